@@ -1,6 +1,6 @@
-"""Keeps what it is given, in order, and gives it back.
+"""Keeps what it is given, in order, and gives it back; no decision belongs here.
 
-Here belong the tables, their migrations and the stores on memory and SQL. What a record
-means does not belong here: `storage` imports nobody, and everybody else sees of it only
-`storage.records`.
+`records` says what is kept and promised; `database.open_stores` opens it on SQLite or
+PostgreSQL, and `memory.MemoryStores` keeps the same promises without a file. SQL stays in this
+package, and the package knows nobody outside of it.
 """

@@ -1,0 +1,76 @@
+"""The one tree of errors that the engine raises.
+
+    MaintenanceError             the world said no, or we cannot know: becomes a hold
+      ConditionFailed            an invariant does not hold, so nothing was sent
+      StepFailed                 the device said that it did not work
+      TooLate                    a limit ran out; a time-out stops, it never proceeds
+      UnexpectedOutput           the device said something we cannot read
+        UnknownPrompt            a dialogue asked something we do not know; nothing was answered
+      MemberUnreachable          we cannot reach a member or the group; never retried blindly
+      InDoubt                    we cannot tell whether an act happened
+      EffectGone                 a step recorded as done is no longer true (UNDONE)
+      PeopleUnreadable           Slack cannot be asked who approves now
+    PlanRefused                  no plan is made of this request; the sentence is for the person
+    Fenced                       another executor has taken over: stop, write nothing
+    Stopped                      a person's stop came before the act; not an error of anyone
+
+Any other exception is a mistake of ours: the run stops loudly, the journal is intact.
+"""
+
+from __future__ import annotations
+
+
+class MaintenanceError(Exception):
+    """The world said no, or we cannot know. The runner turns it into a hold."""
+
+
+class ConditionFailed(MaintenanceError):
+    """An invariant does not hold, so nothing was sent to a device."""
+
+
+class StepFailed(MaintenanceError):
+    """A device said that the act did not work."""
+
+
+class TooLate(MaintenanceError):
+    """A limit ran out before the effect was seen."""
+
+
+class UnexpectedOutput(MaintenanceError):
+    """A device printed something that no parser knows; `text` is what it printed."""
+
+    def __init__(self, what: str, text: str = "") -> None:
+        super().__init__(what)
+        self.text = text
+
+
+class UnknownPrompt(UnexpectedOutput):
+    """A dialogue asked something that is not in its script; nothing was answered."""
+
+
+class MemberUnreachable(MaintenanceError):
+    """A member, or the whole group, could not be reached, or a session to it was lost."""
+
+
+class InDoubt(MaintenanceError):
+    """Nobody can tell whether the act happened; a person must look."""
+
+
+class EffectGone(MaintenanceError):
+    """A step recorded as done is no longer true on the device."""
+
+
+class PeopleUnreadable(MaintenanceError):
+    """Slack could not be asked who approves now."""
+
+
+class PlanRefused(Exception):
+    """No plan is made of this request. The message says what was understood and what is wrong."""
+
+
+class Fenced(Exception):
+    """Another executor holds the group now. Stop, and write nothing."""
+
+
+class Stopped(Exception):
+    """A person's word is waiting: it is taken before anything is sent."""

@@ -1,0 +1,199 @@
+"""What the engine asks of the world: time, a shell on a Security Group, people, a package store.
+
+A docstring here is a contract; an adapter only points to it. Implementations live in
+`engine.clock`, `engine.ssh`, `engine.rehearsal.shell` and `bot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The only source of time and of waiting."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never step back; only differences mean something."""
+        ...
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait; may be cancelled."""
+        ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command printed (stdout and stderr together), and its exit status if known."""
+
+    text: str
+    status: int | None
+
+
+class Terminal(Protocol):
+    """One interactive session on a pseudo-terminal, e.g. after `member 1_5`."""
+
+    async def read(self, *, within: timedelta) -> str:
+        """Return what has come since the last read, at least one character.
+
+        Returns "" once the far side has closed the session, and raises `TimeoutError` when
+        nothing comes within the limit.
+
+        Raises:
+            TimeoutError: silence for `within`; the session is still open.
+            MemberUnreachable: the connection broke.
+        """
+        ...
+
+    async def write(self, text: str) -> None:
+        """Type text; line ends are "\\n".
+
+        Raises:
+            MemberUnreachable: the connection broke before or while typing.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the session; what it started on the device goes on. Never raises."""
+        ...
+
+
+class Shell(Protocol):
+    """One Security Group as its operators see it over SSH, logged in to the Expert shell.
+
+    The group address answers from the SMO. When the SMO moves, sessions drop and for about
+    35 seconds nobody answers; that is `MemberUnreachable` for whoever asks meanwhile.
+    """
+
+    async def run(self, command: str, *, within: timedelta) -> Output:
+        """Run one command line without a terminal on the kept session to the group address.
+
+        A session that was lost earlier is opened again before the command is sent; a command
+        is sent at most once.
+
+        Raises:
+            MemberUnreachable: no session, or it broke; the command may or may not have run.
+            TooLate: no end within the limit; the command may still run.
+            UnexpectedOutput: more output than the adapter's limit (8 MiB).
+        """
+        ...
+
+    async def terminal(self, command: str, *, within: timedelta) -> Terminal:
+        """Open a session of its own with a pseudo-terminal that runs `command`.
+
+        Raises:
+            MemberUnreachable: no connection within the limit.
+        """
+        ...
+
+    async def upload(
+        self,
+        source: Path,
+        target: str,
+        *,
+        within: timedelta,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Copy a local file to the group address by sftp, else scp; resumes a partial file.
+
+        `progress` is called with (bytes there, bytes in all). The caller compares checksums.
+
+        Raises:
+            MemberUnreachable, TooLate, StepFailed: not copied as a whole (e.g. disk full).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all sessions. Never raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """One person's vote as Slack shows it now. `choice` is "yes" or "no"."""
+
+    user: str
+    choice: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who a Slack id is now, and whether that account may vote at all.
+
+    `unfit` is "" or the reason why not: deactivated, a bot, a guest, of another workspace.
+    """
+
+    id: str
+    name: str
+    unfit: str = ""
+    timezone: str = "UTC"
+
+
+class People(Protocol):
+    """What Slack shows now, and who is who. Fails closed: no answer is `PeopleUnreadable`."""
+
+    async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
+        """Return the votes that stand on a gate's message now, the bot's own excluded.
+
+        Raises:
+            PeopleUnreadable: Slack did not answer, or the message is gone.
+        """
+        ...
+
+    async def person(self, user: str) -> Person:
+        """Return who this is now.
+
+        Raises:
+            PeopleUnreadable: Slack did not answer, or knows no such person.
+        """
+        ...
+
+    async def roles(self, user: str) -> frozenset[str]:
+        """Return the names of the roles that this person is in now.
+
+        Raises:
+            PeopleUnreadable: a user group could not be read.
+        """
+        ...
+
+
+class Answers(Protocol):
+    """How the engine says something to one person, outside of any run's thread."""
+
+    async def answer(self, to: dict[str, str], text: str) -> None:
+        """Tell the person named in `to` (as it came in with the command). Best effort."""
+        ...
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """A CPUSE package in the repository, with the checksum that was published for it."""
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+
+
+class Packages(Protocol):
+    """The package repository."""
+
+    async def find(self, name: str, *, sha256: str | None = None) -> PackageFile:
+        """Return the package, its content checked against its published or given SHA-256.
+
+        Raises:
+            PlanRefused: not there, no published checksum, another checksum, or an unsafe name.
+        """
+        ...
+
+    async def names(self) -> Sequence[str]:
+        """Return the file names on offer, sorted."""
+        ...

@@ -1,0 +1,327 @@
+"""What storage keeps and promises: frozen records and Protocols, standard library only.
+
+This is the one module of `storage` that the engine may know. No SQL, no driver and no
+decision belongs here: storage keeps what it is given, in order, and gives it back.
+
+All Protocols are synchronous. Callers on an event loop go through `asyncio.to_thread`
+(question: async drivers? answer: no; one thread per process is simpler and was measured
+faster on SQLite; given up: nothing, a run writes hundreds of rows per hour).
+
+Chain of a stream: `hash` of a record is the SHA-256 of the canonical JSON of
+(stream, seq, epoch, kind, at, by, body, prev), where `prev` is the hash of the record before
+it and `GENESIS` for the first. `record_hash` is the single definition, for writers and judges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+GENESIS = "0" * 64
+HOUSE = "house"
+"""The stream of what belongs to no run: freezes, owed cloning, refusals before a run exists."""
+
+Body = Mapping[str, Any]
+"""JSON-compatible content of a record: str, int, float, bool, None, list, dict with str keys."""
+
+
+class StorageRefusal(Exception):
+    """Storage did not do it, and nothing was written."""
+
+
+class LeaseLost(StorageRefusal):
+    """The epoch given is not the one in force: another holder has taken over."""
+
+
+class StreamMoved(StorageRefusal):
+    """The stream has grown since it was read: somebody else wrote."""
+
+
+class WordWaiting(StorageRefusal):
+    """The inbox holds an untaken row for this run; it must be taken before the append."""
+
+
+class GroupBusy(StorageRefusal):
+    """Another open run occupies this group."""
+
+
+class NewerDatabase(StorageRefusal):
+    """The database was written by a newer version of Hotfix Bot than this one."""
+
+
+class DatabaseInUse(StorageRefusal):
+    """Another process holds this embedded database (the `flock` beside it)."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A record before it has a place in its stream. `at` is an aware moment in UTC."""
+
+    kind: str
+    at: datetime
+    by: str
+    body: Body = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that happened, in the place it has for ever."""
+
+    stream: str
+    seq: int
+    epoch: int
+    kind: str
+    at: datetime
+    by: str
+    body: Body
+    prev: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """Index row of a run: derived from the fold, written in the append's transaction.
+
+    `id` is the run's stream. Of the open runs that `occupies`, each group has at most one.
+    """
+
+    id: str
+    group: str
+    kind: str
+    open: bool
+    occupies: bool
+    wake_at: datetime | None
+    last_seq: int = 0
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """Something heard and not yet decided. `run` is None until it is known which run it is for."""
+
+    key: str
+    run: str | None
+    kind: str
+    body: Body
+    at: datetime
+    taken_seq: int | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where Slack was told what. `state` is "sending", "sent" or "failed"."""
+
+    message_key: str
+    channel: str
+    ts: str | None
+    digest: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to act on, or to speak for, one resource; `epoch` only ever grows.
+
+    `holder` is "" once the lease was given back, and nobody holds it.
+    """
+
+    resource: str
+    holder: str
+    epoch: int
+    expires_at: datetime
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, ASCII only, no NaN.
+
+    ASCII keeps NUL and lone surrogates escaped, which PostgreSQL would refuse as text.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+
+
+def record_hash(
+    *, stream: str, seq: int, epoch: int, kind: str, at: datetime, by: str, body: Body, prev: str
+) -> str:
+    """Return the hash that chains a record to the one before it; `at` counts in UTC."""
+    moment = at.astimezone(UTC).isoformat()
+    text = canonical([stream, seq, epoch, kind, moment, by, body, prev])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class JournalStore(Protocol):
+    """Append-only streams with an index of runs."""
+
+    def read(self, stream: str, *, after: int = 0) -> Sequence[Record]:
+        """Return the records of a stream with `seq` greater than `after`, in order."""
+        ...
+
+    def append(
+        self,
+        stream: str,
+        drafts: Sequence[Draft],
+        *,
+        lease: Lease | None,
+        last_seq: int,
+        index: RunRow | None = None,
+        take: Sequence[str] = (),
+        no_word_for: str | None = None,
+        also: Mapping[str, Sequence[Draft]] | None = None,
+    ) -> Sequence[Record]:
+        """Append drafts in one durable transaction and return them as records.
+
+        Args:
+            stream: the stream written to, created by its first record.
+            drafts: in order; may be empty when only `index` or `take` is meant.
+            lease: the lease under which is written; its epoch must be the one in force (it may
+                have expired, as long as nobody has taken over: the epoch decides). None
+                only for a stream that needs no lease (`HOUSE`, or a run's first records written
+                by whoever holds no lease yet); the records then carry epoch 0.
+            last_seq: the `seq` the writer believes to be the last of the stream (0 if none).
+            index: the run's index row after these records; `last_seq` in it is set by storage.
+            take: keys of inbox rows taken by these records; each must exist and be untaken.
+                They are marked with the `seq` of the last record appended.
+            no_word_for: refuse if the inbox holds an untaken row for this run that is not in
+                `take`.
+            also: further streams (without lease or expected seq, so with epoch 0) appended in
+                the same transaction, e.g. `HOUSE`. They are not among the records returned.
+
+        Raises:
+            LeaseLost: the epoch in force is another, or the lease was given back.
+            StreamMoved: `last_seq` is not the last, or an inbox row was already taken or is
+                not there.
+            WordWaiting: see `no_word_for`.
+            GroupBusy: `index` occupies a group that another open run occupies.
+        """
+        ...
+
+    def runs(self, *, open_only: bool = True, group: str | None = None) -> Sequence[RunRow]:
+        """Return index rows, oldest first (by the time of the run's first record, then id)."""
+        ...
+
+    def run(self, run: str) -> RunRow | None:
+        """Return the index row of one run, or None."""
+        ...
+
+    def due(self, now: datetime) -> Sequence[RunRow]:
+        """Return the open runs whose `wake_at` is not after `now`, oldest first."""
+        ...
+
+
+class InboxStore(Protocol):
+    """Heard, not yet decided."""
+
+    def put(self, row: InboxRow) -> bool:
+        """Store a row durably; return False where its key is already there (a duplicate)."""
+        ...
+
+    def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
+        """Return untaken rows, oldest first; of one run, or (None) of all.
+
+        Rows heard at the same moment come in the order in which they were put.
+        """
+        ...
+
+    def drop(self, key: str, *, seq: int = 0) -> None:
+        """Mark a row as taken without a record of a run, e.g. a duplicate or a stale hint.
+
+        A row that is already taken, or not there, is left alone.
+        """
+        ...
+
+
+class LeaseStore(Protocol):
+    """One holder per resource, with an epoch that grows at each change of holder."""
+
+    def acquire(self, resource: str, holder: str, *, ttl_s: float, now: datetime) -> Lease | None:
+        """Take a free or expired lease with epoch + 1, or return None while another holds it.
+
+        The same holder asking again gets its own lease renewed with the same epoch, unless it
+        was given back. A store whose lock proves that no other process lives (embedded) gives
+        back all leases of the former process when it is opened, so they are free at once.
+
+        A database shared by several machines measures by its own time and not by `now`, since
+        their clocks may differ; `expires_at` is then in its time.
+        """
+        ...
+
+    def renew(self, lease: Lease, *, ttl_s: float, now: datetime) -> Lease:
+        """Return the lease with a later expiry.
+
+        Raises:
+            LeaseLost: somebody else holds it now, or it was given back.
+        """
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; a lease that is already lost is left alone."""
+        ...
+
+    def current(self, resource: str) -> Lease | None:
+        """Return the lease in force, expired or not, or None if there never was one."""
+        ...
+
+
+class DeliveryStore(Protocol):
+    """Derived: what was told where; can be found again in Slack by message metadata."""
+
+    def all(self, prefix: str) -> Sequence[Delivery]:
+        """Return the deliveries whose key begins with `prefix`, in the order of their keys."""
+        ...
+
+    def save(self, delivery: Delivery) -> None:
+        """Insert or replace by `message_key`."""
+        ...
+
+    def by_ts(self, channel: str, ts: str) -> Delivery | None:
+        """Return the delivery that stands at this place in Slack, or None."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """Long outputs, kept by their hash so that retention never breaks a chain."""
+
+    def keep(self, blob: bytes) -> str:
+        """Store the blob once and return its SHA-256 in hex."""
+        ...
+
+    def get(self, sha256: str) -> bytes | None:
+        """Return the blob, or None where it was retired or never kept."""
+        ...
+
+
+class Stores(Protocol):
+    """All stores over one database, as the composition root hands them out."""
+
+    @property
+    def journal(self) -> JournalStore:
+        """The truth."""
+        ...
+
+    @property
+    def inbox(self) -> InboxStore:
+        """Heard, not yet decided."""
+        ...
+
+    @property
+    def leases(self) -> LeaseStore:
+        """Who may act or speak."""
+        ...
+
+    @property
+    def deliveries(self) -> DeliveryStore:
+        """What Slack was told."""
+        ...
+
+    @property
+    def evidence(self) -> EvidenceStore:
+        """Long outputs by hash."""
+        ...
+
+    def close(self) -> None:
+        """Release files, threads and locks."""
+        ...
