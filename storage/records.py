@@ -199,6 +199,10 @@ class JournalStore(Protocol):
         """
         ...
 
+    def streams(self) -> Sequence[str]:
+        """Return the names of all streams, sorted; for exports and for checking the index."""
+        ...
+
     def runs(self, *, open_only: bool = True, group: str | None = None) -> Sequence[RunRow]:
         """Return index rows, oldest first (by the time of the run's first record, then id)."""
         ...
