@@ -1,0 +1,1 @@
+"""The house checks itself: directions of imports, words, docstrings, what lies where."""

@@ -1,0 +1,37 @@
+"""Where the house stands and what it is made of, for the tests that check it."""
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("bot", "engine", "storage")
+
+
+@cache
+def own_files() -> list[Path]:
+    """Return every file that is ours: what git tracks or would track, below the root."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in files if path.is_file()]
+
+
+def own_modules(*packages: str) -> list[Path]:
+    """Return our Python files in these packages."""
+    return [
+        path
+        for path in own_files()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in packages
+    ]
+
+
+def name_of(path: Path) -> str:
+    """Return a path as people write it, for messages and test names."""
+    return str(path.relative_to(ROOT))

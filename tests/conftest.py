@@ -1,0 +1,3 @@
+"""What all tests share; a fixture of one suite belongs in that suite's own conftest."""
+
+pytest_plugins = ["tests.suites"]
