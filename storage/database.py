@@ -1,0 +1,242 @@
+"""Opens the database and hands out sessions: where durability and order are decided.
+
+No table is known here. Question: why is SQLite opened like this? Answer: `synchronous=FULL`,
+since with NORMAL a committed intent may vanish with the power, and that is the failure the
+journal exists to exclude; `BEGIN IMMEDIATE` for writers, since a deferred transaction that reads
+and then writes can act on what is no longer true; one writer per process, since SQLite has one
+anyway and a lock in memory waits more fairly than its busy loop. Given up: write throughput,
+of which a run needs hundreds of rows per hour.
+
+PostgreSQL runs READ COMMITTED with named locks: whoever waited sees what the other committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlmodel import Session, SQLModel
+
+from storage.lockfile import ProcessLock
+from storage.records import StorageRefusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+BUSY_S = 30.0
+"""How long a writer waits for another process. A guess: the command line writes one row."""
+
+WAL_ATTEMPTS = 200
+"""Tries to switch to WAL, 50 ms apart: SQLite does not wait by itself for that one switch."""
+
+
+class Database:
+    """An open database. Thread-safe; each `with` is one transaction."""
+
+    def __init__(self, url: str, *, acting: bool) -> None:
+        """Open, without looking at the schema.
+
+        Args:
+            url: `sqlite:///…` or `postgresql+psycopg://…`.
+            acting: this process acts. Others may read, and put words into the inbox. An embedded
+                database has at most one acting process.
+
+        Raises:
+            DatabaseInUse: another process acts on this embedded database.
+            StorageRefusal: the address names no database that we can open.
+        """
+        place = _place(url)
+        self.acting = acting
+        self.embedded = place.get_backend_name() == "sqlite"
+        self._lock: ProcessLock | None = None
+        self._one_writer: AbstractContextManager[object] = nullcontext()
+        self._closed = False
+        if self.embedded:
+            file = _file(place)
+            if acting:
+                self._lock = ProcessLock(file.with_name(file.name + ".lock"))
+            self._one_writer = threading.Lock()
+            self._reader = _sqlite_engine(file)
+        else:
+            self._reader = _postgres_engine(place)
+        self._writer = self._reader.execution_options(writes=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Read one consistent state."""
+        self._refuse_closed()
+        with Session(self._reader) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def hear(self) -> Iterator[Session]:
+        """Write a word into the inbox: the one thing that a process may write without acting."""
+        with self._one_writer:
+            self._refuse_closed()
+            with Session(self._writer, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Write, durably once the block is left; an exception leaves everything as it was.
+
+        Raises:
+            StorageRefusal: this process does not act.
+        """
+        if not self.acting:
+            raise StorageRefusal("this process opened the database to read it, not to act")
+        with self.hear() as session:
+            yield session
+
+    @contextmanager
+    def alter(self) -> Iterator[Connection]:
+        """Change the schema, in one transaction that excludes every other such change."""
+        with self._one_writer:
+            self._refuse_closed()
+            with self._writer.begin() as connection:
+                if not self.embedded:
+                    connection.execute(select(func.pg_advisory_xact_lock(_number("schema"))))
+                yield connection
+
+    def lock(self, session: Session, names: Iterable[str]) -> None:
+        """Wait until this transaction alone holds these names; kept until its end.
+
+        In the order of their numbers, so that two can never wait for each other. SQLite has one
+        writer, so there is nothing to wait for.
+        """
+        if self.embedded:
+            return
+        for number in sorted({_number(name) for name in names}):
+            session.execute(select(func.pg_advisory_xact_lock(number)))
+
+    def share(self, session: Session, name: str) -> None:
+        """Wait until no other transaction holds this name alone; kept until the end."""
+        if not self.embedded:
+            session.execute(select(func.pg_advisory_xact_lock_shared(_number(name))))
+
+    def time(self, session: Session, now: datetime) -> datetime:
+        """Return the moment by which leases are measured: the database's, or the caller's."""
+        if self.embedded:
+            return now
+        moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return moment
+
+    def insert(self, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+        """Return an insert that knows `on_conflict_…` in the words of this database."""
+        return sqlite.insert(table) if self.embedded else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Wait for the writer, close all connections and give the lock back."""
+        with self._one_writer:
+            self._closed = True
+            self._reader.dispose()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+
+
+def _place(url: str) -> URL:
+    """Return the address with the driver that we use."""
+    try:
+        place = make_url(url)
+    except ArgumentError as error:
+        raise StorageRefusal("the address of the database cannot be read") from error
+    drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+    name = place.get_backend_name()
+    if name not in drivers:
+        raise StorageRefusal(f"{name} is not supported; sqlite and postgresql+psycopg are")
+    return place.set(drivername=drivers[name])
+
+
+def _file(place: URL) -> Path:
+    """Return the database's file, created for its owner alone if it was not there."""
+    if place.database in (None, "", ":memory:"):
+        raise StorageRefusal("an SQLite address names a file, e.g. sqlite:///hotfix.db")
+    file = Path(str(place.database)).resolve()
+    if not file.parent.is_dir():
+        raise StorageRefusal(f"the folder {file.parent} does not exist")
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    return file
+
+
+def _sqlite_engine(file: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(file)),
+        connect_args={"check_same_thread": False, "timeout": BUSY_S, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _settle_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _settle_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    """Make a new connection durable, before its first transaction."""
+    cursor = connection.cursor()
+    _switch_to_wal(cursor)
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:  # noqa: ANN401 -- the driver's cursor has no public type
+    pause = threading.Event()
+    for attempt in range(1, WAL_ATTEMPTS + 1):
+        try:
+            mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError:
+            if attempt == WAL_ATTEMPTS:
+                raise
+            pause.wait(0.05)
+        else:
+            if mode != "wal":
+                raise StorageRefusal(f"SQLite cannot use WAL here, only {mode}: a network drive?")
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres_engine(place: URL) -> Engine:
+    try:
+        engine = create_engine(place, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StorageRefusal(
+            "PostgreSQL needs its driver: pip install 'hotfix-bot[postgres]'"
+        ) from error
+    event.listen(engine, "connect", _settle_postgres)
+    return engine
+
+
+def _settle_postgres(connection: DBAPIConnection, _record: object) -> None:
+    """Insist on durable commits where the server was set to forget; stronger settings stay."""
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    cursor.close()
+    connection.commit()
+
+
+def _number(name: str) -> int:
+    """Return the number by which PostgreSQL knows a lock; two names may share one, and wait."""
+    digest = hashlib.sha256(f"hotfix-bot:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)

@@ -1,0 +1,98 @@
+"""The inbox in the database: see `storage.records.InboxStore`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select, update
+
+from storage.chain import in_utc
+from storage.records import InboxRow, StreamMoved, WordWaiting, canonical
+from storage.tables import InboxTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Update
+    from sqlmodel import Session
+
+    from storage.database import Database
+
+
+class Inbox:
+    """See storage.records.InboxStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, row: InboxRow) -> bool:
+        """See storage.records.InboxStore.
+
+        It waits for an append to the row's run that is under way: that append has either seen
+        this word, or is over before the word is acknowledged.
+        """
+        values = {
+            "key": row.key,
+            "run": row.run,
+            "kind": row.kind,
+            "body": canonical(row.body),
+            "at": in_utc(row.at),
+            "taken_seq": row.taken_seq,
+        }
+        statement = self._database.insert(InboxTable).values(values).on_conflict_do_nothing()
+        with self._database.hear() as session:
+            if row.run is not None:
+                self._database.share(session, row.run)
+            return session.exec(statement).rowcount == 1
+
+    def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
+        """See storage.records.InboxStore."""
+        query = select(InboxTable).where(col(InboxTable.taken_seq).is_(None))
+        if run is not None:
+            query = query.where(col(InboxTable.run) == run)
+        query = query.order_by(col(InboxTable.at), col(InboxTable.place)).limit(limit)
+        with self._database.read() as session:
+            return [_row(row) for row in session.exec(query)]
+
+    def drop(self, key: str, *, seq: int = 0) -> None:
+        """See storage.records.InboxStore."""
+        with self._database.write() as session:
+            session.exec(_taking({key}, seq))
+
+
+def take_rows(session: Session, keys: Sequence[str], seq: int) -> None:
+    """Mark rows as taken by the record with this seq.
+
+    Raises:
+        StreamMoved: one of them is not there, or was taken already.
+    """
+    wanted = set(keys)
+    if wanted and session.exec(_taking(wanted, seq)).rowcount != len(wanted):
+        raise StreamMoved(f"an inbox row of {sorted(wanted)} is not there or already taken")
+
+
+def refuse_word(session: Session, run: str) -> None:
+    """Raise if a word for this run still waits.
+
+    Raises:
+        WordWaiting: it does.
+    """
+    query = select(InboxTable.key).where(
+        col(InboxTable.run) == run, col(InboxTable.taken_seq).is_(None)
+    )
+    key = session.exec(query.limit(1)).first()
+    if key is not None:
+        raise WordWaiting(f"{run}: {key} is not taken yet")
+
+
+def _taking(keys: set[str], seq: int) -> Update:
+    return (
+        update(InboxTable)
+        .where(col(InboxTable.key).in_(keys), col(InboxTable.taken_seq).is_(None))
+        .values(taken_seq=seq)
+    )
+
+
+def _row(row: InboxTable) -> InboxRow:
+    return InboxRow(row.key, row.run, row.kind, json.loads(row.body), in_utc(row.at), row.taken_seq)

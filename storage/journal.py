@@ -1,0 +1,215 @@
+"""The journal in the database: see `storage.records.JournalStore`.
+
+An append is one transaction that looks at everything before it writes anything: the lease, the
+end of the stream, the inbox, the group. What it looked at cannot change until it commits. On
+SQLite there is one writer; on PostgreSQL the lease row is share-locked, and streams and groups
+are locked by name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_
+from sqlmodel import col, select
+
+from storage.chain import chained, in_utc
+from storage.inbox import refuse_word, take_rows
+from storage.leases import refuse_lost
+from storage.records import GENESIS, GroupBusy, Record, RunRow, StreamMoved, canonical
+from storage.tables import JournalTable, RunsTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlmodel import Session
+    from sqlmodel.sql.expression import SelectOfScalar
+
+    from storage.database import Database
+    from storage.records import Draft, Lease
+
+
+class Journal:
+    """See storage.records.JournalStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, stream: str, *, after: int = 0) -> Sequence[Record]:
+        """See storage.records.JournalStore."""
+        query = (
+            select(JournalTable)
+            .where(col(JournalTable.stream) == stream, col(JournalTable.seq) > after)
+            .order_by(col(JournalTable.seq))
+        )
+        with self._database.read() as session:
+            return [_record(row) for row in session.exec(query)]
+
+    def append(
+        self,
+        stream: str,
+        drafts: Sequence[Draft],
+        *,
+        lease: Lease | None,
+        last_seq: int,
+        index: RunRow | None = None,
+        take: Sequence[str] = (),
+        no_word_for: str | None = None,
+        also: Mapping[str, Sequence[Draft]] | None = None,
+    ) -> Sequence[Record]:
+        """See storage.records.JournalStore."""
+        beside = dict(also or {})
+        if stream in beside:
+            raise ValueError(f"{stream} cannot be appended to beside itself")
+        occupied = index.group if index and index.open and index.occupies else None
+        with self._database.write() as session:
+            if lease is not None:
+                refuse_lost(session, lease, shared=True)
+            names = [stream, *beside, no_word_for, occupied and f"group {occupied}"]
+            self._database.lock(session, [name for name in names if name])
+            seq, prev = _end(session, stream)
+            if seq != last_seq:
+                raise StreamMoved(f"{stream} ends at {seq}, not at {last_seq}")
+            take_rows(session, take, seq + len(drafts))
+            if no_word_for is not None:
+                refuse_word(session, no_word_for)
+            epoch = lease.epoch if lease else 0
+            records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)
+            session.add_all(_row(record) for record in records)
+            for other, its_drafts in beside.items():
+                seq_there, prev_there = _end(session, other)
+                others = chained(other, its_drafts, epoch=0, seq=seq_there, prev=prev_there)
+                session.add_all(_row(record) for record in others)
+            if index is not None:
+                _save_index(session, replace(index, last_seq=seq + len(records)))
+        return records
+
+    def streams(self) -> Sequence[str]:
+        """See storage.records.JournalStore."""
+        query = (
+            select(JournalTable.stream)
+            .where(col(JournalTable.seq) == 1)
+            .order_by(col(JournalTable.stream))
+        )
+        with self._database.read() as session:
+            return list(session.exec(query))
+
+    def runs(self, *, open_only: bool = True, group: str | None = None) -> Sequence[RunRow]:
+        """See storage.records.JournalStore."""
+        query = _runs_oldest_first()
+        if open_only:
+            query = query.where(col(RunsTable.open))
+        if group is not None:
+            query = query.where(col(RunsTable.group) == group)
+        with self._database.read() as session:
+            return [_run(row) for row in session.exec(query)]
+
+    def run(self, run: str) -> RunRow | None:
+        """See storage.records.JournalStore."""
+        with self._database.read() as session:
+            row = session.get(RunsTable, run)
+            return _run(row) if row else None
+
+    def due(self, now: datetime) -> Sequence[RunRow]:
+        """See storage.records.JournalStore."""
+        query = due_runs(now)
+        with self._database.read() as session:
+            return [_run(row) for row in session.exec(query)]
+
+
+def due_runs(now: datetime) -> SelectOfScalar[RunsTable]:
+    """Return the query for runs that are due; the index `runs_due` is made for it."""
+    return _runs_oldest_first().where(col(RunsTable.open), col(RunsTable.wake_at) <= in_utc(now))
+
+
+def _runs_oldest_first() -> SelectOfScalar[RunsTable]:
+    first = and_(col(JournalTable.stream) == col(RunsTable.id), col(JournalTable.seq) == 1)
+    return (
+        select(RunsTable)
+        .join(JournalTable, first, isouter=True)
+        .order_by(col(JournalTable.at).is_(None), col(JournalTable.at), col(RunsTable.id))
+    )
+
+
+def _end(session: Session, stream: str) -> tuple[int, str]:
+    """Return seq and hash of the last record of a stream."""
+    query = (
+        select(JournalTable.seq, JournalTable.hash)
+        .where(col(JournalTable.stream) == stream)
+        .order_by(col(JournalTable.seq).desc())
+        .limit(1)
+    )
+    return session.exec(query).first() or (0, GENESIS)
+
+
+def _save_index(session: Session, index: RunRow) -> None:
+    """Insert or replace the index row of a run.
+
+    Raises:
+        GroupBusy: another open run occupies its group.
+    """
+    if index.open and index.occupies:
+        others = select(RunsTable.id).where(
+            col(RunsTable.group) == index.group,
+            col(RunsTable.open),
+            col(RunsTable.occupies),
+            col(RunsTable.id) != index.id,
+        )
+        other = session.exec(others).first()
+        if other is not None:
+            raise GroupBusy(f"{index.group} is occupied by {other}")
+    wake_at = in_utc(index.wake_at) if index.wake_at else None
+    session.merge(
+        RunsTable(
+            id=index.id,
+            group=index.group,
+            kind=index.kind,
+            open=index.open,
+            occupies=index.occupies,
+            wake_at=wake_at,
+            last_seq=index.last_seq,
+        )
+    )
+
+
+def _row(record: Record) -> JournalTable:
+    return JournalTable(
+        stream=record.stream,
+        seq=record.seq,
+        epoch=record.epoch,
+        kind=record.kind,
+        at=record.at,
+        by=record.by,
+        body=canonical(record.body),
+        prev=record.prev,
+        hash=record.hash,
+    )
+
+
+def _record(row: JournalTable) -> Record:
+    return Record(
+        stream=row.stream,
+        seq=row.seq,
+        epoch=row.epoch,
+        kind=row.kind,
+        at=in_utc(row.at),
+        by=row.by,
+        body=json.loads(row.body),
+        prev=row.prev,
+        hash=row.hash,
+    )
+
+
+def _run(row: RunsTable) -> RunRow:
+    return RunRow(
+        id=row.id,
+        group=row.group,
+        kind=row.kind,
+        open=row.open,
+        occupies=row.occupies,
+        wake_at=in_utc(row.wake_at) if row.wake_at else None,
+        last_seq=row.last_seq,
+    )

@@ -1,0 +1,84 @@
+"""Brings the schema to the revision that this version of Hotfix Bot knows.
+
+Alembic is imported only when something is to be done, so that a normal start does not pay for it;
+what is stored is looked up with plain SQL, and `REVISIONS` says here what the files in
+`migrations/versions` say there (the contract suite compares them).
+
+Question: may a command line migrate? Answer: it may create a schema that is not there, but never
+change one, since the running process of the version before still uses it.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from storage.database import Database
+from storage.records import NewerDatabase, StorageRefusal
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+REVISIONS = ("0001",)
+"""Every revision there ever was, oldest first; the last is the one this code works with."""
+
+
+def upgrade(url: str) -> str:
+    """Bring a database to the newest revision, and return it.
+
+    Raises:
+        DatabaseInUse: a process acts on this embedded database.
+        NewerDatabase: a newer version has written it.
+    """
+    with closing(Database(url, acting=True)) as database:
+        make_current(database)
+    return REVISIONS[-1]
+
+
+def make_current(database: Database) -> None:
+    """Create or upgrade the schema where it is due.
+
+    Raises:
+        NewerDatabase: a newer version has written it.
+        StorageRefusal: it is older, and this process does not act.
+    """
+    revision = stored_revision(database)
+    if revision == REVISIONS[-1]:
+        return
+    if revision is not None and revision not in REVISIONS:
+        raise NewerDatabase(
+            f"the database has revision {revision}; this version of Hotfix Bot knows"
+            f" up to {REVISIONS[-1]}: install the version that wrote it, or a newer one"
+        )
+    if revision is not None and not database.acting:
+        raise StorageRefusal(
+            f"the database has revision {revision} and needs {REVISIONS[-1]}:"
+            " start the new version of the service, or run hotfix-bot db upgrade"
+        )
+    with database.alter() as connection:
+        _run_alembic(connection)
+
+
+def stored_revision(database: Database) -> str | None:
+    """Return the revision written in the database, or None where there is no schema yet."""
+    with database.read() as session:
+        connection = session.connection()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def _run_alembic(connection: Connection) -> None:
+    """Run what is missing inside the transaction of this connection."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    folder = Path(__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

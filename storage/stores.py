@@ -1,0 +1,56 @@
+"""Opens all stores over one database: what `bot.wiring` calls, and nothing else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.database import Database
+from storage.deliveries import Deliveries
+from storage.evidence import Evidence
+from storage.inbox import Inbox
+from storage.journal import Journal
+from storage.leases import Leases, give_back_all
+from storage.migrate import make_current
+
+if TYPE_CHECKING:
+    from storage.records import Stores
+
+
+class DatabaseStores:
+    """All stores over one open database; see storage.records.Stores."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.journal = Journal(database)
+        self.inbox = Inbox(database)
+        self.leases = Leases(database)
+        self.deliveries = Deliveries(database)
+        self.evidence = Evidence(database)
+
+    def close(self) -> None:
+        """See storage.records.Stores."""
+        self._database.close()
+
+
+def open_stores(url: str, *, acting: bool) -> Stores:
+    """Open a database, create or upgrade its schema where that is due, and return its stores.
+
+    Args:
+        url: `sqlite:///relative`, `sqlite:////absolute` or `postgresql+psycopg://…`.
+        acting: this process plans, acts or speaks. One that does not (the command line beside a
+            running service) may read and put words into the inbox; all else is refused.
+
+    Raises:
+        DatabaseInUse: another process acts on this embedded database.
+        NewerDatabase: a newer version has written it.
+        StorageRefusal: the address names no database that can be opened like this.
+    """
+    database = Database(url, acting=acting)
+    try:
+        make_current(database)
+        if database.embedded and acting:
+            give_back_all(database)
+    except BaseException:
+        database.close()
+        raise
+    return DatabaseStores(database)
