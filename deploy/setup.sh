@@ -62,21 +62,21 @@ print(digest.hexdigest())
 PYTHON
 }
 
-# set_up ROOT DIR LOCK: an environment with exactly the locked packages and the project itself,
+# set_up PROJECT DIR LOCK: an environment with exactly the locked packages and the project itself,
 # editable. Does nothing when DIR was made from the same files. Call it as a statement of its own:
 # in a condition bash would go on after an error.
 set_up() (
     set -euo pipefail
-    root=$1 venv=$2 lock=$3
+    project=$1 venv=$2 lock=$3
     if command -v flock >/dev/null; then
-        exec 9<"$root"    # two shells in one checkout take turns
+        exec 9<"$project"    # two shells in one checkout take turns
         flock 9
     fi
-    digest=$(venv_digest "$root" "$lock" "$root/pyproject.toml")
+    digest=$(venv_digest "$project" "$lock" "$project/pyproject.toml")
     [[ ! -f $venv/.digest || $(<"$venv/.digest") != "$digest" ]] || exit 0
-    echo "Setting up ${venv#"$root/"} from ${lock#"$root/"}; this takes about half a minute, once." >&2
+    echo "Setting up ${venv#"$project/"} from ${lock#"$project/"}; this takes about half a minute, once." >&2
     make_venv "$venv"
     venv_install "$venv" --require-hashes --requirement "$lock"
-    venv_install "$venv" --no-deps --editable "$root"
+    venv_install "$venv" --no-deps --editable "$project"
     echo "$digest" >"$venv/.digest"
 )
