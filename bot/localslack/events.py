@@ -1,0 +1,155 @@
+"""Which events the app is told of, and how often Slack tries.
+
+Source: docs.slack.dev/apis/events-api. An event goes out only if the manifest subscribes to it
+and holds its scope, and if the app is in the conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bot.localslack import payloads
+from bot.localslack.clock import Clock, pause
+from bot.localslack.delivery import NotDelivered, SocketMode
+
+if TYPE_CHECKING:
+    from bot.localslack.faults import Faults
+    from bot.localslack.model import Channel, Json, Message, UserGroup
+    from bot.localslack.traffic import Traffic
+    from bot.localslack.workspace import Workspace
+
+# At once, after one minute, after five.
+RETRY_AFTER_S = (0.0, 60.0, 300.0)
+
+_SCOPE_OF = {
+    "reaction_added": "reactions:read",
+    "reaction_removed": "reactions:read",
+    "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+    "subteam_members_changed": "usergroups:read",
+    "channel_shared": "channels:read",
+}
+
+
+class Events:
+    """Tells the app what happened, if it wants to know."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        workspace: Workspace,
+        sockets: SocketMode,
+        faults: Faults,
+        traffic: Traffic,
+    ) -> None:
+        self._clock = clock
+        self._workspace = workspace
+        self._sockets = sockets
+        self._faults = faults
+        self._traffic = traffic
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def reaction(self, kind: str, user: str, message: Message, name: str) -> None:
+        """Tell of a reaction that came or went, the app's own as well."""
+        if self._is_member(message.channel):
+            event_ts = self._workspace.new_ts()
+            event = payloads.reaction_event(kind, user, message, name, event_ts)
+            self._tell(kind, event, self._workspace.channels[message.channel])
+
+    def message(self, message: Message) -> None:
+        """Tell of a new message, and apart from that of a mention in it."""
+        if not self._is_member(message.channel):
+            return
+        channel = self._workspace.channels[message.channel]
+        mention = f"<@{self._workspace.app.bot_user}"
+        if mention in message.text and not channel.is_im and not message.by_app:
+            event = payloads.message_event(self._workspace, message, channel, "app_mention")
+            self._tell("app_mention", event, channel)
+        event = payloads.message_event(self._workspace, message, channel, "message")
+        self._tell(f"message.{channel.kind}", event, channel)
+
+    def home_opened(self, user: str, tab: str) -> None:
+        """Tell that somebody looks at the app's home."""
+        workspace = self._workspace
+        event: Json = {
+            "type": "app_home_opened",
+            "user": user,
+            "channel": workspace.direct(user).id,
+            "tab": tab,
+            "event_ts": workspace.new_ts(),
+        }
+        if view := workspace.homes.get(user):
+            event["view"] = workspace.shown_view(view)
+        self._tell("app_home_opened", event)
+
+    def members_changed(self, group: UserGroup, before: list[str]) -> None:
+        """Tell who came to a user group and who left."""
+        added = [u for u in group.users if u not in before]
+        removed = [u for u in before if u not in group.users]
+        event = {
+            "type": "subteam_members_changed",
+            "subteam_id": group.id,
+            "team_id": self._workspace.team.id,
+            "date_previous_update": group.updated_at,
+            "date_update": int(self._workspace.now()),
+            "added_users": added,
+            "added_users_count": len(added),
+            "removed_users": removed,
+            "removed_users_count": len(removed),
+            "event_ts": self._workspace.new_ts(),
+        }
+        self._tell("subteam_members_changed", event)
+
+    def channel_shared(self, channel: Channel) -> None:
+        """Tell that a channel is now shared with another organisation."""
+        event = {
+            "type": "channel_shared",
+            "connected_team_id": "T0ELSEWHERE",
+            "channel": channel.id,
+            "event_ts": self._workspace.new_ts(),
+        }
+        self._tell("channel_shared", event, channel)
+
+    def close(self) -> None:
+        """Try no more."""
+        for task in list(self._under_way):
+            task.cancel()
+
+    def _is_member(self, channel: str) -> bool:
+        return self._workspace.app.bot_user in self._workspace.channels[channel].members
+
+    def _tell(self, subscription: str, event: Json, channel: Channel | None = None) -> None:
+        app = self._workspace.app
+        scope = _SCOPE_OF.get(subscription)
+        if subscription not in app.bot_events or (scope and scope not in app.scopes):
+            return
+        shared = bool(channel and channel.is_ext_shared)
+        payload = payloads.event_callback(self._workspace, event, is_ext_shared=shared)
+        if self._faults.take("drop_event"):
+            self._traffic.record(
+                "delivery", type="events_api", ok=False, error="dropped", payload=payload
+            )
+            return
+        task = asyncio.get_running_loop().create_task(self._deliver(payload))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _deliver(self, payload: Json) -> None:
+        """Try four times in all; after that the event is lost, as it is with Slack."""
+        for attempt, wait in enumerate((0.0, *RETRY_AFTER_S)):
+            if wait:
+                await pause(self._clock, wait)
+            try:
+                await self._sockets.deliver(
+                    "events_api",
+                    payload,
+                    accepts_response=False,
+                    attempt=attempt,
+                    reason="timeout" if attempt else "",
+                )
+            except NotDelivered:
+                continue
+            return
