@@ -10,7 +10,9 @@ PACKAGES = ("bot", "engine", "storage")
 
 @cache
 def own_files() -> list[Path]:
-    """Return every file that is ours: what git tracks or would track, below the root."""
+    """Return every file that is ours: what git tracks, or all but left-overs in an archive."""
+    if not (ROOT / ".git").exists():
+        return [path for path in ROOT.rglob("*") if path.is_file() and not _left_over(path)]
     listed = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-z"],
         cwd=ROOT,
@@ -21,6 +23,12 @@ def own_files() -> list[Path]:
     )
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
     return [path for path in files if path.is_file()]
+
+
+def _left_over(path: Path) -> bool:
+    first, *_ = parts = path.relative_to(ROOT).parts
+    hidden = first.startswith(".") and first not in {".ci", ".github", ".gitignore"}
+    return hidden or "__pycache__" in parts
 
 
 def own_modules(*packages: str) -> list[Path]:
