@@ -21,6 +21,14 @@ PLANTED = {
     "SSH stays in two engine modules": ("bot/__init__.py", "import asyncssh"),
     "the alarm clock stays in one module": ("bot/__init__.py", "import apscheduler"),
     "SQL stays in storage": ("bot/__init__.py", "import sqlalchemy"),
+    "the rehearsal and the parser are written apart, so that one checks the other": (
+        "engine/gaia/__init__.py",
+        "import engine.rehearsal",
+    ),
+    "judges do not share the judged one's mind": (
+        "engine/rehearsal/witness.py",
+        "import engine.gates",
+    ),
     "inside engine: verbs know nouns, nouns know nobody": (
         "engine/errors.py",
         "import engine.ports",
