@@ -17,7 +17,9 @@ COMMANDS = ["deploy/demo", "tests/run", ".ci/run"]
 
 # Written in pieces, so that this file does not contain what it looks for.
 FOREIGN = re.compile("|".join(["/" + "work/(main|shared)", "/" + "tmp/venv", "/" + "root/"]))
-REGISTRIES = re.compile("|".join(["py" + r"pi\.org", "python" + r"hosted\.org", "index-" + "url "]))
+REGISTRIES = re.compile(
+    "|".join(["py" + r"pi\.org", "python" + r"hosted\.org", r"(?<!no-emit-)index-" + "url[ =]"])
+)
 
 SUPPRESSION = re.compile(r"#\s*(noqa|type:\s*ignore|ruff:)(?P<rest>.*)")
 REASON = re.compile(r"--\s*\S|#\s*\S")
