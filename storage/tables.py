@@ -4,6 +4,9 @@ A body is kept as the canonical JSON text that was hashed, not as a JSON type: a
 sorts keys or rewrites numbers would break the chain. Keys compare byte by byte on every database
 (PostgreSQL would otherwise sort by the language of the server).
 
+The conditions of partial indexes are in the words that our queries have on that database, since
+SQLite uses such an index only for a query that says the same.
+
 A change here needs a new file in `migrations/versions` and its name in `migrate.REVISIONS`; the
 contract suite compares the two.
 """
@@ -45,13 +48,13 @@ class RunsTable(SQLModel, table=True):
             "runs_one_occupies_a_group",
             "group",
             unique=True,
-            sqlite_where=text("open AND occupies"),
+            sqlite_where=text("open = 1 AND occupies = 1"),
             postgresql_where=text("open AND occupies"),
         ),
         Index(
             "runs_due",
             "wake_at",
-            sqlite_where=text("open"),
+            sqlite_where=text("open = 1"),
             postgresql_where=text("open"),
         ),
     )

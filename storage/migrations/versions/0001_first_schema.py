@@ -40,8 +40,21 @@ def upgrade() -> None:
         sa.Column("wake_at", MOMENT),
         sa.Column("last_seq", sa.Integer(), nullable=False),
     )
-    _partial_index("runs_one_occupies_a_group", "runs", "group", "open AND occupies", unique=True)
-    _partial_index("runs_due", "runs", "wake_at", "open")
+    op.create_index(
+        "runs_one_occupies_a_group",
+        "runs",
+        ["group"],
+        unique=True,
+        sqlite_where=sa.text("open = 1 AND occupies = 1"),
+        postgresql_where=sa.text("open AND occupies"),
+    )
+    op.create_index(
+        "runs_due",
+        "runs",
+        ["wake_at"],
+        sqlite_where=sa.text("open = 1"),
+        postgresql_where=sa.text("open"),
+    )
     op.create_table(
         "inbox",
         sa.Column("place", sa.Integer(), primary_key=True),
@@ -52,7 +65,13 @@ def upgrade() -> None:
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("taken_seq", sa.Integer()),
     )
-    _partial_index("inbox_waiting", "inbox", "run", "taken_seq IS NULL")
+    op.create_index(
+        "inbox_waiting",
+        "inbox",
+        ["run"],
+        sqlite_where=sa.text("taken_seq IS NULL"),
+        postgresql_where=sa.text("taken_seq IS NULL"),
+    )
     op.create_table(
         "deliveries",
         sa.Column("message_key", KEY, primary_key=True),
@@ -73,15 +92,4 @@ def upgrade() -> None:
         "evidence",
         sa.Column("sha256", KEY, primary_key=True),
         sa.Column("blob", sa.LargeBinary(), nullable=False),
-    )
-
-
-def _partial_index(name: str, table: str, column: str, where: str, *, unique: bool = False) -> None:
-    op.create_index(
-        name,
-        table,
-        [column],
-        unique=unique,
-        sqlite_where=sa.text(where),
-        postgresql_where=sa.text(where),
     )
