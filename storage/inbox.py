@@ -40,11 +40,11 @@ class Inbox:
             "at": in_utc(row.at),
             "taken_seq": row.taken_seq,
         }
-        statement = self._database.insert(InboxTable).values(values).on_conflict_do_nothing()
+        insert = self._database.insert(InboxTable).values(values).on_conflict_do_nothing()
         with self._database.hear() as session:
             if row.run is not None:
                 self._database.share(session, row.run)
-            return session.exec(statement).rowcount == 1
+            return session.scalar(insert.returning(col(InboxTable.place))) is not None
 
     def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""

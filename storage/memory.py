@@ -124,7 +124,7 @@ class MemoryJournal:
             epoch = lease.epoch if lease else 0
             records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)
             others = _chained_beside(shelf, stream, also or {})
-            row = replace(index, last_seq=seq + len(records)) if index else None
+            row = _indexed(index, seq + len(records)) if index else None
             _keep(shelf, [*records, *others], row, take, seq + len(records))
             return records
 
@@ -192,6 +192,11 @@ def _chained_beside(shelf: Shelf, stream: str, also: Mapping[str, Sequence[Draft
         seq, prev = shelf.end_of(other)
         records += chained(other, drafts, epoch=0, seq=seq, prev=prev)
     return records
+
+
+def _indexed(index: RunRow, last_seq: int) -> RunRow:
+    wake_at = in_utc(index.wake_at) if index.wake_at else None
+    return replace(index, wake_at=wake_at, last_seq=last_seq)
 
 
 def _keep(
