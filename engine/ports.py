@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from engine.model import Policy
+
 
 class Clock(Protocol):
     """The only source of time and of waiting."""
@@ -53,7 +55,7 @@ class Terminal(Protocol):
         ...
 
     async def write(self, text: str) -> None:
-        """Type text; line ends are "\\n".
+        r"""Type text; line ends are `\n`.
 
         Raises:
             MemberUnreachable: the connection broke before or while typing.
@@ -196,4 +198,27 @@ class Packages(Protocol):
 
     async def names(self) -> Sequence[str]:
         """Return the file names on offer, sorted."""
+        ...
+
+
+@dataclass(frozen=True)
+class GroupSetup:
+    """One Security Group of the inventory: how to reach it and what governs runs on it."""
+
+    name: str
+    channel: str
+    policy: Policy
+    open_shell: Callable[[], Shell]
+    epoch_fence: bool = False
+
+
+class Inventory(Protocol):
+    """The Security Groups that may be worked on."""
+
+    def group(self, name: str) -> GroupSetup | None:
+        """Return a group by its name, or None."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """Return all names, sorted."""
         ...

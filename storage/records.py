@@ -25,7 +25,10 @@ GENESIS = "0" * 64
 HOUSE = "house"
 """The stream of what belongs to no run: freezes, owed cloning, refusals before a run exists."""
 
-Body = Mapping[str, Any]
+Json = Any
+"""A JSON-compatible value. Checked where it is read back, not by its type."""
+
+Body = Mapping[str, Json]
 """JSON-compatible content of a record: str, int, float, bool, None, list, dict with str keys."""
 
 

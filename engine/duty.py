@@ -1,0 +1,215 @@
+"""What an executor has in hand while it carries out one run: journal, group, people, time.
+
+`Duty` bundles them and offers the few things that every step needs: look and record what is
+new, wait, intend, finish. What a step does is in `engine.steps`; what follows what is in
+`engine.runner`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from engine import recovery
+from engine.errors import TooLate
+from engine.group import LiveGroup
+from engine.invariants import policy_drift
+from engine.journal import ENGINE, Kind, RunJournal, RunState
+from engine.model import GroupFacts, MemberId, Plan, Step, differences, in_service, to_json
+from engine.ports import Answers, Clock, People
+from storage.records import Draft, InboxStore, Json
+
+T = TypeVar("T")
+
+
+@dataclass
+class Duty:
+    """One executor's hands on one run. Nothing in here survives it; the journal does."""
+
+    journal: RunJournal
+    group: LiveGroup
+    people: People
+    inbox: InboxStore
+    answers: Answers
+    clock: Clock
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    listen: Callable[[], Coroutine[Any, Any, None]] | None = None
+    tried_since: dict[str, float] = field(default_factory=dict)
+    looked_at: float = float("-inf")
+
+    @property
+    def state(self) -> RunState:
+        """The run as its journal tells it."""
+        return self.journal.state
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self.journal.state.the_plan
+
+    # -------------------------------------------------------------------------- looking
+
+    async def observe(self, *, full: bool = False) -> GroupFacts:
+        """Look, patiently, and record the look where it shows something new."""
+        facts = await self.group.observe_patiently(full=full)
+        self.looked_at = self.clock.monotonic()
+        await self._record(facts)
+        return facts
+
+    async def glance(self) -> GroupFacts:
+        """Look once, without patience: right before an act, being blind is a reason to stop."""
+        facts = await self.group.observe()
+        self.looked_at = self.clock.monotonic()
+        await self._record(facts)
+        return facts
+
+    async def _record(self, facts: GroupFacts) -> None:
+        package = self.plan.package.name
+        before = self.state.facts
+        if before is not None and before.digest(package) == facts.digest(package):
+            return
+        changes = differences(before.digested(package), facts.digested(package)) if before else ()
+        drafts = [
+            self.journal.draft(
+                Kind.SEEN,
+                facts=to_json(facts),
+                digest=facts.digest(package),
+                changes=list(changes),
+            )
+        ]
+        drift = policy_drift(facts, self.state)
+        if drift and drift != [a["reason"] for a in self.state.alarms if a["what"] == "policy"]:
+            told = {a["reason"] for a in self.state.alarms if a["what"] == "policy"}
+            drafts += [
+                self.journal.draft(Kind.ALARMED, what="policy", reason=one, mention=False)
+                for one in drift
+                if one not in told
+            ]
+        await self.journal.append(drafts)
+
+    async def pause(self, duration: timedelta) -> None:
+        """Wait, or less where somebody nudges; then hear what people said meanwhile."""
+        self.nudge.clear()
+        sleeper = asyncio.ensure_future(self.clock.sleep(duration))
+        nudged = asyncio.ensure_future(self.nudge.wait())
+        try:
+            await asyncio.wait({sleeper, nudged}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            nudged.cancel()
+        if self.listen is not None:
+            await self.listen()
+
+    async def settle(
+        self, step: Step, test: Callable[[GroupFacts], bool], within: timedelta, what: str
+    ) -> GroupFacts:
+        """Look until the test holds.
+
+        Raises:
+            TooLate: it does not hold at the limit; a time-out stops, it never proceeds.
+        """
+        until = self.clock.monotonic() + within.total_seconds()
+        while True:
+            facts = await self.observe()
+            if test(facts):
+                return facts
+            if self.clock.monotonic() >= until:
+                raise TooLate(f"{step.id}: {what} was not seen within {_minutes(within)}")
+            await self.pause(self.plan.policy.watch)
+
+    async def watching(
+        self, work: Coroutine[Any, Any, T], on_look: Callable[[GroupFacts], None]
+    ) -> T:
+        """Do something while the group is looked at as often as the policy asks.
+
+        `on_look` may raise; then the work is cancelled first, and its error is what counts.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=self.plan.policy.watch.total_seconds())
+                if done:
+                    return task.result()
+                on_look(await self.observe())
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    # ----------------------------------------------------------------------- journalling
+
+    async def intend(
+        self,
+        step: Step,
+        facts: GroupFacts,
+        *,
+        first: Sequence[Draft] = (),
+        house: Sequence[Draft] = (),
+        **body: Json,
+    ) -> None:
+        """Write INTENDED: before the act, durable, and only where no word of a person waits."""
+        self.tried_since.setdefault(step.id, self.clock.monotonic())
+        members = step.members or facts.ids
+        before = {m.id: recovery.signs(m) for m in facts.some(members)}
+        draft = self.journal.draft(
+            Kind.INTENDED,
+            step=step.id,
+            kind=step.kind,
+            attempt=self.state.of(step).attempt,
+            members=list(step.members),
+            before=before,
+            states={m.id: m.state for m in facts.members},
+            in_service=self.serving(facts),
+            **body,
+        )
+        await self.journal.append([*first, draft], unless_word=True, house=house)
+
+    async def done(
+        self, step: Step, *, how: str, first: Sequence[Draft] = (), **body: Json
+    ) -> None:
+        """Write DONE: the effect was seen."""
+        self.tried_since.pop(step.id, None)
+        attempt = self.state.of(step).attempt
+        draft = self.journal.draft(
+            Kind.DONE, step=step.id, kind=step.kind, attempt=attempt, how=how, **body
+        )
+        await self.journal.append([*first, draft])
+
+    def tried_for(self, step: Step) -> timedelta:
+        """Return for how long this executor has been trying a step."""
+        since = self.tried_since.get(step.id, self.clock.monotonic())
+        return timedelta(seconds=self.clock.monotonic() - since)
+
+    def serving(self, facts: GroupFacts) -> list[MemberId]:
+        """Return the members in service."""
+        words = self.plan.policy.state_words
+        return [m.id for m in facts.members if in_service(m, words)]
+
+    def approvers(self, group: str) -> str:
+        """Return the names for the audit prompt: who approved this group's failover."""
+        for step in self.plan.steps:
+            gate = self.state.gates.get(step.id)
+            if step.group == group and gate is not None and gate.outcome == "approved":
+                return ", ".join(v.name for v in gate.votes.values() if v.choice == "yes")
+        return self.state.the_request.requester_name or self.state.the_request.requester
+
+    def audit_reason(self) -> str:
+        """Return the reason for the audit prompt: run id and ticket."""
+        return f"{self.state.run} {self.state.the_request.ticket}".strip()
+
+    def owed(self, kind: Kind, **body: Json) -> Draft:
+        """Return the record for the house's stream about cloning that a group owes."""
+        return Draft(
+            kind,
+            self.clock.now(),
+            ENGINE,
+            {"group": self.plan.security_group, "run": self.state.run, **body},
+        )
+
+
+def _minutes(duration: timedelta) -> str:
+    seconds = int(duration.total_seconds())
+    return f"{seconds // 60} min" if seconds >= 120 else f"{seconds} s"

@@ -1,0 +1,102 @@
+"""The texts of the commands, by what they are for."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from engine.gaia.dialect import Dialect
+from engine.model import MemberId, spelled
+
+
+def on_member(member: MemberId, command: str) -> str:
+    """Run a command that asks nothing on one member, from the group address.
+
+    Source: SGMUP (`gexec -a -g0 -b 1_1 -c "…"`).
+    """
+    return f"gexec -a -g0 -b {member} -c {shlex.quote(command)}"
+
+
+def member_session(member: MemberId) -> str:
+    """Go to a member for a dialogue; needs a terminal.
+
+    Source: SGMUP (`ssh -t user@group member 1_2`).
+    """
+    return f"member {member}"
+
+
+def set_cloning(dialect: Dialect, *, on: bool) -> str:
+    """Switch image auto-clone and save the configuration.
+
+    Source: SGMUP 56-R8020-add_JHF.yml (`gclish -s -c`).
+    """
+    text = dialect.set_cloning.format(state="on" if on else "off")
+    return f'gclish -s -c "{text}"'
+
+
+def import_package(path: str) -> str:
+    """Import an uploaded package on every member.
+
+    Source: EXLLAB, SGMUP.
+    """
+    return f'gclish -c "installer import local {path}"'
+
+
+def available_packages() -> str:
+    """List what can be installed on the member that runs it.
+
+    Source: SGMUP include/get_pkg_index.yml.
+    """
+    return "da_cli packages_info status=available_for_install"
+
+
+def verify(number: int, members: Sequence[MemberId]) -> str:
+    """Ask whether a package can be installed on these members.
+
+    Source: EXLLAB, SGMUP.
+    """
+    return f'gclish -c "installer verify {number} member_ids {spelled(members)}"'
+
+
+def install(number: int, members: Sequence[MemberId]) -> str:
+    """Install a package on these members; a dialogue, on one of them.
+
+    Source: SGMUP, EXLLAB (`installer install <N> member_ids <ids>`).
+    """
+    return f"gclish -c 'installer install {number} member_ids {spelled(members)}'"
+
+
+def admin_state(
+    dialect: Dialect, state: str, members: Sequence[MemberId], *, accelerated: bool
+) -> str:
+    """Set members administratively up or down; a dialogue.
+
+    Source: GCXL. `-a` synchronises accelerated connections first; it exists for down only.
+    """
+    text = dialect.admin_state.format(members=spelled(members), state=state)
+    return f"{text} -a" if accelerated and state == "down" else text
+
+
+def file_sha256(path: str) -> str:
+    """Compute a file's checksum on the device.
+
+    Source: GNU coreutils; SGMUP compares sums because scp lost files.
+    """
+    return f"sha256sum {shlex.quote(path)}"
+
+
+def remove_file(path: str) -> str:
+    """Remove a file that we uploaded, and say whether it is gone.
+
+    Source: POSIX.
+    """
+    quoted = shlex.quote(path)
+    return f"rm -f {quoted}; [ -e {quoted} ] && echo still there || echo gone"
+
+
+def make_directory(path: str) -> str:
+    """Make the directory that we upload into.
+
+    Source: POSIX.
+    """
+    return f"mkdir -p {shlex.quote(path)}"

@@ -1,0 +1,200 @@
+"""Dialogues: which question may come, in which order, and the one answer that each gets.
+
+Pure: text goes in, an answer or nothing comes out. Each prompt is answered at most once, never
+out of order, and only when it stands at the end of what was printed: a public playbook matched
+"Are you sure" anywhere, typed one `y` too many, and the audit log now says "User: y".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import StepFailed, UnknownPrompt
+from engine.gaia.text import cleaned
+from engine.model import MemberId, by_number, member_id
+
+_SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"
+
+# What the device prints instead of going on. Source: SGMUP logs (exit status was 0).
+_REFUSALS = (
+    "Package index doesn't exist",
+    "cannot be performed on members",
+    "Action was aborted",
+    "Package is not ready for",
+    "CLINFR0519",
+    "CLINFR0479",
+    "CLINFR0815",
+    "CLINFR0819",
+    "Could not get Security Group from db",
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question. `commits` marks the answer after which the device begins to act."""
+
+    name: str
+    pattern: re.Pattern[str]
+    answer: str
+    required: bool = True
+    commits: bool = False
+    names_members: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to type next."""
+
+    prompt: str
+    text: str
+    commits: bool
+
+
+class Dialogue:
+    """One conversation with a device, from the command to the answer that commits."""
+
+    def __init__(self, prompts: Sequence[Prompt], members: Sequence[MemberId]) -> None:
+        self._waiting = list(prompts)
+        self._members = frozenset(members)
+        self._since_answer = ""
+        self.transcript = ""
+
+    @property
+    def committed(self) -> bool:
+        """Whether the answer that commits was given."""
+        return not any(prompt.commits for prompt in self._waiting)
+
+    def hear(self, text: str) -> Answer | None:
+        """Take in what was printed; return the answer to the prompt that it ends with, if any.
+
+        Source: SGMUP logs for order and words of every prompt.
+
+        Raises:
+            StepFailed: the device refused instead of asking.
+            UnknownPrompt: a prompt names other members than we mean.
+        """
+        self.transcript += text
+        self._since_answer += text
+        shown = cleaned(self._since_answer)
+        for index, prompt in enumerate(self._waiting):
+            if prompt.pattern.search(shown):
+                self._check_members(prompt, shown)
+                self._waiting = self._waiting[index + 1 :]
+                self._since_answer = ""
+                return Answer(prompt.name, prompt.answer, prompt.commits)
+            if prompt.required:
+                break
+        refused = next((words for words in _REFUSALS if words in shown), None)
+        if refused is not None:
+            raise StepFailed(f"the device refused: {_line_with(shown, refused)}")
+        return None
+
+    def stuck(self) -> UnknownPrompt:
+        """Return the error for a dialogue that went silent before it was answered to its end.
+
+        Source: our rule P6: an unknown prompt is never answered.
+        """
+        expected = self._waiting[0].name if self._waiting else "the end"
+        shown = cleaned(self._since_answer).strip()
+        last = shown.splitlines()[-1].strip() if shown else "nothing"
+        return UnknownPrompt(
+            f"expected {expected}, but the device shows {last!r}; nothing was answered", shown
+        )
+
+    def _check_members(self, prompt: Prompt, shown: str) -> None:
+        if not prompt.names_members:
+            return
+        found = list(re.finditer(r"on blades:[ \t]*([0-9_,\- \t]+)", shown))
+        named = _ids(found[-1][1]) if found else frozenset()
+        if named != self._members:
+            raise UnknownPrompt(
+                f"the device asks about {found[-1][1].strip() if found else 'no members'}, "
+                f"we mean {', '.join(sorted(self._members, key=by_number))}; nothing was answered",
+                shown,
+            )
+
+
+def _ids(text: str) -> frozenset[MemberId]:
+    """Read `1_01,1_02` or `1_1-1_4`; a range stays within its Site."""
+    members: set[MemberId] = set()
+    for part in re.split(r"[,\s]+", text.strip()):
+        if not part:
+            continue
+        first, _, last = part.partition("-")
+        site, low = by_number(member_id(first))
+        _, high = by_number(member_id(last or first))
+        members |= {f"{site}_{number}" for number in range(low, high + 1)}
+    return frozenset(members)
+
+
+def _line_with(text: str, words: str) -> str:
+    return next(line.strip() for line in text.splitlines() if words in line)[:200]
+
+
+def admin_state(state: str, members: Sequence[MemberId], *, name: str, reason: str) -> Dialogue:
+    """Return the dialogue of `g_clusterXL_admin -b … {up|down}`.
+
+    Source: SGMUP logs, R80.30SP and R81.10.
+    """
+    return Dialogue(
+        [
+            Prompt(
+                "the confirmation",
+                re.compile(rf"blade state change to {state} on blades:.*?{_SURE}", re.DOTALL),
+                "y",
+                names_members=True,
+            ),
+            Prompt("your name", re.compile(r"Enter your full name:\s*\Z"), name),
+            Prompt(
+                "the reason",
+                re.compile(r"Enter reason for .*?\[Maintenance\]:\s*\Z", re.DOTALL),
+                reason,
+                commits=True,
+            ),
+        ],
+        members,
+    )
+
+
+def package(what: str, members: Sequence[MemberId], *, name: str, reason: str) -> Dialogue:
+    """Return the dialogue of `installer install|uninstall <N> member_ids …`.
+
+    The reboot notice is absent where the package does not reboot, the clone warning may be.
+
+    Source: SGMUP logs, R81.10 (install); for several members at once and for uninstall the same
+    frame is inferred [I].
+    """
+    return Dialogue(
+        [
+            Prompt(
+                "the reboot notice",
+                re.compile(r"Do you want to continue\? \(\[y\]es / \[n\]o\)\s*\Z"),
+                "y",
+                required=False,
+            ),
+            Prompt(
+                "the clone warning",
+                re.compile(rf"image auto-clone(?:(?!You are about to).)*?{_SURE}", re.DOTALL),
+                "y",
+                required=False,
+            ),
+            Prompt(
+                "the confirmation",
+                re.compile(
+                    rf"You are about to perform\s+{what} \(.*?\) on blades:.*?{_SURE}", re.DOTALL
+                ),
+                "y",
+                names_members=True,
+            ),
+            Prompt("your name", re.compile(r"Enter your full name:\s*\Z"), name),
+            Prompt(
+                "the reason",
+                re.compile(rf"Enter reason for\s+{what}.*?\[Maintenance\]:\s*\Z", re.DOTALL),
+                reason,
+                commits=True,
+            ),
+        ],
+        members,
+    )

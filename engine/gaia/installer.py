@@ -1,0 +1,85 @@
+"""Reading what the installer prints about packages: frames, lists, sums."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from engine.errors import StepFailed, UnexpectedOutput
+from engine.gaia.text import cleaned
+from engine.model import MemberId, member_id, package_stem
+
+_ROW = re.compile(r"^\|(\d{1,2}_\d{1,2}|)\s*(?:\(local\))?\s*\|(.*?)\s*\|\s*$")
+
+ALLOWED = "Installation is allowed."
+EXISTS = "already exists"
+IMPORTED = "was successfully imported"
+
+
+def last_frame(text: str) -> dict[MemberId, str]:
+    """Return the status per member of the last table that the installer printed.
+
+    Long texts wrap onto rows with an empty member field.
+
+    Source: SGMUP logs (import, verify; columns of 13 and 64 characters).
+
+    Raises:
+        UnexpectedOutput: no table.
+    """
+    frames = re.split(r"^\|Member ID\b.*$", cleaned(text), flags=re.MULTILINE)[1:]
+    if not frames:
+        raise UnexpectedOutput("the installer printed no table", cleaned(text))
+    statuses: dict[MemberId, str] = {}
+    member = ""
+    for line in frames[-1].splitlines():
+        row = _ROW.match(line)
+        if row is None:
+            continue
+        if row[1]:
+            member = member_id(row[1])
+            statuses[member] = row[2].strip()
+        elif member:
+            statuses[member] = f"{statuses[member]} {row[2].strip()}".strip()
+    if not statuses:
+        raise UnexpectedOutput("the installer's table has no rows", cleaned(text))
+    return statuses
+
+
+def after_frames(text: str) -> str:
+    """Return what stands below the last table: refusals are printed there.
+
+    Source: SGMUP logs (`[Aug 31 15:35:13] … cannot be performed on members :1_02 …`).
+    """
+    lines = cleaned(text).splitlines()
+    last = max((n for n, line in enumerate(lines) if line.startswith(("|", "+"))), default=-1)
+    return " ".join(line.strip() for line in lines[last + 1 :] if line.strip())
+
+
+def package_number(text: str, name: str) -> int:
+    """Return the number of a package: its place in the local list of what can be installed.
+
+    Source: SGMUP include/get_pkg_index.yml (`da_cli packages_info status=available_for_install`,
+    place + 1).
+
+    Raises:
+        StepFailed: the package is not in the list.
+        UnexpectedOutput: no list.
+    """
+    start = text.find("{")
+    try:
+        value = json.loads(text[start:]) if start >= 0 else {}
+        names = [package_stem(str(one["filename"])) for one in value["packages"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnexpectedOutput("packages_info cannot be read", text) from error
+    if package_stem(name) not in names:
+        raise StepFailed(f"{name} is not in the list of what can be installed there")
+    return names.index(package_stem(name)) + 1
+
+
+def sha256_of(text: str) -> str | None:
+    """Read `sha256sum`: the sum, or None where the file is not there.
+
+    Source: GNU coreutils.
+    """
+    found = re.search(r"^([0-9a-f]{64})\s", cleaned(text), re.MULTILINE)
+    return found[1] if found else None

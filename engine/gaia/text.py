@@ -1,0 +1,34 @@
+"""Cleaning what a terminal prints, before anything reads it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Source: SGMUP logs: OSC title sequences ending in BEL, `ESC[?1034h`, `ESC[2J`, `ESC[1;1H`.
+_OSC = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_CSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def cleaned(text: str) -> str:
+    r"""Return text without terminal sequences, with `\n` line ends and no control characters.
+
+    Source: SGMUP logs (line ends of a terminal are `\r\r\n`).
+    """
+    text = _OSC.sub("", text)
+    text = _CSI.sub("\n", text)
+    text = re.sub(r"\r+\n", "\n", text).replace("\r", "\n")
+    return _CONTROL.sub("", text)
+
+
+def audit_text(text: str, instead: str) -> str:
+    """Return what may be typed into an audit prompt: printable ASCII, one line, 60 characters.
+
+    Source: `Enter your full name:` and `Enter reason for … [Maintenance]:` (SGMUP); the limit of
+    60 is a guess, the recorded table is 64 wide.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    one_line = re.sub(r"[^ -~]+", " ", plain)
+    kept = re.sub(r"\s+", " ", one_line).strip()[:60].strip()
+    return kept or instead

@@ -1,0 +1,367 @@
+"""A live Security Group: look at it, and carry single acts out on it, through a Shell.
+
+What is decided from a look (invariants, recovery) and what is recorded (journal) is not here.
+Every act goes through `_converse` or `_tell`, which ask `may_send` right before the first byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from engine.errors import MaintenanceError, MemberUnreachable, StepFailed, TooLate
+from engine.gaia import commands, guards, installer, probe
+from engine.gaia.dialect import dialect
+from engine.gaia.dialogues import Dialogue
+from engine.gaia.dialogues import admin_state as admin_state_dialogue
+from engine.gaia.dialogues import package as package_dialogue
+from engine.gaia.text import audit_text, cleaned
+from engine.model import GroupFacts, MemberId, PackageRef, Policy
+from engine.ports import Clock, Shell, Terminal
+
+Commit = Callable[[MemberId], Awaitable[None]]
+"""Called right before the answer that commits is typed; raises `Stopped` to prevent it."""
+
+PROMPT_END = "# "
+"""The Expert prompt ends so: `[Expert@site-1-ch01-05:0]# `. Source: SGMUP."""
+
+DIALOGUE_LIMIT = timedelta(minutes=10)
+"""From opening a dialogue to its last answer. A guess: recorded ones took under one minute."""
+
+SIGN_LIMIT = timedelta(seconds=60)
+"""How long we stay after the last answer to see a first sign. The recorded playbooks cut their
+session after 60 s, and the installation went on."""
+
+
+class LiveGroup:
+    """One Security Group of one version, reached through one Shell."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        clock: Clock,
+        policy: Policy,
+        *,
+        version: str = "R81.20",
+        epoch: int | None = None,
+        may_send: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._shell = shell
+        self._clock = clock
+        self._policy = policy
+        self._dialect = dialect(version)
+        self._epoch = epoch if policy.fence else None
+        self._may_send = may_send
+        self._newest_action = 0
+
+    # ------------------------------------------------------------------------------ looks
+
+    async def observe(self, *, full: bool = False) -> GroupFacts:
+        """Look once, with one command on the kept session to the group address.
+
+        Raises:
+            MemberUnreachable: blind: nobody answers at the group address.
+            TooLate, UnexpectedOutput: an answer that did not end, or cannot be read.
+        """
+        line = probe.look_line(
+            self._dialect,
+            directory=self._policy.own_directory,
+            newest_action=self._newest_action,
+            full=full,
+        )
+        output = await self._shell.run(line, within=self._policy.limits.look)
+        facts = probe.read_look(output.text, self._clock.now())
+        known = [m.action.id for m in facts.members if m.action is not None]
+        if known and len(known) == len(facts.members):
+            self._newest_action = min(known)
+        return facts
+
+    async def observe_patiently(self, *, full: bool = False) -> GroupFacts:
+        """Look, and where we are blind look again until the policy's blind limit.
+
+        Being blind for about 35 seconds is normal when the SMO moves.
+
+        Raises:
+            MemberUnreachable: still blind at the limit.
+        """
+        until = self._clock.monotonic() + self._policy.limits.blind.total_seconds()
+        while True:
+            try:
+                return await self.observe(full=full)
+            except (MemberUnreachable, TooLate):
+                if self._clock.monotonic() >= until:
+                    raise
+            await self._clock.sleep(self._policy.watch)
+
+    # ------------------------------------------------------------- acts on the whole group
+
+    async def uploaded_sha256(self, package: PackageRef) -> str | None:
+        """Return the checksum of the uploaded file on the device, or None."""
+        output = await self._shell.run(
+            commands.file_sha256(self._upload_path(package)), within=self._policy.limits.verify
+        )
+        return installer.sha256_of(output.text)
+
+    async def upload(
+        self, package: PackageRef, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Copy the package to the group address."""
+        self._may_send()
+        limits = self._policy.limits
+        await self._shell.run(
+            commands.make_directory(self._policy.upload_directory), within=limits.look
+        )
+        target = self._upload_path(package)
+        await self._shell.upload(
+            Path(package.path), target, within=limits.upload, progress=progress
+        )
+
+    async def import_package(self, package: PackageRef) -> str:
+        """Import the uploaded package on every member; return what was printed.
+
+        Raises:
+            StepFailed: a member refused for another reason than having it already.
+        """
+        text = await self._tell(
+            commands.import_package(self._upload_path(package)), self._policy.limits.importing
+        )
+        for member, status in installer.last_frame(text).items():
+            if installer.IMPORTED not in status and installer.EXISTS not in status:
+                raise StepFailed(f"import on {member}: {status or 'no status'}")
+        return text
+
+    async def verify(
+        self, package: PackageRef, members: Sequence[MemberId], *, at: MemberId
+    ) -> str:
+        """Ask CPUSE on member `at` whether the package can be installed on these members.
+
+        Raises:
+            StepFailed: not allowed on a member, or refused as a whole.
+        """
+        limit = self._policy.limits.verify
+        number = await self._number(package, at)
+        line = commands.on_member(at, commands.verify(number, members))
+        text = await self._tell(line, limit)
+        statuses = installer.last_frame(text)
+        denied = [f"{m}: {s}" for m, s in statuses.items() if s != installer.ALLOWED]
+        missing = sorted(set(members) - set(statuses))
+        if denied or missing:
+            refused = installer.after_frames(text)
+            told = "; ".join([*denied, *(f"{one}: not listed" for one in missing)])
+            raise StepFailed(f"verify: {told}. {refused}".strip())
+        return text
+
+    async def set_cloning(self, *, on: bool) -> str:
+        """Switch image auto-clone on every member and save the configuration."""
+        return await self._tell(
+            commands.set_cloning(self._dialect, on=on), self._policy.limits.cloning
+        )
+
+    async def remove_upload(self, package: PackageRef, members: Sequence[MemberId]) -> None:
+        """Remove the uploaded file, on whichever member the group address was then.
+
+        Raises:
+            StepFailed: it is still there.
+        """
+        for member in members:
+            line = commands.on_member(member, commands.remove_file(self._upload_path(package)))
+            text = await self._tell(line, self._policy.limits.look)
+            if "gone" not in text:
+                raise StepFailed(f"the uploaded file is still there on {member}")
+
+    # -------------------------------------------------------------------------- dialogues
+
+    async def admin_state(
+        self,
+        state: str,
+        members: Sequence[MemberId],
+        *,
+        at: MemberId,
+        outside: Sequence[MemberId],
+        name: str,
+        reason: str,
+        accelerated: bool,
+        commit: Commit,
+    ) -> str:
+        """Set members administratively down or up, from member `at`; return what was said.
+
+        A session that breaks after the last answer is no error: whoever looks will see.
+
+        Raises:
+            StepFailed: refused, or the device answered ACTIVE(!).
+            ConditionFailed: a member in `outside` was not active when the line ran.
+            UnknownPrompt: nothing was answered to it.
+        """
+        command = commands.admin_state(self._dialect, state, members, accelerated=accelerated)
+        script = admin_state_dialogue(
+            state, members, name=audit_text(name, "Hotfix Bot"), reason=audit_text(reason, "none")
+        )
+        text = await self._converse(at, command, script, outside, commit, stay=True)
+        if "ACTIVE(!)" in cleaned(text):
+            raise StepFailed(
+                "the device answered ACTIVE(!): the members that stay have a problem, so it kept "
+                "one of these active"
+            )
+        return text
+
+    async def install(
+        self,
+        package: PackageRef,
+        members: Sequence[MemberId],
+        *,
+        at: MemberId,
+        outside: Sequence[MemberId],
+        name: str,
+        reason: str,
+        commit: Commit,
+    ) -> str:
+        """Begin the installation on these members, from one of them; return what was said.
+
+        It goes on by itself after the last answer; whoever looks will see how far it is.
+
+        Raises:
+            StepFailed, ConditionFailed, UnknownPrompt: it was not begun.
+        """
+        number = await self._number(package, at)
+        command = commands.install(number, members)
+        script = package_dialogue(
+            "Package Installation",
+            members,
+            name=audit_text(name, "Hotfix Bot"),
+            reason=audit_text(reason, "none"),
+        )
+        return await self._converse(at, command, script, outside, commit, stay=False)
+
+    # --------------------------------------------------------------------------- inside
+
+    def _upload_path(self, package: PackageRef) -> str:
+        return f"{self._policy.upload_directory}/{package.name}"
+
+    async def _number(self, package: PackageRef, at: MemberId) -> int:
+        """Read the package's number on the member that will use it, right before use."""
+        line = commands.on_member(at, commands.available_packages())
+        output = await self._shell.run(line, within=self._policy.limits.look)
+        return installer.package_number(output.text, package.name)
+
+    async def _tell(self, command: str, within: timedelta) -> str:
+        self._may_send()
+        output = await self._shell.run(command, within=within)
+        return output.text
+
+    async def _converse(
+        self,
+        at: MemberId,
+        command: str,
+        script: Dialogue,
+        outside: Sequence[MemberId],
+        commit: Commit,
+        *,
+        stay: bool,
+    ) -> str:
+        """Go to a member, run one guarded command there and answer its questions."""
+        self._may_send()
+        guard = guards.Guard(at, tuple(outside), self._policy.own_directory, self._epoch)
+        within = self._policy.limits.prompt
+        terminal = await self._shell.terminal(commands.member_session(at), within=within)
+        talk = _Talk(terminal, script, guard, self._clock, within, commit)
+        try:
+            await talk.reach_prompt()
+            self._may_send()
+            await terminal.write(guards.guarded(command, guard) + "\n")
+            await talk.answer_all()
+            await talk.see_first_signs(until_end=stay)
+        finally:
+            await terminal.close()
+        return script.transcript
+
+
+class _Talk:
+    """One dialogue on one terminal."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        script: Dialogue,
+        guard: guards.Guard,
+        clock: Clock,
+        within: timedelta,
+        commit: Commit,
+    ) -> None:
+        self._terminal = terminal
+        self._script = script
+        self._guard = guard
+        self._clock = clock
+        self._within = within
+        self._commit = commit
+        self._until = clock.monotonic() + DIALOGUE_LIMIT.total_seconds()
+
+    async def reach_prompt(self) -> None:
+        """Read banners until the Expert prompt stands at the end.
+
+        Raises:
+            MemberUnreachable: no prompt came.
+        """
+        heard = ""
+        while True:
+            try:
+                text = await self._terminal.read(within=self._within)
+            except TimeoutError as error:
+                raise MemberUnreachable(f"{self._guard.member} shows no prompt") from error
+            heard += text
+            if not text:
+                raise MemberUnreachable(f"{self._guard.member} closed the session")
+            last = cleaned(heard).rpartition("\n")[2]
+            if last.startswith("[Expert@") and last.endswith(PROMPT_END):
+                return
+
+    async def answer_all(self) -> None:
+        """Answer every question up to the one that commits."""
+        while not self._script.committed:
+            text = await self._hear()
+            answer = self._script.hear(text)
+            status = guards.exit_status(cleaned(self._script.transcript))
+            if status is not None:
+                self._ended_early(status)
+            if answer is None:
+                continue
+            if answer.commits:
+                await self._commit(self._guard.member)
+            await self._terminal.write(answer.text + "\n")
+
+    async def _hear(self) -> str:
+        if self._clock.monotonic() >= self._until:
+            raise TooLate(f"the dialogue on {self._guard.member} did not end")
+        try:
+            text = await self._terminal.read(within=self._within)
+        except TimeoutError as error:
+            raise self._script.stuck() from error
+        if not text:
+            raise MemberUnreachable(f"{self._guard.member} closed the session before the end")
+        return text
+
+    def _ended_early(self, status: int) -> NoReturn:
+        refused = guards.refusal(status, self._guard)
+        if refused is not None:
+            raise refused
+        shown = [line for line in cleaned(self._script.transcript).splitlines() if line.strip()]
+        raise StepFailed(f"the command ended (status {status}) without asking: {shown[-2:]}")
+
+    async def see_first_signs(self, *, until_end: bool) -> None:
+        """Stay until the act shows signs of life, or (`until_end`) until the command ends.
+
+        Whatever goes wrong here is no error: the answer was typed, so only a look can tell.
+        """
+        until = self._clock.monotonic() + SIGN_LIMIT.total_seconds()
+        said = ""
+        while (left := until - self._clock.monotonic()) > 0:
+            try:
+                text = await self._terminal.read(within=timedelta(seconds=left))
+            except (TimeoutError, MaintenanceError):
+                return
+            said += text
+            self._script.transcript += text
+            ended = guards.exit_status(cleaned(said)) is not None
+            if not text or ended or (not until_end and "%" in said):
+                return

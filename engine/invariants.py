@@ -1,0 +1,246 @@
+"""What must hold before each step, as sentences about what does not. Pure.
+
+An invariant may forbid what makes things worse, never what makes them better: bringing a group
+up, and looking, are always allowed. Conditions bind the members that must carry traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.errors import ConditionFailed
+from engine.journal import RunState
+from engine.model import (
+    GroupFacts,
+    InstalledPolicy,
+    MemberFacts,
+    PackageState,
+    Plan,
+    Step,
+    StepKind,
+    in_service,
+)
+
+
+def check(step: Step, facts: GroupFacts, state: RunState) -> None:
+    """Raise unless everything that this step needs is true in these facts.
+
+    Raises:
+        ConditionFailed: with every reason, one sentence each.
+    """
+    problems = _CHECKS.get(step.kind, _nothing)(step, facts, state)
+    if problems:
+        raise ConditionFailed("; ".join(problems))
+
+
+def _nothing(_step: Step, _facts: GroupFacts, _state: RunState) -> list[str]:
+    return []
+
+
+def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
+    """Say which member outside a Logical Group does not carry traffic as it must (P1)."""
+    outside = facts.others(group)
+    problems = [
+        f"{member.id} is {described(member)}, but it must carry traffic"
+        for member in outside
+        if not in_service(member, plan.policy.state_words)
+    ]
+    if len(outside) < plan.policy.min_in_service or not outside:
+        problems.append("no member would be left to carry traffic")
+    if not facts.sync:
+        problems.append("connections are not synchronised to the active members")
+    return problems + same_policy([m for m in outside if m.policy is not None])
+
+
+def described(member: MemberFacts) -> str:
+    """Say a member's state as its peers and itself see it, with its problem notes."""
+    notes = f" ({', '.join(member.notes)})" if member.notes else ""
+    if not member.answered:
+        return f"{member.state}, and does not answer"
+    if member.own_state != member.state:
+        return f"{member.state} for its peers and {member.own_state} for itself{notes}"
+    if member.policy is not None and member.policy.name == "InitialPolicy":
+        return f"{member.state} with InitialPolicy{notes}"
+    return f"{member.state}{notes}"
+
+
+def same_policy(members: Sequence[MemberFacts]) -> list[str]:
+    """Say where policies differ: by signature at the same take, else by name and date."""
+    problems: list[str] = []
+    first = next((m for m in members if m.policy is not None), None)
+    for member in members:
+        if first is None or first.policy is None or member.policy is None:
+            continue
+        if not _alike(first.policy, member.policy, same_take=first.take == member.take):
+            problems.append(
+                f"{member.id} has policy {named(member.policy)}, {first.id} has "
+                f"{named(first.policy)}"
+            )
+    return problems
+
+
+def named(policy: InstalledPolicy) -> str:
+    """Return a policy's name, date and signature as people compare them."""
+    return f"{policy.name} of {policy.date} [{policy.signature or 'no signature'}]"
+
+
+def _alike(one: InstalledPolicy, other: InstalledPolicy, *, same_take: bool) -> bool:
+    if (one.name, one.date) != (other.name, other.date):
+        return False
+    return not same_take or one.signature == other.signature
+
+
+# ---------------------------------------------------------------------------- per step kind
+
+
+def _preflight(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    plan = state.the_plan
+    problems = [
+        f"{member.id} is {described(member)}"
+        for member in facts.members
+        if not in_service(member, plan.policy.state_words)
+    ]
+    if set(facts.ids) != set(plan.members):
+        problems.append("the members are not those of the plan: " + ", ".join(facts.ids))
+    takes = sorted({str(member.take) for member in facts.members})
+    if len(takes) > 1:
+        problems.append(f"members are at different takes: {', '.join(takes)}")
+    cloning = {member.auto_clone for member in facts.members}
+    if len(cloning) > 1 or None in cloning:
+        problems.append("image auto-clone does not show the same on every member")
+    if not facts.sync:
+        problems.append("connections are not synchronised to the active members")
+    problems += same_policy(facts.members)
+    problems += _idle(facts.members)
+    problems += [
+        f"{member.id} already has {plan.package.name}"
+        for member in facts.members
+        if member.package(plan.package.name) is PackageState.INSTALLED
+    ]
+    return problems + _healthy(facts, state)
+
+
+def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
+    """Judge what only a full look reads: disk, licences, core dumps, clocks."""
+    plan, problems = state.the_plan, []
+    needed_mb = int(plan.package.size * plan.policy.log_free_factor / 1_000_000)
+    for health in facts.health:
+        before = state.baseline.health_of(health.id) if state.baseline else health
+        if health.log_free_mb is not None and health.log_free_mb < needed_mb:
+            problems.append(
+                f"{health.id} has {health.log_free_mb} MB free in /var/log, needs {needed_mb} MB"
+            )
+        if (health.licences or 0) < (before.licences or 0):
+            problems.append(
+                f"{health.id} shows {health.licences} licences, before {before.licences}"
+            )
+        new_dumps = set(health.core_dumps) - set(before.core_dumps)
+        if len(new_dumps) > plan.policy.core_dumps_allowed:
+            problems.append(f"{health.id} wrote core dumps: {', '.join(sorted(new_dumps))}")
+    return problems
+
+
+def _idle(members: Sequence[MemberFacts]) -> list[str]:
+    problems = [f"CPUSE is busy on {m.id}" for m in members if m.agent_busy]
+    problems += [f"a session of ours is still open on {m.id}" for m in members if m.session_open]
+    return problems
+
+
+def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    return (
+        _before_down(step, facts, state) + _healthy(facts, state) + _done_groups(step, facts, state)
+    )
+
+
+def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    plan = state.the_plan
+    problems = carrying_traffic(step.members, facts, plan)
+    problems += [
+        f"{member.id} is {described(member)}; it is to be taken down, so it must be healthy first"
+        for member in facts.some(step.members)
+        if not in_service(member, plan.policy.state_words)
+    ]
+    problems += _cloning_off(facts)
+    problems += _idle(facts.members)
+    problems += _available(step, facts, plan)
+    return problems + policy_drift(facts, state)
+
+
+def policy_drift(facts: GroupFacts, state: RunState) -> list[str]:
+    """Say where the policy on the group is not the one that the plan began with."""
+    if state.baseline is None:
+        return []
+    problems = []
+    for member in facts.members:
+        before = state.baseline.member(member.id).policy
+        if member.policy is None or before is None:
+            continue
+        if not _alike(before, member.policy, same_take=False):
+            problems.append(
+                f"policy on {member.id} changed from {named(before)} to {named(member.policy)}"
+            )
+    return problems
+
+
+def _cloning_off(facts: GroupFacts) -> list[str]:
+    return [
+        f"image auto-clone is {'on' if member.auto_clone else 'not readable'} on {member.id}"
+        for member in facts.members
+        if member.answered and member.auto_clone is not False and member.state != "DOWN"
+    ]
+
+
+def _available(step: Step, facts: GroupFacts, plan: Plan) -> list[str]:
+    return [
+        f"{member.id} shows the package as {member.package(plan.package.name)}"
+        for member in facts.some(step.members)
+        if member.package(plan.package.name) is not PackageState.AVAILABLE
+    ]
+
+
+def _done_groups(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    plan, problems = state.the_plan, []
+    for group in plan.groups:
+        returned = any(
+            s.kind is StepKind.RETURN and s.group == group.name and state.of(s).status == "done"
+            for s in plan.steps
+        )
+        expected = plan.take_after if returned else plan.take_before
+        if group.name == step.group and expected == plan.take_after:
+            continue
+        problems += [
+            f"{m.id} is at take {m.take}, expected {expected}"
+            for m in facts.some(group.members)
+            if m.take != expected
+        ]
+    return problems
+
+
+def _install(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    plan = state.the_plan
+    problems = carrying_traffic(step.members, facts, plan)
+    for member in facts.some(step.members):
+        if not member.answered:
+            problems.append(f"{member.id} is {described(member)}")
+        elif member.state != "DOWN" or "ADMIN" not in member.notes:
+            problems.append(f"{member.id} is {described(member)}, expected DOWN (ADMIN)")
+    problems += _cloning_off(facts)
+    problems += _idle(facts.some(step.members))
+    return problems + _available(step, facts, plan)
+
+
+def _restore(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    takes = {member.take for member in facts.members}
+    if len(takes) == 1 and None not in takes:
+        return []
+    shown = ", ".join(f"{member.id}: {member.take or 'not seen'}" for member in facts.members)
+    return [f"members are at different takes ({shown}), so cloning stays off and is owed"]
+
+
+_CHECKS = {
+    StepKind.PREFLIGHT: _preflight,
+    StepKind.READY: _ready,
+    StepKind.ADMIN_DOWN: _before_down,
+    StepKind.INSTALL: _install,
+    StepKind.CLONING_RESTORE: _restore,
+}

@@ -1,0 +1,639 @@
+"""Record kinds, the fold of a run, and the only writer of a run's stream.
+
+State is never stored, only rebuilt: `RunState.replay` is a pure fold over records, and every
+way into a run (approval, resume, alarm, restart) begins with it. `RunJournal.write` is the only
+place that appends; it writes under the lease's epoch, and an append is never under a time-out
+and cannot be cancelled half way.
+
+Not here: what a record means for people (bot.views), and whether a promise held
+(engine.promises reads records with a mind of its own).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from engine.errors import Fenced, Stopped
+from engine.model import GroupFacts, Plan, Request, Step, StepKind, from_json, in_service, to_json
+from engine.ports import Clock
+from storage.records import (
+    HOUSE,
+    Draft,
+    JournalStore,
+    Json,
+    Lease,
+    LeaseLost,
+    Record,
+    RunRow,
+    StreamMoved,
+    WordWaiting,
+)
+
+
+class Kind(StrEnum):
+    """What can happen in a run. A kind keeps its meaning for ever: old runs are replayed."""
+
+    ORDERED = "ORDERED"
+    PLANNED = "PLANNED"
+    TAKEN_UP = "TAKEN_UP"
+    SEEN = "SEEN"
+    GATE_OPENED = "GATE_OPENED"
+    GATE_SHOWN = "GATE_SHOWN"
+    VOTED = "VOTED"
+    WITHDRAWN = "WITHDRAWN"
+    REFUSED = "REFUSED"
+    GATE_CLOSED = "GATE_CLOSED"
+    INTENDED = "INTENDED"
+    COMMITTING = "COMMITTING"
+    PROGRESS = "PROGRESS"
+    FOUND = "FOUND"
+    DONE = "DONE"
+    UNDONE = "UNDONE"
+    ALARMED = "ALARMED"
+    HELD = "HELD"
+    REMINDED = "REMINDED"
+    RETRIED = "RETRIED"
+    PAUSED = "PAUSED"
+    HALTED = "HALTED"
+    RESUMED = "RESUMED"
+    ABORTED = "ABORTED"
+    BROKEN = "BROKEN"
+    OWED = "OWED"
+    SETTLED = "SETTLED"
+    ENDED = "ENDED"
+
+
+ENGINE = "engine"
+"""`by` of a record that no person caused."""
+
+
+@dataclass(frozen=True)
+class StepState:
+    """How far a step has come in its present attempt."""
+
+    status: str = "waiting"  # "waiting", "intended" or "done"
+    attempt: int = 1
+    intended_at: datetime | None = None
+    committed_at: datetime | None = None
+    committed_on: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    done_at: datetime | None = None
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A vote that was accepted. `at` is when we found it."""
+
+    user: str
+    name: str
+    choice: str
+    source: str
+    roles: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class GateState:
+    """A gate's present opening: what was asked, who has answered, how it ended."""
+
+    step: str
+    number: int
+    code: str
+    opening: int
+    plan_digest: str
+    facts_digest: str
+    facts: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+    opened_at: datetime
+    expires_at: datetime
+    shown: tuple[str, str] | None = None
+    votes: Mapping[str, Vote] = field(default_factory=dict)
+    refused: tuple[tuple[str, str, str], ...] = ()
+    outcome: str = ""  # "", "approved", "rejected", "expired", "superseded"
+    reason: str = ""
+    starts_at: datetime | None = None
+    good_until: datetime | None = None
+    reminders: int = 0
+
+    @property
+    def name(self) -> str:
+        """`G2`, as people call it."""
+        return f"G{self.number}"
+
+    @property
+    def open(self) -> bool:
+        """Whether votes can change anything: also in the grace time after an approval."""
+        return self.outcome in ("", "approved")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why the engine stopped itself, and what people can do about it."""
+
+    step: str
+    reason: str
+    error: str
+    at: datetime
+    out_of_service: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass
+class RunState:
+    """What is true of a run, rebuilt from its records and from nothing else."""
+
+    run: str = ""
+    request: Request | None = None
+    plan: Plan | None = None
+    steps: dict[str, StepState] = field(default_factory=dict)
+    gates: dict[str, GateState] = field(default_factory=dict)
+    gates_asked: int = 0
+    reopenings: dict[str, int] = field(default_factory=dict)
+    baseline: GroupFacts | None = None
+    facts: GroupFacts | None = None
+    ready: dict[str, GroupFacts] = field(default_factory=dict)
+    hold: Hold | None = None
+    halted: str = ""
+    paused: str = ""
+    aborted: str = ""
+    cloning_was: bool | None = None
+    cloning_owed: bool = False
+    rescued: frozenset[str] = frozenset()
+    progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    alarms: list[Mapping[str, Any]] = field(default_factory=list)
+    ended: Mapping[str, Any] | None = None
+    restarts: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    last_seq: int = 0
+    reminded_at: datetime | None = None
+
+    @classmethod
+    def replay(cls, records: Iterable[Record]) -> RunState:
+        """Rebuild the state from a run's records, in order."""
+        state = cls()
+        for record in records:
+            state.apply(record)
+        return state
+
+    # ------------------------------------------------------------------ what follows
+
+    @property
+    def the_plan(self) -> Plan:
+        """The plan in force; a run has one from its second record on."""
+        if self.plan is None:
+            raise LookupError(f"run {self.run} has no plan yet")
+        return self.plan
+
+    @property
+    def the_request(self) -> Request:
+        """What was asked for."""
+        if self.request is None:
+            raise LookupError(f"run {self.run} was not ordered")
+        return self.request
+
+    def of(self, step: Step | str) -> StepState:
+        """Return how far a step has come."""
+        return self.steps.get(step if isinstance(step, str) else step.id, StepState())
+
+    def next_step(self) -> Step | None:
+        """Return the first step that is not done, or None when the run has ended."""
+        if self.ended is not None or self.plan is None:
+            return None
+        return next((s for s in self.plan.steps if self.of(s).status != "done"), None)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing may be sent: held, halted, or paused between groups."""
+        return self.hold is not None or bool(self.halted) or self._paused_here()
+
+    def _paused_here(self) -> bool:
+        if not self.paused:
+            return False
+        step = self.next_step()
+        return step is None or not self.group_in_hand(step)
+
+    def group_in_hand(self, step: Step) -> bool:
+        """Whether the step belongs to a Logical Group that is out of service by our act."""
+        if not step.group or self.plan is None:
+            return False
+        downs = (
+            s for s in self.plan.steps if s.group == step.group and s.kind is StepKind.ADMIN_DOWN
+        )
+        begun = any(self.of(s).status != "waiting" for s in downs)
+        return begun and step.kind not in (StepKind.READY, StepKind.FAILOVER, StepKind.SOAK)
+
+    def gate_of(self, step: Step) -> GateState | None:
+        """Return the present opening of a gate step."""
+        return self.gates.get(step.id)
+
+    @property
+    def open_gate(self) -> GateState | None:
+        """The gate that waits for people, if there is one."""
+        if self.ended is not None:
+            return None
+        return next((g for g in self.gates.values() if g.open and not self._passed(g)), None)
+
+    def _passed(self, gate: GateState) -> bool:
+        return self.of(gate.step).status == "done"
+
+    def out_of_service(self) -> tuple[str, ...]:
+        """Return the members that were not in service when we last looked."""
+        if self.facts is None or self.plan is None:
+            return ()
+        words = self.plan.policy.state_words
+        return tuple(m.id for m in self.facts.members if not in_service(m, words))
+
+    def wake_at(self) -> datetime | None:
+        """Return when this run must be looked at again without anybody asking."""
+        if self.ended is not None or self.last_at is None:
+            return None
+        if self.hold is not None or self.halted:
+            return self._remind_at()
+        gate = self.open_gate
+        if gate is not None and gate.outcome == "approved":
+            return gate.starts_at
+        if gate is not None:
+            return self._gate_alarm(gate)
+        return self.last_at
+
+    def _remind_at(self) -> datetime | None:
+        if not self.out_of_service() or self.plan is None:
+            return None
+        since = self.reminded_at or (self.hold.at if self.hold else self.last_at)
+        return since + self.plan.policy.remind if since else None
+
+    def _gate_alarm(self, gate: GateState) -> datetime:
+        """At one and two thirds of its life a gate reminds; at its end it expires."""
+        third = (gate.expires_at - gate.opened_at) / 3
+        if gate.reminders < 2:
+            return gate.opened_at + third * (gate.reminders + 1)
+        return gate.expires_at
+
+    def index(self) -> RunRow:
+        """Return the index row that follows from this state."""
+        request = self.the_request
+        return RunRow(
+            id=self.run,
+            group=request.security_group,
+            kind=request.kind,
+            open=self.ended is None,
+            occupies=self.ended is None,
+            wake_at=self.wake_at(),
+            last_seq=self.last_seq,
+        )
+
+    # ---------------------------------------------------------------------- the fold
+
+    def apply(self, record: Record) -> None:
+        """Take one more record into account."""
+        self.run = record.stream
+        self.last_at = record.at
+        self.first_at = self.first_at or record.at
+        self.last_seq = record.seq
+        fold = getattr(self, f"_on_{record.kind.lower()}", None)
+        if fold is None:
+            raise LookupError(f"record kind {record.kind} is not known to this version")
+        fold(record, record.body)
+
+    def _step(self, step: str, **changes: Json) -> None:
+        self.steps[step] = replace(self.steps.get(step, StepState()), **changes)
+
+    def _again(self, steps: Iterable[str]) -> None:
+        for step in steps:
+            self.steps[step] = StepState(attempt=self.of(step).attempt + 1)
+
+    def _on_ordered(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.request = from_json(Request, body["request"])
+
+    def _on_planned(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.plan = from_json(Plan, body["plan"])
+        if body.get("facts"):
+            self.facts = from_json(GroupFacts, body["facts"])
+
+    def _on_taken_up(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.restarts += 1
+
+    def _on_seen(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.facts = from_json(GroupFacts, body["facts"])
+
+    def _on_gate_opened(self, record: Record, body: Mapping[str, Any]) -> None:
+        step = body["step"]
+        self.gates_asked += 1
+        old = self.gates.get(step)
+        self.gates[step] = GateState(
+            step=step,
+            number=self.gates_asked,
+            code=body["code"],
+            opening=old.opening + 1 if old else 1,
+            plan_digest=body["plan_digest"],
+            facts_digest=body["facts_digest"],
+            facts=body["facts"],
+            evidence=body["evidence"],
+            opened_at=record.at,
+            expires_at=datetime.fromisoformat(body["expires_at"]),
+        )
+
+    def _gate(self, step: str, **changes: Json) -> None:
+        self.gates[step] = replace(self.gates[step], **changes)
+
+    def _on_gate_shown(self, _: Record, body: Mapping[str, Any]) -> None:
+        self._gate(body["step"], shown=(body["channel"], body["ts"]))
+
+    def _on_voted(self, record: Record, body: Mapping[str, Any]) -> None:
+        vote = Vote(
+            user=body["user"],
+            name=body["name"],
+            choice=body["choice"],
+            source=body["source"],
+            roles=frozenset(body["roles"]),
+            at=record.at,
+        )
+        votes = {**self.gates[body["step"]].votes, vote.user: vote}
+        self._gate(body["step"], votes=votes)
+
+    def _on_withdrawn(self, _: Record, body: Mapping[str, Any]) -> None:
+        votes = {u: v for u, v in self.gates[body["step"]].votes.items() if u != body["user"]}
+        self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)
+
+    def _on_refused(self, _: Record, body: Mapping[str, Any]) -> None:
+        gate = self.gates.get(body.get("step", ""))
+        if gate is not None:
+            entry = (body["user"], body["choice"], body["reason"])
+            self._gate(gate.step, refused=(*gate.refused, entry))
+
+    def _on_gate_closed(self, _: Record, body: Mapping[str, Any]) -> None:
+        step, outcome = body["step"], body["outcome"]
+        starts, until = body.get("starts_at"), body.get("good_until")
+        self._gate(
+            step,
+            outcome=outcome,
+            reason=body.get("reason", ""),
+            starts_at=datetime.fromisoformat(starts) if starts else None,
+            good_until=datetime.fromisoformat(until) if until else None,
+        )
+        if outcome == "superseded":
+            self.reopenings[step] = self.reopenings.get(step, 0) + 1
+        self._again(body.get("again", ()))
+
+    def _on_reminded(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.reminded_at = record.at
+        if body.get("step") in self.gates:
+            self._gate(body["step"], reminders=self.gates[body["step"]].reminders + 1)
+
+    def _on_intended(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._step(
+            body["step"],
+            status="intended",
+            intended_at=record.at,
+            before=body.get("before", {}),
+        )
+
+    def _on_committing(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._step(body["step"], committed_at=record.at, committed_on=body.get("on", ""))
+
+    def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.progress[body["step"]] = body
+
+    def _on_found(self, _: Record, body: Mapping[str, Any]) -> None:
+        if body.get("started") is False:
+            self._step(body["step"], committed_at=None, committed_on="")
+
+    def _on_done(self, record: Record, body: Mapping[str, Any]) -> None:
+        step = body["step"]
+        self._step(step, status="done", done_at=record.at, how=body.get("how", ""))
+        if body.get("facts"):
+            self.facts = from_json(GroupFacts, body["facts"])
+        kind = self.the_plan.step(step).kind if self.plan and step in self._ids() else None
+        if kind is StepKind.PREFLIGHT and self.facts is not None:
+            self.baseline = self.facts
+        if kind is StepKind.READY and self.facts is not None:
+            self.ready[self.the_plan.step(step).group] = self.facts
+
+    def _ids(self) -> frozenset[str]:
+        return frozenset(step.id for step in self.the_plan.steps)
+
+    def _on_undone(self, _: Record, body: Mapping[str, Any]) -> None:
+        if body.get("rescued"):
+            self.rescued |= {body["rescued"]}
+        self._again(body["steps"])
+
+    def _on_alarmed(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.alarms.append({**body, "at": record.at.isoformat()})
+
+    def _on_held(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.hold = Hold(
+            step=body["step"],
+            reason=body["reason"],
+            error=body["error"],
+            at=record.at,
+            out_of_service=tuple(body.get("out_of_service", ())),
+            ways=tuple(body.get("ways", ())),
+            text=body.get("text", ""),
+        )
+        self.reminded_at = None
+
+    def _on_broken(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._on_held(record, {**body, "ways": ["retry", "abort"]})
+
+    def _on_retried(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.hold = None
+        self._again(body["again"])
+
+    def _on_paused(self, record: Record, _: Mapping[str, Any]) -> None:
+        self.paused = record.by
+
+    def _on_halted(self, record: Record, _: Mapping[str, Any]) -> None:
+        self.halted = record.by
+
+    def _on_resumed(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.paused = self.halted = ""
+
+    def _on_aborted(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.aborted = record.by
+        self.hold = None
+        self.halted = self.paused = ""
+        for gate in [g for g in self.gates.values() if g.open and not self._passed(g)]:
+            self._gate(gate.step, outcome="superseded", reason="aborted")
+
+    def _on_owed(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.cloning_owed = True
+        self.cloning_was = body["was"]
+
+    def _on_settled(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.cloning_owed = False
+
+    def _on_ended(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.ended = body
+        self.hold = None
+
+
+Listener = Callable[[Sequence[Record]], None]
+
+
+class RunJournal:
+    """The only writer of a run's stream. One per executor and run, under a lease."""
+
+    def __init__(
+        self,
+        store: JournalStore,
+        lease: Lease,
+        clock: Clock,
+        state: RunState,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        listener: Listener | None = None,
+    ) -> None:
+        self.state = state
+        self.lease = lease
+        self._store = store
+        self._clock = clock
+        self._redact = redact
+        self._listener = listener
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def open(
+        cls,
+        store: JournalStore,
+        run: str,
+        lease: Lease,
+        clock: Clock,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        listener: Listener | None = None,
+    ) -> RunJournal:
+        """Read the run's records and return its writer."""
+        records = await asyncio.to_thread(store.read, run)
+        state = RunState.replay(records)
+        return cls(store, lease, clock, state, redact=redact, listener=listener)
+
+    async def records(self) -> Sequence[Record]:
+        """Return all records of the run, as they stand in the store."""
+        return await asyncio.to_thread(self._store.read, self.state.run)
+
+    def draft(self, kind: Kind, /, *, by: str = ENGINE, **body: Json) -> Draft:
+        """Return a record to be, stamped with the present moment."""
+        return Draft(kind=kind, at=self._clock.now(), by=by, body=self._clean(body))
+
+    async def write(self, kind: Kind, /, *, by: str = ENGINE, **body: Json) -> None:
+        """Append one record; see `append`."""
+        await self.append([self.draft(kind, by=by, **body)])
+
+    async def append(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        take: Sequence[str] = (),
+        unless_word: bool = False,
+        house: Sequence[Draft] = (),
+    ) -> None:
+        """Append records in one transaction, with the index row that follows from them.
+
+        Args:
+            drafts: in order.
+            take: keys of inbox rows that these records decide.
+            unless_word: refuse while a person's word for this run waits in the inbox.
+            house: records for the stream of what outlives a run, in the same transaction.
+
+        Raises:
+            Fenced: another executor has taken over.
+            Stopped: a word is waiting (`unless_word`).
+        """
+        work = asyncio.ensure_future(self._append(drafts, take, unless_word, house))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The transaction goes to its end before we do: memory never lags behind the store.
+            if not work.done():
+                await asyncio.wait([work])
+            raise
+
+    async def _append(
+        self,
+        drafts: Sequence[Draft],
+        take: Sequence[str],
+        unless_word: bool,  # noqa: FBT001 -- private, called in one place
+        house: Sequence[Draft],
+    ) -> None:
+        async with self._lock:
+            preview = _preview(self.state, drafts)
+            try:
+                records = await asyncio.to_thread(
+                    self._store.append,
+                    self.state.run,
+                    drafts,
+                    lease=self.lease,
+                    last_seq=self.state.last_seq,
+                    index=preview,
+                    take=take,
+                    no_word_for=self.state.run if unless_word else None,
+                    also={HOUSE: list(house)} if house else None,
+                )
+            except (LeaseLost, StreamMoved) as error:
+                raise Fenced(str(error)) from error
+            except WordWaiting as error:
+                raise Stopped(str(error)) from error
+            for record in records:
+                self.state.apply(record)
+        if self._listener is not None:
+            self._listener(records)
+
+    def _clean(self, value: Json) -> Json:
+        if isinstance(value, str):
+            return self._redact(value)
+        if isinstance(value, Mapping):
+            return {key: self._clean(one) for key, one in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            ordered = sorted(value) if isinstance(value, (set, frozenset)) else value
+            return [self._clean(one) for one in ordered]
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, timedelta):
+            return value.total_seconds()
+        return value
+
+
+def _preview(state: RunState, drafts: Sequence[Draft]) -> RunRow:
+    """Return the index row as it will be after these drafts."""
+    future = copy.copy(state)
+    for name in ("steps", "gates", "reopenings", "ready", "progress"):
+        setattr(future, name, dict(getattr(state, name)))
+    future.alarms = list(state.alarms)
+    for seq, draft in enumerate(drafts, start=state.last_seq + 1):
+        future.apply(
+            Record(state.run, seq, 0, draft.kind, draft.at, draft.by, draft.body, prev="", hash="")
+        )
+    return future.index()
+
+
+def first_records(
+    run: str, request: Request, plan: Plan, facts: GroupFacts, clock: Clock, *, by: str
+) -> tuple[list[Draft], RunRow]:
+    """Return a new run's first records and its index row: one transaction makes the run."""
+    now = clock.now()
+    drafts = [
+        Draft(Kind.ORDERED, now, by, {"request": to_json(request)}),
+        Draft(Kind.PLANNED, now, ENGINE, planned_body(plan, facts)),
+    ]
+    state = RunState(run=run)
+    return drafts, _preview(state, drafts)
+
+
+def planned_body(plan: Plan, facts: GroupFacts) -> dict[str, Any]:
+    """Return the body of a PLANNED record: the plan, its digest and the facts it was made of."""
+    return {
+        "plan": to_json(plan),
+        "digest": plan.digest,
+        "revision": plan.revision,
+        "cause": plan.cause,
+        "facts": to_json(facts),
+    }

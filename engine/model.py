@@ -1,0 +1,509 @@
+"""The nouns of a maintenance: members, facts, policy, plan. Pure data with its own arithmetic.
+
+What decides (invariants, gates, recovery, planner) and what acts (group, runner) is elsewhere.
+Everything here is frozen and survives a journal: `to_json` and `from_json` are the only way in
+and out. A field may be added with a default; it never changes its meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from engine.errors import UnexpectedOutput
+from storage.records import Json, canonical
+
+T = TypeVar("T")
+
+MemberId = str
+"""`1_3`: Site 1, member 3, without padding. Devices also print `1_03`; see `member_id`."""
+
+_MEMBER = re.compile(r"\s*(\d{1,2})_(\d{1,2})\s*")
+
+
+def member_id(text: str) -> MemberId:
+    """Return the one spelling of a member id that we use.
+
+    Raises:
+        UnexpectedOutput: the text is no member id.
+    """
+    found = _MEMBER.fullmatch(text)
+    if found is None:
+        raise UnexpectedOutput(f"not a member id: {text.strip()[:40]!r}", text)
+    return f"{int(found[1])}_{int(found[2])}"
+
+
+def by_number(member: MemberId) -> tuple[int, int]:
+    """Sort key of member ids: Site, then number."""
+    site, number = member.split("_")
+    return int(site), int(number)
+
+
+def spelled(members: Iterable[MemberId]) -> str:
+    """Spell member ids as the device's commands take them: `1_1-1_4` or `1_1,1_3-1_4`."""
+    ordered = sorted(members, key=by_number)
+    runs: list[list[MemberId]] = []
+    for member in ordered:
+        site, number = by_number(member)
+        if runs and by_number(runs[-1][-1]) == (site, number - 1):
+            runs[-1].append(member)
+        else:
+            runs.append([member])
+    return ",".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Return the adapter of a type; building one is slow, so each is built once."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def to_json(value: object) -> Json:
+    """Return the JSON form of a dataclass of this module: durations as ISO 8601, moments in UTC."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def from_json(kind: type[T], data: object) -> T:
+    """Return the value that `to_json` was given.
+
+    Raises:
+        pydantic.ValidationError: the data was not written by `to_json`.
+    """
+    value: T = _adapter(kind).validate_python(data)
+    return value
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of the canonical JSON of a JSON-compatible value."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+# ------------------------------------------------------------------------------------- facts
+
+
+class PackageState(StrEnum):
+    """What CPUSE on one member says of one package."""
+
+    ABSENT = "absent"
+    AVAILABLE = "available"
+    INSTALLED = "installed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class InstalledPolicy:
+    """The security policy that a member enforces, as `asg policy verify` and `fw stat` name it."""
+
+    name: str
+    date: str
+    signature: str = ""
+
+
+@dataclass(frozen=True)
+class CpuseAction:
+    """The newest action of one member's CPUSE agent. `progress` is a percentage, if it has one.
+
+    `status` is "success", "failure", "in progress" or "interrupted". 100 % does not mean done.
+    """
+
+    id: int
+    type: str = ""
+    status: str = ""
+    progress: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class MemberFacts:
+    """What was seen of one member. None or "" means: not seen, never "no".
+
+    `answered` is False where the member did not answer itself (it reboots, or is lost); then
+    only `state`, which its peers report, says anything.
+    """
+
+    id: MemberId
+    state: str
+    answered: bool
+    own_state: str = ""
+    notes: tuple[str, ...] = ()
+    boot_id: str | None = None
+    take: int | None = None
+    packages: tuple[tuple[str, PackageState], ...] = ()
+    policy: InstalledPolicy | None = None
+    auto_clone: bool | None = None
+    agent_build: str | None = None
+    agent_busy: bool | None = None
+    action: CpuseAction | None = None
+    session_open: bool | None = None
+
+    def package(self, name: str) -> PackageState:
+        """Return the state of a package; `.tar` and `.tgz` name the same package on a device."""
+        if not self.answered:
+            return PackageState.UNKNOWN
+        wanted = package_stem(name)
+        for listed, state in self.packages:
+            if package_stem(listed) == wanted:
+                return state
+        return PackageState.ABSENT
+
+
+def package_stem(name: str) -> str:
+    """Return a package's name without `.tgz` or `.tar`: the device lists a `.tar` as `.tgz`."""
+    return re.sub(r"\.(tgz|tar)$", "", name)
+
+
+@dataclass(frozen=True)
+class MemberHealth:
+    """What only a full look reads of a member: checks, of which only the result counts."""
+
+    id: MemberId
+    log_free_mb: int | None = None
+    root_free_mb: int | None = None
+    licences: int | None = None
+    core_dumps: tuple[str, ...] = ()
+    clock_offset_s: float | None = None
+    connections: int | None = None
+
+
+@dataclass(frozen=True)
+class GroupFacts:
+    """What one look saw of a Security Group. `health` is empty after a quick look."""
+
+    at: datetime
+    seen_from: MemberId
+    version: str
+    platform: str
+    mode: str
+    smo: MemberId | None
+    sync: bool
+    members: tuple[MemberFacts, ...]
+    health: tuple[MemberHealth, ...] = ()
+    syncs_accelerated: bool | None = None
+    trouble: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[MemberId, ...]:
+        """All members, lowest first."""
+        return tuple(member.id for member in self.members)
+
+    def member(self, wanted: MemberId) -> MemberFacts:
+        """Return one member's facts; a member that the look did not list is DETACHED."""
+        for member in self.members:
+            if member.id == wanted:
+                return member
+        return MemberFacts(id=wanted, state="DETACHED", answered=False)
+
+    def some(self, wanted: Iterable[MemberId]) -> tuple[MemberFacts, ...]:
+        """Return the facts of these members, in their order."""
+        return tuple(self.member(one) for one in wanted)
+
+    def others(self, left_out: Iterable[MemberId]) -> tuple[MemberFacts, ...]:
+        """Return the facts of all members but these."""
+        out = set(left_out)
+        return tuple(member for member in self.members if member.id not in out)
+
+    def health_of(self, wanted: MemberId) -> MemberHealth:
+        """Return what a full look read of a member, or an empty reading."""
+        for health in self.health:
+            if health.id == wanted:
+                return health
+        return MemberHealth(id=wanted)
+
+    def digested(self, package: str | None) -> dict[str, Any]:
+        """Return exactly what the facts digest covers: what a failover's approval is bound to.
+
+        Connections, load, disk, clock, uptime, counters and core dumps are checks, of which
+        only the result counts; they change by themselves and would void every approval.
+        """
+        return {
+            "members": [
+                {
+                    "id": member.id,
+                    "state": member.state,
+                    "notes": sorted(member.notes),
+                    "boot_id": member.boot_id,
+                    "take": member.take,
+                    "package": member.package(package) if package else None,
+                    "policy": [member.policy.name, member.policy.signature]
+                    if member.policy
+                    else None,
+                    "auto_clone": member.auto_clone,
+                    "agent_build": member.agent_build,
+                }
+                for member in self.members
+            ],
+            "smo": self.smo,
+            "sync": self.sync,
+            "version": self.version,
+            "platform": self.platform,
+            "mode": self.mode,
+        }
+
+    def digest(self, package: str | None) -> str:
+        """Return the facts digest for a plan about this package."""
+        return digest_of(self.digested(package))
+
+
+def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
+    """Tell whether a member carries traffic and nothing is wrong with it.
+
+    Both views must agree: the word its peers print and its own, without problem notes.
+    `ACTIVE(!)` is a member with a problem that had to become active: not in service.
+    """
+    return (
+        member.answered
+        and member.state in words
+        and member.own_state in words
+        and not member.notes
+        and member.policy is not None
+        and member.policy.name != "InitialPolicy"
+    )
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+    """Name field by field what differs between two `digested` facts, for people to read."""
+    found = [
+        f"{key}: {before.get(key)} → {now.get(key)}"
+        for key in sorted((before.keys() | now.keys()) - {"members"})
+        if before.get(key) != now.get(key)
+    ]
+    old = {member["id"]: member for member in before.get("members", [])}
+    new = {member["id"]: member for member in now.get("members", [])}
+    for one in sorted(old.keys() | new.keys(), key=by_number):
+        if one not in old or one not in new:
+            found.append(f"{one}: {'appeared' if one in new else 'disappeared'}")
+            continue
+        for key in old[one]:
+            if old[one].get(key) != new[one].get(key):
+                name = key.replace("_", " ")
+                found.append(f"{one}: {name} {old[one].get(key)} → {new[one].get(key)}")
+    return tuple(found)
+
+
+# ------------------------------------------------------------------------------------ policy
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """Who must say yes at one sort of gate, and for how long a yes is good.
+
+    `votes` distinct persons in all, each in one of `voters`; and of each role in `needs` as
+    many as it says, matched so that nobody is counted for two needs.
+    """
+
+    votes: int = 2
+    voters: tuple[str, ...] = ()
+    needs: tuple[tuple[str, int], ...] = ()
+    requester_may_vote: bool = False
+    approval_expiry: timedelta = timedelta(minutes=30)
+    execution_expiry: timedelta = timedelta(minutes=10)
+    grace: timedelta = timedelta(seconds=10)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Every role whose members may vote here."""
+        return frozenset(self.voters) | {role for role, _ in self.needs}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long each kind of step may take before it holds. A time-out stops, never proceeds.
+
+    Measured on two-member groups (vendor engineer's logs, 2022): import 47 to 56 s, verify 7 s,
+    install until back in service 17 to 21 min with a plateau of 8 min. The limits are three
+    times that; admin-down was never measured, so its limit is a guess.
+    """
+
+    look: timedelta = timedelta(seconds=90)
+    upload: timedelta = timedelta(hours=1)
+    importing: timedelta = timedelta(minutes=20)
+    verify: timedelta = timedelta(minutes=5)
+    cloning: timedelta = timedelta(minutes=3)
+    admin_down: timedelta = timedelta(minutes=5)
+    prompt: timedelta = timedelta(minutes=3)
+    install: timedelta = timedelta(minutes=60)
+    comeback: timedelta = timedelta(minutes=30)
+    blind: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What governs a run; copied into its plan, so that settings changed later do not reach it."""
+
+    proposal: GatePolicy = GatePolicy(votes=1)
+    failover: GatePolicy = GatePolicy()
+    operators: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    order: str = "vendor"
+    groups: int = 2
+    min_in_service: int = 1
+    watch: timedelta = timedelta(seconds=15)
+    quiet: timedelta = timedelta(seconds=120)
+    settle: timedelta = timedelta(seconds=10)
+    soak: timedelta = timedelta(minutes=5)
+    remind: timedelta = timedelta(minutes=5)
+    core_dumps_allowed: int = 1
+    log_free_factor: float = 3.0
+    connections_limit: int = 0
+    upload_directory: str = "/var/log/upload"
+    own_directory: str = "/var/log/hotfix-bot"
+    members_limit: int = 31
+    state_words: tuple[str, ...] = ("ACTIVE",)
+    fence: bool = False
+
+
+# -------------------------------------------------------------------------------------- plan
+
+
+class StepKind(StrEnum):
+    """What a step does. A kind keeps its meaning for ever: old runs are replayed."""
+
+    PROPOSAL = "PROPOSAL"
+    PREFLIGHT = "PREFLIGHT"
+    UPLOAD = "UPLOAD"
+    IMPORT = "IMPORT"
+    VERIFY = "VERIFY"
+    CLONING_OFF = "CLONING_OFF"
+    READY = "READY"
+    FAILOVER = "FAILOVER"
+    ADMIN_DOWN = "ADMIN_DOWN"
+    INSTALL = "INSTALL"
+    RETURN = "RETURN"
+    SOAK = "SOAK"
+    CLONING_RESTORE = "CLONING_RESTORE"
+    CLEANUP = "CLEANUP"
+    POSTFLIGHT = "POSTFLIGHT"
+    ADMIN_UP = "ADMIN_UP"
+    COMEBACK = "COMEBACK"
+
+
+class Repetition(StrEnum):
+    """How a step may be repeated after a crash."""
+
+    READ = "freely"
+    CONVERGENT = "look, then again"
+    ONCE = "once"
+    WAIT = "only looks"
+    GATE = "people"
+
+
+REPETITION: dict[StepKind, Repetition] = {
+    StepKind.PROPOSAL: Repetition.GATE,
+    StepKind.PREFLIGHT: Repetition.READ,
+    StepKind.UPLOAD: Repetition.CONVERGENT,
+    StepKind.IMPORT: Repetition.CONVERGENT,
+    StepKind.VERIFY: Repetition.READ,
+    StepKind.CLONING_OFF: Repetition.CONVERGENT,
+    StepKind.READY: Repetition.READ,
+    StepKind.FAILOVER: Repetition.GATE,
+    StepKind.ADMIN_DOWN: Repetition.CONVERGENT,
+    StepKind.INSTALL: Repetition.ONCE,
+    StepKind.RETURN: Repetition.WAIT,
+    StepKind.SOAK: Repetition.WAIT,
+    StepKind.CLONING_RESTORE: Repetition.CONVERGENT,
+    StepKind.CLEANUP: Repetition.CONVERGENT,
+    StepKind.POSTFLIGHT: Repetition.READ,
+    StepKind.ADMIN_UP: Repetition.CONVERGENT,
+    StepKind.COMEBACK: Repetition.WAIT,
+}
+
+
+@dataclass(frozen=True)
+class LogicalGroup:
+    """A part of the Security Group that is worked on while the others carry the traffic."""
+
+    name: str
+    members: tuple[MemberId, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of act on one target. `id` is unique in a run and never used again for another."""
+
+    id: str
+    kind: StepKind
+    group: str = ""
+    members: tuple[MemberId, ...] = ()
+
+    @property
+    def repetition(self) -> Repetition:
+        """How it may be repeated after a crash."""
+        return REPETITION[self.kind]
+
+
+@dataclass(frozen=True)
+class PackageRef:
+    """The package that a plan is about. `path` is local to the bot, `take` is in its name."""
+
+    name: str
+    sha256: str
+    size: int
+    path: str
+    version: str
+    take: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for, as it was understood."""
+
+    kind: str
+    security_group: str
+    package: str
+    requester: str
+    channel: str
+    requester_name: str = ""
+    sha256: str = ""
+    ticket: str = ""
+    split: tuple[tuple[MemberId, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of a run, fixed before the first approval. A change is a new revision."""
+
+    run: str
+    revision: int
+    kind: str
+    phase: str
+    security_group: str
+    package: PackageRef
+    groups: tuple[LogicalGroup, ...]
+    steps: tuple[Step, ...]
+    policy: Policy
+    version: str
+    platform: str
+    mode: str
+    take_before: int | None
+    take_after: int
+    notes: tuple[str, ...] = field(default=())
+    cause: str = "ordered"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the whole plan in canonical JSON: what approvals are bound to."""
+        return digest_of(to_json(self))
+
+    @property
+    def members(self) -> tuple[MemberId, ...]:
+        """Every member that the plan works on, group by group."""
+        return tuple(member for group in self.groups for member in group.members)
+
+    def group(self, name: str) -> LogicalGroup:
+        """Return a Logical Group by its letter."""
+        return next(group for group in self.groups if group.name == name)
+
+    def step(self, wanted: str) -> Step:
+        """Return a step by its id."""
+        return next(step for step in self.steps if step.id == wanted)

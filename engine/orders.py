@@ -1,0 +1,112 @@
+"""From an order to a run: look, plan, and one transaction that makes the run.
+
+An order that is refused leaves a record in the house's stream and a sentence for the person;
+nothing was sent to a device but a look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+from engine.errors import MaintenanceError, PlanRefused
+from engine.group import LiveGroup
+from engine.journal import Kind, first_records
+from engine.model import Request, from_json
+from engine.planner import package_ref, plan_install
+from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, Shell
+from storage.records import HOUSE, Draft, GroupBusy, InboxRow, Lease, Stores
+
+
+def run_id(key: str) -> str:
+    """Return the id of the run that an order makes: derived, so that one order makes one run."""
+    return f"hf-{hashlib.sha256(key.encode()).hexdigest()[:6]}"
+
+
+class Orders:
+    """Turns waiting orders into runs."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        clock: Clock,
+        inventory: Inventory,
+        packages: Packages,
+        answers: Answers,
+        shell_of: Callable[[GroupSetup], Shell],
+    ) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._inventory = inventory
+        self._packages = packages
+        self._answers = answers
+        self._shell_of = shell_of
+
+    async def take(self, row: InboxRow, lease: Lease | None) -> str | None:
+        """Take one order; return the new run's id, or None where it was refused."""
+        request = from_json(Request, row.body["request"])
+        try:
+            return await self._make(row, request, lease)
+        except GroupBusy:
+            busy = await self._occupant(request.security_group)
+            await self._refuse(row, f"{request.security_group} is busy with {busy}")
+        except (PlanRefused, MaintenanceError) as error:
+            await self._refuse(row, str(error))
+        return None
+
+    async def _make(self, row: InboxRow, request: Request, lease: Lease | None) -> str:
+        setup = self._inventory.group(request.security_group)
+        if setup is None:
+            known = ", ".join(self._inventory.names()) or "none"
+            raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
+        busy = await self._occupant(request.security_group)
+        if busy:
+            raise PlanRefused(f"{request.security_group} is busy with {busy}")
+        if lease is None:
+            raise PlanRefused(f"another worker is acting on {request.security_group}; try again")
+        file = await self._packages.find(request.package, sha256=request.sha256 or None)
+        package = package_ref(file)
+        live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, version=package.version)
+        facts = await live.observe()
+        run = run_id(row.key)
+        plan = plan_install(run, request, package, facts, setup.policy)
+        drafts, index = first_records(run, request, plan, facts, self._clock, by=request.requester)
+        await asyncio.to_thread(
+            self._stores.journal.append,
+            run,
+            drafts,
+            lease=lease,
+            last_seq=0,
+            index=index,
+            take=[row.key],
+        )
+        return run
+
+    async def _occupant(self, group: str) -> str:
+        rows = await asyncio.to_thread(self._stores.journal.runs, group=group)
+        return next((row.id for row in rows if row.occupies), "")
+
+    async def _refuse(self, row: InboxRow, reason: str) -> None:
+        """Record the refusal where no run exists to hold it, then tell the person."""
+        request = row.body["request"]
+        draft = Draft(
+            Kind.REFUSED,
+            self._clock.now(),
+            request["requester"],
+            {"request": request, "reason": reason},
+        )
+        records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
+        await asyncio.to_thread(
+            self._stores.journal.append,
+            HOUSE,
+            [draft],
+            lease=None,
+            last_seq=records[-1].seq if records else 0,
+            take=[row.key],
+        )
+        asked = f"install {request['security_group']} {request['package']}"
+        await self._answers.answer(
+            {**row.body.get("answer", {}), "user": request["requester"]},
+            f"I understood `{asked}`, and did not begin: {reason}.",
+        )

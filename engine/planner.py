@@ -1,0 +1,256 @@
+"""Facts + package + policy -> Plan, or a refusal with a sentence that says why. Pure.
+
+The procedure is the vendor's Full Connectivity procedure: two or more Logical Groups of nearly
+equal size, one worked on while the others carry the traffic, never all members at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from string import ascii_uppercase
+
+from engine.errors import PlanRefused
+from engine.journal import RunState
+from engine.model import (
+    GroupFacts,
+    LogicalGroup,
+    MemberId,
+    PackageRef,
+    PackageState,
+    Plan,
+    Policy,
+    Request,
+    Step,
+    StepKind,
+    by_number,
+)
+from engine.ports import PackageFile
+
+# Source: package names seen in the field (domain facts, section 8). `\b` is no end of a take,
+# because an underscore is a word character.
+_PACKAGE = re.compile(
+    r"Check_Point_R(?P<major>\d{2})(?:[_.](?P<minor>\d{2}))?(?P<sp>SP)?_"
+    r"(?:JUMBO_HF|JHF)(?:_QA)?(?:_MAIN)?_Bundle_T(?P<take>\d+)(?:_sk\d+|_SPECIAL)?_FULL"
+    r"\.(?:tgz|tar)",
+    re.IGNORECASE,
+)
+
+
+def package_ref(file: PackageFile) -> PackageRef:
+    """Read version and take from a package's name.
+
+    Raises:
+        PlanRefused: not the name of a Jumbo Hotfix Accumulator bundle.
+    """
+    found = _PACKAGE.fullmatch(file.name)
+    if found is None:
+        raise PlanRefused(
+            f"{file.name} is not named like a hotfix bundle "
+            "(Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz), so its version and take "
+            "cannot be known"
+        )
+    minor = f".{found['minor']}" if found["minor"] else ""
+    return PackageRef(
+        name=file.name,
+        sha256=file.sha256,
+        size=file.size,
+        path=str(file.path),
+        version=f"R{found['major']}{minor}{'SP' if found['sp'] else ''}",
+        take=int(found["take"]),
+    )
+
+
+def plan_install(
+    run: str, request: Request, package: PackageRef, facts: GroupFacts, policy: Policy
+) -> Plan:
+    """Plan the installation of a package on a group that is at one take throughout.
+
+    Raises:
+        PlanRefused: unsupported, or the group is not as a fresh installation needs it.
+    """
+    _refuse_unsupported(facts, package, policy)
+    take_before = _common_take(facts)
+    if take_before is not None and take_before >= package.take:
+        raise PlanRefused(
+            f"{request.security_group} is at take {take_before}; {package.name} is take "
+            f"{package.take}, which is not newer"
+        )
+    groups = split(facts.ids, policy.groups, request.split)
+    groups = _ordered(groups, facts, policy)
+    return Plan(
+        run=run,
+        revision=1,
+        kind="install",
+        phase="fresh",
+        security_group=request.security_group,
+        package=package,
+        groups=groups,
+        steps=install_steps(groups),
+        policy=policy,
+        version=facts.version,
+        platform=facts.platform,
+        mode=facts.mode,
+        take_before=take_before,
+        take_after=package.take,
+        notes=_notes(groups, facts),
+    )
+
+
+def _refuse_unsupported(facts: GroupFacts, package: PackageRef, policy: Policy) -> None:
+    if facts.platform != "Maestro":
+        raise PlanRefused(f"{facts.platform} is not supported yet; only Maestro is")
+    if facts.mode != "Gateway":
+        raise PlanRefused(f"{facts.mode} mode is not supported yet; only Gateway mode is")
+    if package.version != facts.version:
+        raise PlanRefused(
+            f"{package.name} is for {package.version}, but the group runs {facts.version}"
+        )
+    if len(facts.members) < 2:
+        raise PlanRefused("one member cannot be worked on while another carries the traffic")
+    if len(facts.members) > policy.members_limit:
+        raise PlanRefused(
+            f"{len(facts.members)} members are more than the limit of {policy.members_limit}"
+        )
+    have = [m.id for m in facts.members if m.package(package.name) is PackageState.INSTALLED]
+    if len(have) == len(facts.members):
+        raise PlanRefused(f"{package.name} is already installed on every member")
+    if have:
+        raise PlanRefused(
+            f"{package.name} is already installed on {', '.join(have)}, but not on the others; "
+            "a fresh installation needs all members alike"
+        )
+
+
+def _common_take(facts: GroupFacts) -> int | None:
+    takes = {member.take for member in facts.members}
+    if len(takes) > 1:
+        shown = ", ".join(f"{m.id}: {m.take if m.take is not None else '?'}" for m in facts.members)
+        raise PlanRefused(f"members are at different takes ({shown})")
+    return takes.pop()
+
+
+def split(
+    members: Sequence[MemberId], count: int, wanted: Sequence[Sequence[MemberId]] = ()
+) -> tuple[LogicalGroup, ...]:
+    """Divide members into Logical Groups: consecutive ids, the larger parts first.
+
+    Source: R82 guide and chassis guide (8 members: 1_1-1_4 and 1_5-1_8; 5: three and two).
+
+    Raises:
+        PlanRefused: the wanted split is no split of these members.
+    """
+    ordered = sorted(members, key=by_number)
+    if wanted:
+        return _wanted_split(ordered, wanted)
+    if not 2 <= count <= len(ordered):
+        raise PlanRefused(f"{len(ordered)} members cannot be divided into {count} groups")
+    size, larger = divmod(len(ordered), count)
+    groups, start = [], 0
+    for index in range(count):
+        end = start + size + (1 if index < larger else 0)
+        groups.append(LogicalGroup(ascii_uppercase[index], tuple(ordered[start:end])))
+        start = end
+    return tuple(groups)
+
+
+def _wanted_split(
+    members: Sequence[MemberId], wanted: Sequence[Sequence[MemberId]]
+) -> tuple[LogicalGroup, ...]:
+    named = [member for part in wanted for member in part]
+    if sorted(named, key=by_number) != list(members):
+        raise PlanRefused("the split must name every member exactly once: " + ", ".join(members))
+    if len(wanted) < 2:
+        raise PlanRefused("all members at once would stop the traffic; give two groups or more")
+    sizes = sorted(len(part) for part in wanted)
+    if sizes[-1] - sizes[0] > 1:
+        raise PlanRefused("the vendor asks for groups of nearly equal size (one member apart)")
+    return tuple(
+        LogicalGroup(ascii_uppercase[index], tuple(sorted(part, key=by_number)))
+        for index, part in enumerate(wanted)
+    )
+
+
+def _ordered(
+    groups: tuple[LogicalGroup, ...], facts: GroupFacts, policy: Policy
+) -> tuple[LogicalGroup, ...]:
+    """`vendor`: A first. `smo_last`: the group that holds the SMO last, one SMO move fewer."""
+    if policy.order != "smo_last":
+        return groups
+    return tuple(sorted(groups, key=lambda group: facts.smo in group.members))
+
+
+def _notes(groups: Sequence[LogicalGroup], facts: GroupFacts) -> tuple[str, ...]:
+    return tuple(
+        f"while {group.name} is down one member carries everything: no redundancy, and the "
+        "group may have no SMO"
+        for group in groups
+        if len(facts.members) - len(group.members) == 1
+    )
+
+
+def install_steps(groups: Sequence[LogicalGroup]) -> tuple[Step, ...]:
+    """Return the steps of an installation, in order."""
+    steps = [
+        Step("PROPOSAL", StepKind.PROPOSAL),
+        Step("PREFLIGHT", StepKind.PREFLIGHT),
+        Step("UPLOAD", StepKind.UPLOAD),
+        Step("IMPORT", StepKind.IMPORT),
+        Step("VERIFY", StepKind.VERIFY),
+        Step("CLONING_OFF", StepKind.CLONING_OFF),
+    ]
+    for group in groups:
+        steps += [
+            Step(f"{group.name}.{kind}", kind, group.name, group.members)
+            for kind in (
+                StepKind.READY,
+                StepKind.FAILOVER,
+                StepKind.ADMIN_DOWN,
+                StepKind.INSTALL,
+                StepKind.RETURN,
+                StepKind.SOAK,
+            )
+        ]
+    steps += [
+        Step("CLONING_RESTORE", StepKind.CLONING_RESTORE),
+        Step("CLEANUP", StepKind.CLEANUP),
+        Step("POSTFLIGHT", StepKind.POSTFLIGHT),
+    ]
+    return tuple(steps)
+
+
+def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
+    """Revise the plan so that it goes to the nearest safe end.
+
+    Args:
+        state: the run as it is.
+        case: "nothing_down", "down_not_started" (bring `group` up) or "under_way" (wait until
+            `group` is back, and end before the next one).
+        group: the Logical Group in hand.
+    """
+    plan = state.the_plan
+    done = tuple(step for step in plan.steps if state.of(step).status == "done")
+    revision = plan.revision + 1
+    tail: list[Step] = []
+
+    def add(kind: StepKind, name: str = "") -> None:
+        members = plan.group(name).members if name else ()
+        tail.append(Step(f"{name or 'ABORT'}.{kind}.r{revision}", kind, name, members))
+
+    if case == "down_not_started":
+        add(StepKind.ADMIN_UP, group)
+        add(StepKind.COMEBACK, group)
+    if case == "under_way":
+        waiting = [
+            step
+            for step in plan.steps
+            if step.group == group
+            and step.kind in (StepKind.INSTALL, StepKind.RETURN, StepKind.SOAK)
+            and state.of(step).status != "done"
+        ]
+        tail.extend(waiting)
+    if state.cloning_owed:
+        add(StepKind.CLONING_RESTORE)
+    add(StepKind.CLEANUP)
+    return replace(plan, revision=revision, steps=done + tuple(tail), cause=f"abort: {case}")

@@ -1,0 +1,268 @@
+"""Was each promise kept? Judged from a journal alone, with a mind of its own.
+
+This module must not know how the engine decides (it imports none of it), so that a mistake
+there is a finding here. It runs at the end of every real run, and after every simulation.
+
+A verdict is "held", "broken" or "not exercised". Promises that a single run's journal cannot
+show (P7 beyond its own records, P9 across processes, P11, P12) are judged as far as it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from engine.journal import Kind
+from storage.records import GENESIS, Record, record_hash
+
+HELD = "held"
+BROKEN = "broken"
+UNUSED = "not exercised"
+
+DOWN_KINDS = ("ADMIN_DOWN",)
+ONCE_KINDS = ("INSTALL", "UNINSTALL")
+
+
+def judge(records: Sequence[Record]) -> dict[str, str]:
+    """Return the verdict of each promise over a run's records."""
+    return {name: verdict for name, (verdict, _) in explained(records).items()}
+
+
+def explained(records: Sequence[Record]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return each promise's verdict with the sentences that say what broke it."""
+    return {name: _verdict(check(records)) for name, check in _CHECKERS.items()}
+
+
+Finding = str | None
+"""A sentence about what is broken, or None for one time that the promise was exercised and held."""
+
+
+def _verdict(findings: Iterable[Finding]) -> tuple[str, tuple[str, ...]]:
+    seen = list(findings)
+    broken = tuple(one for one in seen if one is not None)
+    if broken:
+        return BROKEN, broken
+    return (HELD if seen else UNUSED), ()
+
+
+def _of(records: Sequence[Record], *kinds: Kind) -> list[Record]:
+    return [record for record in records if record.kind in kinds]
+
+
+def _members(records: Sequence[Record]) -> frozenset[str]:
+    """Every member that the plan knows."""
+    planned = _of(records, Kind.PLANNED)
+    groups = planned[0].body["plan"]["groups"] if planned else []
+    return frozenset(member for group in groups for member in group["members"])
+
+
+def _p1(records: Sequence[Record]) -> Iterable[Finding]:
+    """A group goes down, and an installation is committed, only with all others in service."""
+    everyone = _members(records)
+    group: frozenset[str] = frozenset()
+    for record in _of(records, Kind.INTENDED, Kind.COMMITTING):
+        body = record.body
+        if record.kind == Kind.INTENDED:
+            if body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
+                group = frozenset()
+                continue
+            group = frozenset(body["members"])
+        if not group or "in_service" not in body:
+            continue
+        missing = everyone - group - set(body["in_service"])
+        yield (
+            f"record {record.seq}: {', '.join(sorted(missing))} not in service" if missing else None
+        )
+
+
+def _p2(records: Sequence[Record]) -> Iterable[Finding]:
+    """Every failover has an approval: enough voters, none the requester, in time, same facts."""
+    requester = next((r.body["request"]["requester"] for r in _of(records, Kind.ORDERED)), "")
+    for record in _of(records, Kind.INTENDED):
+        if record.body.get("kind") in DOWN_KINDS:
+            yield _approval_problem(records, record, requester)
+
+
+def _approval_problem(records: Sequence[Record], intended: Record, requester: str) -> Finding:
+    at = f"record {intended.seq}"
+    before = [r for r in records if r.seq < intended.seq]
+    gate = intended.body.get("gate_step")
+    opened = [r for r in _of(before, Kind.GATE_OPENED) if r.body["step"] == gate]
+    closed = [r for r in _of(before, Kind.GATE_CLOSED) if r.body["step"] == gate]
+    if not opened or not closed or closed[-1].body["outcome"] != "approved":
+        return f"{at}: a failover without an approved gate"
+    standing = _standing(before, str(gate), since=opened[-1].seq)
+    if len(standing) < opened[-1].body["votes"]:
+        return f"{at}: {len(standing)} votes stood, {opened[-1].body['votes']} were needed"
+    if requester in standing:
+        return f"{at}: the requester's own vote was counted"
+    if intended.at >= datetime.fromisoformat(closed[-1].body["good_until"]):
+        return f"{at}: the approval was no longer good"
+    if intended.body["plan_digest"] != opened[-1].body["plan_digest"]:
+        return f"{at}: another plan than the one approved"
+    if intended.body["facts_digest"] != opened[-1].body["facts_digest"]:
+        return f"{at}: other facts than those approved"
+    return None
+
+
+def _standing(records: Sequence[Record], gate: str, *, since: int) -> set[str]:
+    """Return who stood with a yes at the end of these records."""
+    standing: set[str] = set()
+    for record in _of(records, Kind.VOTED, Kind.WITHDRAWN):
+        if record.body["step"] != gate or record.seq < since:
+            continue
+        if record.kind == Kind.VOTED and record.body["choice"] == "yes":
+            standing.add(record.body["user"])
+        else:
+            standing.discard(record.body["user"])
+    return standing
+
+
+def _p3(records: Sequence[Record]) -> Iterable[Finding]:
+    """An installation is committed once per attempt, unless a look showed that it never began."""
+    committed: dict[tuple[str, int], int] = {}
+    kinds = {r.body["step"]: r.body.get("kind") for r in _of(records, Kind.INTENDED)}
+    for record in _of(records, Kind.COMMITTING, Kind.FOUND, Kind.RETRIED):
+        body = record.body
+        if record.kind == Kind.FOUND and body.get("started") is False:
+            committed = {k: v for k, v in committed.items() if k[0] != body["step"]}
+        if record.kind == Kind.COMMITTING and kinds.get(body["step"]) in ONCE_KINDS:
+            key = (body["step"], body["attempt"])
+            if key in committed:
+                yield f"record {record.seq}: {body['step']} committed again (see {committed[key]})"
+            else:
+                yield None
+            committed[key] = record.seq
+
+
+def _p4(records: Sequence[Record]) -> Iterable[Finding]:
+    """A step that was done is intended again only after UNDONE, RETRIED or a reopened gate."""
+    done: set[str] = set()
+    for record in records:
+        body = record.body
+        again = [*body.get("again", ()), *(body["steps"] if record.kind == Kind.UNDONE else ())]
+        if again:
+            yield None
+        done -= set(again)
+        if record.kind == Kind.DONE and not body["step"].endswith("RESCUE_UP"):
+            done.add(body["step"])
+        if record.kind == Kind.INTENDED and body["step"] in done:
+            yield f"record {record.seq}: {body['step']} was done already"
+
+
+def _p5(records: Sequence[Record]) -> Iterable[Finding]:
+    """Cloning is off before the first installation, and restored or owed at the end."""
+    off = False
+    for record in records:
+        body = record.body
+        if record.kind == Kind.DONE and body["step"] == "CLONING_OFF":
+            off = True
+        if record.kind == Kind.COMMITTING and body["step"].endswith(".INSTALL"):
+            yield None if off else f"record {record.seq}: installed before cloning was off"
+    ended = _of(records, Kind.ENDED)
+    if _of(records, Kind.OWED) and ended:
+        settled = bool(_of(records, Kind.SETTLED))
+        said = bool(ended[-1].body.get("cloning_owed"))
+        yield None if settled != said else "cloning is neither restored nor said to be owed"
+
+
+def _p6(records: Sequence[Record]) -> Iterable[Finding]:
+    """Whatever could not be read became a hold that shows the text."""
+    for record in _of(records, Kind.HELD):
+        if record.body["error"] in ("UnknownPrompt", "UnexpectedOutput"):
+            shown = bool(record.body.get("text") or record.body["reason"])
+            yield None if shown else f"record {record.seq}: nothing is shown of what was printed"
+
+
+def _p7(records: Sequence[Record]) -> Iterable[Finding]:
+    """Nothing is intended or committed while the run is halted."""
+    halted: int | None = None
+    for record in records:
+        if record.kind == Kind.HALTED:
+            halted = record.seq
+            yield None
+        if record.kind in (Kind.RESUMED, Kind.ABORTED):
+            halted = None
+        if halted and record.kind in (Kind.INTENDED, Kind.COMMITTING):
+            yield f"record {record.seq}: an act after the halt of record {halted}"
+
+
+def _p8(records: Sequence[Record]) -> Iterable[Finding]:
+    """The chain is whole: no record changed, missing or out of order."""
+    prev = GENESIS
+    for place, record in enumerate(records, start=1):
+        expected = record_hash(
+            stream=record.stream,
+            seq=record.seq,
+            epoch=record.epoch,
+            kind=record.kind,
+            at=record.at,
+            by=record.by,
+            body=record.body,
+            prev=prev,
+        )
+        if record.seq != place or record.prev != prev or record.hash != expected:
+            yield f"record {record.seq} does not follow from the one before it"
+            return
+        prev = record.hash
+    if records:
+        yield None
+
+
+def _p9(records: Sequence[Record]) -> Iterable[Finding]:
+    """Epochs never go back: an older executor did not write after a newer one."""
+    highest = 0
+    for record in records:
+        if record.epoch < highest:
+            yield f"record {record.seq}: epoch {record.epoch} after {highest}"
+        highest = max(highest, record.epoch)
+    if highest:
+        yield None
+
+
+def _p10(records: Sequence[Record]) -> Iterable[Finding]:
+    """At the end every member is at one take, or the end says otherwise."""
+    for record in _of(records, Kind.ENDED):
+        body: Mapping[str, Any] = record.body
+        if body["state"] == "done":
+            one_take = len(set(body["members"].values())) == 1
+            yield None if one_take else f"record {record.seq}: done with takes {body['members']}"
+        else:
+            yield None
+
+
+def _p12(records: Sequence[Record]) -> Iterable[Finding]:
+    """No vote counts before its gate was shown, nor after it was closed."""
+    shown: set[str] = set()
+    for record in records:
+        body = record.body
+        if record.kind == Kind.GATE_SHOWN:
+            shown.add(body["step"])
+        if record.kind == Kind.GATE_CLOSED and body["outcome"] != "approved":
+            shown.discard(body["step"])
+        if record.kind == Kind.GATE_OPENED:
+            shown.discard(body["step"])
+        if record.kind == Kind.VOTED:
+            yield None if body["step"] in shown else f"record {record.seq}: a vote without a gate"
+
+
+def _silent(_: Sequence[Record]) -> Iterable[Finding]:
+    """P11 is judged over logs and messages too; a journal alone cannot know what is secret."""
+    return ()
+
+
+_CHECKERS: dict[str, Callable[[Sequence[Record]], Iterable[Finding]]] = {
+    "P1": _p1,
+    "P2": _p2,
+    "P3": _p3,
+    "P4": _p4,
+    "P5": _p5,
+    "P6": _p6,
+    "P7": _p7,
+    "P8": _p8,
+    "P9": _p9,
+    "P10": _p10,
+    "P11": _silent,
+    "P12": _p12,
+}

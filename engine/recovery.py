@@ -1,0 +1,161 @@
+"""Did it happen? Per member, from what is seen now and what the journal says was intended. Pure.
+
+Some happened, some not, is the normal case after a crash. What cannot be told is CANNOT_TELL and
+becomes a hold, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from engine.journal import StepState
+from engine.model import GroupFacts, MemberFacts, MemberId, PackageState, Plan, Step, in_service
+
+
+class Finding(StrEnum):
+    """What a look says about one member and one act."""
+
+    HAPPENED = "happened"
+    UNDER_WAY = "under way"
+    NOT_HAPPENED = "not happened"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding with the sign that it rests on."""
+
+    finding: Finding
+    why: str
+
+
+Findings = Mapping[MemberId, Found]
+
+
+def all_are(findings: Findings, wanted: Finding) -> bool:
+    """Tell whether every member shows this finding."""
+    return all(found.finding is wanted for found in findings.values())
+
+
+def any_is(findings: Findings, wanted: Finding) -> bool:
+    """Tell whether at least one member shows this finding."""
+    return any(found.finding is wanted for found in findings.values())
+
+
+def told(findings: Findings) -> str:
+    """Say the findings as one sentence per sort."""
+    by_sort: dict[str, list[str]] = {}
+    for member, found in findings.items():
+        by_sort.setdefault(f"{found.finding} ({found.why})", []).append(member)
+    return "; ".join(f"{', '.join(members)}: {sort}" for sort, members in by_sort.items())
+
+
+def admin_down(step: Step, facts: GroupFacts) -> Findings:
+    """Say per member whether it is administratively down."""
+    return {member.id: _down(member) for member in facts.some(step.members)}
+
+
+def _down(member: MemberFacts) -> Found:
+    if member.state == "DOWN" and "ADMIN" in member.notes:
+        return Found(Finding.HAPPENED, "DOWN with note ADMIN")
+    if not member.answered:
+        return Found(Finding.CANNOT_TELL, f"{member.state}, does not answer")
+    return Found(Finding.NOT_HAPPENED, member.state)
+
+
+def admin_up(step: Step, facts: GroupFacts, plan: Plan) -> Findings:
+    """Say per member whether it is back in service."""
+    words = plan.policy.state_words
+    return {
+        member.id: Found(Finding.HAPPENED, "in service")
+        if in_service(member, words)
+        else Found(Finding.NOT_HAPPENED, member.state)
+        for member in facts.some(step.members)
+    }
+
+
+def install(step: Step, facts: GroupFacts, plan: Plan, begun: StepState, now: datetime) -> Findings:
+    """Say per member whether the installation that this step intends has happened.
+
+    No COMMITTING record means that the answer which commits was never typed: not started, once
+    our old session there is closed. With it, "not started" needs all signs and the quiet time.
+    """
+    return {member.id: _install(member, plan, begun, now) for member in facts.some(step.members)}
+
+
+def _install(member: MemberFacts, plan: Plan, begun: StepState, now: datetime) -> Found:
+    committed = begun.committed_at
+    if not member.answered:
+        if committed is not None:
+            return Found(Finding.UNDER_WAY, f"{member.state}, does not answer: it restarts")
+        return Found(Finding.CANNOT_TELL, f"{member.state}, does not answer")
+    if member.package(plan.package.name) is PackageState.INSTALLED:
+        if member.agent_busy:
+            return Found(Finding.UNDER_WAY, "listed as installed, CPUSE still at work")
+        return Found(Finding.HAPPENED, "listed as installed")
+    if member.agent_busy:
+        if committed is None:
+            return Found(Finding.CANNOT_TELL, "CPUSE is busy, but we never committed")
+        return Found(Finding.UNDER_WAY, _shown_progress(member))
+    if member.session_open:
+        return Found(Finding.UNDER_WAY, "our former session is still open there")
+    return _idle_without_package(member, plan, begun, now)
+
+
+def _shown_progress(member: MemberFacts) -> str:
+    action = member.action
+    if action is None:
+        return "CPUSE is at work"
+    percent = f" {action.progress} %" if action.progress is not None else ""
+    return f"CPUSE action {action.id}:{percent} {action.message}".strip()
+
+
+def _idle_without_package(
+    member: MemberFacts, plan: Plan, begun: StepState, now: datetime
+) -> Found:
+    """Judge a member that is idle and does not have the package."""
+    if begun.committed_at is None:
+        return Found(Finding.NOT_HAPPENED, "the answer that commits was never typed")
+    before = begun.before.get(member.id, {})
+    if member.boot_id is None or member.boot_id != before.get("boot_id"):
+        return Found(Finding.CANNOT_TELL, "restarted, but the package is not installed")
+    newest = member.action.id if member.action else None
+    known = before.get("action")
+    if newest != known:
+        text = member.action.message if member.action else ""
+        status = member.action.status if member.action else "gone"
+        return Found(Finding.CANNOT_TELL, f"CPUSE action {newest} ended: {status} {text}".strip())
+    if now < begun.committed_at + plan.policy.quiet:
+        return Found(Finding.UNDER_WAY, "no sign yet, the quiet time is not over")
+    return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, not installed")
+
+
+def ended_without_effect(findings: Findings) -> bool:
+    """Tell whether the device showed that an attempt came to nothing, so that retry may add one.
+
+    A member that already has the package does not need another attempt, so it does not matter.
+    """
+    return bool(findings) and all(
+        found.finding in (Finding.NOT_HAPPENED, Finding.HAPPENED)
+        or (found.finding is Finding.CANNOT_TELL and "ended: failure" in found.why)
+        for found in findings.values()
+    )
+
+
+def quiet_for(begun: StepState, plan: Plan, now: datetime) -> timedelta:
+    """Return how much of the quiet time is left after COMMITTING."""
+    if begun.committed_at is None:
+        return timedelta(0)
+    return max(begun.committed_at + plan.policy.quiet - now, timedelta(0))
+
+
+def signs(member: MemberFacts) -> dict[str, str | int | None]:
+    """Return what INTENDED records of a member, to tell afterwards whether something changed."""
+    return {
+        "boot_id": member.boot_id,
+        "take": member.take,
+        "action": member.action.id if member.action else None,
+    }

@@ -1,0 +1,289 @@
+"""How a run goes: from its first step to its end, in one path for every occasion.
+
+An approval, a resume, an alarm and a restart all come to `advance`. The state is what the
+journal says; the world is what a look says; nothing is remembered in between. Read this first.
+
+    next step ──► may it start? ──► look ──► did it happen already? ──► may it happen now?
+                  (gate, hold,               (after a crash)            (invariants)
+                   halt)                                                      │
+            DONE ◄── verify ◄── settle ◄── act ◄── INTENDED, written first ◄──┘
+
+What a step does is in `engine.steps`; what people say to it, in `engine.words`; how they are
+asked, in `engine.asking`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+
+from engine import asking, invariants, promises, recovery, words
+from engine.duty import Duty
+from engine.errors import (
+    ConditionFailed,
+    EffectGone,
+    Fenced,
+    MaintenanceError,
+    Stopped,
+    UnexpectedOutput,
+)
+from engine.journal import Kind, RunState
+from engine.model import GroupFacts, Repetition, Step, StepKind, in_service
+from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble
+from storage.records import Draft
+
+
+async def advance(duty: Duty) -> RunState:
+    """Carry a run as far as it goes now: to a gate, a hold, or its end."""
+    duty.listen = lambda: words.take_words(duty)
+    await words.take_words(duty)
+    while step := duty.state.next_step():
+        if duty.state.resting:
+            if not await _keep_watch(duty, step):
+                break
+            continue
+        try:
+            if not await _one_step(duty, step):
+                break
+        except Stopped:
+            await words.take_words(duty)
+        except MaintenanceError as error:
+            await _hold(duty, step, error)
+        except (Fenced, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, never loop
+            await _break(duty, step, error)
+    if duty.state.next_step() is None and duty.state.ended is None:
+        await _end(duty)
+    return duty.state
+
+
+async def _one_step(duty: Duty, step: Step) -> bool:
+    """Bring one step on; False where the run now waits for people or for time."""
+    if step.kind is StepKind.ADMIN_DOWN:
+        return await _fail_over(duty, _beside(duty, step, -1), step)
+    if step.repetition is not Repetition.GATE:
+        await carry_out(duty, step)
+        return True
+    if not await asking.ask(duty, step):
+        return _asked_again(duty, step)
+    if step.kind is StepKind.PROPOSAL:
+        await duty.done(step, how="approved")
+        return True
+    return await _fail_over(duty, step, _beside(duty, step, +1))
+
+
+def _asked_again(duty: Duty, gate: Step) -> bool:
+    """After a gate was closed the loop goes on (to its hold, or to READY again)."""
+    now = duty.state.gate_of(gate)
+    return now is not None and not now.open
+
+
+async def carry_out(duty: Duty, step: Step) -> None:
+    """Look, and let the step's own coroutine decide, act and verify."""
+    facts = await duty.observe(full=step.kind in FULL_LOOK)
+    await HANDLERS[step.kind](duty, step, facts)
+
+
+async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
+    """Take a group down: the last look, then gate and intent in one transaction, then the act.
+
+    As long as no member is down this is a failover and needs its approval anew, also after a
+    crash. Once some are, the others follow without asking: half a group down helps nobody.
+    """
+    facts = await duty.observe()
+    if not recovery.any_is(recovery.admin_down(down, facts), recovery.Finding.HAPPENED):
+        if not await asking.last_look(duty, gate_step, facts):
+            return _asked_again(duty, gate_step)
+        invariants.check(down, facts, duty.state)
+        await _intend_failover(duty, gate_step, down, facts)
+    await HANDLERS[StepKind.ADMIN_DOWN](duty, down, facts)
+    return True
+
+
+async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: GroupFacts) -> None:
+    gate = duty.state.gates[gate_step.id]
+    voters = [vote.user for vote in gate.votes.values() if vote.choice == "yes"]
+    passed = duty.journal.draft(
+        Kind.DONE, step=gate_step.id, kind=gate_step.kind, how="approved", attempt=1
+    )
+    first = [passed] if duty.state.of(gate_step).status != "done" else []
+    await duty.intend(
+        down,
+        facts,
+        first=first,
+        gate=gate.name,
+        gate_step=gate.step,
+        opening=gate.opening,
+        voters=voters,
+        plan_digest=duty.plan.digest,
+        facts_digest=facts.digest(duty.plan.package.name),
+    )
+
+
+def _beside(duty: Duty, step: Step, offset: int) -> Step:
+    steps = duty.plan.steps
+    return steps[steps.index(step) + offset]
+
+
+# --------------------------------------------------------------------------------- holding
+
+
+async def _hold(duty: Duty, step: Step, error: MaintenanceError) -> None:
+    """Stop here and say why; first bring our group up where that is the safe thing to do."""
+    if await _rescued(duty, step):
+        step = duty.state.next_step() or step
+    undone = _gone(duty, error)
+    held = duty.journal.draft(
+        Kind.HELD,
+        step=step.id,
+        reason=str(error),
+        error=type(error).__name__,
+        out_of_service=list(duty.state.out_of_service()),
+        ways=_ways(duty, step),
+        text=error.text[-2000:] if isinstance(error, UnexpectedOutput) else "",
+        by_hand=words.by_hand(duty),
+    )
+    await duty.journal.append([*undone, held])
+
+
+def _gone(duty: Duty, error: MaintenanceError) -> list[Draft]:
+    """Return the UNDONE record for a step whose effect is gone (P4)."""
+    if not isinstance(error, EffectGone):
+        return []
+    lost, _, how = str(error).partition(": ")
+    group = lost.partition(".")[0] if "." in lost else ""
+    steps = [
+        s.id
+        for s in duty.plan.steps
+        if duty.state.of(s).status != "waiting" and (s.id == lost or (group and s.group == group))
+    ]
+    return [duty.journal.draft(Kind.UNDONE, steps=steps, by="a look", reason=how)]
+
+
+def _ways(duty: Duty, step: Step) -> list[str]:
+    """Return the words that help here, the best first."""
+    if duty.state.group_in_hand(step) and duty.state.of(f"{step.group}.INSTALL").status != "done":
+        begun = duty.state.of(f"{step.group}.INSTALL")
+        if begun.committed_at is None:
+            return ["abort", "retry"]
+    return ["retry", "abort"]
+
+
+async def _rescued(duty: Duty, step: Step) -> bool:
+    """Bring the group in hand up by ourselves, where others left service and nothing started.
+
+    Two looks must agree, so that one odd answer does not turn a night around.
+    """
+    if not duty.state.group_in_hand(step) or duty.state.halted:
+        return False
+    members = duty.plan.group(step.group)
+    down = Step(step.id, step.kind, members.name, members.members)
+    try:
+        facts = await duty.observe()
+        if not traffic_trouble(duty, down, facts):
+            return False
+        await duty.pause(duty.plan.policy.settle)
+        facts = await duty.observe()
+        trouble = traffic_trouble(duty, down, facts)
+        ours = any("ADMIN" in m.notes for m in facts.some(members.members))
+        if not trouble or not ours or not nothing_started(duty, down, facts):
+            return False
+        await rescue(duty, down, facts, "; ".join(trouble))
+    except (MaintenanceError, Stopped):
+        # The hold that follows tells people; they decide.
+        return False
+    return True
+
+
+async def _break(duty: Duty, step: Step, error: Exception) -> None:
+    """A mistake of ours: no crash loop, and the first line says who is out of service."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    await duty.journal.write(
+        Kind.BROKEN,
+        step=step.id,
+        reason=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})",
+        error="Broken",
+        out_of_service=list(duty.state.out_of_service()),
+    )
+
+
+async def _keep_watch(duty: Duty, step: Step) -> bool:
+    """While a run rests with a group of ours down, go on looking; True to stay with it.
+
+    A member that must carry traffic may still fail: then the group in hand is brought up
+    (not where people halted the run). Everything else waits for a person's word.
+    """
+    if not duty.state.group_in_hand(step):
+        if duty.state.out_of_service():
+            await _look(duty)
+            await _remind_if_due(duty)
+        return False
+    if duty.state.halted:
+        await _look(duty)
+    elif await _rescued(duty, step):
+        now = duty.state.next_step() or step
+        await _hold(duty, now, ConditionFailed("a member that must carry traffic left service"))
+        return True
+    await _remind_if_due(duty)
+    if duty.state.resting:
+        await duty.pause(duty.plan.policy.watch)
+    return True
+
+
+async def _look(duty: Duty) -> None:
+    """Look without any consequence but its record; being blind changes nothing here."""
+    with contextlib.suppress(MaintenanceError):
+        await duty.observe()
+
+
+async def _remind_if_due(duty: Duty) -> None:
+    due = duty.state.wake_at()
+    if due is not None and duty.clock.now() >= due and duty.state.out_of_service():
+        await duty.journal.write(
+            Kind.REMINDED, out_of_service=list(duty.state.out_of_service()), mention=True
+        )
+
+
+# --------------------------------------------------------------------------------- the end
+
+
+async def _end(duty: Duty) -> None:
+    """End the run, if every member is in service (P10); otherwise hold and say which is not."""
+    if duty.state.resting:
+        return
+    try:
+        facts = await duty.observe()
+    except MaintenanceError as error:
+        await _hold_at_end(duty, str(error))
+        return
+    words_ = duty.plan.policy.state_words
+    ill = [m for m in facts.members if not in_service(m, words_)]
+    if ill:
+        told = "; ".join(f"{m.id} is {invariants.described(m)}" for m in ill)
+        await _hold_at_end(duty, told)
+        return
+    verdict = promises.judge(await duty.journal.records())
+    takes = sorted({m.take for m in facts.members if m.take is not None})
+    done = not duty.state.aborted
+    await duty.journal.write(
+        Kind.ENDED,
+        state="done" if done else "aborted",
+        takes=takes,
+        members={m.id: m.take for m in facts.members},
+        cloning_owed=duty.state.cloning_owed,
+        promises=verdict,
+    )
+
+
+async def _hold_at_end(duty: Duty, reason: str) -> None:
+    await duty.journal.write(
+        Kind.HELD,
+        step="",
+        reason=f"the run cannot end: {reason}",
+        error="ConditionFailed",
+        out_of_service=list(duty.state.out_of_service()),
+        ways=["retry"],
+        by_hand=words.by_hand(duty),
+    )

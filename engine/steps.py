@@ -1,0 +1,632 @@
+"""One coroutine per kind of step: look, decide, intend, act, settle, verify.
+
+Each gets a fresh look, may be called again after any crash, and returns either with the step
+done or so that the runner calls it again: nothing is remembered between two calls but the
+journal. A person's stop comes as `Stopped`, and everything that the world refuses as a
+`MaintenanceError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from engine import invariants, planner, recovery
+from engine.duty import Duty
+from engine.errors import (
+    ConditionFailed,
+    EffectGone,
+    InDoubt,
+    MemberUnreachable,
+    StepFailed,
+    TooLate,
+)
+from engine.journal import Kind, planned_body
+from engine.model import (
+    GroupFacts,
+    MemberFacts,
+    MemberId,
+    PackageState,
+    Step,
+    StepKind,
+    differences,
+    in_service,
+    to_json,
+)
+from engine.recovery import Finding
+
+FULL_LOOK = frozenset({StepKind.PREFLIGHT, StepKind.READY, StepKind.POSTFLIGHT})
+
+
+# ------------------------------------------------------------------------- before traffic
+
+
+async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Record what is true before anything changes, or hold."""
+    invariants.check(step, facts, duty.state)
+    await duty.done(step, how="looked", facts=to_json(facts), trouble=list(facts.trouble))
+
+
+async def upload(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Copy the package to the group, unless it is there or already imported everywhere."""
+    package = duty.plan.package
+    if _everywhere(facts, package.name):
+        await duty.done(step, how="already imported on every member")
+        return
+    if await duty.group.uploaded_sha256(package) == package.sha256:
+        await duty.done(step, how="seen", sha256=package.sha256)
+        return
+    await duty.intend(step, facts)
+    await duty.watching(duty.group.upload(package), lambda _: None)
+    found = await duty.group.uploaded_sha256(package)
+    if found != package.sha256:
+        raise StepFailed(
+            f"the uploaded file's SHA-256 is {found or 'not readable'}, the repository says "
+            f"{package.sha256}"
+        )
+    await duty.done(step, how="acted", sha256=found)
+
+
+def _everywhere(facts: GroupFacts, package: str) -> bool:
+    listed = (PackageState.AVAILABLE, PackageState.INSTALLED)
+    return all(member.package(package) in listed for member in facts.members)
+
+
+async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Import the package on every member; lists differ per member, so each is read."""
+    package = duty.plan.package
+    if _everywhere(facts, package.name):
+        await duty.done(step, how="seen")
+        return
+    await duty.intend(step, facts)
+    await duty.watching(duty.group.import_package(package), lambda _: None)
+    await duty.settle(
+        step,
+        lambda seen: _everywhere(seen, package.name),
+        duty.plan.policy.limits.importing,
+        "the package in every member's list",
+    )
+    await duty.done(step, how="acted")
+
+
+async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Ask CPUSE whether the package can be installed on the members that lack it."""
+    package = duty.plan.package
+    lacking = [m.id for m in facts.members if m.package(package.name) is PackageState.AVAILABLE]
+    if not lacking:
+        raise StepFailed(f"no member shows {package.name} as available for install")
+    await duty.intend(step, facts)
+    await duty.group.verify(package, lacking, at=lacking[0])
+    await duty.done(step, how="allowed on every member", members=lacking)
+
+
+async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Switch image auto-clone off; from here on the group owes what it was (P5)."""
+    if _cloning(facts) == {False}:
+        await duty.done(step, how="seen")
+        return
+    owed = []
+    house = []
+    if not duty.state.cloning_owed:
+        owed = [duty.journal.draft(Kind.OWED, was=True)]
+        house = [duty.owed(Kind.OWED, was=True)]
+    await duty.intend(step, facts, first=owed, house=house)
+    await duty.group.set_cloning(on=False)
+    await duty.settle(
+        step,
+        lambda seen: _cloning(seen) == {False},
+        duty.plan.policy.limits.cloning,
+        "auto-clone off on every member",
+    )
+    await duty.done(step, how="acted")
+
+
+def _cloning(facts: GroupFacts) -> set[bool | None]:
+    return {member.auto_clone for member in facts.members}
+
+
+# -------------------------------------------------------------------------- the failover
+
+
+async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Check everything that the failover needs; what is seen becomes the gate's evidence."""
+    _effects_still_there(duty, step, facts)
+    invariants.check(step, facts, duty.state)
+    await duty.group.verify(duty.plan.package, step.members, at=step.members[0])
+    await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(step, facts))
+
+
+def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """A step recorded as done is not trusted on memory (P4)."""
+    on = [m.id for m in facts.members if m.auto_clone]
+    off_step = duty.state.of("CLONING_OFF")
+    if on and off_step.status == "done":
+        raise EffectGone(f"CLONING_OFF: auto-clone is on again on {', '.join(on)}")
+    for group in duty.plan.groups:
+        installed = duty.state.of(f"{group.name}.INSTALL")
+        lost = [
+            m.id
+            for m in facts.some(group.members)
+            if m.answered and m.package(duty.plan.package.name) is not PackageState.INSTALLED
+        ]
+        if installed.status == "done" and group.name != step.group and lost:
+            raise EffectGone(f"{group.name}.INSTALL: the package is gone on {', '.join(lost)}")
+
+
+def _headroom(step: Step, facts: GroupFacts) -> dict[str, object]:
+    """Say what the members that stay will carry, from connections counted now."""
+    stay = [h for h in facts.health if h.id not in step.members]
+    total = sum(h.connections or 0 for h in facts.health)
+    return {
+        "connections_now": total,
+        "members_that_stay": len(stay),
+        "each_then": total // len(stay) if stay else None,
+    }
+
+
+async def admin_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Take a Logical Group out of service. The runner has looked at the gate before."""
+    findings = recovery.admin_down(step, facts)
+    if recovery.all_are(findings, Finding.HAPPENED) and duty.state.of(step).status == "intended":
+        await duty.done(step, how="seen")
+        return
+    if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
+        raise TooLate(f"{step.id}: {recovery.told(findings)}")
+    left = [one for one, found in findings.items() if found.finding is not Finding.HAPPENED]
+    if len(left) < len(step.members):
+        _still_carrying(duty, step, facts)
+    try:
+        await duty.group.admin_state(
+            "down",
+            left,
+            at=_helper(duty, step, facts),
+            outside=[m.id for m in facts.others(step.members)],
+            name=duty.approvers(step.group),
+            reason=duty.audit_reason(),
+            accelerated=_accelerated(duty),
+            commit=_commit(duty, step),
+        )
+    except MemberUnreachable:
+        await duty.pause(duty.plan.policy.settle)
+        return
+    facts = await duty.observe()
+    if recovery.all_are(recovery.admin_down(step, facts), Finding.HAPPENED):
+        await duty.done(step, how="acted")
+
+
+def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    problems = invariants.carrying_traffic(step.members, facts, duty.plan)
+    if problems:
+        raise ConditionFailed("; ".join(problems))
+
+
+def _helper(duty: Duty, step: Step, facts: GroupFacts) -> MemberId:
+    """Return a member outside the group, in service, to act from."""
+    serving = [m for m in duty.serving(facts) if m not in step.members]
+    if not serving:
+        raise ConditionFailed("no member outside the group is in service")
+    return serving[0]
+
+
+def _accelerated(duty: Duty) -> bool:
+    """Whether this device offers to synchronise accelerated connections first."""
+    baseline = duty.state.baseline
+    return bool(baseline and baseline.syncs_accelerated)
+
+
+def _commit(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
+    """Return what happens right before the answer that commits: a look, then COMMITTING."""
+
+    async def commit(on: MemberId) -> None:
+        facts = await duty.glance()
+        _still_carrying(duty, step, facts)
+        draft = duty.journal.draft(
+            Kind.COMMITTING,
+            step=step.id,
+            attempt=duty.state.of(step).attempt,
+            on=on,
+            in_service=duty.serving(facts),
+        )
+        await duty.journal.append([draft], unless_word=True)
+
+    return commit
+
+
+def _commit_up(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
+    """Bringing up is never forbidden; only a person's stop comes before it."""
+
+    async def commit(on: MemberId) -> None:
+        draft = duty.journal.draft(
+            Kind.COMMITTING, step=step.id, attempt=duty.state.of(step).attempt, on=on
+        )
+        await duty.journal.append([draft], unless_word=True)
+
+    return commit
+
+
+# ---------------------------------------------------------------------------- the install
+
+
+async def install(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Install on a Logical Group that is down; begun at most once per attempt (P3)."""
+    begun = duty.state.of(step)
+    if begun.status == "intended" and not await _resolved(duty, step, facts):
+        return
+    if duty.state.of(step).status == "done":
+        return
+    if duty.state.aborted:
+        await replan_abort(duty, "down_not_started", step.group)
+        return
+    _downs_still_there(step, facts)
+    invariants.check(step, facts, duty.state)
+    await duty.intend(step, facts)
+    starting = duty.group.install(
+        duty.plan.package,
+        step.members,
+        at=step.members[0],
+        outside=[m.id for m in facts.others(step.members)],
+        name=duty.approvers(step.group),
+        reason=duty.audit_reason(),
+        commit=_commit(duty, step),
+    )
+    try:
+        await duty.watching(starting, lambda seen: _still_carrying(duty, step, seen))
+    except MemberUnreachable:
+        if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
+            raise
+        await duty.pause(duty.plan.policy.settle)
+
+
+def _downs_still_there(step: Step, facts: GroupFacts) -> None:
+    up = [m.id for m in facts.some(step.members) if m.answered and m.state != "DOWN"]
+    if up:
+        raise EffectGone(f"{step.group}.ADMIN_DOWN: {', '.join(up)} left the state DOWN")
+
+
+async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Find out what became of an installation that was intended; True when it may begin.
+
+    Raises:
+        InDoubt, StepFailed: a person must look.
+    """
+    plan, begun = duty.plan, duty.state.of(step)
+    findings = recovery.install(step, facts, plan, begun, duty.clock.now())
+    if recovery.all_are(findings, Finding.HAPPENED):
+        await duty.done(step, how="seen", found=recovery.told(findings))
+        return True
+    if recovery.any_is(findings, Finding.CANNOT_TELL):
+        text = recovery.told(findings)
+        failed = recovery.ended_without_effect(findings)
+        raise StepFailed(text) if failed else InDoubt(text)
+    if recovery.any_is(findings, Finding.UNDER_WAY):
+        await _wait_for_install(duty, step, facts, findings)
+        return False
+    if recovery.any_is(findings, Finding.HAPPENED):
+        raise InDoubt(f"only a part of the group was installed: {recovery.told(findings)}")
+    await duty.journal.write(Kind.FOUND, step=step.id, started=False, found=recovery.told(findings))
+    return True
+
+
+async def _wait_for_install(
+    duty: Duty, step: Step, facts: GroupFacts, findings: recovery.Findings
+) -> None:
+    """Watch an installation that runs by itself: report, raise the alarm, keep the limit."""
+    begun = duty.state.of(step)
+    since = begun.committed_at or begun.intended_at
+    if since is not None and duty.clock.now() - since > duty.plan.policy.limits.install:
+        raise TooLate(f"{step.id}: {recovery.told(findings)}")
+    await _report_progress(duty, step, facts)
+    await alarm_outside(duty, step, facts)
+    await duty.pause(duty.plan.policy.watch)
+
+
+async def _report_progress(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Record progress where a person would see a difference."""
+    shown = {m.id: _progress(m, duty) for m in facts.some(step.members)}
+    last = duty.state.progress.get(step.id, {}).get("members")
+    if shown != last:
+        await duty.journal.write(Kind.PROGRESS, step=step.id, members=shown)
+
+
+def _progress(member: MemberFacts, duty: Duty) -> str:
+    if not member.answered:
+        return "restarting"
+    if member.package(duty.plan.package.name) is PackageState.INSTALLED:
+        return "installed"
+    action = member.action
+    if not member.agent_busy or action is None:
+        return "waiting"
+    return f"{action.progress or 0} %"
+
+
+async def alarm_outside(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Say at once when a member that must carry traffic does not, and nothing can be done."""
+    problems = invariants.carrying_traffic(step.members, facts, duty.plan)
+    told = duty.state.alarms[-1]["reason"] if duty.state.alarms else ""
+    reason = "; ".join(problems)
+    if problems and reason != told:
+        await duty.journal.write(
+            Kind.ALARMED, what="traffic", reason=reason, step=step.id, mention=True
+        )
+
+
+async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Wait until every member of the group carries traffic again (RETURN and COMEBACK)."""
+    expected = duty.plan.take_after if step.kind is StepKind.RETURN else None
+    await alarm_outside(duty, step, facts)
+    open_points = _not_back(duty, step, facts, expected)
+    if not open_points:
+        await duty.done(step, how="seen", take=facts.member(step.members[0]).take)
+        return
+    if _waited(duty, step) > duty.plan.policy.limits.comeback:
+        raise TooLate(f"{step.id}: {'; '.join(open_points)}")
+    if await _left_admin_down(duty, step, facts):
+        return
+    await duty.pause(duty.plan.policy.watch)
+
+
+def _waited(duty: Duty, step: Step) -> timedelta:
+    """Return how long the group had to come back: since the step before it was done."""
+    steps = duty.plan.steps
+    before = steps[steps.index(step) - 1]
+    since = duty.state.of(before).done_at
+    return duty.clock.now() - since if since else timedelta(0)
+
+
+def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -> list[str]:
+    """Say what is still missing; a wrong take of a member in service is an error at once."""
+    words = duty.plan.policy.state_words
+    points = []
+    for member in facts.some(step.members):
+        if not in_service(member, words):
+            points.append(f"{member.id} is {invariants.described(member)}")
+        elif expected is not None and member.take != expected:
+            raise StepFailed(f"{member.id} came back at take {member.take}, expected {expected}")
+    carrying = [m for m in facts.others(step.members) if in_service(m, words)]
+    back = [m for m in facts.some(step.members) if in_service(m, words)]
+    points += invariants.same_policy([*carrying[:1], *back])
+    if not facts.sync:
+        points.append("connections are not synchronised")
+    return points
+
+
+async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Bring members up that did not restart: a package without a reboot leaves them down.
+
+    Installed, idle, the same boot as before and the quiet time over: then no restart is coming.
+    """
+    begun = duty.state.of(f"{step.group}.INSTALL")
+    if step.kind is not StepKind.RETURN or _waited(duty, step) < duty.plan.policy.quiet:
+        return False
+    waiting = [
+        m.id
+        for m in facts.some(step.members)
+        if m.answered
+        and not m.agent_busy
+        and m.state == "DOWN"
+        and m.notes == ("ADMIN",)
+        and m.boot_id == begun.before.get(m.id, {}).get("boot_id")
+    ]
+    if not waiting:
+        return False
+    await duty.intend(step, facts, act="up")
+    await bring_up(duty, step, facts, waiting)
+    return True
+
+
+async def bring_up(duty: Duty, step: Step, facts: GroupFacts, members: list[MemberId]) -> None:
+    """Send ADMIN_UP for these members."""
+    serving = [m for m in duty.serving(facts) if m not in members]
+    await duty.group.admin_state(
+        "up",
+        members,
+        at=serving[0] if serving else members[0],
+        outside=(),
+        name=duty.approvers(step.group),
+        reason=duty.audit_reason(),
+        accelerated=False,
+        commit=_commit_up(duty, step),
+    )
+
+
+async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Let the group stand for the configured time; anything that leaves service holds."""
+    if _waited(duty, step) >= duty.plan.policy.soak:
+        _all_in_service(duty, facts)
+        await duty.done(step, how="stable")
+        return
+    _all_in_service(duty, facts)
+    left = duty.plan.policy.soak - _waited(duty, step)
+    await duty.pause(min(duty.plan.policy.watch, max(left, timedelta(seconds=0.01))))
+
+
+def _all_in_service(duty: Duty, facts: GroupFacts) -> None:
+    words = duty.plan.policy.state_words
+    ill = [
+        f"{m.id} is {invariants.described(m)}" for m in facts.members if not in_service(m, words)
+    ]
+    if ill:
+        raise ConditionFailed("; ".join(ill))
+
+
+# ------------------------------------------------------------------------------- the end
+
+
+async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Put image auto-clone back to what it was, only when every member shows the same take."""
+    if not duty.state.cloning_owed:
+        await duty.done(step, how="it was off before")
+        return
+    try:
+        invariants.check(step, facts, duty.state)
+    except ConditionFailed as differing:
+        if not duty.state.aborted:
+            raise
+        await duty.done(step, how=f"owed: {differing}")
+        return
+    settled = [duty.journal.draft(Kind.SETTLED)]
+    if _cloning(facts) != {True}:
+        await duty.intend(step, facts)
+        await duty.group.set_cloning(on=True)
+        await duty.settle(
+            step,
+            lambda seen: _cloning(seen) == {True},
+            duty.plan.policy.limits.cloning,
+            "auto-clone on on every member",
+        )
+    done = duty.journal.draft(Kind.DONE, step=step.id, kind=step.kind, how="acted", attempt=1)
+    await duty.journal.append([*settled, done], house=[duty.owed(Kind.SETTLED)])
+
+
+async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Remove the file that we uploaded."""
+    if duty.state.of("UPLOAD").status == "waiting":
+        await duty.done(step, how="nothing was uploaded")
+        return
+    await duty.intend(step, facts)
+    answering = [member.id for member in facts.members if member.answered]
+    await duty.group.remove_upload(duty.plan.package, answering)
+    await duty.done(step, how="acted")
+
+
+async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Compare with PREFLIGHT: exactly the hotfix, and every other difference by name."""
+    _all_in_service(duty, facts)
+    plan = duty.plan
+    wrong = [f"{m.id} is at take {m.take}" for m in facts.members if m.take != plan.take_after]
+    if wrong:
+        raise StepFailed(f"expected take {plan.take_after}: {', '.join(wrong)}")
+    problems = invariants.same_policy(facts.members)
+    if problems:
+        raise ConditionFailed("; ".join(problems))
+    await duty.done(
+        step, how="looked", facts=to_json(facts), not_by_us=list(not_by_us(duty, facts))
+    )
+
+
+def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
+    """Name the differences to PREFLIGHT that the hotfix does not explain."""
+    baseline = duty.state.baseline
+    if baseline is None:
+        return ()
+    package = duty.plan.package.name
+    expected = ("take ", "boot id ", "package ")
+    seen = differences(baseline.digested(package), facts.digested(package))
+    unexpected = [
+        one
+        for one in seen
+        if not one.partition(": ")[2].startswith(expected) and not _only_signature(one)
+    ]
+    unexpected += invariants.policy_drift(facts, duty.state)
+    for health in facts.health:
+        before = baseline.health_of(health.id)
+        if health.licences != before.licences:
+            unexpected.append(f"{health.id}: licences {before.licences} → {health.licences}")
+        dumps = sorted(set(health.core_dumps) - set(before.core_dumps))
+        if dumps:
+            unexpected.append(f"{health.id}: new core dumps {', '.join(dumps)}")
+    return tuple(unexpected)
+
+
+def _only_signature(difference: str) -> bool:
+    """A policy's signature differs between takes; name and date are compared by themselves."""
+    return difference.partition(": ")[2].startswith("policy ")
+
+
+# -------------------------------------------------------------------------------- aborts
+
+
+async def admin_up(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Bring a Logical Group back up on which nothing was started."""
+    down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes]
+    if not down:
+        await duty.done(step, how="seen")
+        return
+    if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
+        raise TooLate(f"{step.id}: {', '.join(down)} still DOWN")
+    await duty.intend(step, facts)
+    try:
+        await bring_up(duty, step, facts, down)
+    except MemberUnreachable:
+        await duty.pause(duty.plan.policy.settle)
+
+
+async def replan_abort(duty: Duty, case: str, group: str = "") -> None:
+    """Write the plan's revision that leads to the nearest safe end."""
+    plan = planner.plan_abort(duty.state, case=case, group=group)
+    facts = duty.state.facts
+    if facts is None:
+        raise InDoubt("the group was never seen")
+    await duty.journal.write(Kind.PLANNED, **planned_body(plan, facts))
+
+
+def traffic_trouble(duty: Duty, step: Step, facts: GroupFacts) -> list[str]:
+    """Say which member outside the group left service, or that one shows ACTIVE(!)."""
+    words = duty.plan.policy.state_words
+    return [
+        f"{m.id} is {invariants.described(m)}"
+        for m in facts.members
+        if m.state == "ACTIVE(!)" or (m.id not in step.members and not in_service(m, words))
+    ]
+
+
+def nothing_started(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Tell whether every sign says that no installation was begun on the group of this step."""
+    install_step = duty.plan.step(f"{step.group}.INSTALL")
+    begun = duty.state.of(install_step)
+    if begun.status == "waiting":
+        return True
+    findings = recovery.install(install_step, facts, duty.plan, begun, duty.clock.now())
+    return recovery.all_are(findings, Finding.NOT_HAPPENED)
+
+
+async def rescue(duty: Duty, step: Step, facts: GroupFacts, why: str) -> None:
+    """Bring our group back up by itself: a member that must carry traffic does not.
+
+    Only where every sign says that nothing was started there; covered by the failover's
+    approval, and not done while people have halted the run.
+    """
+    up = Step(f"{step.group}.RESCUE_UP", StepKind.ADMIN_UP, step.group, step.members)
+    await duty.journal.write(Kind.ALARMED, what="rescue", reason=why, step=step.id, mention=True)
+    await duty.intend(up, facts, act="rescue")
+    down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes]
+    await bring_up(duty, up, facts, down)
+    await duty.settle(
+        up,
+        lambda seen: not any("ADMIN" in m.notes for m in seen.some(step.members)),
+        duty.plan.policy.limits.admin_down,
+        "the group without admin-down",
+    )
+    undone = [
+        s.id
+        for s in duty.plan.steps
+        if s.group == step.group
+        and s.kind in (StepKind.READY, StepKind.FAILOVER, StepKind.ADMIN_DOWN, StepKind.INSTALL)
+        and duty.state.of(s).status != "waiting"
+    ]
+    finished = duty.journal.draft(Kind.DONE, step=up.id, kind="RESCUE_UP", how="acted", attempt=1)
+    gone = duty.journal.draft(
+        Kind.UNDONE, steps=undone, by="the rescue", reason=why, rescued=step.group
+    )
+    await duty.journal.append([finished, gone])
+
+
+Handler = Callable[[Duty, Step, GroupFacts], Awaitable[None]]
+
+HANDLERS: dict[StepKind, Handler] = {
+    StepKind.PREFLIGHT: preflight,
+    StepKind.UPLOAD: upload,
+    StepKind.IMPORT: import_package,
+    StepKind.VERIFY: verify,
+    StepKind.CLONING_OFF: cloning_off,
+    StepKind.READY: ready,
+    StepKind.ADMIN_DOWN: admin_down,
+    StepKind.INSTALL: install,
+    StepKind.RETURN: comeback,
+    StepKind.SOAK: soak,
+    StepKind.CLONING_RESTORE: cloning_restore,
+    StepKind.CLEANUP: cleanup,
+    StepKind.POSTFLIGHT: postflight,
+    StepKind.ADMIN_UP: admin_up,
+    StepKind.COMEBACK: comeback,
+}

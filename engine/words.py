@@ -1,0 +1,255 @@
+"""What people say to a run: taken from the inbox in order, before anything else is sent.
+
+A word is taken in the transaction of the record that it causes. A vote is only a hint to look:
+what counts is what Slack shows when we ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from engine import asking, recovery
+from engine.duty import Duty
+from engine.errors import MaintenanceError, PeopleUnreadable
+from engine.journal import Kind, planned_body
+from engine.model import GroupFacts, Step, StepKind, spelled
+from engine.planner import plan_abort
+from engine.recovery import Finding
+from storage.records import InboxRow
+
+SHELL = "shell:"
+"""Prefix of `by` for words said at the command line on the bot's machine."""
+
+
+async def take_words(duty: Duty) -> None:
+    """Take every row that waits for this run."""
+    rows = await asyncio.to_thread(duty.inbox.waiting, run=duty.state.run)
+    for row in rows:
+        await _ROWS.get(row.kind, _unknown)(duty, row)
+
+
+async def _unknown(duty: Duty, row: InboxRow) -> None:
+    await asyncio.to_thread(duty.inbox.drop, row.key)
+
+
+async def _shown(duty: Duty, row: InboxRow) -> None:
+    """A gate's message stands in Slack; from now on its votes count."""
+    gate = next((g for g in duty.state.gates.values() if g.name == row.body["gate"]), None)
+    if gate is None or gate.shown is not None:
+        await _unknown(duty, row)
+        return
+    draft = duty.journal.draft(
+        Kind.GATE_SHOWN,
+        step=gate.step,
+        gate=gate.name,
+        channel=row.body["channel"],
+        ts=row.body["ts"],
+    )
+    await duty.journal.append([draft], take=[row.key])
+
+
+async def _hint(duty: Duty, row: InboxRow) -> None:
+    """Somebody reacted: read all ballots of an open gate, else tell the voter why not."""
+    place = (row.body["channel"], row.body["ts"])
+    gate = next((g for g in duty.state.gates.values() if g.shown == place), None)
+    if gate is None:
+        await _unknown(duty, row)
+        return
+    if gate is duty.state.open_gate:
+        # Slack away: the hint stays, and with it the bar before any failover.
+        try:
+            await asking.count(duty, gate, take=[row.key])
+        except PeopleUnreadable:
+            if gate.outcome == "approved":
+                return
+            await _unknown(duty, row)
+        return
+    if not row.body["added"]:
+        await _unknown(duty, row)
+        return
+    over = gate.outcome if gate.outcome != "approved" else "approved and begun"
+    reason = f"{gate.name} is no longer open ({over})"
+    draft = duty.journal.draft(
+        Kind.REFUSED,
+        by=row.body["user"],
+        step=gate.step,
+        user=row.body["user"],
+        choice=row.body["choice"],
+        reason=reason,
+    )
+    await duty.journal.append([draft], take=[row.key])
+    await _answer(duty, row, f"Your vote does not count: {reason}.")
+
+
+async def _word(duty: Duty, row: InboxRow) -> None:
+    refused = await _may_not(duty, row)
+    if refused:
+        await _refuse(duty, row, refused)
+        return
+    await _VERBS.get(row.body["verb"], _unknown)(duty, row)
+
+
+async def _may_not(duty: Duty, row: InboxRow) -> str:
+    """Return why this person's word has no effect, or "" where it has.
+
+    A stop is never refused because Slack cannot be asked who somebody is.
+    """
+    user, verb = row.body["user"], row.body["verb"]
+    if user.startswith(SHELL) or user == duty.state.the_request.requester:
+        return ""
+    policy = duty.plan.policy
+    allowed = set(policy.operators) | policy.failover.roles | policy.proposal.roles
+    try:
+        person = await duty.people.person(user)
+        roles = await duty.people.roles(user)
+    except PeopleUnreadable as error:
+        return "" if verb in ("halt", "pause") else f"Slack could not be asked who you are: {error}"
+    if person.unfit:
+        return f"this account may not operate a run: {person.unfit}"
+    if not allowed & roles:
+        return f"`{verb}` needs one of these roles: {', '.join(sorted(allowed))}"
+    return ""
+
+
+async def _refuse(duty: Duty, row: InboxRow, reason: str) -> None:
+    draft = duty.journal.draft(
+        Kind.REFUSED, by=row.body["user"], word=row.body["verb"], reason=reason, user="", choice=""
+    )
+    await duty.journal.append([draft], take=[row.key])
+    await _answer(duty, row, f"`{row.body['verb']}` was understood, but not done: {reason}.")
+
+
+async def _answer(duty: Duty, row: InboxRow, text: str) -> None:
+    await duty.answers.answer({**row.body.get("answer", {}), "user": row.body["user"]}, text)
+
+
+# ------------------------------------------------------------------------------- the verbs
+
+
+async def _pause(duty: Duty, row: InboxRow) -> None:
+    draft = duty.journal.draft(Kind.PAUSED, by=row.body["user"])
+    await duty.journal.append([draft], take=[row.key])
+
+
+async def _halt(duty: Duty, row: InboxRow) -> None:
+    """Nothing more is sent, not even to bring a group up; say how to bring it up by hand."""
+    draft = duty.journal.draft(
+        Kind.HALTED,
+        by=row.body["user"],
+        out_of_service=list(duty.state.out_of_service()),
+        by_hand=by_hand(duty),
+    )
+    await duty.journal.append([draft], take=[row.key])
+
+
+def by_hand(duty: Duty) -> str:
+    """Return the command that brings back what our run took down, or ""."""
+    facts = duty.state.facts
+    down = [m.id for m in facts.members if "ADMIN" in m.notes] if facts else []
+    return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
+
+
+async def _resume(duty: Duty, row: InboxRow) -> None:
+    if not (duty.state.halted or duty.state.paused):
+        await _refuse(duty, row, "the run is neither halted nor paused")
+        return
+    draft = duty.journal.draft(Kind.RESUMED, by=row.body["user"])
+    await duty.journal.append([draft], take=[row.key])
+
+
+async def _retry(duty: Duty, row: InboxRow) -> None:
+    """Look again and go on; an installation that ended without effect gets a new attempt."""
+    hold = duty.state.hold
+    if hold is None:
+        await _refuse(duty, row, "the run is not held")
+        return
+    again = await _attempt_again(duty, hold.step)
+    duty.tried_since.clear()
+    draft = duty.journal.draft(Kind.RETRIED, by=row.body["user"], again=again, step=hold.step)
+    await duty.journal.append([draft], take=[row.key])
+
+
+async def _attempt_again(duty: Duty, held_at: str) -> list[str]:
+    step = duty.state.next_step()
+    if step is None or step.id != held_at or step.kind is not StepKind.INSTALL:
+        return []
+    begun = duty.state.of(step)
+    if begun.committed_at is None:
+        return []
+    try:
+        facts = await duty.observe()
+    except MaintenanceError:
+        return []
+    findings = recovery.install(step, facts, duty.plan, begun, duty.clock.now())
+    ended = recovery.ended_without_effect(findings)
+    if ended and not recovery.all_are(findings, Finding.HAPPENED):
+        return [step.id]
+    return []
+
+
+async def _abort(duty: Duty, row: InboxRow) -> None:
+    """Go to the nearest safe end; which one that is follows from a look."""
+    case, group = await _abort_case(duty)
+    by = row.body["user"]
+    if case == "cannot_tell":
+        await _refuse(duty, row, f"it cannot be told whether {group} was started; use `retry`")
+        return
+    aborted = duty.journal.draft(Kind.ABORTED, by=by, case=case, group=group)
+    plan = plan_abort(duty.state, case=case, group=group)
+    facts = duty.state.facts
+    planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
+    drafts = [aborted, planned] if planned else [aborted]
+    await duty.journal.append(drafts, take=[row.key])
+
+
+async def _abort_case(duty: Duty) -> tuple[str, str]:
+    step = _down_step(duty)
+    if step is None:
+        return "nothing_down", ""
+    install = duty.plan.step(f"{step.group}.INSTALL")
+    begun = duty.state.of(install)
+    if begun.status == "done":
+        return "under_way", step.group
+    if begun.status == "waiting" or begun.committed_at is None:
+        return "down_not_started", step.group
+    try:
+        facts = await duty.observe()
+    except MaintenanceError:
+        return "under_way", step.group
+    return _case_after_commit(duty, install, facts), step.group
+
+
+def _case_after_commit(duty: Duty, install: Step, facts: GroupFacts) -> str:
+    findings = recovery.install(install, facts, duty.plan, duty.state.of(install), duty.clock.now())
+    if recovery.all_are(findings, Finding.NOT_HAPPENED):
+        return "down_not_started"
+    if recovery.any_is(findings, Finding.CANNOT_TELL):
+        if recovery.ended_without_effect(findings):
+            return "down_not_started"
+        return "cannot_tell"
+    return "under_way"
+
+
+def _down_step(duty: Duty) -> Step | None:
+    """Return the ADMIN_DOWN of the group in hand: begun, and not back yet."""
+    for step in duty.plan.steps:
+        if step.kind is not StepKind.ADMIN_DOWN or duty.state.of(step).status == "waiting":
+            continue
+        back = [s for s in duty.plan.steps if s.group == step.group and s.kind is StepKind.RETURN]
+        if back and duty.state.of(back[0]).status != "done":
+            return step
+    return None
+
+
+Taker = Callable[[Duty, InboxRow], Awaitable[None]]
+
+_ROWS: dict[str, Taker] = {"shown": _shown, "hint": _hint, "word": _word}
+
+_VERBS: dict[str, Taker] = {
+    "pause": _pause,
+    "halt": _halt,
+    "resume": _resume,
+    "retry": _retry,
+    "abort": _abort,
+}

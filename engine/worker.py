@@ -1,0 +1,267 @@
+"""Which run is advanced when, and by whom: leases, wakes, at most one `advance` per run.
+
+`wake` is idempotent and only a hint; what is due is read from the index and the inbox. Leases
+decide who may act: the holder renews every third of their life and stops sending at two thirds
+by its own monotonic clock; an append checks the epoch in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from engine import runner
+from engine.duty import Duty
+from engine.errors import Fenced
+from engine.group import LiveGroup
+from engine.journal import Kind, RunJournal
+from engine.orders import Orders
+from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
+from storage.records import InboxRow, Lease, LeaseLost, Record, Stores
+
+log = structlog.get_logger(__name__)
+
+LEASE_TTL = timedelta(seconds=60)
+"""How long a worker may be silent before another may resume its runs."""
+
+RECHECK = timedelta(seconds=60)
+"""Open gates are read back from Slack at least so often, in case an event was lost."""
+
+BACKOFF_MAX = timedelta(seconds=30)
+"""The longest pause between two advances of a run that did not get on."""
+
+
+@dataclass
+class _Hand:
+    """What this worker holds for one run."""
+
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    last_end: float = float("-inf")
+    last_seq: int = -1
+    backoff: timedelta = timedelta(seconds=1)
+    resumed: bool = False
+
+
+class Worker:
+    """Advances runs. One per process that acts."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        clock: Clock,
+        inventory: Inventory,
+        people: People,
+        answers: Answers,
+        packages: Packages,
+        *,
+        holder: str,
+        redact: Callable[[str], str] = lambda text: text,
+        listener: Callable[[Sequence[Record]], None] | None = None,
+        version: str = "",
+    ) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._inventory = inventory
+        self._people = people
+        self._answers = answers
+        self._holder = holder
+        self._redact = redact
+        self._listener = listener
+        self._version = version
+        self._hands: dict[str, _Hand] = {}
+        self._leases: dict[str, tuple[Lease, float]] = {}
+        self._shells: dict[str, Shell] = {}
+        self._ordering: dict[str, asyncio.Task[None]] = {}
+        self._orders = Orders(stores, clock, inventory, packages, answers, self._shell)
+
+    # ---------------------------------------------------------------------------- waking
+
+    def wake(self, run: str) -> None:
+        """Have a run advanced soon; a run that is being advanced is only nudged."""
+        hand = self._hands.setdefault(run, _Hand())
+        hand.nudge.set()
+        hand.backoff = timedelta(seconds=1)
+        self._start(run, hand)
+
+    def _start(self, run: str, hand: _Hand) -> None:
+        if hand.task is None or hand.task.done():
+            hand.task = asyncio.ensure_future(self._advance(run, hand))
+
+    async def tick(self) -> None:
+        """Look for what is due: orders, words, alarms, gates to read back. Called every second."""
+        rows = await asyncio.to_thread(self._stores.inbox.waiting)
+        for row in rows:
+            if row.run is not None:
+                self._nudge_once(row.run)
+            elif row.kind == "order" and row.key not in self._ordering:
+                self._ordering[row.key] = asyncio.ensure_future(self._order(row))
+        for index in await asyncio.to_thread(self._stores.journal.due, self._clock.now()):
+            self._wake_if_rested(index.id)
+        for index in await asyncio.to_thread(self._stores.journal.runs):
+            self._recheck(index.id)
+        await self._renew()
+
+    def _nudge_once(self, run: str) -> None:
+        """A row may wait on purpose (Slack away): nudge its run, but do not spin."""
+        hand = self._hands.setdefault(run, _Hand())
+        hand.nudge.set()
+        self._wake_if_rested(run)
+
+    def _wake_if_rested(self, run: str) -> None:
+        hand = self._hands.setdefault(run, _Hand())
+        if self._clock.monotonic() - hand.last_end >= hand.backoff.total_seconds():
+            self._start(run, hand)
+
+    def _recheck(self, run: str) -> None:
+        hand = self._hands.setdefault(run, _Hand())
+        if self._clock.monotonic() - hand.last_end >= RECHECK.total_seconds():
+            self._start(run, hand)
+
+    # -------------------------------------------------------------------------- advancing
+
+    async def _advance(self, run: str, hand: _Hand) -> None:
+        try:
+            index = await asyncio.to_thread(self._stores.journal.run, run)
+            if index is None or not index.open:
+                return
+            lease = await self._lease(index.group)
+            setup = self._inventory.group(index.group)
+            if lease is None or setup is None:
+                return
+            await self._with_lease(run, hand, lease, setup)
+        except Fenced as error:
+            log.warning("fenced", run=run, reason=str(error))
+            self._leases.clear()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("advance failed", run=run)
+        finally:
+            hand.last_end = self._clock.monotonic()
+
+    async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
+        journal = await RunJournal.open(
+            self._stores.journal,
+            run,
+            lease,
+            self._clock,
+            redact=self._redact,
+            listener=self._listener,
+        )
+        if not hand.resumed and journal.state.last_seq > len(("ORDERED", "PLANNED")):
+            await journal.write(Kind.TAKEN_UP, holder=self._holder, version=self._version)
+        hand.resumed = True
+        plan = journal.state.the_plan
+        live = LiveGroup(
+            self._shell(setup),
+            self._clock,
+            plan.policy,
+            version=plan.version,
+            epoch=lease.epoch,
+            may_send=lambda: self._may_send(setup.name),
+        )
+        duty = Duty(
+            journal=journal,
+            group=live,
+            people=self._people,
+            inbox=self._stores.inbox,
+            answers=self._answers,
+            clock=self._clock,
+            nudge=hand.nudge,
+        )
+        hand.nudge.clear()
+        state = await runner.advance(duty)
+        moved = state.last_seq != hand.last_seq
+        hand.last_seq = state.last_seq
+        hand.backoff = timedelta(seconds=1) if moved else min(hand.backoff * 2, BACKOFF_MAX)
+
+    async def _order(self, row: InboxRow) -> None:
+        try:
+            group = row.body["request"]["security_group"]
+            known = self._inventory.group(group) is not None
+            run = await self._orders.take(row, await self._lease(group) if known else None)
+            if run is not None:
+                self._hands[run] = _Hand(resumed=True)
+                if self._listener is not None:
+                    self._listener(await asyncio.to_thread(self._stores.journal.read, run))
+                self.wake(run)
+        except Exception:
+            log.exception("order failed", key=row.key)
+        finally:
+            self._ordering.pop(row.key, None)
+
+    def _shell(self, setup: GroupSetup) -> Shell:
+        """Return the kept shell of a group; connections cost more than looks."""
+        if setup.name not in self._shells:
+            self._shells[setup.name] = setup.open_shell()
+        return self._shells[setup.name]
+
+    # ------------------------------------------------------------------------------ leases
+
+    async def _lease(self, group: str) -> Lease | None:
+        resource = f"group:{group}"
+        if group in self._leases:
+            return self._leases[group][0]
+        asked = self._clock.monotonic()
+        lease = await asyncio.to_thread(
+            self._stores.leases.acquire,
+            resource,
+            self._holder,
+            ttl_s=LEASE_TTL.total_seconds(),
+            now=self._clock.now(),
+        )
+        if lease is not None:
+            self._leases[group] = (lease, asked)
+        return lease
+
+    async def _renew(self) -> None:
+        """Renew what is older than a third of its life."""
+        for group, (lease, since) in list(self._leases.items()):
+            asked = self._clock.monotonic()
+            if asked - since < LEASE_TTL.total_seconds() / 3:
+                continue
+            try:
+                fresh = await asyncio.to_thread(
+                    self._stores.leases.renew,
+                    lease,
+                    ttl_s=LEASE_TTL.total_seconds(),
+                    now=self._clock.now(),
+                )
+            except LeaseLost:
+                log.warning("lease lost", group=group)
+                self._leases.pop(group, None)
+                continue
+            self._leases[group] = (fresh, asked)
+
+    def _may_send(self, group: str) -> None:
+        """Stop sending at two thirds of a lease's life, whatever the store would say.
+
+        Raises:
+            Fenced: the lease is too old, or gone.
+        """
+        held = self._leases.get(group)
+        limit = LEASE_TTL.total_seconds() * 2 / 3
+        if held is None or self._clock.monotonic() - held[1] > limit:
+            raise Fenced(f"the lease on {group} was not renewed in time")
+
+    async def close(self) -> None:
+        """Stop advancing; what is open goes on when somebody takes it up. Never raises."""
+        tasks: list[asyncio.Task[Any]] = [h.task for h in self._hands.values() if h.task]
+        tasks += list(self._ordering.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for shell in self._shells.values():
+            await shell.close()
+        for lease, _ in self._leases.values():
+            with contextlib.suppress(Exception):
+                await asyncio.to_thread(self._stores.leases.release, lease)
+        self._leases.clear()
