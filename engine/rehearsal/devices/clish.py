@@ -1,0 +1,166 @@
+"""gClish: the global shell, at its prompt and with `-c`.
+
+Source: dossier 1.2, 3.3, 3.6 and 3.9. Its general commands do not run on members that are DOWN; the
+installer has a table of its own and reaches them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.rehearsal.devices import cluster, cpuse
+from engine.rehearsal.devices.host import Host
+from engine.rehearsal.devices.screens import Screen
+from engine.rehearsal.interpreter import Process
+from engine.rehearsal.member import Member
+
+INVALID = "CLINFR0329  Invalid command:'{line}'.\n"
+"""What Gaia Clish says to a command that it does not know [B]."""
+
+
+async def gclish(host: Host, process: Process) -> int:
+    """`gclish [-a] [-s] [-b ids] [-c command]`; without -c its prompt."""
+    args, command, save, ids, down_too = list(process.args), None, False, None, False
+    while args:
+        match args.pop(0):
+            case "-c" if args:
+                command = args.pop(0)
+            case "-s":
+                save = True
+            case "-a":
+                down_too = True
+            case "-b" if args:
+                ids = args.pop(0)
+            case other:
+                process.err(f"gclish: invalid option {other}\n")
+                return 1
+    session = _Session(host, process, ids, down_too=down_too)
+    if command is not None:
+        status = await session.line(command)
+        if save:
+            Screen(host, process).say("\n" + session.everywhere("success"))
+        return status
+    return await _prompt(host, process, session)
+
+
+async def _prompt(host: Host, process: Process, session: _Session) -> int:
+    screen = Screen(host, process)
+    while True:
+        screen.say(f"[Global] {host.member.host_name}> ")
+        line = await process.stdin.readline()
+        if not line or line.strip() in ("exit", "quit"):
+            return 0
+        if line.strip() == "expert":
+            return 0
+        if line.strip():
+            await session.line(line.strip())
+
+
+class _Session:
+    """One gClish; `ids` restricts the members."""
+
+    def __init__(self, host: Host, process: Process, ids: str | None, *, down_too: bool) -> None:
+        self.host = host
+        self.process = process
+        self.ids = ids
+        self.down_too = down_too
+        self.screen = Screen(host, process)
+
+    async def line(self, line: str) -> int:
+        """Run one command."""
+        self.host.group.advance()
+        words = line.split()
+        match words:
+            case ["installer", *rest]:
+                return await self._installer(rest)
+            case ["show", "installer", "packages", *scope] if len(scope) <= 1:
+                text = cpuse.packages_text(
+                    self.host, self._reachable(), scope[0] if scope else "all"
+                )
+                self.screen.say(text)
+                return 0
+            case ["show", "installer", "status", "build"]:
+                self.screen.say(cpuse.build_text(self.host, self._reachable()))
+                return 0
+            case ["save", "config"]:
+                return 0
+            case ["set", "config-lock", "on", "override"] | ["lock", "database", "override"]:
+                return 0
+            case ["set", "cluster", "members-admin-state", "ids", ids, ("up" | "down") as way] if (
+                self.host.group.dialect.down_in_gclish
+            ):
+                chosen = self.host.group.ids(ids)
+                return await cluster.change_state(self.host, self.process, chosen, way)
+            case ["reboot", "-b", ids]:
+                for member_id in self.host.group.ids(ids):
+                    self.host.group.order("reboot", member_id, [member_id])
+                    self.host.group.reboot(self.host.group.members[member_id])
+                return 0
+            case ["show", "version", "all"]:
+                version = self.host.group.setup.version
+                self.screen.say(self.everywhere(f"Product version Check Point Gaia {version}"))
+                return 0
+            case _:
+                return self._auto_clone(line)
+
+    def _auto_clone(self, line: str) -> int:
+        words = re.escape(self.host.group.dialect.auto_clone)
+        match = re.fullmatch(rf"(show|set)\s+{words}(?:\s+(on|off))?".replace(r"\ ", r"\s+"), line)
+        if not match or (match.group(1) == "set") != bool(match.group(2)):
+            self.screen.say(INVALID.format(line=line))
+            return 1
+        members = self._running()
+        if match.group(1) == "set":
+            group = self.host.group
+            for member in members:
+                member.auto_clone = match.group(2) == "on"
+            group.order(
+                f"auto_clone_{match.group(2)}", self.host.member.id, [m.id for m in members]
+            )
+            group.moment(f"auto_clone_{match.group(2)}")
+        blocks = [
+            f"{m.padded}:\nImage auto-clone state is {'on' if m.auto_clone else 'off'}\n"
+            for m in members
+        ]
+        self.screen.say("\n".join(blocks))
+        return 0
+
+    async def _installer(self, words: list[str]) -> int:
+        try:
+            members = self._named(words)
+        except KeyError as unknown:
+            self.screen.say(f"Invalid member_ids: {unknown}\n")
+            return 1
+        words = words[: words.index("member_ids")] if "member_ids" in words else words
+        match words:
+            case ["import", "local", path]:
+                return await cpuse.import_local(self.host, self.process, path, members)
+            case ["verify", index]:
+                return await cpuse.verify(self.host, self.process, index, members)
+            case ["install" | "uninstall" as kind, index]:
+                return await cpuse.change(self.host, self.process, kind, index, members)
+            case ["delete", index]:
+                return cpuse.delete(self.host, self.process, index, members)
+            case _:
+                self.screen.say(INVALID.format(line=" ".join(["installer", *words])))
+                return 1
+
+    def _named(self, words: list[str]) -> list[Member]:
+        group = self.host.group
+        if "member_ids" not in words:
+            return self._reachable()
+        ids = group.ids(" ".join(words[words.index("member_ids") + 1 :]))
+        return [group.members[i] for i in ids]
+
+    def _reachable(self) -> list[Member]:
+        group = self.host.group
+        chosen = group.ids(self.ids) if self.ids else list(group.members)
+        return [group.members[i] for i in chosen if group.members[i].reachable]
+
+    def _running(self) -> list[Member]:
+        """Members on which general commands run: not those that are DOWN."""
+        return [m for m in self._reachable() if self.down_too or m.state not in ("DOWN", "INIT")]
+
+    def everywhere(self, text: str) -> str:
+        """Return the same answer of every member, grouped per member."""
+        return "\n".join(f"{m.padded}:\n{text}\n" for m in self._running())

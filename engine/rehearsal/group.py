@@ -1,0 +1,890 @@
+"""The simulated Security Group: what happens to whom, and when.
+
+Nothing runs by itself: events lie in a queue, and whoever looks first lets those happen that are
+due (`advance`). So two hours pass in milliseconds under a virtual clock, and as fast as `speed`
+says behind real SSH. How commands look is in `engine.rehearsal.devices`.
+
+Timings come from the dossier of device facts, section 5; what is a guess says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import random
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from engine.ports import Clock
+from engine.rehearsal.dialects import DIALECTS, Dialect
+from engine.rehearsal.faults import AT_ONCE, Fault, canonical, parse_all
+from engine.rehearsal.files import File, Files
+from engine.rehearsal.member import (
+    AVAILABLE,
+    GOING_TO_REBOOT_S,
+    INITIAL_POLICY,
+    INSTALL_CURVE,
+    INSTALLED,
+    PART,
+    Action,
+    Change,
+    Member,
+    Package,
+    Policy,
+)
+from engine.rehearsal.traffic import Traffic
+from engine.rehearsal.witness import CARRYING, IN_SERVICE, Act, Witness
+
+SMO_GAP_S = 35.0
+"""How long nobody answers at the group address after the SMO moved; measured 35 and 36 s when it
+moves back. That it is the same when it leaves is [I]."""
+
+BOOT_S = 170.0
+"""From the reboot to a login prompt; [I], so that install and reboot take 17 to 21 minutes."""
+
+CLONE_S = 240.0
+"""How long a member needs to clone the SMO's software at boot; a guess."""
+
+RETURN_STAGES: tuple[tuple[float, str, tuple[str, ...]], ...] = (
+    (0.0, "init", ()),
+    (15.0, "up", ("FSYNC", "AMW", "ROUTED")),
+    (40.0, "up", ("FSYNC", "AMW")),
+    (60.0, "up", ("LACP_SYNC",)),
+    (70.0, "up", ()),
+)
+"""Seconds after the login prompt, stack, problem notes. Order: dossier section 4; seconds [I]."""
+
+POLICY_STAGE = 3
+"""The stage of `RETURN_STAGES` at which the policy has been fetched from the SMO."""
+
+TICK_S = 0.001
+"""The least real time between two looks at the queue; a timedelta counts microseconds only."""
+
+DOWN_S = 3.0
+"""How long a member needs to go administratively down; "a few seconds" [I]."""
+
+_TAKE = re.compile(r"_T(\d+)_", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a rehearsal starts with.
+
+    `imported` names packages that lie in the CPUSE repository already, as names or as tables
+    with `name` and optionally `members`, `installed`, `reboots`. `speed` is simulated seconds per
+    real second. `frame_s` is how often the installer repaints, in simulated seconds.
+    """
+
+    name: str = "site-1"
+    members: int = 8
+    version: str = "R81.20"
+    take_before: int = 99
+    imported: Sequence[str | Mapping[str, Any]] = ()
+    speed: float = 1.0
+    seed: int = 0
+    auto_clone: bool = True
+    connections: int = 120_000
+    reboots: bool = True
+    uninstall_gives_back: str = "previous"
+    frame_s: float = 1.0
+    upload_mb_per_s: float = 80.0
+    disk_free_mb: int = 60_000
+    da_build: int = 2672
+    policy: str = "Standard"
+    sync_all_sites: bool = True
+    start: datetime | None = None
+    faults: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be played.
+
+        Raises:
+            ValueError: too many members, or an unknown version.
+        """
+        if not 1 <= self.members <= 31:
+            raise ValueError(f"1 to 31 members, not {self.members}")
+        if self.version not in DIALECTS:
+            raise ValueError(f"version {self.version!r} is not one of {', '.join(DIALECTS)}")
+
+
+class Session(Protocol):
+    """Somebody logged in; the group closes it when a member on its way goes away."""
+
+    by_address: bool
+    path: list[str]
+
+    def drop(self, why: str) -> None:
+        """Close it from the far side."""
+        ...
+
+
+@dataclass(order=True)
+class _Event:
+    when: float
+    order: int
+    happen: Callable[[], None] = field(compare=False)
+
+
+class Group:
+    """A Security Group that does not exist."""
+
+    def __init__(self, setup: Setup, clock: Clock) -> None:
+        self.setup = setup
+        self.clock = clock
+        self.dialect: Dialect = DIALECTS[setup.version]
+        self.now = 0.0
+        self.random = random.Random(setup.seed)
+        self.faults: list[Fault] = parse_all(setup.faults)
+        self.policy = Policy(setup.policy, "12Mar24 10:51", 1)
+        self.sessions: list[Session] = []
+        self.members: dict[str, Member] = {}
+        for number in range(1, setup.members + 1):
+            member = self._new_member(number)
+            self.members[member.id] = member
+        for entry in setup.imported:
+            self._preload({"name": entry} if isinstance(entry, str) else entry)
+        self.traffic = Traffic(setup.connections, list(self.members))
+        self.witness = Witness(list(self.members), {m.id: m.take for m in self.members.values()})
+        self.auto_clone_before = self.auto_clones()
+        self.smo: str | None = next(iter(self.members))
+        self.silent_until = 0.0
+        self.forced_smo: str | None = None
+        self.smo_listeners: list[Callable[[], None]] = []
+        self.unsupported: list[str] = []
+        self.moments: list[tuple[float, str]] = []
+        self._events: list[_Event] = []
+        self._order = 0
+        self._began: float | None = None
+        self._wall: datetime | None = setup.start
+        self._advancing = False
+        self._pump: asyncio.Task[None] | None = None
+        self._news: asyncio.Event | None = None
+        self._waiters: list[tuple[str, asyncio.Event]] = []
+        self._orderly: set[str] = set()
+        self._last_healthy: str | None = self.smo
+        for fault in self.faults:
+            self._set_trigger(fault)
+
+    # time
+
+    def advance(self) -> float:
+        """Let everything happen that is due, and return the simulated seconds since the start."""
+        if self._began is None:
+            self._began = self.clock.monotonic()
+        if self._advancing:
+            return self.now
+        target = (self.clock.monotonic() - self._began) * self.setup.speed
+        self._advancing = True
+        try:
+            while self._events and self._events[0].when <= target + 1e-9:
+                event = heapq.heappop(self._events)
+                self.now = max(self.now, event.when)
+                event.happen()
+            self.now = max(self.now, target)
+        finally:
+            self._advancing = False
+        return self.now
+
+    def wall(self, member: Member | None = None) -> datetime:
+        """Return the simulated date, as this member's clock shows it."""
+        if self._wall is None:
+            self._wall = self.clock.now().astimezone(UTC)
+        offset = member.clock_offset_s if member else 0.0
+        return self._wall + timedelta(seconds=self.now + offset)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let simulated seconds pass."""
+        await self.clock.sleep(timedelta(seconds=seconds / self.setup.speed))
+        self.advance()
+
+    def after(self, seconds: float, happen: Callable[[], None]) -> None:
+        """Put an event into the queue."""
+        self._order += 1
+        heapq.heappush(self._events, _Event(round(self.now + seconds, 3), self._order, happen))
+        if self._news is not None:
+            self._news.set()
+
+    def start(self) -> None:
+        """Make events happen at their time although nobody looks; needs a running event loop."""
+        self.advance()
+        if self._pump is None or self._pump.done():
+            self._news = asyncio.Event()
+            self._pump = asyncio.get_running_loop().create_task(self._drive())
+
+    async def stop(self) -> None:
+        """Stop what `start` began."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+            self._pump = None
+
+    async def _drive(self) -> None:
+        news = self._news
+        while news is not None:
+            self.advance()
+            news.clear()
+            waiting = asyncio.ensure_future(news.wait())
+            tasks: set[asyncio.Future[Any]] = {waiting}
+            if self._events:
+                seconds = max(TICK_S * self.setup.speed, self._events[0].when - self.now)
+                tasks.add(asyncio.ensure_future(self.sleep(seconds)))
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    # moments and faults
+
+    def moment(self, *parts: object) -> None:
+        """Say that something happened by which a fault may be triggered."""
+        name = ":".join(str(p) for p in parts)
+        if not name.startswith("command:"):
+            self.moments.append((round(self.now, 1), name))
+        for seen, event in self._waiters:
+            if _is_moment(seen, name):
+                event.set()
+        for fault in self.faults:
+            if fault.matches(name):
+                fault.triggered = True
+                if fault.delay_s:
+                    self.after(fault.delay_s, lambda fault=fault: self._trigger(fault))  # type: ignore[misc]
+                else:
+                    self._trigger(fault)
+
+    async def wait_for(self, moment: str, *, within: timedelta) -> bool:
+        """Wait for a named moment; one that has passed counts. Returns False when it is too late."""
+        self.start()
+        if any(_is_moment(moment, name) for _, name in self.moments):
+            return True
+        event = asyncio.Event()
+        self._waiters.append((moment, event))
+        waiting = asyncio.ensure_future(event.wait())
+        limit = asyncio.ensure_future(self.clock.sleep(within))
+        try:
+            await asyncio.wait({waiting, limit}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            limit.cancel()
+            self._waiters.remove((moment, event))
+        return event.is_set()
+
+    def add_fault(self, raw: Mapping[str, Any]) -> None:
+        """Add a fault while the rehearsal runs; `after_s` counts from now.
+
+        Raises:
+            ValueError: an unknown name or key.
+        """
+        fault = parse_all([raw])[0]
+        self.faults.append(fault)
+        self._set_trigger(fault)
+        self.advance()
+
+    def occasion(self, name: str, member: str | None = None, **details: object) -> Fault | None:
+        """Return the armed fault that fits this occasion, and let it fire."""
+        for fault in self.faults:
+            if fault.name != name or not fault.armed or fault.fired_at is not None:
+                continue
+            if member is not None and not fault.concerns(member):
+                continue
+            if any(fault.details.get(k, v) != v for k, v in details.items()):
+                continue
+            self._fire(fault)
+            return fault
+        return None
+
+    def _set_trigger(self, fault: Fault) -> None:
+        if fault.when is not None:
+            return
+        fault.triggered = True
+        delay = (fault.after_s or 0.0) + fault.delay_s
+        if delay or fault.name in AT_ONCE:
+            self.after(delay, lambda: self._trigger(fault))
+        else:
+            fault.armed = True
+
+    def _trigger(self, fault: Fault) -> None:
+        fault.armed = True
+        if fault.name in AT_ONCE:
+            self._fire(fault)
+            _Harm(self).do(fault)
+
+    def _fire(self, fault: Fault) -> None:
+        fault.fired_at = round(self.now, 1)
+        self.witness.event(self.now, "fault", fault.member or "", name=fault.name)
+
+    # looking
+
+    def member(self, member_id: str) -> Member:
+        """Return a member by either spelling of its id.
+
+        Raises:
+            KeyError: no such member.
+        """
+        return self.members[canonical(member_id)]
+
+    def ids(self, words: str) -> list[str]:
+        """Read `1_1-1_4,1_6`, `all` or `chassis1`.
+
+        Raises:
+            KeyError: a member that does not exist, or no such syntax.
+        """
+        if words in ("", "all", "chassis1", "site1"):
+            return list(self.members)
+        chosen: list[str] = []
+        for part in words.replace(" ", "").split(","):
+            first, dash, last = part.partition("-")
+            start, end = self.member(first), self.member(last if dash else first)
+            chosen += [
+                m.id for m in self.members.values() if start.number <= m.number <= end.number
+            ]
+        return list(dict.fromkeys(chosen))
+
+    def states(self) -> dict[str, str]:
+        """Return every member's state word."""
+        return {m.id: m.state for m in self.members.values()}
+
+    def auto_clones(self) -> dict[str, bool]:
+        """Return every member's image auto-clone."""
+        return {m.id: m.auto_clone for m in self.members.values()}
+
+    def in_service(self) -> list[str]:
+        """Return the members that are ACTIVE without problem notes."""
+        return [m.id for m in self.members.values() if m.state == IN_SERVICE and not m.notes]
+
+    @property
+    def answering(self) -> bool:
+        """Tell whether the group address answers now."""
+        return self.smo is not None and self.now >= self.silent_until
+
+    def report(self) -> dict[str, Any]:
+        """Return what the witness says at the end, as plain data."""
+        self.advance()
+        starts = self.witness.starts
+        return {
+            "members": [
+                {
+                    "id": m.id,
+                    "state": m.state,
+                    "take_before": self.witness.takes_before[m.id],
+                    "take_after": m.take,
+                    "installs_started": starts[m.id].installs,
+                    "uninstalls_started": starts[m.id].uninstalls,
+                }
+                for m in self.members.values()
+            ],
+            "active_min": self.witness.active_min,
+            "connections_lost": self.traffic.lost,
+            "auto_clone": {
+                "before": _word(self.auto_clone_before.values()),
+                "after": _word(self.auto_clones().values()),
+            },
+            "acts": self.witness.acts_as_json(),
+            "events": self.witness.events,
+            "faults": [{"name": f.name, "fired_at": f.fired_at} for f in self.faults],
+            "objections": self.witness.objections(),
+            "unsupported": list(self.unsupported),
+            "seconds": round(self.now, 1),
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of now, as plain data."""
+        self.advance()
+        return {
+            "smo": self.smo,
+            "answering": self.answering,
+            "seconds": round(self.now, 1),
+            "members": [
+                {
+                    "id": m.id,
+                    "state": m.state,
+                    "notes": list(m.notes),
+                    "take": m.take,
+                    "boot_id": m.boot_id,
+                    "policy": m.policy.name,
+                    "auto_clone": m.auto_clone,
+                    "packages": {p.name: p.state for p in m.packages},
+                    "action": m.action.message if m.action else "",
+                    "connections": self.traffic.of(m.id),
+                }
+                for m in self.members.values()
+            ],
+        }
+
+    # acting
+
+    def order(self, act: str, member: str, group: Sequence[str], **facts: str) -> None:
+        """Tell the witness that somebody ordered something."""
+        known = {k: facts[k] for k in ("by", "reason", "package") if k in facts}
+        self.witness.act(
+            Act(self.now, act, member, tuple(group), self.states(), self.auto_clones(), **known)
+        )
+
+    def admin_down(self, member: Member) -> None:
+        """Register the critical device `admin_down`; the last healthy member goes on all the same."""
+        if not member.reachable:
+            return
+        if self.occasion("down_refused", member.id):
+            member.forced_state = "ACTIVE(!)"
+        self._orderly.add(member.id)
+        if "ADMIN" not in member.notes:
+            member.notes.insert(0, "ADMIN")
+        self.settle("USER DEFINED PNOTE")
+        self.moment("admin_down", member.id)
+
+    def admin_up(self, member: Member) -> None:
+        """Unregister the critical device; a real problem keeps the member down all the same."""
+        if not member.reachable:
+            return
+        member.forced_state = None
+        if "ADMIN" in member.notes:
+            member.notes.remove("ADMIN")
+            if not member.notes:
+                self._synchronise(member)
+        self.settle("USER DEFINED PNOTE")
+        self.moment("admin_up", member.id)
+
+    def import_package(self, member: Member, file: File, name: str) -> None:
+        """Put a package into a member's CPUSE repository."""
+        member.packages.append(
+            Package(name, _take_of(name), AVAILABLE, file.size, file.sha256, self.setup.reboots)
+        )
+
+    def start_change(self, member: Member, package: Package, kind: str) -> Action:
+        """Start an installation ("Install") or uninstallation; it goes on whatever its CLI does."""
+        action = member.start_action(kind, package.name)
+        boots = member.boots
+        scale = member.pace * (1.0 if kind == "Install" else 0.6)  # uninstall: no figure, a guess
+        self.moment(f"{kind.lower()}_started", member.id)
+        for seconds, percent, message in INSTALL_CURVE:
+            shown = message if kind == "Install" else message.replace("Installing", "Uninstalling")
+
+            def progress(percent: int = percent, message: str = shown) -> None:
+                self._progress(member, package, action, boots, percent, message)
+
+            self.after(seconds * scale, progress)
+        return action
+
+    def _progress(
+        self,
+        member: Member,
+        package: Package,
+        action: Action,
+        boots: int,
+        percent: int,
+        message: str,
+    ) -> None:
+        if not action.running or member.boots != boots:
+            return
+        kind = action.kind.lower()
+        failing = next(
+            (
+                f
+                for f in self.faults
+                if f.name == "install_fails" and f.armed and f.fired_at is None
+                if f.concerns(member.id) and percent >= int(f.details.get("percent", 32))
+            ),
+            None,
+        )
+        if failing is not None:
+            self._fire(failing)
+            action.status = "failure"
+            action.message = str(failing.details.get("message", "Failed to install the package."))
+            self.witness.ended(member.id, kind, package.name, success=False)
+            self.witness.event(self.now, f"{kind}_failed", member.id)
+            self.moment(f"{kind}_failed", member.id)
+            return
+        if percent == 100 and not package.reboots:
+            message = f"The package '{package.name[:20]}..' was successfully {kind}ed."
+        action.progress, action.message = str(percent), message
+        self.moment(f"{kind}_progress", member.id, percent)
+        if percent == 100:
+            if package.reboots:
+                self.after(
+                    GOING_TO_REBOOT_S * member.pace,
+                    lambda: self._finish_and_reboot(member, package, action, boots),
+                )
+            else:
+                self._change_software(member, package, action)
+
+    def _finish_and_reboot(
+        self, member: Member, package: Package, action: Action, boots: int
+    ) -> None:
+        if member.boots == boots and action.running:
+            self._change_software(member, package, action)
+            self.reboot(member, after=action.kind.lower())
+
+    def _change_software(self, member: Member, package: Package, action: Action) -> None:
+        kind = action.kind.lower()
+        action.status, action.progress = "success", "100"
+        if action.kind == "Install":
+            before = member.take
+            for other in member.installed():
+                other.state = PART
+            package.state, package.installed_at, package.previous_take = INSTALLED, self.now, before
+            wrong = self.occasion("wrong_take", member.id)
+            member.foreign_take = int(wrong.details.get("take", before)) if wrong else None
+        else:
+            package.state, package.installed_at, member.foreign_take = AVAILABLE, None, None
+            if self.setup.uninstall_gives_back == "previous":
+                for other in member.packages:
+                    if other.state == PART and other.take == package.previous_take:
+                        other.state = INSTALLED
+        self.witness.ended(member.id, kind, package.name, success=True)
+        self.witness.event(self.now, f"{kind}_done", member.id, take=member.take)
+        self.moment(f"{kind}_done", member.id)
+
+    def reboot(self, member: Member, *, after: str = "reboot") -> None:
+        """Let a member reboot; an action that is under way stays interrupted."""
+        if after in ("install", "uninstall"):
+            self.witness.rebooted(self.now, member.id, member.auto_clone, after=after)
+        self._vanish(member, "rebooting")
+        self.after(BOOT_S * member.pace, self._for_boot(member, self._boot))
+
+    def _vanish(self, member: Member, what: str) -> None:
+        member.boots += 1
+        member.stack, member.notes, member.forced_state = "none", [], None
+        member.files.locks.clear()
+        if member.action is not None:
+            if member.action.kind in ("Install", "Uninstall"):
+                self.witness.ended(
+                    member.id, member.action.kind.lower(), member.action.package, success=False
+                )
+            member.action.status = "interrupted"
+        self.witness.event(self.now, what, member.id)
+        self.moment(what, member.id)
+        self.settle("All other machines are dead (timeout)")
+        for session in [s for s in self.sessions if member.id in s.path]:
+            session.drop(f"{member.id} went away")
+
+    def _for_boot(self, member: Member, happen: Callable[[Member], None]) -> Callable[[], None]:
+        boots = member.boots
+
+        def only_in_this_boot() -> None:
+            if member.boots == boots:
+                happen(member)
+
+        return only_in_this_boot
+
+    def _boot(self, member: Member) -> None:
+        source = self._software_source(member)
+        if member.auto_clone and source is not None and _software(source) != _software(member):
+            self._clone(member, source)
+            self.after(CLONE_S * member.pace, self._for_boot(member, self._boot))
+            return
+        member.boot_id = self._uuid()
+        member.booted_at = self.now
+        member.policy = Policy(INITIAL_POLICY, member.policy.date, 0)
+        slow = self.occasion("slow_return", member.id)
+        delay = float(slow.details.get("seconds", 600)) if slow else 0.0
+        for index, (seconds, stack, notes) in enumerate(RETURN_STAGES):
+
+            def stage(
+                member: Member,
+                index: int = index,
+                stack: str = stack,
+                notes: tuple[str, ...] = notes,
+            ) -> None:
+                self._return_stage(member, index, stack, list(notes))
+
+            wait = seconds * member.pace + (delay if index >= POLICY_STAGE - 1 else 0.0)
+            if index == 0:
+                stage(member)
+            else:
+                self.after(wait, self._for_boot(member, stage))
+        self.witness.event(self.now, "rebooted", member.id, take=member.take)
+        self.moment("rebooted", member.id)
+
+    def _return_stage(self, member: Member, index: int, stack: str, notes: list[str]) -> None:
+        kept = [n for n in member.notes if n == "ADMIN"]
+        member.stack = stack
+        if index == POLICY_STAGE and not self.occasion("policy_missing", member.id):
+            self._synchronise(member)
+        if index == len(RETURN_STAGES) - 1 and (stuck := self.occasion("stuck_down", member.id)):
+            notes = _notes(stuck)
+        member.notes = kept + notes
+        self.settle(
+            "FULLSYNC PNOTE"
+            if notes
+            else "Member is now fully operational as part of Load Sharing ClusterXL"
+        )
+        if member.state == IN_SERVICE:
+            self.moment("returned", member.id)
+
+    def _synchronise(self, member: Member) -> None:
+        """Fetch policy and configuration from a member in service, as when going UP."""
+        sources = [self.members[m] for m in self.in_service() if m != member.id]
+        if sources:
+            member.policy = sources[0].policy
+            member.auto_clone = sources[0].auto_clone
+        else:
+            member.policy = self.policy
+
+    def _software_source(self, member: Member) -> Member | None:
+        if self.smo is None or self.smo == member.id:
+            return None
+        return self.members[self.smo]
+
+    def _clone(self, member: Member, source: Member) -> None:
+        member.packages = [
+            Package(
+                p.name,
+                p.take,
+                p.state,
+                p.size,
+                p.sha256,
+                p.reboots,
+                p.installed_at,
+                p.previous_take,
+            )
+            for p in source.packages
+        ]
+        member.base_take, member.foreign_take = source.base_take, source.foreign_take
+        self.witness.event(self.now, "cloned", member.id, source=source.id, take=member.take)
+        self.moment("cloned", member.id)
+
+    # who is in service, who is the SMO
+
+    def settle(self, reason: str) -> None:
+        """Work out every member's state word, the traffic and the SMO after a change."""
+        before = self.states()
+        words = {m.id: _own_state(m) for m in self.members.values()}
+        if "ACTIVE" not in words.values():
+            chosen = self._last_resort()
+            if chosen is not None:
+                words[chosen] = "ACTIVE(!)"
+        for member in self.members.values():
+            word = words[member.id]
+            if word == "DOWN" and member.forced_state:
+                word = member.forced_state
+            if word != before[member.id]:
+                member.state = word
+                member.last_change = Change(
+                    _code(word), f"{before[member.id]} -> {word}", reason, self.now
+                )
+                self.witness.event(
+                    self.now, "state", member.id, state=word, notes=list(member.notes)
+                )
+                self.moment("state", member.id, word)
+        healthy = self.in_service()
+        if healthy:
+            self._last_healthy = healthy[0]
+        carriers = [m.id for m in self.members.values() if m.state in CARRYING]
+        self.traffic.change(carriers, sorted(self._orderly), self.now)
+        self._orderly.clear()
+        self.witness.in_service(len(healthy))
+        self._choose_smo()
+
+    def _last_resort(self) -> str | None:
+        up = [m for m in self.members.values() if m.stack == "up" and "FSYNC" not in m.notes]
+        for member in up:
+            if member.state in CARRYING:
+                return member.id
+        return up[0].id if up else None
+
+    def _choose_smo(self) -> None:
+        candidates = [m.id for m in self.members.values() if m.state == IN_SERVICE] or [
+            m.id for m in self.members.values() if m.state in CARRYING
+        ]
+        chosen = candidates[0] if candidates else None
+        if self.forced_smo in candidates:
+            chosen = self.forced_smo
+        if chosen == self.smo:
+            return
+        self.smo = chosen
+        self.silence(SMO_GAP_S, "the SMO moved")
+        self.witness.event(self.now, "smo", chosen or "")
+        self.moment("smo", chosen or "")
+
+    def silence(self, seconds: float, why: str) -> None:
+        """Let the group address answer nobody for a while; its sessions drop."""
+        self.silent_until = max(self.silent_until, self.now + seconds)
+        self.after(seconds, lambda: None)
+        for session in [s for s in self.sessions if s.by_address]:
+            session.drop(why)
+        for listener in self.smo_listeners:
+            listener()
+
+    # setting up
+
+    def _new_member(self, number: int) -> Member:
+        member_id = f"1_{number}"
+        setup = self.setup
+        files = Files()
+        for folder in ("/var/log/upload", "/tmp", "/home/admin", "/var/log/dump/usermode", "/etc"):  # noqa: S108 -- a simulated tree
+            files.make_folder(folder)
+        member = Member(
+            id=member_id,
+            site=1,
+            number=number,
+            host_name=self.dialect.host_name(setup.name, 1, number),
+            files=files,
+            boot_id=self._uuid(),
+            policy=self.policy,
+            auto_clone=setup.auto_clone,
+            clock_offset_s=round(self.random.uniform(-20.0, 20.0), 1),
+            pace=self.random.uniform(0.94, 1.04),
+            first_action=self.random.randint(1, 40),
+        )
+        files.generated = lambda path: self._generated(member, path)
+        if setup.take_before:
+            name = self.dialect.package_name(setup.take_before)
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            member.packages.append(
+                Package(name, setup.take_before, INSTALLED, 2_900_000_000, digest)
+            )
+        return member
+
+    def _preload(self, entry: Mapping[str, Any]) -> None:
+        name = str(entry["name"])
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        for member_id in entry.get("members") or list(self.members):
+            member = self.member(str(member_id))
+            package = Package(
+                name,
+                _take_of(name),
+                AVAILABLE,
+                3_219_985_395,
+                digest,
+                bool(entry.get("reboots", self.setup.reboots)),
+            )
+            if entry.get("installed"):
+                package.previous_take = member.take
+                for other in member.installed():
+                    other.state = PART
+                package.state, package.installed_at = INSTALLED, 0.0
+            member.packages.append(package)
+
+    def _generated(self, member: Member, path: str) -> str | None:
+        match path:
+            case "/proc/sys/kernel/random/boot_id":
+                return f"{member.boot_id}\n"
+            case "/etc/cp-release":
+                return f"Check Point Gaia {self.setup.version}\n"
+            case "/proc/uptime":
+                uptime = self.now - member.booted_at + (0 if member.boots else 900_000)
+                return f"{uptime:.2f} {uptime * 3:.2f}\n"
+            case "/proc/loadavg":
+                return "0.52 0.48 0.41 2/812 4242\n"
+            case _:
+                return None
+
+    def _uuid(self) -> str:
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+
+class _Harm:
+    """What the faults that act at once do."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+
+    def do(self, fault: Fault) -> None:
+        """Do it."""
+        getattr(self, f"_{fault.name}")(fault)
+
+    def _victims(self, fault: Fault) -> list[Member]:
+        if fault.member is None:
+            return list(self.group.members.values())
+        return [self.group.member(fault.member)]
+
+    def _member_fails(self, fault: Fault) -> None:
+        for member in self._victims(fault):
+            if notes := _notes(fault, default=[]):
+                member.notes = [n for n in member.notes if n == "ADMIN"] + notes
+                self.group.settle(f"{notes[0]} PNOTE")
+            else:
+                self.group._vanish(member, "failed")  # noqa: SLF001 -- the group's own other half
+
+    def _member_recovers(self, fault: Fault) -> None:
+        for member in self._victims(fault):
+            if member.stack == "none":
+                self.group._boot(member)  # noqa: SLF001 -- the group's own other half
+            else:
+                member.notes = [n for n in member.notes if n == "ADMIN"]
+                self.group._synchronise(member)  # noqa: SLF001 -- the group's own other half
+                self.group.settle(
+                    "Member is now fully operational as part of Load Sharing ClusterXL"
+                )
+
+    def _drop_sessions(self, _fault: Fault) -> None:
+        for session in list(self.group.sessions):
+            session.drop("the connection was lost")
+
+    def _blind(self, fault: Fault) -> None:
+        self.group.silence(float(fault.details.get("seconds", 120)), "the connection was lost")
+
+    def _auto_clone_on(self, fault: Fault) -> None:
+        for member in self._victims(fault):
+            member.auto_clone = True
+
+    def _policy_installed(self, fault: Fault) -> None:
+        group = self.group
+        name = str(fault.details.get("text", group.policy.name))
+        date = group.wall().strftime("%d%b%y %H:%M")
+        group.policy = Policy(name, date, group.policy.serial + 1)
+        for member in group.members.values():
+            if member.stack == "up":
+                member.policy = group.policy
+        group.witness.event(group.now, "policy_installed", name=name)
+
+    def _core_dump(self, fault: Fault) -> None:
+        for member in self._victims(fault):
+            name = f"cpviewd.{52321 + len(member.core_dumps)}.core.gz"
+            stamp = self.group.wall(member).strftime("%Y-%m-%d %H:%M:%S")
+            member.core_dumps.append(f"{stamp}.57854085 /var/log/dump/usermode/{name}")
+
+    def _smo_moves(self, fault: Fault) -> None:
+        """Another member answers at the group address for a while, e.g. after a lost heartbeat."""
+        group = self.group
+        others = [m for m in group.in_service() if m != group.smo]
+        if others:
+            group.forced_smo = fault.member or others[0]
+            group._choose_smo()  # noqa: SLF001 -- the group's own other half
+            group.after(float(fault.details.get("seconds", 120)), self._smo_returns)
+
+    def _smo_returns(self) -> None:
+        self.group.forced_smo = None
+        self.group._choose_smo()  # noqa: SLF001 -- the group's own other half
+
+
+def _notes(fault: Fault, default: Sequence[str] = ("FSYNC",)) -> list[str]:
+    notes = fault.details.get("notes", default)
+    return [n.strip() for n in notes.split(",")] if isinstance(notes, str) else list(notes)
+
+
+def _own_state(member: Member) -> str:
+    if member.stack == "none":
+        return "DETACHED"
+    if member.stack == "init":
+        return "INIT"
+    return "DOWN" if member.notes else "ACTIVE"
+
+
+def _code(word: str) -> str:
+    return {"ACTIVE": "CLUS-114604", "ACTIVE(!)": "CLUS-116505", "DOWN": "CLUS-112100"}.get(
+        word, "CLUS-110300"
+    )
+
+
+def _software(member: Member) -> tuple[int, frozenset[str]]:
+    return member.take, frozenset(p.name for p in member.installed())
+
+
+def _take_of(name: str) -> int:
+    match = _TAKE.search(name)
+    return int(match.group(1)) if match else 1
+
+
+def _is_moment(wanted: str, name: str) -> bool:
+    return name == wanted or name.startswith(f"{wanted}:")
+
+
+def _word(values: Iterable[bool]) -> str:
+    states = {("on" if v else "off") for v in values}
+    return states.pop() if len(states) == 1 else "mixed"

@@ -1,0 +1,130 @@
+"""Records what the devices saw, and objects to what the vendor forbids.
+
+It knows nothing of plans, gates or the engine's checks, so that it can judge them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+IN_SERVICE = "ACTIVE"
+CARRYING = ("ACTIVE", "ACTIVE(!)")
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that somebody ordered, as one member (or the group) saw it."""
+
+    at: float
+    act: str
+    member: str
+    group: tuple[str, ...]
+    states: Mapping[str, str]
+    auto_clone: Mapping[str, bool]
+    by: str = ""
+    reason: str = ""
+    package: str = ""
+
+
+@dataclass
+class Starts:
+    """What was started on one member, and how it ended so far."""
+
+    installs: int = 0
+    uninstalls: int = 0
+    pending: set[str] = field(default_factory=set)
+
+
+class Witness:
+    """What was seen since the start; times are simulated seconds."""
+
+    def __init__(self, members: Sequence[str], takes: Mapping[str, int]) -> None:
+        self.members = list(members)
+        self.takes_before = dict(takes)
+        self.acts: list[Act] = []
+        self.events: list[dict[str, Any]] = []
+        self.starts = {m: Starts() for m in members}
+        self.active_min = len(self.members)
+        self._objections: list[str] = []
+
+    def act(self, act: Act) -> None:
+        """Record an act, and object if the vendor forbids it at this moment."""
+        self.acts.append(act)
+        match act.act:
+            case "admin_down":
+                self._judge_down(act)
+            case "install" | "uninstall":
+                self._judge_start(act)
+            case _:
+                pass
+
+    def ended(self, member: str, act: str, package: str, *, success: bool) -> None:
+        """Record how an install or uninstall ended; after a failure a new start is no offence."""
+        if not success:
+            self.starts[member].pending.discard(f"{act} {package}")
+        opposite = "uninstall" if act == "install" else "install"
+        if success:
+            self.starts[member].pending.discard(f"{opposite} {package}")
+
+    def event(self, at: float, what: str, member: str = "", **facts: object) -> None:
+        """Record something that happened by itself."""
+        self.events.append({"at": round(at, 1), "what": what, "member": member, **facts})
+
+    def in_service(self, count: int) -> None:
+        """Take note of how many members are in service now."""
+        self.active_min = min(self.active_min, count)
+
+    def rebooted(self, at: float, member: str, auto_clone: bool, *, after: str) -> None:  # noqa: FBT001 -- a fact, not a switch
+        """Record a reboot that follows an install or uninstall, with image auto-clone as it was."""
+        if auto_clone:
+            self._object(at, f"{member} rebooted after {after} with image auto-clone on")
+
+    def objections(self) -> list[str]:
+        """Return what the vendor forbids and was done, one sentence each."""
+        return list(self._objections)
+
+    def _judge_down(self, act: Act) -> None:
+        outside = [m for m in self.members if m not in act.group]
+        absent = [m for m in outside if act.states[m] != IN_SERVICE]
+        if absent:
+            self._object(
+                act.at,
+                f"{act.member} was ordered down while "
+                f"{', '.join(f'{m} was {act.states[m]}' for m in absent)}",
+            )
+        if not outside:
+            self._object(act.at, f"{act.member} was ordered down together with all members")
+
+    def _judge_start(self, act: Act) -> None:
+        starts = self.starts[act.member]
+        key = f"{act.act} {act.package}"
+        if act.act == "install":
+            starts.installs += 1
+        else:
+            starts.uninstalls += 1
+        if key in starts.pending:
+            self._object(act.at, f"{act.act} was started twice on {act.member}")
+        starts.pending.add(key)
+        if act.states[act.member] in CARRYING:
+            self._object(
+                act.at,
+                f"{act.act} was started on {act.member}, which was {act.states[act.member]}",
+            )
+        if set(act.group) >= set(self.members) and len(self.members) > 1:
+            self._object(act.at, f"{act.act} was started on all members at once ({act.member})")
+        absent = [m for m in self.members if m not in act.group and act.states[m] != IN_SERVICE]
+        if absent:
+            self._object(
+                act.at,
+                f"{act.act} was started on {act.member} while "
+                f"{', '.join(f'{m} was {act.states[m]}' for m in absent)}",
+            )
+
+    def _object(self, at: float, sentence: str) -> None:
+        self._objections.append(f"{sentence} (at {at:.0f} s)")
+
+    def acts_as_json(self) -> list[dict[str, Any]]:
+        """Return the acts as plain data."""
+        return [{**asdict(act), "at": round(act.at, 1)} for act in self.acts]
