@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# An act takes three seconds at most, when the app is silent; more means that something hangs.
+LONGEST_ACT_S = 30.0
+
 
 class ControlClient:
     """Acts as people, looks at the workspace, and lets things go wrong."""
@@ -20,8 +23,7 @@ class ControlClient:
     def __init__(self, url: str) -> None:
         """Take the address of the server, `http://127.0.0.1:PORT/`."""
         self._url = url.rstrip("/") + "/control/"
-        # A stream has no end of its own.
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(LONGEST_ACT_S))
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,7 +71,8 @@ class ControlClient:
 
     async def stream(self) -> AsyncIterator[tuple[str, Json]]:
         """Yield (kind, body) of every change from now on; `ready` comes first."""
-        async with self._session.get(self._url + "stream") as response:
+        endless = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(self._url + "stream", timeout=endless) as response:
             kind = ""
             async for raw in response.content:
                 name, _, value = raw.decode().rstrip("\n").partition(": ")

@@ -76,6 +76,11 @@ class ManualClock:
         self._timers.append(timer)
         return timer
 
+    def is_awaited_within(self, seconds: float) -> bool:
+        """Say whether anybody waits for a moment that is no further than this."""
+        end = self._now + seconds
+        return any(timer.due <= end and not timer.cancelled for timer in self._timers)
+
     def advance(self, seconds: float) -> None:
         """Let time pass and make every call that became due, in order."""
         end = self._now + seconds

@@ -35,6 +35,8 @@ TICKET_LIFE_S = 30.0
 CONNECTION_LIFE_S = 18_060.0
 DEBUG_CONNECTION_LIFE_S = 360.0
 WARNING_AHEAD_S = 10.0
+# How long an app that was asked to leave may stay: a guess.
+SECONDS_TO_LEAVE = 5.0
 # A WebSocket ping, so that a dead connection is noticed; Slack's own rhythm is similar.
 PING_EVERY_S = 10.0
 
@@ -163,7 +165,8 @@ class SocketMode:
     async def disconnect(self, reason: str, how_many: int | None = None) -> int:
         """Ask connections to go, as Slack does on a refresh; return how many.
 
-        `warning` closes ten seconds later, the others at once; `none` closes without a word.
+        After `warning` and `refresh_requested` the app has a few seconds to leave by itself;
+        `link_disabled` closes at once, `none` without a word.
         """
         chosen = self._connections[:how_many]
         for connection in chosen:
@@ -224,6 +227,9 @@ class SocketMode:
             )
         if reason == "warning":
             self._later(connection, WARNING_AHEAD_S, "refresh_requested")
+        elif reason == "refresh_requested":
+            # The app has heard it and leaves by itself; who does not, is cut off.
+            self._later(connection, SECONDS_TO_LEAVE, "none")
         else:
             # Not awaited: closing waits for the other side, which may be busy leaving.
             self._start(_close(connection.socket))

@@ -68,7 +68,6 @@ class App:
         return {
             "id": self.bot_id,
             "app_id": self.id,
-            "user_id": self.bot_user,
             "name": self.name,
             "icons": _icons(),
             "deleted": False,

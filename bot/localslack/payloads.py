@@ -174,10 +174,7 @@ def view_submission(
 ) -> Json:
     """Return what the submit button of a modal carries."""
     shown = workspace.shown_view(view) | {"state": {"values": values}}
-    return _interaction(workspace, "view_submission", user, trigger_id) | {
-        "view": shown,
-        "response_urls": [],
-    }
+    return _interaction(workspace, "view_submission", user, trigger_id) | {"view": shown}
 
 
 def view_closed(workspace: Workspace, user: User, view: View) -> Json:

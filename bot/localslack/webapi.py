@@ -85,9 +85,10 @@ class WebApi:
             return web.Response(status=503)
         try:
             body = await request.json()
-            self._parts.answers.use(request.match_info["key"], body)
         except ValueError:
             return web.json_response({"ok": False, "error": "invalid_json"}, status=400)
+        try:
+            self._parts.answers.use(request.match_info["key"], body)
         except Refused as refused:
             self._parts.traffic.record("response_url", ok=False, error=refused.error, body=body)
             gone = refused.error in ("used_url", "expired_url")

@@ -26,6 +26,24 @@ LARGEST_METADATA = 8_192
 # What Slack shows as text when there are only blocks.
 NO_TEXT = "This content can't be displayed."
 
+# What an edit answers of a message: less than a post, nothing of thread and reactions.
+_OF_EDIT = frozenset(
+    {
+        "type",
+        "user",
+        "text",
+        "team",
+        "bot_id",
+        "app_id",
+        "bot_profile",
+        "edited",
+        "blocks",
+        "attachments",
+        "files",
+        "metadata",
+    }
+)
+
 _TS = re.compile(r"\d{1,12}\.\d{6}")
 
 
@@ -91,7 +109,7 @@ def update(call: Call) -> Json:
         "channel": channel.id,
         "ts": message.ts,
         "text": message.text,
-        "message": _without_channel(call.workspace.shown(message)),
+        "message": {k: v for k, v in call.workspace.shown(message).items() if k in _OF_EDIT},
     }
 
 

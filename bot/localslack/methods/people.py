@@ -123,8 +123,8 @@ def bots_info(call: Call) -> Json:
     if call.arguments.text("bot", app.bot_id) != app.bot_id:
         raise Refused("bot_not_found")
     profile = app.profile(call.workspace.team.id)
-    names = ("id", "deleted", "name", "updated", "app_id", "user_id", "icons")
-    return {"bot": {name: profile[name] for name in names}}
+    names = ("id", "deleted", "name", "updated", "app_id", "icons")
+    return {"bot": {name: profile[name] for name in names} | {"user_id": app.bot_user}}
 
 
 def dnd_info(call: Call) -> Json:

@@ -1,0 +1,1 @@
+"""Tests of what speaks Slack, against a Slack on loopback."""

@@ -1,0 +1,172 @@
+"""Socket Mode with Slack's own libraries: acks, retries, duplicates, refreshes."""
+
+import aiohttp
+
+from bot.localslack.events import RETRY_AFTER_S
+from tests.slack.samples import sample, unknown_names
+from tests.slack.watch import clock_is_awaited
+
+CHANNEL = "C0000FWOPS0"
+
+
+async def post(app) -> str:
+    """Return the `ts` of a message of the bot."""
+    return (await app.client.chat_postMessage(channel=CHANNEL, text="gate"))["ts"]
+
+
+async def test_hello_says_what_the_libraries_read(slack, people, watch):
+    headers = {"Authorization": "Bearer xapp-localslack"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        async with session.post(slack.base_url + "apps.connections.open") as response:
+            url = (await response.json())["url"]
+        async with session.ws_connect(url) as socket:
+            hello = await socket.receive_json()
+        async with session.get(url.replace("ws:", "http:")) as response:
+            assert response.status == 408, "a ticket works once"
+    assert hello["type"] == "hello"
+    assert hello["num_connections"] == 1
+    assert hello["debug_info"]["approximate_connection_time"] > 3_600
+    assert hello["connection_info"] == {"app_id": "A0000HOTFIX"}
+
+
+async def test_a_reaction_reaches_the_app(app, people, watch):
+    ts = await post(app)
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="white_check_mark")
+    await watch.until_traffic("ack", ok=True)
+    (body,) = app.events("reaction_added")
+    assert body["event"]["item"] == {"type": "message", "channel": CHANNEL, "ts": ts}
+    assert body["event"]["item_user"] == "U0000HOTFIX"
+    assert unknown_names(body, sample("ReactionAddedPayload")) == []
+    await people.act("ana", "unreact", channel=CHANNEL, ts=ts, emoji="white_check_mark")
+    await watch.until_traffic("ack", ok=True)
+    (body,) = app.events("reaction_removed")
+    assert unknown_names(body, sample("ReactionRemovedPayload")) == []
+
+
+async def test_the_bots_own_reaction_is_delivered_and_dropped_by_bolt(app, watch):
+    ts = await post(app)
+    await app.client.reactions_add(channel=CHANNEL, timestamp=ts, name="eyes")
+    delivered = await watch.until_traffic("delivery", ok=True)
+    assert delivered["payload"]["event"]["user"] == "U0000HOTFIX"
+    await watch.until_traffic("ack", ok=True)
+    assert app.events("reaction_added") == []
+
+
+async def test_only_what_the_manifest_subscribes_to_is_delivered(app, people, watch):
+    await people.act("ana", "message", channel="firewall-ops", text="just talk")
+    await people.act("ana", "mention", channel="firewall-ops", text="status")
+    await watch.until_traffic("ack", ok=True)
+    kinds = [t["payload"]["event"]["type"] for t in await people.traffic()
+             if t["kind"] == "delivery"]
+    assert kinds == ["app_mention"]
+    (body,) = app.events("app_mention")
+    assert body["event"]["text"] == "<@U0000HOTFIX> status"
+    assert unknown_names(body, sample("AppMentionPayload")) in (
+        [], ["/context_enterprise_id", "/context_team_id"])
+
+
+async def test_messages_are_delivered_where_the_manifest_says_so(slack, app, people, watch):
+    events = slack.workspace.app.manifest["settings"]["event_subscriptions"]["bot_events"]
+    events.append("message.channels")
+    await people.act("ana", "message", channel="firewall-ops", text="just talk")
+    delivered = await watch.until_traffic("delivery", ok=True)
+    assert delivered["payload"]["event"]["channel_type"] == "channel"
+
+
+async def test_an_ack_that_is_lost_brings_the_event_again(app, people, watch, clock):
+    ts = await post(app)
+    await people.fault("lose_ack", n=2)
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("ack", error="lost")
+    clock.advance(3)
+    again = await watch.until_traffic("delivery", ok=True, retry_attempt=1)
+    await watch.until_traffic("ack", error="lost")
+    clock.advance(3)
+    await watch.until_traffic("delivery", ok=False, retry_attempt=1)
+    await clock_is_awaited(people, clock, within=RETRY_AFTER_S[1])
+    clock.advance(RETRY_AFTER_S[1])
+    third = await watch.until_traffic("delivery", ok=True, retry_attempt=2)
+    await watch.until_traffic("ack", ok=True)
+    assert again["payload"]["event_id"] == third["payload"]["event_id"]
+    assert len(app.events("reaction_added")) == 3
+
+
+async def test_an_event_without_a_connection_is_tried_by_the_schedule(app, people, watch, clock):
+    ts = await post(app)
+    await app.close()
+    await watch.until("connection_closed", open=0)
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("delivery", error="dispatch_failed", retry_attempt=0)
+    await watch.until_traffic("delivery", error="dispatch_failed", retry_attempt=1)
+    await app.connect()
+    await clock_is_awaited(people, clock, within=RETRY_AFTER_S[1])
+    clock.advance(RETRY_AFTER_S[1])
+    await watch.until_traffic("delivery", ok=True, retry_attempt=2)
+    await watch.until_traffic("ack", ok=True)
+    assert len(app.events("reaction_added")) == 1
+
+
+async def test_an_envelope_may_come_twice(app, people, watch):
+    ts = await post(app)
+    await people.fault("duplicate_envelope")
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x")
+    for _ in range(2):
+        await watch.until_traffic("ack")
+    first, second = app.events("reaction_added")
+    assert first["event_id"] == second["event_id"]
+
+
+async def test_an_event_may_be_lost(app, people, watch):
+    ts = await post(app)
+    await people.fault("drop_event")
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("ack", ok=True)
+    assert [b["event"]["user"] for b in app.events("reaction_added")] == ["U000000BEN0"]
+
+
+async def test_each_envelope_goes_to_one_of_the_connections(app, people, watch):
+    await app.connect()
+    ts = await post(app)
+    for name in ("x", "eyes", "+1", "-1"):
+        await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji=name)
+        await watch.until_traffic("ack", ok=True)
+    used = [t["connection"] for t in await people.traffic() if t["kind"] == "delivery"]
+    assert sorted(used) == [1, 1, 2, 2]
+
+
+async def test_an_app_that_is_asked_to_leave_comes_back(app, people, watch):
+    ts = await post(app)
+    assert await people.fault("disconnect", reason="refresh_requested") == {
+        "ok": True, "disconnected": 1}
+    await watch.until_traffic("socket", event="opened")
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("ack", ok=True)
+    assert len(app.events("reaction_added")) == 1
+
+
+async def test_a_connection_is_refreshed_at_the_end_of_its_life(app, watch, clock):
+    clock.advance(18_051)
+    warned = await watch.until_traffic("socket", event="disconnect")
+    assert warned["reason"] == "warning"
+    await watch.until_traffic("socket", event="opened")
+
+
+async def test_there_are_at_most_ten_connections(app, slack, people):
+    for _ in range(9):
+        await app.connect()
+    headers = {"Authorization": "Bearer xapp-localslack"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        async with session.post(slack.base_url + "apps.connections.open") as response:
+            answer = await response.json()
+        assert answer["error"] == "ratelimited"
+
+
+async def test_an_outage_closes_everything_and_ends(app, people, watch, clock):
+    await people.fault("outage", seconds=60)
+    await watch.until("connection_closed", open=0)
+    async with aiohttp.ClientSession() as session:
+        async with session.post(app.client.base_url + "auth.test") as response:
+            assert response.status == 503
+    clock.advance(61)
+    assert (await app.client.auth_test())["ok"]
