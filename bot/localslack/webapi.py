@@ -140,7 +140,7 @@ class WebApi:
         if slow := faults.take("slow", method):
             await pause(self._parts.clock, slow.seconds)
         if limit := faults.take("rate_limit", method):
-            return self._rate_limited(method, max(1, int(limit.seconds)), {})
+            return self._rate_limited(method, int(limit.seconds), {})
         if faults.take("server_error", method):
             return self._failed(method, 500, "internal_error")
         return None

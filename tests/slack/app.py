@@ -64,8 +64,14 @@ class ExampleApp:
             self.heard.append(body)
             await ack(**self.submission_answer)
 
-        for kind in ("reaction_added", "reaction_removed", "app_mention", "app_home_opened",
-                     "subteam_members_changed", "channel_shared"):
+        for kind in (
+            "reaction_added",
+            "reaction_removed",
+            "app_mention",
+            "app_home_opened",
+            "subteam_members_changed",
+            "channel_shared",
+        ):
             app.event(kind)(self._remember)
 
     async def _remember(self, body):

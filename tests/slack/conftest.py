@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import ControlClient, LocalSlack, ManualClock
-from slack_sdk.web.async_client import AsyncWebClient
 from tests.slack.app import ExampleApp
 from tests.slack.watch import Watch
 

@@ -23,15 +23,27 @@ def actions(*elements):
 
 
 def test_what_slack_takes_is_taken_and_completed():
-    blocks = check_blocks([
-        section(3_000),
-        {"type": "header", "text": text(150, "plain_text")},
-        {"type": "divider", "block_id": "line"},
-        {"type": "context", "elements": [text(10)] * 10},
-        actions(*(button(action_id=str(n), value="v" * 2_000) for n in range(3))),
-        {"type": "plan", "title": "Steps", "tasks": [
-            {"type": "task_card", "task_id": "1", "title": "Import", "status": "in_progress"}]},
-    ])
+    blocks = check_blocks(
+        [
+            section(3_000),
+            {"type": "header", "text": text(150, "plain_text")},
+            {"type": "divider", "block_id": "line"},
+            {"type": "context", "elements": [text(10)] * 10},
+            actions(*(button(action_id=str(n), value="v" * 2_000) for n in range(3))),
+            {
+                "type": "plan",
+                "title": "Steps",
+                "tasks": [
+                    {
+                        "type": "task_card",
+                        "task_id": "1",
+                        "title": "Import",
+                        "status": "in_progress",
+                    }
+                ],
+            },
+        ]
+    )
     assert all(block["block_id"] for block in blocks)
     assert blocks[2]["block_id"] == "line"
     assert blocks[0]["text"]["verbatim"] is False
@@ -44,39 +56,72 @@ def test_what_slack_takes_is_taken_and_completed():
         ([section(3_001)], "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"),
         ([section(0)], "must be more than 0 characters [json-pointer:/blocks/0/text/text]"),
         ([{"type": "section"}], "missing required field: text [json-pointer:/blocks/0]"),
-        ([{"type": "section", "fields": [text(2_001)]}],
-         "must be less than 2001 characters [json-pointer:/blocks/0/fields/0/text]"),
-        ([{"type": "section", "fields": [text(1)] * 11}],
-         "no more than 10 items allowed [json-pointer:/blocks/0/fields]"),
-        ([{"type": "header", "text": text(151, "plain_text")}],
-         "must be less than 151 characters [json-pointer:/blocks/0/text/text]"),
-        ([{"type": "header", "text": text(1)}],
-         "unsupported type: mrkdwn [json-pointer:/blocks/0/text/type]"),
-        ([actions(button(text=text(76, "plain_text")))],
-         "must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]"),
-        ([actions(button(value="v" * 2_001))],
-         "must be less than 2001 characters [json-pointer:/blocks/0/elements/0/value]"),
-        ([actions(button(action_id="i" * 256))],
-         "must be less than 256 characters [json-pointer:/blocks/0/elements/0/action_id]"),
-        ([actions(*(button(action_id=str(n)) for n in range(26)))],
-         "no more than 25 items allowed [json-pointer:/blocks/0/elements]"),
-        ([actions(button(), button())],
-         '`action_id` "a" already exists [json-pointer:/blocks/0/elements]'),
-        ([actions(button(style="loud"))],
-         "unsupported style: loud [json-pointer:/blocks/0/elements/0/style]"),
-        ([actions(button(confirm={"title": text(101, "plain_text"), "text": text(1)}))],
-         "must be less than 101 characters [json-pointer:/blocks/0/elements/0/confirm/title/text]"),
-        ([{"type": "divider", "block_id": "b"}, {"type": "divider", "block_id": "b"}],
-         '`block_id` "b" already exists for another block [json-pointer:/blocks/1/block_id]'),
-        ([{"type": "divider", "block_id": "b" * 256}],
-         "must be less than 256 characters [json-pointer:/blocks/0/block_id]"),
-        ([{"type": "context", "elements": [text(1)] * 11}],
-         "no more than 10 items allowed [json-pointer:/blocks/0/elements]"),
+        (
+            [{"type": "section", "fields": [text(2_001)]}],
+            "must be less than 2001 characters [json-pointer:/blocks/0/fields/0/text]",
+        ),
+        (
+            [{"type": "section", "fields": [text(1)] * 11}],
+            "no more than 10 items allowed [json-pointer:/blocks/0/fields]",
+        ),
+        (
+            [{"type": "header", "text": text(151, "plain_text")}],
+            "must be less than 151 characters [json-pointer:/blocks/0/text/text]",
+        ),
+        (
+            [{"type": "header", "text": text(1)}],
+            "unsupported type: mrkdwn [json-pointer:/blocks/0/text/type]",
+        ),
+        (
+            [actions(button(text=text(76, "plain_text")))],
+            "must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]",
+        ),
+        (
+            [actions(button(value="v" * 2_001))],
+            "must be less than 2001 characters [json-pointer:/blocks/0/elements/0/value]",
+        ),
+        (
+            [actions(button(action_id="i" * 256))],
+            "must be less than 256 characters [json-pointer:/blocks/0/elements/0/action_id]",
+        ),
+        (
+            [actions(*(button(action_id=str(n)) for n in range(26)))],
+            "no more than 25 items allowed [json-pointer:/blocks/0/elements]",
+        ),
+        (
+            [actions(button(), button())],
+            '`action_id` "a" already exists [json-pointer:/blocks/0/elements]',
+        ),
+        (
+            [actions(button(style="loud"))],
+            "unsupported style: loud [json-pointer:/blocks/0/elements/0/style]",
+        ),
+        (
+            [actions(button(confirm={"title": text(101, "plain_text"), "text": text(1)}))],
+            "must be less than 101 characters"
+            " [json-pointer:/blocks/0/elements/0/confirm/title/text]",
+        ),
+        (
+            [{"type": "divider", "block_id": "b"}, {"type": "divider", "block_id": "b"}],
+            '`block_id` "b" already exists for another block [json-pointer:/blocks/1/block_id]',
+        ),
+        (
+            [{"type": "divider", "block_id": "b" * 256}],
+            "must be less than 256 characters [json-pointer:/blocks/0/block_id]",
+        ),
+        (
+            [{"type": "context", "elements": [text(1)] * 11}],
+            "no more than 10 items allowed [json-pointer:/blocks/0/elements]",
+        ),
         ([{"type": "marquee"}], "unsupported type: marquee [json-pointer:/blocks/0]"),
-        ([{"type": "task_card", "task_id": "1", "title": "t", "status": "completed"}],
-         "unsupported status: completed [json-pointer:/blocks/0/status]"),
-        ([{"type": "table", "rows": [[]] * 101}],
-         "no more than 100 items allowed [json-pointer:/blocks/0/rows]"),
+        (
+            [{"type": "task_card", "task_id": "1", "title": "t", "status": "completed"}],
+            "unsupported status: completed [json-pointer:/blocks/0/status]",
+        ),
+        (
+            [{"type": "table", "rows": [[]] * 101}],
+            "no more than 100 items allowed [json-pointer:/blocks/0/rows]",
+        ),
     ],
 )
 def test_what_slack_refuses_is_refused_with_its_path(blocks, fault):

@@ -1,6 +1,7 @@
 """What people do and see: commands, clicks, forms, the home tab."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -13,7 +14,7 @@ CHANNEL = "C0000FWOPS0"
 OPS = {"channel": "#firewall-ops"}
 
 
-async def gate(app) -> str:
+async def gate(app) -> Any:
     """Return the `ts` of a message with buttons."""
     posted = await app.client.chat_postMessage(channel=CHANNEL, text="gate", blocks=BUTTONS)
     return posted["ts"]
@@ -30,7 +31,8 @@ async def test_the_answer_to_a_command_is_seen_by_its_author_only(app, people):
 
 
 async def test_names_in_a_command_are_escaped_as_the_manifest_asks(app, people):
-    await people.act("rita", "command", **OPS, text="/hotfix ask @ana @fw-approvers <b> & #firewall-ops")
+    text = "/hotfix ask @ana @fw-approvers <b> & #firewall-ops"
+    await people.act("rita", "command", **OPS, text=text)
     assert app.heard[0]["text"] == (
         "ask <@U000000ANA0|ana> <!subteam^S0FWAPPROV0|@fw-approvers>"
         f" &lt;b&gt; &amp; <#{CHANNEL}|firewall-ops>"
@@ -121,7 +123,8 @@ async def test_a_click_without_a_connection_fails_visibly(client, people):
 
 async def test_a_button_in_an_ephemeral_message_works(app, people, client):
     await client.chat_postEphemeral(
-        channel=CHANNEL, user="U000000ANA0", text="only you", blocks=BUTTONS)
+        channel=CHANNEL, user="U000000ANA0", text="only you", blocks=BUTTONS
+    )
     ts = (await people.state())["ephemerals"]["U000000ANA0"][0]["ts"]
     await people.act("ana", "click", **OPS, ts=ts, action_id="approve")
     assert app.heard[0]["container"]["is_ephemeral"]
@@ -156,8 +159,11 @@ async def test_a_trigger_works_once_and_soon(app, people, client, clock):
     used, late = (body["trigger_id"] for body in app.heard)
     await client.views_open(trigger_id=used, view=FORM)
     clock.advance(3.5)
-    for trigger, error in ((used, "exchanged_trigger_id"), (late, "expired_trigger_id"),
-                           ("1.invented", "invalid_trigger_id")):
+    for trigger, error in (
+        (used, "exchanged_trigger_id"),
+        (late, "expired_trigger_id"),
+        ("1.invented", "invalid_trigger_id"),
+    ):
         with pytest.raises(SlackApiError) as caught:
             await client.views_open(trigger_id=trigger, view=FORM)
         assert caught.value.response["error"] == error

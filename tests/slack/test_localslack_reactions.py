@@ -1,12 +1,14 @@
 """Reactions: who reacts now, and what is refused."""
 
+from typing import Any
+
 import pytest
 from slack_sdk.errors import SlackApiError
 
 CHANNEL = "C0000FWOPS0"
 
 
-async def error_of(call) -> str:
+async def error_of(call) -> Any:
     """Return the name of the error that a call ends with."""
     with pytest.raises(SlackApiError) as caught:
         await call
@@ -27,8 +29,9 @@ async def test_people_and_the_bot_react_and_take_it_back(client, people, ts):
     assert message["reactions"] == [
         {"name": "white_check_mark", "users": ["U000000ANA0"], "count": 1}
     ]
-    assert (await people.act("ana", "unreact", channel=CHANNEL, ts=ts,
-                             emoji="white_check_mark"))["ok"]
+    assert (await people.act("ana", "unreact", channel=CHANNEL, ts=ts, emoji="white_check_mark"))[
+        "ok"
+    ]
     message = (await client.reactions_get(channel=CHANNEL, timestamp=ts, full=True))["message"]
     assert "reactions" not in message
 
@@ -51,8 +54,9 @@ async def test_names_are_not_canonical(client, people, ts):
 
 @pytest.mark.parametrize("name", ["", "no_such_emoji", "x::skin-tone-2", "+1::skin-tone-9"])
 async def test_unknown_names_are_refused(client, ts, name):
-    call = client.api_call("reactions.add", params={"channel": CHANNEL, "timestamp": ts,
-                                                    "name": name})
+    call = client.api_call(
+        "reactions.add", params={"channel": CHANNEL, "timestamp": ts, "name": name}
+    )
     assert await error_of(call) == "invalid_name"
 
 

@@ -2,8 +2,8 @@
 
 import json
 from copy import deepcopy
+from typing import Any
 
-import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
@@ -12,13 +12,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.localslack import LocalSlack, demo_workspace
 from bot.localslack.limits import RULES
 from bot.localslack.methods import METHODS
+from tests.slack.raw import send
 from tests.slack.samples import check_schema, sample, unknown_names
 
 CHANNEL = "C0000FWOPS0"
-BOT = {"Authorization": "Bearer xoxb-localslack"}
+BOT = "xoxb-localslack"
 
 
-def everything() -> dict:
+def everything() -> dict[str, Any]:
     """Return the demo's workspace with every scope, so that all methods can be tried."""
     seed = deepcopy(demo_workspace())
     scopes = {scope for rules in RULES.values() for scope in rules.scopes}
@@ -36,7 +37,7 @@ async def open_client(clock):
     await server.stop()
 
 
-async def refusal(call) -> dict:
+async def refusal(call) -> Any:
     """Return the body of the error that a call ends with."""
     with pytest.raises(SlackApiError) as caught:
         await call
@@ -52,34 +53,26 @@ async def test_arguments_may_come_as_query_form_or_json(slack):
     as_form = {"channel": CHANNEL, "text": "form", "blocks": json.dumps(blocks)}
     as_json = {"channel": CHANNEL, "text": "json", "blocks": blocks}
     url = slack.base_url + "chat.postMessage"
-    async with aiohttp.ClientSession(headers=BOT) as session:
-        for sent in ({"data": as_form}, {"json": as_json}, {"params": as_form}):
-            async with session.post(url, **sent) as response:
-                answer = await response.json()
-            assert answer["ok"], answer
-            assert answer["message"]["blocks"][0]["type"] == "divider"
-        async with session.get(slack.base_url + "users.info?user=U00000RITA0") as response:
-            assert (await response.json())["user"]["name"] == "rita"
+    for sent in ({"data": as_form}, {"json": as_json}, {"params": as_form}):
+        answer = (await send("POST", url, token=BOT, **sent)).body
+        assert answer["ok"], answer
+        assert answer["message"]["blocks"][0]["type"] == "divider"
+    asked = await send("GET", slack.base_url + "users.info?user=U00000RITA0", token=BOT)
+    assert asked.body["user"]["name"] == "rita"
 
 
 async def test_a_token_may_be_an_argument_but_not_in_json(slack):
     url = slack.base_url + "auth.test"
-    token = {"token": "xoxb-localslack"}
-    async with aiohttp.ClientSession() as session:
-        async with session.post(url, data=token) as response:
-            assert (await response.json())["ok"]
-        async with session.post(url, json=token) as response:
-            assert (await response.json())["error"] == "not_authed"
+    assert (await send("POST", url, data={"token": BOT})).body["ok"]
+    assert (await send("POST", url, json={"token": BOT})).body["error"] == "not_authed"
 
 
-@pytest.mark.parametrize(
-    ("body", "error"), [("{", "invalid_json"), ("[1]", "json_not_object")]
-)
+@pytest.mark.parametrize(("body", "error"), [("{", "invalid_json"), ("[1]", "json_not_object")])
 async def test_json_that_is_none_is_refused(slack, body, error):
-    headers = BOT | {"Content-Type": "application/json"}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        async with session.post(slack.base_url + "auth.test", data=body) as response:
-            assert (await response.json())["error"] == error
+    headers = {"Content-Type": "application/json"}
+    url = slack.base_url + "auth.test"
+    reply = await send("POST", url, token=BOT, headers=headers, data=body)
+    assert reply.body["error"] == error
 
 
 @pytest.mark.parametrize(
@@ -94,10 +87,7 @@ async def test_json_that_is_none_is_refused(slack, body, error):
     ],
 )
 async def test_who_may_not_call_is_told_why(slack, method, token, error):
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        async with session.post(slack.base_url + method) as response:
-            answer = await response.json()
+    answer = (await send("POST", slack.base_url + method, token=token)).body
     assert (answer["ok"], answer["error"]) == (False, error)
 
 
@@ -149,7 +139,7 @@ async def test_methods_are_limited_by_their_tier(client, clock):
 
 async def test_slacks_own_retry_handler_gets_through(slack, client, people, watch):
     client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=1))
-    await people.fault("rate_limit", method="auth.test", n=1, seconds=1)
+    await people.fault("rate_limit", method="auth.test", n=1, seconds=0)
     assert (await client.auth_test())["ok"]
     calls = [t for t in await people.traffic() if t.get("method") == "auth.test"]
     assert [c["ok"] for c in calls] == [False, True]
@@ -157,8 +147,11 @@ async def test_slacks_own_retry_handler_gets_through(slack, client, people, watc
 
 async def test_answers_look_as_slack_describes_them(open_client):
     client = open_client
-    posted = await client.chat_postMessage(channel=CHANNEL, text="hello", blocks=[
-        {"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}])
+    posted = await client.chat_postMessage(
+        channel=CHANNEL,
+        text="hello",
+        blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}],
+    )
     ts = posted["ts"]
     reply = await client.chat_postMessage(channel=CHANNEL, text="reply", thread_ts=ts)
     calls = {
@@ -167,7 +160,8 @@ async def test_answers_look_as_slack_describes_them(open_client):
         "bots.info": client.bots_info(bot="B0000HOTFIX"),
         "chat.getPermalink": client.chat_getPermalink(channel=CHANNEL, message_ts=ts),
         "chat.postEphemeral": client.chat_postEphemeral(
-            channel=CHANNEL, user="U000000ANA0", text="psst"),
+            channel=CHANNEL, user="U000000ANA0", text="psst"
+        ),
         "reactions.add": client.reactions_add(channel=CHANNEL, timestamp=ts, name="eyes"),
         "reactions.get": client.reactions_get(channel=CHANNEL, timestamp=ts),
         "reactions.remove": client.reactions_remove(channel=CHANNEL, timestamp=ts, name="eyes"),
@@ -198,7 +192,8 @@ async def test_answers_look_as_slack_describes_them(open_client):
 async def test_answers_have_no_fields_that_slack_does_not_send(open_client):
     client = open_client
     posted = await client.chat_postMessage(
-        channel=CHANNEL, text="hello", metadata={"event_type": "e", "event_payload": {"a": 1}})
+        channel=CHANNEL, text="hello", metadata={"event_type": "e", "event_payload": {"a": 1}}
+    )
     ts = posted["ts"]
     await client.chat_postMessage(channel=CHANNEL, text="reply", thread_ts=ts)
     await client.reactions_add(channel=CHANNEL, timestamp=ts, name="eyes")
@@ -211,14 +206,16 @@ async def test_answers_have_no_fields_that_slack_does_not_send(open_client):
         "conversations.info": await client.conversations_info(channel=CHANNEL),
         "conversations.list": await client.conversations_list(types="public_channel,im"),
         "conversations.replies": await client.conversations_replies(
-            channel=CHANNEL, ts=ts, include_all_metadata=True),
+            channel=CHANNEL, ts=ts, include_all_metadata=True
+        ),
         "reactions.get": await client.reactions_get(channel=CHANNEL, timestamp=ts),
         "team.info": await client.team_info(),
         "usergroups.list": await client.usergroups_list(include_users=True),
         "users.info": await client.users_info(user="U00000RITA0"),
     }
     strange = {m: unknown_names(a.data, sample(m)) for m, a in answers.items()}
-    strange["files"] = unknown_names(uploaded["files"], sample("files.completeUploadExternal")["files"])
+    known = sample("files.completeUploadExternal")
+    strange["files"] = unknown_names(uploaded["files"], known["files"])
     assert [f"{m} {name}" for m, names in strange.items() for name in names] == []
 
 
@@ -254,20 +251,22 @@ async def test_who_is_who_can_be_asked(client, people):
 async def test_a_file_takes_three_steps_and_its_bytes_can_be_read(client, people, slack):
     root = await client.chat_postMessage(channel=CHANNEL, text="root")
     done = await client.files_upload_v2(
-        content="device said: ok", filename="log.txt", title="Log", channel=CHANNEL,
-        thread_ts=root["ts"], initial_comment="the log")
+        content="device said: ok",
+        filename="log.txt",
+        title="Log",
+        channel=CHANNEL,
+        thread_ts=root["ts"],
+        initial_comment="the log",
+    )
     shared = (await people.channel("firewall-ops"))["messages"][0]["replies"][0]
     assert shared["text"] == "the log"
     assert shared["files"][0]["title"] == "Log"
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"{slack.url}control/file/{done['file']['id']}") as response:
-            assert await response.text() == "device said: ok"
+    file = await send("GET", f"{slack.url}control/file/{done['file']['id']}")
+    assert file.text == "device said: ok"
 
 
 async def test_a_file_of_another_length_is_refused(client):
     told = await client.files_getUploadURLExternal(filename="a.txt", length=10)
-    async with aiohttp.ClientSession() as session:
-        async with session.post(told["upload_url"], data=b"abc") as response:
-            assert response.status == 400
+    assert (await send("POST", told["upload_url"], data=b"abc")).status == 400
     call = client.files_completeUploadExternal(files=[{"id": told["file_id"], "title": "a"}])
     assert (await refusal(call))["error"] == "file_not_found"

@@ -130,11 +130,15 @@ def _listed(call: Call, channels: list[Channel]) -> Json:
     ]
     shown, metadata = page(found, call.arguments)
     return {
-        "channels": [
-            {**call.workspace.shown_channel(c), "num_members": len(c.members)} for c in shown
-        ],
+        "channels": [_in_list(call, c) for c in shown],
         "response_metadata": metadata,
     }
+
+
+def _in_list(call: Call, channel: Channel) -> Json:
+    shown = call.workspace.shown_channel(channel) | {"num_members": len(channel.members)}
+    shown.pop("is_read_only", None)
+    return shown
 
 
 def _readable(call: Call) -> Channel:

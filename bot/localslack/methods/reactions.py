@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 # which forgets `full` notices it here.
 MOST_USERS_UNLESS_FULL = 3
 
+# Slack was not seen to tell these here; ask conversations.replies.
+_NOT_TOLD = frozenset(
+    {
+        "channel",
+        "thread_ts",
+        "parent_user_id",
+        "reply_count",
+        "reply_users_count",
+        "reply_users",
+        "latest_reply",
+        "is_locked",
+        "subscribed",
+        "edited",
+    }
+)
+
 _TS = re.compile(r"\d{1,12}\.\d{6}")
 
 
@@ -47,7 +63,7 @@ def get(call: Call) -> Json:
     channel = call.joined_channel()
     message = call.message(channel, "timestamp")
     shown = call.workspace.shown(message, with_metadata=False)
-    shown = {k: v for k, v in shown.items() if k != "channel"}
+    shown = {k: v for k, v in shown.items() if k not in _NOT_TOLD}
     if message.reactions:
         most = None if call.arguments.flag("full") else MOST_USERS_UNLESS_FULL
         shown["reactions"] = [shown_reaction(r, most_users=most) for r in message.reactions]
