@@ -13,10 +13,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AT_ONCE = frozenset(
-    ["member_fails", "member_recovers", "drop_sessions", "blind", "auto_clone_on", "policy_installed", "core_dump", "smo_moves"]
+    [
+        "member_fails",
+        "member_recovers",
+        "drop_sessions",
+        "blind",
+        "auto_clone_on",
+        "policy_installed",
+        "core_dump",
+        "smo_moves",
+    ]
 )
 ON_OCCASION = frozenset(
-    ["policy_missing", "stuck_down", "install_fails", "wrong_take", "unknown_prompt", "down_refused", "import_missing", "other_build", "verify_denied", "disk_full", "upload_truncated", "slow_return"]
+    [
+        "policy_missing",
+        "stuck_down",
+        "install_fails",
+        "wrong_take",
+        "unknown_prompt",
+        "down_refused",
+        "import_missing",
+        "other_build",
+        "verify_denied",
+        "disk_full",
+        "upload_truncated",
+        "slow_return",
+    ]
 )
 _SETTINGS = {"name", "after_s", "when", "delay_s"}
 _DETAILS = {"member", "notes", "percent", "message", "take", "in", "text", "seconds", "build"}

@@ -29,7 +29,10 @@ COMMAND_NOT_FOUND = 127
 class Machine(Protocol):
     """What a shell needs of the member that it runs on."""
 
-    files: Files
+    @property
+    def files(self) -> Files:
+        """The member's file system."""
+        ...
 
     def program(self, name: str) -> Program | None:
         """Return the program of this name."""
@@ -296,7 +299,7 @@ async def _simple(node: syntax.Simple, state: State) -> int:
         if not words:
             for name, value in node.assignments:
                 state.variables[name] = await _joined(value, state)
-            return state.substituted or 0
+            return _status_of_substitution(state)
         if words[0] == "exec" and len(words) == 1:
             keep = True
             state.opened += opened
@@ -318,6 +321,10 @@ async def _simple(node: syntax.Simple, state: State) -> int:
             state.descriptors = saved
             for file in opened:
                 file.unlock()
+
+
+def _status_of_substitution(state: State) -> int:
+    return 0 if state.substituted is None else state.substituted
 
 
 async def _execute(words: list[str], state: State) -> int:
@@ -602,18 +609,18 @@ def _level(tokens: list[str], depth: int, variables: dict[str, str]) -> int:
 def _unary(tokens: list[str], variables: dict[str, str]) -> int:
     if not tokens:
         raise UnsupportedSyntax("arithmetic that ends too early")
-    token = tokens.pop(0)
-    if token == "(":
+    head = tokens.pop(0)
+    if head == "(":
         value = _level(tokens, 0, variables)
         if not tokens or tokens.pop(0) != ")":
             raise UnsupportedSyntax("arithmetic without )")
         return value
-    if token in ("-", "+", "!"):
+    if head in ("-", "+", "!"):
         value = _unary(tokens, variables)
-        return {"-": -value, "+": value, "!": int(not value)}[token]
-    if token.isdigit():
-        return int(token, 8) if token.startswith("0") and token != "0" else int(token)
-    return evaluate(variables[token], variables) if variables.get(token) else 0
+        return {"-": -value, "+": value, "!": int(not value)}[head]
+    if head.isdigit():
+        return int(head, 8) if head.startswith("0") and head != "0" else int(head)
+    return evaluate(variables[head], variables) if variables.get(head) else 0
 
 
 def _apply(operator: str, left: int, right: int) -> int:
@@ -622,21 +629,22 @@ def _apply(operator: str, left: int, right: int) -> int:
             raise UnsupportedSyntax("a division by zero")
         quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
         return quotient if operator == "/" else left - quotient * right
-    return int(
-        {
-            "||": lambda: bool(left or right),
-            "&&": lambda: bool(left and right),
-            "==": lambda: left == right,
-            "!=": lambda: left != right,
-            "<=": lambda: left <= right,
-            ">=": lambda: left >= right,
-            "<": lambda: left < right,
-            ">": lambda: left > right,
-            "+": lambda: left + right,
-            "-": lambda: left - right,
-            "*": lambda: left * right,
-        }[operator]()
-    )
+    return int(_OPERATIONS[operator](left, right))
+
+
+_OPERATIONS: dict[str, Callable[[int, int], int]] = {
+    "||": lambda left, right: bool(left or right),
+    "&&": lambda left, right: bool(left and right),
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<=": lambda left, right: left <= right,
+    ">=": lambda left, right: left >= right,
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+}
 
 
 def _number(text: str) -> int:

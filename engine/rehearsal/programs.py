@@ -14,7 +14,48 @@ from engine.rehearsal.interpreter import Process, Program
 from engine.rehearsal.syntax import UnsupportedSyntax
 
 NOT_SIMULATED = frozenset(
-    ["awk", "jq", "find", "xargs", "ssh", "scp", "sftp", "vi", "perl", "python", "python3", "tcpdump", "bash", "sh", "nohup", "timeout", "watch", "top", "ps", "kill", "killall", "dd", "tar", "gzip", "mount", "diff", "cmp", "less", "more", "tee", "uniq", "paste", "tac", "rev", "md5sum", "sha1sum", "crontab", "su", "sudo", "screen"]
+    [
+        "awk",
+        "jq",
+        "find",
+        "xargs",
+        "ssh",
+        "scp",
+        "sftp",
+        "vi",
+        "perl",
+        "python",
+        "python3",
+        "tcpdump",
+        "bash",
+        "sh",
+        "nohup",
+        "timeout",
+        "watch",
+        "top",
+        "ps",
+        "kill",
+        "killall",
+        "dd",
+        "tar",
+        "gzip",
+        "mount",
+        "diff",
+        "cmp",
+        "less",
+        "more",
+        "tee",
+        "uniq",
+        "paste",
+        "tac",
+        "rev",
+        "md5sum",
+        "sha1sum",
+        "crontab",
+        "su",
+        "sudo",
+        "screen",
+    ]
 )
 """Programs that a real member has and this one does not: a line that needs them is refused."""
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 
 class UnsupportedSyntax(Exception):
-    """A line uses something that the rehearsal does not know; a mistake of ours, not the world's."""
+    """A line uses something that the rehearsal does not know: a mistake of ours."""
 
 
 @dataclass(frozen=True)
@@ -262,8 +262,8 @@ class Parser:
                 return self._for()
             case "case":
                 return self._case()
-            case word:
-                self._refuse(f"unexpected {word}")
+            case _:
+                return self._refuse("an unexpected word")
 
     def _if(self) -> If:
         branches = []
@@ -375,7 +375,7 @@ class Parser:
         return command
 
     def _redirects(self) -> list[Redirect]:
-        redirects = []
+        redirects: list[Redirect] = []
         while True:
             self._skip()
             redirect = self._redirect()

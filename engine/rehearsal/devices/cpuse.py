@@ -476,7 +476,7 @@ def _da_status(host: Host) -> dict[str, Any]:
     }
 
 
-_SCOPES = {
+_SCOPES: dict[str, Callable[[Package], bool]] = {
     "available_for_install": lambda p: p.state == AVAILABLE,
     "installed": lambda p: p.state == INSTALLED,
     "available_for_download": lambda _p: False,

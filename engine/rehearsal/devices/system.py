@@ -19,7 +19,8 @@ from engine.rehearsal.terminals import Tty
 
 async def gexec(host: Host, process: Process) -> int:
     """`gexec [-a] [-f] [-g|-g0] [-b ids] -c 'line'`."""
-    args, flags = list(process.args), set()
+    args = list(process.args)
+    flags: set[str] = set()
     ids, command = "all", None
     while args:
         match args.pop(0):
