@@ -258,7 +258,7 @@ class Group:
                     self._trigger(fault)
 
     async def wait_for(self, moment: str, *, within: timedelta) -> bool:
-        """Wait for a named moment; one that has passed counts. Returns False when it is too late."""
+        """Wait for a named moment; one that has passed counts. False means too late."""
         self.start()
         if any(_is_moment(moment, name) for _, name in self.moments):
             return True
@@ -426,7 +426,7 @@ class Group:
         )
 
     def admin_down(self, member: Member) -> None:
-        """Register the critical device `admin_down`; the last healthy member goes on all the same."""
+        """Register the critical device `admin_down`; the last healthy member goes on."""
         if not member.reachable:
             return
         if self.occasion("down_refused", member.id):

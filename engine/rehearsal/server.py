@@ -26,7 +26,7 @@ import asyncssh
 from engine.clock import SystemClock
 from engine.errors import StepFailed
 from engine.ports import Clock
-from engine.rehearsal.files import File
+from engine.rehearsal.files import File, Files
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.sessions import Login, Refused, nothing
 from engine.rehearsal.shell import store_upload
@@ -78,7 +78,7 @@ class RehearsalServer:
         self._controls: set[asyncio.StreamWriter] = set()
         self._port = 0
         self._moving: asyncio.Task[None] | None = None
-        self.logins: dict[asyncssh.SSHServerConnection, Login] = {}
+        self.logins: dict[object, Login] = {}
         self.uploads: dict[tuple[str, str], _Upload] = {}
         self.stopped = asyncio.Event()
 
@@ -159,7 +159,7 @@ class RehearsalServer:
             task = login.start(
                 process.command or "", nothing(), _Out(process.stdout), _Out(process.stderr)
             )
-            typing = asyncio.ensure_future(asyncio.Event().wait())
+            typing = asyncio.ensure_future(_nobody_types())
         try:
             await asyncio.wait({task, closed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -270,6 +270,10 @@ async def _type(process: asyncssh.SSHServerProcess[str], tty: Tty) -> None:
         tty.typed(text)
 
 
+async def _nobody_types() -> None:
+    await asyncio.Event().wait()
+
+
 def _finish(process: asyncssh.SSHServerProcess[str], task: asyncio.Task[int]) -> None:
     if process.is_closing():
         return
@@ -316,7 +320,7 @@ class _Sftp(asyncssh.SFTPServer):
         self._login = login
 
     @property
-    def _files(self) -> Any:
+    def _files(self) -> Files:
         return self._login.member.files
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:

@@ -146,9 +146,11 @@ def _policy(host: Host) -> tuple[str, int]:
     same = len({m.signature for m in enforced}) <= 1
     named = len({(m.policy.name, m.policy.date) for m in enforced}) <= 1
     text = f"+{'-' * 70}+\n|{'Policy Verification':<70}|\n{_POLICY_RULE}"
-    text += f"|{host.group.dialect.members.removesuffix('s'):<7}|{'Policy Name':<19}|{'Policy Date':<15}|"
+    column = host.group.dialect.members.removesuffix("s")
+    text += f"|{column:<7}|{'Policy Name':<19}|{'Policy Date':<15}|"
     text += f"{'Policy Signature':<17}|{'Status':<8}|\n{_POLICY_RULE}"
     errors = []
+    everyone = host.group.dialect.members
     for m in seen:
         good = m in enforced and same and named
         text += f"|{m.padded:<7}|{m.policy.name:<19}|{m.policy.date:<15}|{m.signature:<17}|"
@@ -156,9 +158,7 @@ def _policy(host: Host) -> tuple[str, int]:
         if m not in enforced:
             errors.append(f"[{m.padded}:0]: Policy is not installed")
         elif not good:
-            errors.append(
-                f"[{m.padded}:0]: Policy signature doesn't match on all {host.group.dialect.members}"
-            )
+            errors.append(f"[{m.padded}:0]: Policy signature doesn't match on all {everyone}")
     return text + _POLICY_RULE + _summary(errors), 1 if errors else 0
 
 

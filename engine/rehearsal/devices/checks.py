@@ -29,9 +29,7 @@ async def fw(host: Host, process: Process) -> int:
             process.out(
                 "HOST                  NAME                               ID #VALS #PEAK #SLINKS\n"
             )
-            process.out(
-                f"localhost             connections                      8158 {count} {count} {count * 3}\n"
-            )
+            process.out(f"{'localhost':<22}{'connections':<33}8158 {count} {count} {count * 3}\n")
         case _:
             raise UnsupportedSyntax(f"fw {' '.join(process.args)}")
     return 0
@@ -42,7 +40,8 @@ async def fwaccel(host: Host, process: Process) -> int:
     if process.args != ["conns", "-s"]:
         raise UnsupportedSyntax(f"fwaccel {' '.join(process.args)}")
     process.out(
-        f"There are {host.group.traffic.of(host.member.id) // 2} connections in SecureXL connections table\n"
+        f"There are {host.group.traffic.of(host.member.id) // 2} connections in SecureXL "
+        "connections table\n"
     )
     return 0
 
@@ -66,7 +65,8 @@ async def cplic(host: Host, process: Process) -> int:
         raise UnsupportedSyntax(f"cplic {' '.join(process.args)}")
     process.out("Host             Expiration  Signature                           Features\n")
     process.out(
-        f"192.168.168.20   never       dFkS3-{host.member.number:05}-aB2dE-q9XyZ  CPSG-C-8-U CPSB-FW CPSB-VPN\n"
+        f"192.168.168.20   never       dFkS3-{host.member.number:05}-aB2dE-q9XyZ  "
+        "CPSG-C-8-U CPSB-FW CPSB-VPN\n"
     )
     return 0
 
@@ -93,7 +93,8 @@ def _clean(members: list[Member]) -> str:
     if not members:
         return ""
     names = " ".join(m.padded for m in members)
-    return f"-*- {len(members)} blade{'s' if len(members) > 1 else ''}: {names} -*-\n* No core dumps found *\n"
+    blades = "blades" if len(members) > 1 else "blade"
+    return f"-*- {len(members)} {blades}: {names} -*-\n* No core dumps found *\n"
 
 
 async def asg_conns(host: Host, process: Process) -> int:
@@ -105,7 +106,8 @@ async def asg_conns(host: Host, process: Process) -> int:
         count = host.group.traffic.of(member.id)
         total += count
         process.out(
-            f"{member.padded}:\n#VALS         #PEAK         #SLINKS\n{count} {count + 512} {count * 3}\n\n"
+            f"{member.padded}:\n#VALS         #PEAK         #SLINKS\n"
+            f"{count} {count + 512} {count * 3}\n\n"
         )
     process.out(f"Total (fw1 connections table): {total} connections\n\n")
     process.out(f"Total (SecureXL connections table): {total // 2} connections\n")

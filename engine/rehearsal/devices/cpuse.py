@@ -148,8 +148,8 @@ def _import_refusal(host: Host, member: Member, name: str) -> str:
     if other is not None:
         build = int(other.details.get("build", 101))
         return (
-            f"Build number {build} of this package is already stored on this machine. Another build "
-            "of this package is already stored on the machine. Please remove all stored builds of "
+            f"Build number {build} of this package is already stored on this machine. Another "
+            "build of this package is already stored on the machine. Please remove all stored builds of "
             "this package."
         )
     if member.package(name) is not None:

@@ -80,7 +80,8 @@ def _grouped(outputs: list[tuple[Member, str]], flags: set[str]) -> str:
         for member, text in outputs:
             blocks.setdefault(text, []).append(member)
         return "".join(
-            f"-*- {len(ms)} blade{'s' if len(ms) > 1 else ''}: {' '.join(m.padded for m in ms)} -*-\n{text}"
+            f"-*- {len(ms)} {'blades' if len(ms) > 1 else 'blade'}: "
+            f"{' '.join(m.padded for m in ms)} -*-\n{text}"
             for text, ms in blocks.items()
         )
     return "".join(
@@ -201,7 +202,8 @@ async def df(host: Host, process: Process) -> int:
         sum(f.size for p, f in host.files.files.items() if p.startswith("/var/log")) // 1024
     )
     process.out(
-        f"Filesystem         {'1048576' if unit > 1 else '1024'}-blocks      Used Available Capacity Mounted on\n"
+        f"Filesystem         {'1048576' if unit > 1 else '1024'}-blocks      Used Available "
+        "Capacity Mounted on\n"
     )
     shown = [_mount(p) for p in paths] if paths else [d[3] for d in DISKS]
     for device, size, fixed, mount in (d for m in shown for d in DISKS if d[3] == m):
@@ -244,7 +246,8 @@ async def uptime(host: Host, process: Process) -> int:
     seconds = int(host.group.now - host.member.booted_at) + (0 if host.member.boots else 900_000)
     process.out(
         f" {host.group.wall(host.member):%H:%M:%S} up {seconds // 86400} days, "
-        f"{seconds // 3600 % 24:2}:{seconds // 60 % 60:02},  1 user,  load average: 0.52, 0.48, 0.41\n"
+        f"{seconds // 3600 % 24:2}:{seconds // 60 % 60:02},  1 user,  "
+        "load average: 0.52, 0.48, 0.41\n"
     )
     return 0
 
