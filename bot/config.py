@@ -1,0 +1,574 @@
+"""Settings: what each means, its unit, its default and the reason for it.
+
+They come from `hotfix.toml` alone, so that what governs a run can be read in one place; secrets
+come only from the environment or from files named there. A mistake is told in one sentence, with
+file, key and the nearest key that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from engine.gates import can_ever_pass
+from engine.model import GatePolicy, Limits, Policy
+
+DEFAULT_FILE = "hotfix.toml"
+FILE_VARIABLE = "HOTFIX_BOT_CONFIG"
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class SettingsWrong(Exception):
+    """The settings cannot be used; the message says where and why, one sentence per line."""
+
+
+def parse_duration(value: object) -> timedelta:
+    """Return a duration from `90s`, `5m`, `1h 30m`; a bare number has no unit and is refused.
+
+    Raises:
+        ValueError: not a duration.
+    """
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip() if isinstance(value, str) else ""
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text).strip():
+        raise ValueError(f"{value!r} is no duration; write it like 10s, 5m or 1h 30m")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def _known_zone(value: object) -> object:
+    try:
+        ZoneInfo(str(value))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is no time zone; write it like Europe/Berlin") from error
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlackSettings(_Section):
+    """[slack]."""
+
+    api_url: str = Field(
+        "https://slack.com/api/",
+        description="Address of the Web API. GovSlack and stand-ins for tests have others.",
+    )
+    transport: Literal["socket"] = Field(
+        "socket",
+        description="How Slack reaches us: Socket Mode needs no address that Slack can call.",
+    )
+    connections: Annotated[int, Field(ge=1, le=10)] = Field(
+        2,
+        description="Socket Mode connections. Two, so that one stays while Slack renews the other.",
+    )
+    command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = Field(
+        "/hotfix",
+        description="The slash command, as the app declares it; another may have the name.",
+    )
+    channels: tuple[str, ...] = Field(
+        (),
+        description="Ids of channels (C…) where commands are heard, beside those of the groups.",
+    )
+    edit_every: Duration = Field(
+        timedelta(seconds=3),
+        description="Least time between two edits of a live message; people read no faster.",
+    )
+    edit_per_run: Duration = Field(
+        timedelta(seconds=1.3),
+        description="The same per live run: Slack allows about 50 edits a minute per workspace.",
+    )
+    post_every: Duration = Field(
+        timedelta(seconds=1),
+        description="Least time between two posts in one channel: Slack's limit.",
+    )
+
+
+class StorageSettings(_Section):
+    """[storage]."""
+
+    url: str = Field(
+        "sqlite:///hotfix.db",
+        description="sqlite:///file for one machine, postgresql+psycopg://… for more than one.",
+    )
+
+
+class PackagesSettings(_Section):
+    """[packages]."""
+
+    directory: Path = Field(
+        Path("packages"),
+        description="Folder with the CPUSE packages, each with its .sha256 file beside it.",
+    )
+
+
+class SshSettings(_Section):
+    """[ssh]."""
+
+    known_hosts: Path = Field(
+        Path("known_hosts"),
+        description="Host keys of the Security Groups. An unknown or changed key is refused.",
+    )
+    client_keys: tuple[Path, ...] = Field(
+        (),
+        description="Private keys to log in with, by path; never their content.",
+    )
+    keepalive: Duration = Field(
+        timedelta(seconds=5),
+        description="Time between two signs of life; three missed ones end a session.",
+    )
+    connect_within: Duration = Field(
+        timedelta(seconds=15),
+        description="How long a login may take; a lost member must not cost a minute.",
+    )
+
+
+class GateSettings(_Section):
+    """[policy.proposal], [policy.failover]: who must say yes, and for how long it is good."""
+
+    votes: Positive = Field(2, description="Distinct persons who must say yes.")
+    voters: tuple[str, ...] = Field((), description="Roles whose members may vote.")
+    needs: dict[str, Positive] = Field(
+        {},
+        description="How many persons of each role must be among them; nobody counts twice.",
+    )
+    requester_may_vote: bool = Field(
+        default=False,
+        description="Whether who asked may also approve. No: four eyes see more.",
+    )
+    approval_expiry: Duration = Field(
+        timedelta(minutes=30),
+        description="How long a gate waits for votes: the facts shown in it grow old.",
+    )
+    execution_expiry: Duration = Field(
+        timedelta(minutes=10),
+        description="How long an approval is good before the act must have begun.",
+    )
+    grace: Duration = Field(
+        timedelta(seconds=10),
+        description="Time between approval and act, in which a vote can be taken back.",
+    )
+
+    def policy(self) -> GatePolicy:
+        """Return what the engine takes."""
+        return GatePolicy(
+            votes=self.votes,
+            voters=self.voters,
+            needs=tuple(sorted(self.needs.items())),
+            requester_may_vote=self.requester_may_vote,
+            approval_expiry=self.approval_expiry,
+            execution_expiry=self.execution_expiry,
+            grace=self.grace,
+        )
+
+
+class ProposalSettings(GateSettings):
+    """[policy.proposal]."""
+
+    votes: Positive = Field(1, description="One: nothing is taken down on a proposal alone.")
+
+
+class LimitSettings(_Section):
+    """[policy.limits]: how long a step may take before the run holds; it never proceeds."""
+
+    look: Duration = Field(timedelta(seconds=90), description="One look at the whole group.")
+    upload: Duration = Field(timedelta(hours=1), description="Copying the package to the SMO.")
+    importing: Duration = Field(timedelta(minutes=20), description="Import on all members.")
+    verify: Duration = Field(timedelta(minutes=5), description="Asking CPUSE if it may install.")
+    cloning: Duration = Field(timedelta(minutes=3), description="Switching auto-clone.")
+    admin_down: Duration = Field(timedelta(minutes=5), description="A group going down: a guess.")
+    prompt: Duration = Field(timedelta(minutes=3), description="Silence inside a dialogue.")
+    install: Duration = Field(timedelta(minutes=60), description="Three times what was measured.")
+    comeback: Duration = Field(timedelta(minutes=30), description="From reboot to in service.")
+    blind: Duration = Field(timedelta(minutes=10), description="Reaching nobody in the group.")
+
+
+class PolicySettings(_Section):
+    """[policy], and any of it again in a group."""
+
+    proposal: ProposalSettings = ProposalSettings()
+    failover: GateSettings = GateSettings()
+    limits: LimitSettings = LimitSettings()
+    operators: tuple[str, ...] = Field(
+        (),
+        description="Roles that may pause, halt, resume, retry and abort, beside the voters.",
+    )
+    order: Literal["vendor"] = Field(
+        "vendor",
+        description="Which Logical Group goes first: the vendor's order.",
+    )
+    groups: Annotated[int, Field(ge=2)] = Field(
+        2, description="Logical Groups that a Security Group is divided into."
+    )
+    min_in_service: Positive = Field(1, description="Members that always stay in service.")
+    watch: Duration = Field(
+        timedelta(seconds=15), description="Time between looks while a group is out of service."
+    )
+    quiet: Duration = Field(
+        timedelta(seconds=120),
+        description="Idle time after which a dialogue that was cut off started nothing: a guess.",
+    )
+    settle: Duration = Field(
+        timedelta(seconds=10), description="Two looks this far apart must agree on a change."
+    )
+    soak: Duration = Field(
+        timedelta(minutes=5), description="How long a new take must be stable before the next."
+    )
+    remind: Duration = Field(
+        timedelta(minutes=5), description="Time between reminders of a hold with members down."
+    )
+    core_dumps_allowed: Annotated[int, Field(ge=0)] = Field(
+        1, description="New core dumps per member that do not hold a run."
+    )
+    log_free_factor: float = Field(
+        3.0, description="Free space in /var/log that is needed, in sizes of the package."
+    )
+    connections_limit: Annotated[int, Field(ge=0)] = Field(
+        0, description="Connections that one member can carry; 0 is not to check it."
+    )
+    upload_directory: str = Field(
+        "/var/log/upload", description="Folder on the SMO for the package: it has the space."
+    )
+    own_directory: str = Field(
+        "/var/log/hotfix-bot", description="Folder on members for what we keep there."
+    )
+    fence: bool = Field(
+        default=False,
+        description="Keep an epoch on every member, against a paused process that acts late.",
+    )
+
+    def policy(self) -> Policy:
+        """Return what the engine takes."""
+        simple = {name: getattr(self, name) for name in _SIMPLE}
+        return Policy(
+            proposal=self.proposal.policy(),
+            failover=self.failover.policy(),
+            limits=Limits(**self.limits.model_dump()),
+            **simple,
+        )
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Every role that is named."""
+        gates = (self.proposal, self.failover)
+        return frozenset(self.operators).union(*(g.policy().roles for g in gates))
+
+
+_SIMPLE = [n for n in PolicySettings.model_fields if n not in ("proposal", "failover", "limits")]
+
+
+class RoleSettings(_Section):
+    """[roles.NAME]: who is in a role, by Slack id, never by name or address."""
+
+    members: tuple[str, ...] = Field((), description="Slack ids of persons (U… or W…).")
+    usergroup: str = Field("", description="Id of a user group (S…) whose members are in it too.")
+
+
+class GroupSettings(BaseModel):
+    """[groups.NAME]: one Security Group; any key of [policy] may stand here too, and wins."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    address: str = Field(description="Address of the group, answered by its SMO.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(22, description="SSH port.")
+    username: str = Field("admin", description="Account whose login shell is Expert.")
+    platform: Literal["Maestro"] = Field("Maestro", description="Only Maestro is supported yet.")
+    mode: Literal["Gateway"] = Field("Gateway", description="Only Gateway mode is supported yet.")
+    channel: str = Field(description="Id of the channel (C…) where runs on it are told.")
+    timezone: Annotated[str, BeforeValidator(_known_zone)] = Field(
+        "UTC", description="Where it stands: its times are told in it."
+    )
+
+
+class Settings(BaseSettings):
+    """All of `hotfix.toml`."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    slack: SlackSettings = SlackSettings()
+    storage: StorageSettings = StorageSettings()
+    packages: PackagesSettings = PackagesSettings()
+    ssh: SshSettings = SshSettings()
+    policy: PolicySettings = PolicySettings()
+    roles: dict[str, RoleSettings] = {}
+    groups: dict[str, GroupSettings] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the file alone: an environment must not change who may approve."""
+        return (init_settings,)
+
+    def policy_of(self, group: str) -> PolicySettings:
+        """Return the policy of a group: [policy] with the group's own keys over it."""
+        own = self.groups[group].model_extra or {}
+        return PolicySettings.model_validate(_over(self.policy.model_dump(exclude_unset=True), own))
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """Every channel where commands are heard."""
+        return frozenset(self.slack.channels) | {g.channel for g in self.groups.values()}
+
+
+class Secrets(BaseSettings):
+    """Secrets, from the environment or from files named there (`…_FILE`)."""
+
+    model_config = SettingsConfigDict(env_prefix="SLACK_", frozen=True, extra="ignore")
+
+    bot_token: str = ""
+    bot_token_file: Path | None = None
+    app_token: str = ""
+    app_token_file: Path | None = None
+    signing_secret: str = ""
+    signing_secret_file: Path | None = None
+
+    @classmethod
+    def read(cls) -> Secrets:
+        """Read them.
+
+        Raises:
+            SettingsWrong: a file that is named cannot be read.
+        """
+        given = cls()
+        names = ("bot_token", "app_token", "signing_secret")
+        found = {n: _secret(getattr(given, n), getattr(given, f"{n}_file"), n) for n in names}
+        return given.model_copy(update=found)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The secrets themselves, for whoever must keep them out of sight."""
+        return tuple(v for v in (self.bot_token, self.app_token, self.signing_secret) if v)
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+    __str__ = __repr__
+
+    def need_slack(self) -> None:
+        """Refuse to serve without what Socket Mode needs.
+
+        Raises:
+            SettingsWrong: a token is not there.
+        """
+        for name in ("bot_token", "app_token"):
+            if not getattr(self, name):
+                variable = f"SLACK_{name.upper()}"
+                raise SettingsWrong(f"{variable} is not set (nor {variable}_FILE)")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings, and the file that they came from."""
+
+    settings: Settings
+    file: Path
+
+
+def load(path: Path | None = None) -> Loaded:
+    """Read the settings.
+
+    Args:
+        path: the file; without it the one that the environment names, else `hotfix.toml` here.
+
+    Raises:
+        SettingsWrong: the file is not there, cannot be read, or says something wrong.
+    """
+    file = path or Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsWrong(
+            f"{file}: cannot be read ({error.strerror}); name one with --config or {FILE_VARIABLE}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsWrong(f"{file}: is not UTF-8 text") from error
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsWrong(f"{file}: {error}") from error
+    return Loaded(_checked(given, file), file)
+
+
+def _checked(given: dict[str, Any], file: Path) -> Settings:
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise SettingsWrong(_sentences(error, file)) from error
+    for name in settings.groups:
+        try:
+            settings.policy_of(name)
+        except ValidationError as error:
+            raise SettingsWrong(_sentences(error, file, ("groups", name))) from error
+    wrong = [f"{file}: {sentence}" for sentence in _unknown_roles(settings)]
+    wrong += [f"{file}: {sentence}" for sentence in unsatisfiable(settings, None)]
+    if wrong:
+        raise SettingsWrong("\n".join(wrong))
+    return _from_here(settings, file.parent)
+
+
+def _from_here(settings: Settings, folder: Path) -> Settings:
+    """Take relative paths from the settings file's folder, wherever the process was started."""
+
+    def at(path: Path) -> Path:
+        return folder / path.expanduser()
+
+    packages = settings.packages.model_copy(update={"directory": at(settings.packages.directory)})
+    ssh = settings.ssh.model_copy(
+        update={
+            "known_hosts": at(settings.ssh.known_hosts),
+            "client_keys": tuple(at(key) for key in settings.ssh.client_keys),
+        }
+    )
+    url = settings.storage.url
+    relative = re.fullmatch(r"sqlite:///([^/].*)", url)
+    if relative:
+        url = f"sqlite:///{(folder / relative[1]).resolve()}"
+    storage = settings.storage.model_copy(update={"url": url})
+    return settings.model_copy(update={"packages": packages, "ssh": ssh, "storage": storage})
+
+
+def unsatisfiable(
+    settings: Settings, usergroups: Mapping[str, frozenset[str]] | None
+) -> Iterator[str]:
+    """Say which gates nobody could ever pass, per group and possible requester.
+
+    Args:
+        settings: the settings.
+        usergroups: the members of each user group by its id; None where Slack was not asked,
+            then gates that depend on one are not judged.
+    """
+    for group in sorted(settings.groups):
+        policy = settings.policy_of(group)
+        for gate in ("proposal", "failover"):
+            yield from _never(settings, group, gate, getattr(policy, gate).policy(), usergroups)
+
+
+def _never(
+    settings: Settings,
+    group: str,
+    gate: str,
+    policy: GatePolicy,
+    usergroups: Mapping[str, frozenset[str]] | None,
+) -> Iterator[str]:
+    roles = {role: settings.roles[role] for role in policy.roles if role in settings.roles}
+    if usergroups is None and any(role.usergroup for role in roles.values()):
+        return
+    known = usergroups or {}
+    members = {
+        name: frozenset(role.members) | known.get(role.usergroup, frozenset())
+        for name, role in roles.items()
+    }
+    lacking = can_ever_pass(policy, members, None)
+    if lacking:
+        yield f"groups.{group}: nobody can pass the {gate} gate; it lacks {lacking}"
+        return
+    for person in sorted(frozenset().union(*members.values())):
+        lacking = can_ever_pass(policy, members, person)
+        if lacking:
+            yield f"groups.{group}: if {person} asks, the {gate} gate cannot pass; lacks {lacking}"
+
+
+def _unknown_roles(settings: Settings) -> Iterator[str]:
+    for group in settings.groups:
+        for role in sorted(settings.policy_of(group).roles - settings.roles.keys()):
+            yield f"groups.{group}: there is no role {role}{_nearest(role, list(settings.roles))}"
+
+
+# ------------------------------------------------------------------------- telling mistakes
+
+
+def _sentences(error: ValidationError, file: Path, inside: tuple[str, ...] = ()) -> str:
+    return "\n".join(_sentence(one, file, inside) for one in error.errors())
+
+
+def _sentence(error: Any, file: Path, inside: tuple[str, ...]) -> str:  # noqa: ANN401 -- pydantic's dict
+    place = (*inside, *(str(part) for part in error["loc"]))
+    key = ".".join(place)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{file}: {key} is not a setting{_nearest(place[-1], _known_keys(place[:-1]))}"
+        case "missing":
+            written = difflib.get_close_matches(place[-1], [str(k) for k in error["input"]], n=1)
+            return f"{file}: {key} is missing{f'; you wrote {written[0]}' if written else ''}"
+        case "value_error":
+            return f"{file}: {key}: {error['ctx']['error']}"
+        case "literal_error":
+            return f"{file}: {key} is {error['input']!r}, but may be {error['ctx']['expected']}"
+        case _:
+            message = error["msg"][0].lower() + error["msg"][1:]
+            return f"{file}: {key} is {error['input']!r}, but {message}"
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(sorted(known))}" if known else ""
+
+
+def _known_keys(place: tuple[str, ...]) -> list[str]:
+    """Return the keys of the section at this place."""
+    model: type[BaseModel] = Settings
+    rest = list(place)
+    while rest:
+        name = rest.pop(0)
+        if model is Settings and name in ("roles", "groups") and rest:
+            rest.pop(0)
+            model = RoleSettings if name == "roles" else GroupSettings
+            continue
+        if model is GroupSettings:
+            model = PolicySettings
+        field = model.model_fields.get(name)
+        if field is None or not isinstance(field.annotation, type):
+            return []
+        model = field.annotation
+    keys = list(model.model_fields)
+    return keys + list(PolicySettings.model_fields) if model is GroupSettings else keys
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one table over another, key by key."""
+    laid = dict(below)
+    for key, value in above.items():
+        under = laid.get(key)
+        laid[key] = (
+            _over(under, value)
+            if isinstance(under, Mapping) and isinstance(value, Mapping) and key != "needs"
+            else value
+        )
+    return laid
+
+
+def _secret(value: str, file: Path | None, name: str) -> str:
+    if value or file is None:
+        return value
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        variable = f"SLACK_{name.upper()}_FILE"
+        raise SettingsWrong(f"{variable} names {file}, which cannot be read") from error

@@ -1,0 +1,248 @@
+"""Who is who in Slack, what they vote now, and how one of them is told something.
+
+Everything that decides fails closed: an answer that did not come is `PeopleUnreadable`, never
+"nobody" and never a remembered one that is older than a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.config import RoleSettings
+from bot.reactions import choice_of
+from engine.errors import PeopleUnreadable
+from engine.ports import Ballot, Clock, Person
+from storage.records import DeliveryStore
+
+log = structlog.get_logger(__name__)
+
+USERGROUP_LIFE = timedelta(seconds=60)
+"""How long the members of a user group are remembered: its method allows 20 calls a minute."""
+
+ASK_WITHIN = timedelta(seconds=30)
+"""How long a question to Slack may take, retries included; then it counts as unanswered."""
+
+_UNFIT = {
+    "deleted": "it was deactivated",
+    "is_bot": "it is a bot",
+    "is_restricted": "it is a guest",
+    "is_ultra_restricted": "it is a guest",
+    "is_stranger": "it is of another organisation",
+}
+
+# aiohttp's errors are OSErrors or slack_sdk wraps them; a broken answer is a ValueError.
+UNREADABLE = (SlackClientError, OSError, TimeoutError, ValueError, LookupError, TypeError)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the bot is."""
+
+    user: str
+    bot: str
+    team: str
+
+
+class Self:
+    """Asks Slack once who the bot is, and remembers."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._known: Identity | None = None
+
+    async def identity(self) -> Identity:
+        """Return who the bot is.
+
+        Raises:
+            PeopleUnreadable: Slack did not answer, or refused the token.
+        """
+        if self._known is None:
+            answer = await asked(self._client.auth_test)
+            self._known = Identity(answer["user_id"], answer.get("bot_id", ""), answer["team_id"])
+        return self._known
+
+
+class SlackPeople:
+    """See engine.ports.People."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        clock: Clock,
+        me: Self,
+        roles: Mapping[str, RoleSettings],
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._me = me
+        self._roles = roles
+        self._usergroups: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
+        """See engine.ports.People; a person who shows both has both ballots."""
+        me = await self._me.identity()
+        answer = await asked(
+            lambda: self._client.reactions_get(channel=channel, timestamp=ts, full=True)
+        )
+        try:
+            shown = {
+                (user, choice)
+                for reaction in answer["message"].get("reactions", [])
+                if (choice := choice_of(reaction["name"]))
+                for user in reaction["users"]
+                if user != me.user
+            }
+        except UNREADABLE as error:
+            raise PeopleUnreadable("Slack's list of reactions cannot be read") from error
+        return [Ballot(user, choice, "reaction") for user, choice in sorted(shown)]
+
+    async def person(self, user: str) -> Person:
+        """See engine.ports.People."""
+        me = await self._me.identity()
+        answer = await asked(lambda: self._client.users_info(user=user))
+        try:
+            found: dict[str, Any] = answer["user"]
+            profile = found.get("profile") or {}
+            name = profile.get("display_name") or found.get("real_name") or found["name"]
+            return Person(
+                id=found["id"],
+                name=str(name),
+                unfit=_unfit(found, me.team),
+                timezone=found.get("tz") or "UTC",
+            )
+        except UNREADABLE as error:
+            raise PeopleUnreadable(f"what Slack says of {user} cannot be read") from error
+
+    async def roles(self, user: str) -> frozenset[str]:
+        """See engine.ports.People."""
+        found = set()
+        for name, role in self._roles.items():
+            listed = user in role.members
+            if listed or (role.usergroup and user in await self._members(role.usergroup)):
+                found.add(name)
+        return frozenset(found)
+
+    async def usergroups(self) -> dict[str, frozenset[str]]:
+        """Return the members of every user group that a role names.
+
+        Raises:
+            PeopleUnreadable: one could not be read.
+        """
+        named = sorted({role.usergroup for role in self._roles.values() if role.usergroup})
+        return {group: await self._members(group) for group in named}
+
+    async def _members(self, usergroup: str) -> frozenset[str]:
+        now = self._clock.monotonic()
+        since, members = self._usergroups.get(usergroup, (float("-inf"), frozenset()))
+        if now - since <= USERGROUP_LIFE.total_seconds():
+            return members
+        answer = await asked(lambda: self._client.usergroups_users_list(usergroup=usergroup))
+        try:
+            members = frozenset(str(user) for user in answer["users"])
+        except UNREADABLE as error:
+            raise PeopleUnreadable(f"the user group {usergroup} cannot be read") from error
+        self._usergroups[usergroup] = (now, members)
+        return members
+
+
+class SlackAnswers:
+    """See engine.ports.Answers: on the command's own address, else in the thread, else directly."""
+
+    def __init__(self, client: AsyncWebClient, deliveries: DeliveryStore) -> None:
+        self._client = client
+        self._deliveries = deliveries
+
+    async def answer(self, to: dict[str, str], text: str) -> None:
+        """See engine.ports.Answers. Never raises: an answer that cannot be given is logged."""
+        try:
+            told = await self._respond(to, text) or await self._whisper(to, text)
+            told = told or await self._write_to(to, text)
+        except UNREADABLE as error:
+            log.warning("answer not given", user=to.get("user"), error=type(error).__name__)
+            return
+        if not told:
+            log.warning("answer not given", user=to.get("user"))
+
+    async def _respond(self, to: dict[str, str], text: str) -> bool:
+        """Use the address that came with a command: five times within half an hour."""
+        url = to.get("response_url", "")
+        if not url:
+            return False
+        try:
+            answer = await AsyncWebhookClient(url).send(text=text, response_type="ephemeral")
+        except UNREADABLE:
+            return False
+        return answer.status_code == 200
+
+    async def _whisper(self, to: dict[str, str], text: str) -> bool:
+        channel, user = to.get("channel", ""), to.get("user", "")
+        if not channel or not _is_person(user):
+            return False
+        thread = to.get("thread_ts") or await self._thread_of(to.get("run", ""))
+        try:
+            await self._client.chat_postEphemeral(
+                channel=channel, user=user, text=text, thread_ts=thread or None
+            )
+        except UNREADABLE:
+            return False
+        return True
+
+    async def _write_to(self, to: dict[str, str], text: str) -> bool:
+        if not _is_person(to.get("user", "")):
+            return False
+        try:
+            await self._client.chat_postMessage(channel=to["user"], text=text)
+        except SlackApiError as error:
+            log.warning("answer not given", user=to["user"], error=error.response.get("error"))
+        return True
+
+    async def _thread_of(self, run: str) -> str | None:
+        if not run:
+            return None
+        root = await asyncio.to_thread(self._deliveries.all, f"{run}/root")
+        return root[0].ts if root else None
+
+
+async def asked(call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+    """Ask Slack and return its answer.
+
+    Raises:
+        PeopleUnreadable: it said no, or nothing within the limit.
+    """
+    try:
+        async with asyncio.timeout(ASK_WITHIN.total_seconds()):
+            answer = await call()
+    except SlackApiError as error:
+        raise PeopleUnreadable(f"Slack refused: {error.response.get('error')}") from error
+    except TimeoutError as error:
+        raise PeopleUnreadable("Slack did not answer in time") from error
+    except UNREADABLE as error:
+        raise PeopleUnreadable(f"Slack did not answer ({type(error).__name__})") from error
+    data = answer.data
+    if not isinstance(data, dict):
+        raise PeopleUnreadable("Slack's answer cannot be read")
+    return data
+
+
+def _unfit(user: dict[str, Any], team: str) -> str:
+    for mark, reason in _UNFIT.items():
+        if user.get(mark):
+            return reason
+    home = user.get("team_id") or (user.get("profile") or {}).get("team")
+    if home and home != team and user.get("enterprise_user") is None:
+        return "it is of another workspace"
+    return ""
+
+
+def _is_person(user: str) -> bool:
+    """Words from the command line come from `shell:<login>`, whom Slack does not know."""
+    return user[:1] in ("U", "W") and user.isalnum()

@@ -1,0 +1,53 @@
+"""Which reactions are votes, and which messages can be voted on.
+
+Question: which emoji mean yes and no? Answer: check marks and crosses only. Thumbs are left out:
+people use them to say "seen", and a failover must not begin because somebody was polite.
+"""
+
+from __future__ import annotations
+
+import re
+
+YES = frozenset({"white_check_mark", "heavy_check_mark", "ballot_box_with_check"})
+NO = frozenset(
+    {
+        "x",
+        "no_entry",
+        "no_entry_sign",
+        "negative_squared_cross_mark",
+        "heavy_multiplication_x",
+        "octagonal_sign",
+        "stop_sign",
+    }
+)
+
+_TONE = re.compile(r"::skin-tone-[2-6]$")
+
+# Source: Slack's short names and their older twins, as in iamcal/emoji-data `short_names`.
+_TWINS = {"stop_sign": "octagonal_sign", "thumbsup": "+1", "thumbsdown": "-1"}
+
+_GATE_KEY = re.compile(r"(?P<run>[^/]+)/(?:gate/(?P<gate>[^/]+)|proposal)")
+
+
+def plain_name(emoji: str) -> str:
+    """Return the one name of an emoji: no colons, no skin tone, no twin."""
+    name = _TONE.sub("", emoji.strip(":"))
+    return _TWINS.get(name, name)
+
+
+def choice_of(emoji: str) -> str:
+    """Return "yes" or "no", or "" where an emoji is no vote."""
+    name = plain_name(emoji)
+    if name in YES:
+        return "yes"
+    return "no" if name in NO else ""
+
+
+def run_of(message_key: str) -> str:
+    """Return the run that a message tells about."""
+    return message_key.partition("/")[0]
+
+
+def is_gate(message_key: str) -> bool:
+    """Say whether a message asks people for votes."""
+    return _GATE_KEY.fullmatch(message_key) is not None
