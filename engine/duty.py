@@ -80,14 +80,12 @@ class Duty:
                 changes=list(changes),
             )
         ]
-        drift = policy_drift(facts, self.state)
-        if drift and drift != [a["reason"] for a in self.state.alarms if a["what"] == "policy"]:
-            told = {a["reason"] for a in self.state.alarms if a["what"] == "policy"}
-            drafts += [
-                self.journal.draft(Kind.ALARMED, what="policy", reason=one, mention=False)
-                for one in drift
-                if one not in told
-            ]
+        told = {alarm["reason"] for alarm in self.state.alarms if alarm["what"] == "policy"}
+        drafts += [
+            self.journal.draft(Kind.ALARMED, what="policy", reason=drift, mention=False)
+            for drift in policy_drift(facts, self.state)
+            if drift not in told
+        ]
         await self.journal.append(drafts)
 
     async def pause(self, duration: timedelta) -> None:

@@ -167,13 +167,18 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def policy_drift(facts: GroupFacts, state: RunState) -> list[str]:
-    """Say where the policy on the group is not the one that the plan began with."""
+    """Say where the policy on the group is not the one that the plan began with.
+
+    Only members in service count: a restarting one has InitialPolicy until it fetches the rest.
+    """
     if state.baseline is None:
         return []
     problems = []
     for member in facts.members:
         before = state.baseline.member(member.id).policy
         if member.policy is None or before is None:
+            continue
+        if not in_service(member, state.the_plan.policy.state_words):
             continue
         if not _alike(before, member.policy, same_take=False):
             problems.append(

@@ -1,0 +1,336 @@
+"""One night in virtual time: the real engine, a rehearsal, memory stores, people who vote.
+
+A night can be cut at any journal append, as by `kill -9`: the executor is dropped for real (its
+tasks, sessions and stores), and another one takes the run up.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from engine.errors import PeopleUnreadable, PlanRefused
+from engine.journal import Kind, RunState
+from engine.model import GatePolicy, Policy, Request, to_json
+from engine.orders import run_id
+from engine.ports import Ballot, GroupSetup, PackageFile, Person
+from engine.rehearsal.group import Group, Setup
+from engine.rehearsal.shell import RehearsalShell
+from engine.worker import Worker
+from storage.memory import MemoryStores
+from storage.records import InboxRow, Record
+from tests.simulation.loop import virtual_clock
+
+PACKAGE = "Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz"
+REQUESTER = "U0RITA0001"
+ROLES = {
+    REQUESTER: {"firewall"},
+    "U0ANA00001": {"network"},
+    "U0BEN00001": {"firewall"},
+    "U0NOOR0001": {"network", "firewall"},
+}
+CHANNEL = "C0FIREWALL"
+POLICY = Policy(
+    proposal=GatePolicy(votes=1, voters=("network", "firewall")),
+    failover=GatePolicy(votes=2, voters=("network", "firewall")),
+    operators=("firewall",),
+    log_free_factor=0.0,
+)
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+class Mortal:
+    """A journal store that dies at its n-th append, before or after it is durable."""
+
+    def __init__(self, inner: Any, die_at: int | None, *, after: bool) -> None:
+        self._inner = inner
+        self._die_at = die_at
+        self._after = after
+        self.appends = 0
+        self.dead = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def __getattr__(self, name: str) -> Any:
+        if self.dead.is_set():
+            raise Killed
+        return getattr(self._inner, name)
+
+    def append(self, *args: Any, **named: Any) -> Sequence[Record]:
+        if self.dead.is_set():
+            raise Killed
+        self.appends += 1
+        last = self.appends == self._die_at
+        if last and not self._after:
+            self._die()
+        records: Sequence[Record] = self._inner.append(*args, **named)
+        if last:
+            self._die()
+        return records
+
+    def _die(self) -> None:
+        self._loop.call_soon_threadsafe(self.dead.set)
+        raise Killed
+
+
+@dataclass
+class Crowd:
+    """People: what Slack shows now, and who they are. `away` is Slack out of reach."""
+
+    shown: dict[tuple[str, str], list[Ballot]] = field(default_factory=dict)
+    away: bool = False
+    roles_of: dict[str, set[str]] = field(default_factory=lambda: dict(ROLES))
+
+    async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
+        self._reachable()
+        return list(self.shown.get((channel, ts), []))
+
+    async def person(self, user: str) -> Person:
+        self._reachable()
+        return Person(id=user, name=user.removeprefix("U0").rstrip("01").lower())
+
+    async def roles(self, user: str) -> frozenset[str]:
+        self._reachable()
+        return frozenset(self.roles_of.get(user, ()))
+
+    def _reachable(self) -> None:
+        if self.away:
+            raise PeopleUnreadable("Slack does not answer")
+
+
+@dataclass
+class Said:
+    """What the engine told single persons."""
+
+    texts: list[tuple[str, str]] = field(default_factory=list)
+
+    async def answer(self, to: dict[str, str], text: str) -> None:
+        self.texts.append((to.get("user", ""), text))
+
+
+class Shelf:
+    """A repository with one small package."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def names(self) -> Sequence[str]:
+        return [PACKAGE]
+
+    async def find(self, name: str, *, sha256: str | None = None) -> PackageFile:
+        if name != PACKAGE:
+            raise PlanRefused(f"{name} is not in the repository")
+        data = self.path.read_bytes()
+        return PackageFile(name, self.path, hashlib.sha256(data).hexdigest(), len(data))
+
+
+@dataclass
+class Site:
+    """The inventory: one group."""
+
+    policy: Policy
+    shell: RehearsalShell
+
+    def group(self, name: str) -> GroupSetup | None:
+        if name != "site-1":
+            return None
+        return GroupSetup(name, CHANNEL, self.policy, lambda: self.shell)
+
+    def names(self) -> Sequence[str]:
+        return ["site-1"]
+
+
+Reaction = Callable[["Night", str, str], None]
+"""What people do when a gate is shown: (night, gate name, step)."""
+
+
+def everyone_agrees(night: "Night", gate: str, step: str) -> None:
+    """Two approvers say yes, a while apart."""
+    night.later(20, lambda: night.react(gate, "U0ANA00001", "yes"))
+    night.later(45, lambda: night.react(gate, "U0BEN00001", "yes"))
+
+
+class Night:
+    """The whole stage of one run."""
+
+    def __init__(
+        self,
+        package: Path,
+        *,
+        setup: Setup | None = None,
+        policy: Policy = POLICY,
+        people: Reaction = everyone_agrees,
+    ) -> None:
+        self.clock = virtual_clock()
+        self.group = Group(setup or Setup(), self.clock)
+        self.shell = RehearsalShell(self.group)
+        self.stores = MemoryStores()
+        self.crowd = Crowd()
+        self.said = Said()
+        self.package = package
+        self.policy = policy
+        self.people = people
+        self.run = run_id("cmd:1")
+        self.executors = 0
+        self.worker: Worker | None = None
+        self.mortal: Mortal | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._shown: set[str] = set()
+        self._hints = 0
+        self._said: set[str] = set()
+
+    # --------------------------------------------------------------------- the executor
+
+    def begin(self, *, die_at: int | None = None, after: bool = False) -> None:
+        """Start an executor, as a fresh process would."""
+        self.executors += 1
+        self.shell = RehearsalShell(self.group)
+        self.mortal = Mortal(self.stores.journal, die_at, after=after)
+        stores = _Stores(self.stores, self.mortal)
+        self.worker = Worker(
+            stores,  # type: ignore[arg-type]
+            self.clock,
+            Site(self.policy, self.shell),
+            self.crowd,
+            self.said,
+            Shelf(self.package),
+            holder=f"executor-{self.executors}",
+        )
+        self._ticker = asyncio.ensure_future(self._tick(self.worker))
+
+    async def _tick(self, worker: Worker) -> None:
+        while True:
+            with contextlib.suppress(Killed):
+                await worker.tick()
+                self._show_gates()
+            await self.clock.sleep(timedelta(seconds=1))
+
+    async def kill(self) -> None:
+        """Drop the executor with everything it had in memory."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        mine = asyncio.current_task()
+        doomed = [t for t in asyncio.all_tasks() if t is not mine and _belongs(t)]
+        for task in doomed:
+            task.cancel()
+        if doomed:
+            await asyncio.wait(doomed)
+            for task in doomed:
+                with contextlib.suppress(BaseException):
+                    task.exception()
+        self.shell.drop_all()
+        self.stores = self.stores.reopened()
+
+    # ------------------------------------------------------------------------- people
+
+    def order(self) -> None:
+        """Somebody asks for the installation."""
+        request = Request("install", "site-1", PACKAGE, REQUESTER, CHANNEL, "rita")
+        body = {"request": to_json(request), "answer": {}}
+        self.stores.inbox.put(InboxRow("cmd:1", None, "order", body, self.clock.now()))
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Have something happen in simulated seconds."""
+        asyncio.get_running_loop().call_later(seconds, do)
+
+    def _show_gates(self) -> None:
+        """Do what the speaker does: post each gate once, and say where it stands."""
+        opened = [r for r in self.records() if r.kind == Kind.GATE_OPENED]
+        for number, record in enumerate(opened, start=1):
+            name = f"G{number}"
+            if name not in self._shown:
+                self._shown.add(name)
+                self._post(name)
+                self.people(self, name, record.body["step"])
+
+    def _post(self, gate: str) -> None:
+        body = {"gate": gate, "channel": CHANNEL, "ts": gate}
+        self.stores.inbox.put(
+            InboxRow(f"shown:{gate}", self.run, "shown", body, self.clock.now())
+        )
+
+    def react(self, gate: str, user: str, choice: str, *, added: bool = True) -> None:
+        """Put a reaction on a gate's message, or take it off."""
+        place = (CHANNEL, gate)
+        ballots = [b for b in self.crowd.shown.get(place, []) if (b.user, b.choice) != (user, choice)]
+        if added:
+            ballots.append(Ballot(user, choice, "reaction"))
+        self.crowd.shown[place] = ballots
+        self._hints += 1
+        body = {"channel": CHANNEL, "ts": gate, "user": user, "choice": choice, "added": added}
+        row = InboxRow(f"evt:{self._hints}", self.run, "hint", body, self.clock.now())
+        self.stores.inbox.put(row)
+
+    def say(self, verb: str, user: str = REQUESTER) -> None:
+        """Say a word to the run."""
+        self._hints += 1
+        body = {"verb": verb, "user": user, "answer": {}}
+        row = InboxRow(f"word:{self._hints}", self.run, "word", body, self.clock.now())
+        self.stores.inbox.put(row)
+
+    # --------------------------------------------------------------------------- seeing
+
+    def records(self) -> Sequence[Record]:
+        """Return what the journal holds."""
+        return self.stores.journal.read(self.run)
+
+    def state(self) -> RunState:
+        """Return the run as its journal tells it."""
+        return RunState.replay(self.records())
+
+    async def until(self, true: Callable[[RunState], bool], *, hours: float = 6) -> RunState:
+        """Let the night go on until something is true of the run, or the executor has died."""
+        limit = self.clock.monotonic() + hours * 3600
+        state = RunState()
+        while self.clock.monotonic() < limit:
+            for record in self.stores.journal.read(self.run, after=state.last_seq):
+                state.apply(record)
+            dead = self.mortal is not None and self.mortal.dead.is_set()
+            if dead or (state.last_seq and true(state)):
+                break
+            await self.clock.sleep(timedelta(seconds=5))
+        return state
+
+    async def until_over(self, *, hours: float = 6) -> RunState:
+        """Let the night go on to its end or to a hold."""
+        return await self.until(lambda s: s.ended is not None or s.hold is not None, hours=hours)
+
+    async def close(self) -> None:
+        """End everything that still runs."""
+        await self.kill()
+        await self.group.stop()
+
+
+class _Stores:
+    """The stores with a mortal journal."""
+
+    def __init__(self, inner: MemoryStores, journal: Mortal) -> None:
+        self._inner = inner
+        self.journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def _belongs(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a task is the executor's: the group's own go on without it."""
+    name = getattr(task.get_coro(), "__qualname__", "")
+    return name.startswith(("Worker.", "Night._tick", "LiveGroup", "VirtualClock.sleep", "Duty."))
+
+
+def small_package(folder: Path) -> Path:
+    """Write a package of a few bytes, named like a real one."""
+    path = folder / PACKAGE
+    path.write_bytes(b"a hotfix" * 64)
+    return path
+
+
+def quick(policy: Policy = POLICY, **changes: Any) -> Policy:
+    """Return a policy with some values changed."""
+    return replace(policy, **changes)
