@@ -125,9 +125,8 @@ class Control:
         return {"ok": True}
 
     async def _disconnect(self, fault: Fault) -> int:
-        self._parts.faults.take("disconnect")
         reason = str(fault.details.get("reason", "refresh_requested"))
-        return await self._parts.sockets.disconnect(reason, fault.left or 1)
+        return await self._parts.sockets.disconnect(reason, fault.left)
 
     async def _change(self, asked: Json) -> Json:
         what = str(asked.get("what"))

@@ -22,7 +22,7 @@ from bot.localslack.ids import secret
 from bot.localslack.refusal import Refused
 
 if TYPE_CHECKING:
-    from bot.localslack.faults import Faults
+    from bot.localslack.faults import Fault, Faults
     from bot.localslack.model import Json
     from bot.localslack.traffic import Traffic
     from bot.localslack.workspace import Workspace
@@ -37,6 +37,8 @@ DEBUG_CONNECTION_LIFE_S = 360.0
 WARNING_AHEAD_S = 10.0
 # How long an app that was asked to leave may stay: a guess.
 SECONDS_TO_LEAVE = 5.0
+# How long the other side may take to answer the closing of a connection.
+SECONDS_TO_CLOSE = 1.0
 # A WebSocket ping, so that a dead connection is noticed; Slack's own rhythm is similar.
 PING_EVERY_S = 10.0
 
@@ -94,7 +96,7 @@ class SocketMode:
         if refused or expires < self._clock.now():
             self._traffic.record("socket", event="refused", ok=False)
             raise web.HTTPRequestTimeout
-        socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, autoping=True)
+        socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, timeout=SECONDS_TO_CLOSE)
         await socket.prepare(request)
         if len(self._connections) >= MOST_CONNECTIONS:
             await _send(
@@ -277,8 +279,9 @@ class SocketMode:
         acked: asyncio.Future[Json] = loop.create_future()
         connection.waiting[envelope["envelope_id"]] = acked
         copies = [envelope]
-        if self._faults.take("duplicate_envelope"):
-            copies.append({**envelope, "envelope_id": str(uuid.uuid4())})
+        if fault := self._faults.take("duplicate_envelope"):
+            copies.append(self._copy(envelope, fault))
+            connection.waiting[copies[1]["envelope_id"]] = loop.create_future()
         try:
             for copy in copies:
                 self._traffic.record(
@@ -294,6 +297,13 @@ class SocketMode:
             return await until(self._clock, SECONDS_TO_ACK, acked)
         finally:
             connection.waiting.pop(envelope["envelope_id"], None)
+
+    def _copy(self, envelope: Json, fault: Fault) -> Json:
+        """Return the envelope once more; `new_event_id` makes it look like another event."""
+        payload = dict(envelope["payload"])
+        if fault.details.get("new_event_id") and "event_id" in payload:
+            payload["event_id"] = self._workspace.ids.new("Ev")
+        return {**envelope, "envelope_id": str(uuid.uuid4()), "payload": payload}
 
     def _forget(self, connection: Connection) -> None:
         self._connections.remove(connection)

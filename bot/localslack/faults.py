@@ -25,9 +25,13 @@ KINDS = frozenset(
         "outage",
         "revoke_token",
         "refuse_connection",
+        "lose_response",
         "clear",
     }
 )
+
+# These happen when they are asked for; the others wait for their occasion.
+_AT_ONCE = frozenset({"disconnect", "revoke_token"})
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Faults:
             self._outage_ends = 0.0
         elif kind == "outage":
             self._outage_ends = self._now() + fault.seconds
-        else:
+        elif kind not in _AT_ONCE:
             self._planned.append(fault)
         return fault
 

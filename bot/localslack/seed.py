@@ -78,11 +78,16 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def read_seed(path: Path) -> Seed:
-    """Read a workspace from a TOML file; what it leaves out comes from the demo's."""
+    """Read a workspace from a TOML file; what it leaves out comes from the demo's.
+
+    Who names people of its own gets none of the demo's user groups, whose members they are not.
+    """
     given = tomllib.loads(path.read_text(encoding="utf-8"))
     seed = demo_workspace()
     if "manifest_file" in given:
         given["manifest"] = read_manifest(path.parent / given.pop("manifest_file"))
+    if "users" in given:
+        given.setdefault("usergroups", [])
     for part in ("team", "app"):
         given[part] = {**seed[part], **given.get(part, {})}
     return {**seed, **given}

@@ -49,6 +49,9 @@ class WebApi:
         except RateLimited as limited:
             return self._rate_limited(method, limited.seconds, arguments)
         self._log(method, arguments, body)
+        # Done, but the caller never learns of it: who asks again must look first.
+        if self._parts.faults.take("lose_response", method) and request.transport:
+            request.transport.abort()
         return web.json_response(body, headers=self._scope_headers(method))
 
     async def upload(self, request: web.Request) -> web.Response:

@@ -56,6 +56,14 @@ async def test_a_fault_hits_the_method_that_is_meant(people, slack, client, faul
     assert hit.headers.get("Retry-After") == ("7" if status == 429 else None)
 
 
+async def test_a_response_may_be_lost_after_the_deed(people, client):
+    await people.fault("lose_response", method="chat.postMessage")
+    # Slack's library tries once more by itself when a connection breaks.
+    await client.chat_postMessage(channel=CHANNEL, text="once?")
+    messages = (await people.channel("firewall-ops"))["messages"]
+    assert [m["text"] for m in messages] == ["once?", "once?"]
+
+
 async def test_a_slow_answer_comes_when_its_time_has_come(people, client, clock):
     await people.fault("slow", method="auth.test", seconds=20)
     asking = asyncio.create_task(client.auth_test())
@@ -94,7 +102,7 @@ async def test_a_workspace_can_be_a_toml_file(tmp_path, clock):
         """
     )
     seed = read_seed(file)
-    slack = LocalSlack({**seed, "usergroups": []}, clock=clock)
+    slack = LocalSlack(seed, clock=clock)
     await slack.start()
     async with ControlClient(slack.url) as people:
         state = await people.state()

@@ -118,6 +118,24 @@ async def test_an_envelope_may_come_twice(app, people, watch):
     assert first["event_id"] == second["event_id"]
 
 
+async def test_a_duplicate_may_have_another_event_id(app, people, watch):
+    ts = await post(app)
+    await people.fault("duplicate_envelope", new_event_id=True)
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x")
+    for _ in range(2):
+        await watch.until_traffic("ack", ok=True)
+    first, second = app.events("reaction_added")
+    assert first["event_id"] != second["event_id"]
+    assert first["event"] == second["event"]
+
+
+async def test_all_connections_may_be_cut_at_once(app, people, watch):
+    await app.connect()
+    cut = await people.fault("disconnect", reason="none", n=2)
+    assert cut["disconnected"] == 2
+    await watch.until("connection_closed", open=0)
+
+
 async def test_an_event_may_be_lost(app, people, watch):
     ts = await post(app)
     await people.fault("drop_event")
