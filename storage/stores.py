@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
 
 from storage.database import Database
 from storage.deliveries import Deliveries
@@ -11,6 +14,7 @@ from storage.inbox import Inbox
 from storage.journal import Journal
 from storage.leases import Leases, give_back_all
 from storage.migrate import make_current
+from storage.records import StorageRefusal
 
 if TYPE_CHECKING:
     from storage.records import Stores
@@ -43,13 +47,18 @@ def open_stores(url: str, *, acting: bool) -> Stores:
     Raises:
         DatabaseInUse: another process acts on this embedded database.
         NewerDatabase: a newer version has written it.
-        StorageRefusal: the address names no database that can be opened like this.
+        StorageRefusal: the address names no database that can be opened like this, or it does not
+            answer.
     """
     database = Database(url, acting=acting)
     try:
         make_current(database)
         if database.embedded and acting:
             give_back_all(database)
+    except (DBAPIError, sqlite3.Error) as error:
+        database.close()
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StorageRefusal(f"the database cannot be opened: {cause}") from error
     except BaseException:
         database.close()
         raise

@@ -152,6 +152,13 @@ def test_a_second_opening_in_the_same_process_is_refused_too(sqlite: DatabasePla
     sqlite.open()
 
 
+def test_the_holder_named_is_the_present_one(sqlite: DatabasePlace):
+    file_of(sqlite).with_name("hotfix.db.lock").write_text("123456789\n")
+    sqlite.open()
+    with pytest.raises(DatabaseInUse, match=rf"process {os.getpid()}$"):
+        sqlite.open()
+
+
 def test_another_name_of_the_file_is_the_same_database(sqlite: DatabasePlace, tmp_path: Path):
     sqlite.open()
     (tmp_path / "link").symlink_to(tmp_path)
@@ -413,6 +420,29 @@ def test_an_address_that_cannot_be_used_says_why(url: str, says: str):
     with pytest.raises(StorageRefusal, match=says) as refusal:
         open_stores(url, acting=True)
     assert "secret" not in str(refusal.value)
+
+
+def test_a_file_that_is_no_database_is_refused(sqlite: DatabasePlace):
+    file_of(sqlite).write_bytes(b"not a database" * 1000)
+    with pytest.raises(StorageRefusal, match="cannot be opened: file is not a database"):
+        sqlite.open()
+
+
+def test_a_server_that_is_not_there_is_a_refusal(postgres: PostgresServer):
+    with pytest.raises(StorageRefusal, match="cannot be opened"):
+        open_stores(postgres.url("nothing"), acting=True)
+
+
+def test_a_taken_row_names_the_record_that_took_it(database: DatabasePlace):
+    stores = database.open()
+    stores.inbox.put(InboxRow("w1", "run-1", "halt", {}, NOW))
+    stores.inbox.put(InboxRow("w2", "run-1", "halt", {}, NOW))
+    stores.journal.append("run-1", DRAFTS * 3, lease=None, last_seq=0, take=["w1"])
+    stores.inbox.drop("w2", seq=2)
+    stores.close()
+    with closing(Database(database.url, acting=False)) as opened, opened.read() as session:
+        rows = session.connection().execute(text("SELECT key, taken_seq FROM inbox ORDER BY key"))
+        assert [tuple(row) for row in rows] == [("w1", 3), ("w2", 2)]
 
 
 def test_a_stream_still_moves_on_after_a_refusal(database: DatabasePlace):
