@@ -148,9 +148,9 @@ def _import_refusal(host: Host, member: Member, name: str) -> str:
     if other is not None:
         build = int(other.details.get("build", 101))
         return (
-            f"Build number {build} of this package is already stored on this machine. Another "
-            "build of this package is already stored on the machine. Please remove all stored builds of "
-            "this package."
+            f"Build number {build} of this package is already stored on this machine. "
+            "Another build of this package is already stored on the machine. "
+            "Please remove all stored builds of this package."
         )
     if member.package(name) is not None:
         return "The package you are trying to import already exists."
@@ -484,8 +484,12 @@ _SCOPES: dict[str, Callable[[Package], bool]] = {
 }
 
 
+def _any_package(_package: Package) -> bool:
+    return True
+
+
 def _packages_info(host: Host, scope: str) -> dict[str, Any]:
-    chosen = _SCOPES.get(scope, lambda _p: True)
+    chosen = _SCOPES.get(scope, _any_package)
     packages = [_package(host, p) for p in host.member.packages if chosen(p)]
     return {"numberOfPackages": len(packages), "packages": packages}
 
