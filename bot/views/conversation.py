@@ -1,0 +1,57 @@
+"""From a run's records to every message that should stand in Slack about it, in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from bot.views.gates import failover
+from bot.views.message import Message
+from bot.views.milestones import installing, milestone, preparing
+from bot.views.proposal import proposal
+from bot.views.report import report
+from bot.views.root import root
+from bot.views.story import Opening, Story
+from engine.journal import Kind
+from engine.model import StepKind
+from storage.records import Record
+
+
+def render(records: Sequence[Record]) -> tuple[Message, ...]:
+    """Return what should stand in Slack now: the root first, then in the journal's order.
+
+    A live message has its place where it first had something to say, and shows how it is now.
+    """
+    story = Story()
+    places: list[Callable[[], Message]] = []
+    for record in records:
+        begun = set(story.installations)
+        story.take(record)
+        if record.kind == Kind.PLANNED and not places:
+            places.append(partial(root, story))
+        if record.kind == Kind.GATE_OPENED:
+            places.append(_gate(story, story.openings[story.state.gates_asked]))
+        if message := milestone(story, record):
+            places.append(partial(_same, message))
+        if _prepares(story, record):
+            places.append(partial(preparing, story, f"{record.stream}/m/{record.seq}/live"))
+        for key in story.installations.keys() - begun:
+            running = story.installations[key]
+            places.append(partial(installing, story, running, f"{record.stream}/m/{record.seq}"))
+        if record.kind == Kind.ENDED:
+            places.append(partial(_same, report(story)))
+    return tuple(place() for place in places)
+
+
+def _gate(story: Story, opening: Opening) -> Callable[[], Message]:
+    view = proposal if opening.step.kind is StepKind.PROPOSAL else failover
+    return partial(view, story, opening)
+
+
+def _same(message: Message) -> Message:
+    return message
+
+
+def _prepares(story: Story, record: Record) -> bool:
+    """The preparation begins with the approval of the proposal."""
+    return record.kind == Kind.DONE and record.body.get("kind") == StepKind.PROPOSAL

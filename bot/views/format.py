@@ -1,0 +1,169 @@
+"""How text becomes Slack text: escaping, cutting, times, and the few blocks that we use.
+
+Everything that did not come from our own source (names, reasons, device output) goes through
+`escape`, `code` or `preformatted`, so that it can neither mention anybody nor look like ours.
+Which words a message uses does not belong here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Block = dict[str, Any]
+
+# Source: docs.slack.dev/reference/block-kit; 13,200 characters in all is undocumented and was
+# measured by others (slackapi/bolt-js#2509), so we stay below it.
+LONGEST_SECTION = 3_000
+LONGEST_HEADER = 150
+MOST_BLOCKS = 50
+MOST_CHARACTERS = 12_500
+# `text` of an edit may have 4,000 characters; it is the summary for screen readers.
+LONGEST_TEXT = 3_000
+# One name or reason in a sentence; a guess at what a person still reads.
+LONGEST_PHRASE = 600
+# Device text shown in a message; more becomes a file.
+LONGEST_SHOWN = 1_500
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
+_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+# Control characters, marks that turn the direction of writing, and halves of surrogate pairs
+# (which no JSON encoder of Slack's accepts).
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Return the text without ANSI sequences and characters that nobody sees."""
+    bare = _ANSI.sub("", text)
+    return "".join(c for c in bare if c in keep or unicodedata.category(c) not in _UNSEEN)
+
+
+def phrase(text: str, longest: int = LONGEST_PHRASE) -> str:
+    """Return text from elsewhere as one line of plain text."""
+    line = visible(" ".join(_ANSI.sub("", text).split()))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def escape(text: str, longest: int = LONGEST_PHRASE) -> str:
+    """Return text from elsewhere as one line of mrkdwn that mentions nobody."""
+    return _escaped(phrase(text, longest))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(text: str, longest: int = LONGEST_PHRASE) -> str:
+    """Return text from elsewhere in code type."""
+    inner = escape(text, longest).replace("`", "'")
+    return f"`{inner}`" if inner.strip() else ""
+
+
+def clip(mrkdwn: str, longest: int) -> str:
+    """Cut finished mrkdwn, never inside an entity or a date, and say so with an ellipsis."""
+    if len(mrkdwn) <= longest:
+        return mrkdwn
+    cut = mrkdwn[: longest - 2]
+    cut = re.sub(r"&[a-z]{0,3}$", "", cut)
+    if cut.rfind("<") > cut.rfind(">"):
+        cut = cut[: cut.rfind("<")]
+    return f"{cut}`…" if cut.count("`") % 2 else f"{cut}…"
+
+
+def mention(user: str, name: str = "") -> str:
+    """Mention a person, if that is an id of Slack's; else only name them."""
+    return f"<@{user}>" if _USER.fullmatch(user) else escape(name or user, 80)
+
+
+def moment(at: datetime) -> str:
+    """Return a moment that each reader sees in their own time, in UTC where that fails."""
+    at = at.astimezone(UTC)
+    fallback = at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time_secs}}|{fallback}>"
+
+
+def span(duration: timedelta) -> str:
+    """Return a duration as people say it."""
+    seconds = max(0, round(duration.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Join with commas and a final `and`."""
+    *first, last = list(items) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+# ------------------------------------------------------------------------------------ blocks
+
+
+def header(text: str) -> Block:
+    """Return a heading; it is plain text and can mention nobody."""
+    return {"type": "header", "text": {"type": "plain_text", "text": phrase(text, LONGEST_HEADER)}}
+
+
+def section(*lines: str) -> Block:
+    """Return a paragraph of finished mrkdwn lines."""
+    text = clip("\n".join(line for line in lines if line), LONGEST_SECTION)
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text or "-"}}
+
+
+def context(*lines: str) -> Block:
+    """Return small print of finished mrkdwn lines."""
+    text = clip("\n".join(line for line in lines if line), LONGEST_SECTION)
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text or "-"}]}
+
+
+def divider() -> Block:
+    """Return a line across."""
+    return {"type": "divider"}
+
+
+def preformatted(text: str, longest: int = LONGEST_SHOWN) -> Block:
+    """Return text from elsewhere exactly as it stands; nothing in it is mrkdwn."""
+    shown = visible(text, keep="\n\t") or "-"
+    if len(shown) > longest:
+        shown = f"{shown[: longest - 1]}…"
+    return {
+        "type": "rich_text",
+        "elements": [
+            {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
+        ],
+    }
+
+
+def fit(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Return as many blocks as Slack takes; what is left out is said, never silently lost."""
+    kept: list[Block] = []
+    room = MOST_CHARACTERS
+    for block in blocks:
+        room -= _length(block)
+        if room < 0 or len(kept) >= MOST_BLOCKS - 1:
+            return (*kept, context("… the rest does not fit here; `hotfix-bot show` prints it all"))
+        kept.append(block)
+    return tuple(kept)
+
+
+def _length(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(
+            len(inner) if key == "text" and isinstance(inner, str) else _length(inner)
+            for key, inner in value.items()
+        )
+    if isinstance(value, list):
+        return sum(_length(inner) for inner in value)
+    return 0

@@ -1,0 +1,233 @@
+"""The message of a gate: approvable without reading anything else, and true after it closed.
+
+What is counted is rendered from the journal and nothing else; the numbers that Slack shows
+beside the emoji also contain our own and those that do not count. Whether votes are enough is
+decided in `engine.gates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.views import words
+from bot.views.format import (
+    LONGEST_TEXT,
+    Block,
+    clip,
+    code,
+    context,
+    escape,
+    fit,
+    header,
+    listed,
+    moment,
+    section,
+    size,
+    span,
+)
+from bot.views.message import Message
+from bot.views.story import Opening, Story
+from engine.model import Plan, StepKind
+
+REACTIONS = ("white_check_mark", "x")
+
+
+def failover(story: Story, opening: Opening) -> Message:
+    """Return the message of one opening of a failover gate."""
+    gate, plan, group = opening.gate, opening.plan, opening.step.group
+    first = (
+        f"{gate.name} · {gate.code} · {plan.security_group}: "
+        f"{words.group_named(plan.group(group))} goes out of service, "
+        f"{words.others_named(plan, group)} carries the traffic"
+    )
+    blocks = [
+        header(f"{mark(opening)} {first}"),
+        *_warnings(opening),
+        *_changed(opening),
+        section("*What happens*", *_what_happens(plan, group)),
+        section(*_facts(story, opening)),
+        section(*plan_lines(opening)),
+        *votes(story, opening),
+    ]
+    return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
+
+
+def gate_message(
+    key: str, first: str, blocks: Iterable[Block], story: Story, opening: Opening
+) -> Message:
+    """Return a message that people vote on."""
+    summary = f"{mark(opening)} {escape(first, 1_500)}. {outcome(story, opening)}"
+    return Message(
+        key,
+        clip(summary, LONGEST_TEXT),
+        fit(list(blocks)),
+        broadcast=True,
+        live=True,
+        reactions=REACTIONS,
+        gate=opening.gate.name,
+    )
+
+
+def mark(opening: Opening) -> str:
+    """Return the sign of a gate's state; the words beside it say the same."""
+    if opening.begun_at or opening.gate.outcome == "approved":
+        return "✅"
+    return {"": "⛔", "rejected": "❌", "expired": "⌛", "superseded": "♻️"}.get(
+        opening.gate.outcome, "⛔"
+    )
+
+
+def outcome(story: Story, opening: Opening) -> str:
+    """Say in a sentence how the gate stands or how it ended."""
+    gate = opening.gate
+    at = f" {moment(opening.closed_at)}" if opening.closed_at else ""
+    yes = listed(words.voter(v.name, v.roles, opening) for v in opening.yes)
+    if opening.begun_at:
+        return f"Approved by {yes}; begun {moment(opening.begun_at)}."
+    if gate.outcome == "approved":
+        return f"Approved by {yes}{at}; not begun yet."
+    if gate.outcome == "rejected":
+        no = (v for v in gate.votes.values() if v.choice == "no")
+        who = listed(words.voter(v.name, v.roles, opening) for v in no)
+        return f"Rejected by {who or 'a person'}{at}. Nothing was begun."
+    if gate.outcome == "expired":
+        return f"Expired{at}: {escape(gate.reason.removeprefix('expired: '))}. Nothing was begun."
+    if gate.outcome == "superseded":
+        return f"Superseded{at}: these votes no longer count. Nothing was begun."
+    if story.state.ended is not None:
+        return "The run ended before this was decided."
+    return f"Waiting: {words.counted(opening)}; still missing: {escape(opening.missing) or 'none'}."
+
+
+# ------------------------------------------------------------------------------ the content
+
+
+def _warnings(opening: Opening) -> list[Block]:
+    group = opening.step.group
+    notes = [n for n in opening.plan.notes if not group or n.startswith(f"while {group} is down")]
+    return [warning(notes)] if notes else []
+
+
+def warning(notes: Iterable[str]) -> Block:
+    """Return what must be read before anything else."""
+    return section(*(f"⚠️ *Warning:* {escape(note)}" for note in notes))
+
+
+def _changed(opening: Opening) -> list[Block]:
+    """Field by field what changed since people last approved this failover."""
+    changes = [str(one) for one in opening.asked.get("changed", ())]
+    if not changes:
+        return []
+    return [section("*Asked again, because this changed:*", *bullets(changes))]
+
+
+def bullets(lines: Iterable[str], most: int = 20) -> list[str]:
+    """Return lines from elsewhere as a list that does not grow without end."""
+    given = list(lines)
+    shown = [f"• {escape(line, 200)}" for line in given[:most]]
+    return [*shown, f"• … and {len(given) - most} more"] if len(given) > most else shown
+
+
+def _what_happens(plan: Plan, group: str) -> list[str]:
+    mine, others = words.group_named(plan.group(group)), words.others_named(plan, group)
+    estimate = span(words.work(plan, [s for s in plan.steps if s.group == group]))
+    return [
+        f"1. {mine} is taken out of service; its connections move to {others}.",
+        f"2. Take {plan.take_after} is installed on {mine}, whose members restart: about "
+        f"{estimate} (an estimate).",
+        f"3. They take traffic again by themselves, at take {plan.take_after}, when they return.",
+        CONTINGENCY,
+    ]
+
+
+CONTINGENCY = (
+    "If a member that must carry traffic leaves service before the installation begins, the "
+    "group is brought back up by itself; this approval covers that."
+)
+
+
+def _facts(story: Story, opening: Opening) -> list[str]:
+    evidence = opening.asked["evidence"]
+    at = moment(datetime.fromisoformat(evidence["at"]))
+    policy = ", ".join(str(name) for name in evidence.get("policy", ())) or "not known"
+    return [
+        f"*Facts* {at} (looked at again right before the start)",
+        *_members(opening.plan, evidence.get("members", {})),
+        f"Synchronised: {'yes' if evidence.get('sync') else '*no*'} · SMO: "
+        f"{escape(str(evidence.get('smo') or 'none'), 20)} · policy: {escape(policy, 200)}",
+        _headroom(story, opening.step.group),
+    ]
+
+
+def _members(plan: Plan, members: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return one line per Logical Group and state, members alike taken together."""
+    lines = []
+    for group in plan.groups:
+        alike: dict[str, list[str]] = {}
+        for one in group.members:
+            seen = members.get(one, {})
+            take = seen.get("take")
+            says = f"{seen.get('state', 'not seen')}, take {'?' if take is None else take}"
+            alike.setdefault(says, []).append(one)
+        told = "; ".join(f"{words.ids(who)} {escape(says, 120)}" for says, who in alike.items())
+        lines.append(f"*{escape(group.name, 10)}*: {told}")
+    return lines
+
+
+def _headroom(story: Story, group: str) -> str:
+    seen = story.headroom.get(group, {})
+    if not seen.get("connections_now") or seen.get("each_then") is None:
+        return ""
+    return (
+        f"Connections now: {seen['connections_now']}; each of the {seen['members_that_stay']} "
+        f"members that stay will carry about {seen['each_then']}"
+    )
+
+
+def plan_lines(opening: Opening) -> list[str]:
+    """Return which plan and package the votes are bound to."""
+    plan, package = opening.plan, opening.plan.package
+    return [
+        f"*Plan* {escape(plan.run, 40)}, revision {plan.revision} ({plan.digest[:8]})",
+        f"*Package* {code(package.name, 200)}",
+        f"SHA-256 `{escape(package.sha256[:12], 12)}…` · {size(package.size)}",
+    ]
+
+
+def votes(story: Story, opening: Opening) -> list[Block]:
+    """Return who must approve, who has, and how; or how it ended."""
+    gate = opening.gate
+    if gate.outcome in ("rejected", "expired", "superseded") or opening.begun_at:
+        return [section(f"{mark(opening)} *{outcome(story, opening)}*"), *_why(opening)]
+    if story.state.ended is not None:
+        return [section(outcome(story, opening))]
+    if gate.outcome == "approved":
+        return [section(f"✅ *{outcome(story, opening)}*", start_words(opening))]
+    return [
+        section(
+            f"*Needs* {words.needs(opening, story)}",
+            f"*Counted* {words.counted(opening)}",
+            f"*Still missing* {escape(opening.missing) or 'nothing'}",
+            f"*Expires* {moment(gate.expires_at)}; once approved, it must begin within "
+            f"{span(opening.policy.execution_expiry)}",
+        ),
+        context(
+            "React with ✅ to approve or ❌ to stop. Taking your ✅ away before the start takes "
+            "your approval back. What counts is the line above, not the numbers beside the emoji."
+        ),
+    ]
+
+
+def start_words(opening: Opening) -> str:
+    """Say when an approved gate starts, and how it can still be stopped."""
+    if opening.step.kind is StepKind.PROPOSAL or opening.gate.starts_at is None:
+        return ""
+    return f"Starting {moment(opening.gate.starts_at)} — remove your ✅ or add ❌ to stop."
+
+
+def _why(opening: Opening) -> list[Block]:
+    if opening.gate.outcome != "superseded" or not opening.gate.reason:
+        return []
+    return [section("*What changed*", *bullets(opening.gate.reason.split("; ")))]

@@ -1,0 +1,438 @@
+"""The thread: one message for each thing that people would want to have been told.
+
+Each is rendered from the story as it was when the record came, so it never changes; only the
+progress of the preparation and of an installation is live. What the root or a gate shows
+already is not repeated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.views import words
+from bot.views.format import (
+    LONGEST_SHOWN,
+    LONGEST_TEXT,
+    clip,
+    escape,
+    fit,
+    listed,
+    mention,
+    moment,
+    preformatted,
+    section,
+    span,
+)
+from bot.views.gates import bullets
+from bot.views.message import Message, told
+from bot.views.root import ways
+from bot.views.story import Installation, Opening, Story, told_kind
+from engine.journal import Kind
+from engine.model import Step, StepKind
+from storage.records import Record
+
+Teller = Callable[[Story, Record, str], Message | None]
+
+PREPARING = (
+    StepKind.PREFLIGHT,
+    StepKind.UPLOAD,
+    StepKind.IMPORT,
+    StepKind.VERIFY,
+    StepKind.CLONING_OFF,
+)
+
+
+def milestone(story: Story, record: Record) -> Message | None:
+    """Return what the thread says about a record, if it says anything."""
+    kind = told_kind(record)
+    teller = _TELLERS.get(kind) if kind else None
+    return teller(story, record, f"{story.state.run}/m/{record.seq}") if teller else None
+
+
+# ---------------------------------------------------------------------------- live progress
+
+
+def preparing(story: Story, key: str) -> Message:
+    """Return the live message about what is done before traffic is touched."""
+    steps = [s for s in story.plan.steps if s.kind in PREPARING]
+    done = [s for s in steps if story.state.of(s).status == "done"]
+    now = story.state.next_step()
+    if steps and len(done) == len(steps):
+        first = "✅ Prepared: package uploaded, imported and verified; auto-clone off"
+    elif now in steps:
+        first = f"▶️ Preparing, {len(done)} of {len(steps)}: {words.doing(now).lower()}"
+    else:
+        first = f"⏹️ Preparation ended after {len(done)} of {len(steps)} steps"
+    lines = [_prepared(story, step, now) for step in steps]
+    trouble = [section("*Seen on the way:*", *bullets(story.trouble))] if story.trouble else []
+    return Message(key, first, fit([section(f"*{first}*", *lines), *trouble]), live=True)
+
+
+def _prepared(story: Story, step: Step, now: Step | None) -> str:
+    how = story.state.of(step).how
+    if story.state.of(step).status == "done":
+        already = {"seen": " (it was so already)"}.get(how, "")
+        return f"✅ {words.titled(step)}{already}"
+    return f"{'▶️' if step == now else '▫️'} {words.titled(step)}: {_under_way(step, now)}"
+
+
+def _under_way(step: Step, now: Step | None) -> str:
+    return "under way" if step == now else "to come"
+
+
+def installing(story: Story, running: Installation, key: str) -> Message:
+    """Return the live message about one attempt to install on a Logical Group."""
+    plan = story.plan
+    group = words.group_named(plan.group(running.step.group))
+    again = f", attempt {running.attempt}" if running.attempt > 1 else ""
+    what = f"take {plan.take_after} on {group}{again}"
+    if running.done_at is not None:
+        took = span(running.done_at - (running.committed_at or running.intended_at))
+        first = f"✅ Installed {what}, in {took}"
+    elif running.undone:
+        first = f"⏹️ The installation of {what} ended: {escape(running.undone, 300)}"
+    elif running.committed_at is None:
+        first = f"▶️ About to install {what}"
+    else:
+        first = f"▶️ Installing {what}, since {moment(running.committed_at)}"
+    lines = [] if running.done_at else _percentages(running)
+    wait = "A pause of ten minutes at one percentage is normal." if lines else ""
+    return Message(key, first, fit([section(f"*{first}*", *lines, wait)]), live=True)
+
+
+def _percentages(running: Installation) -> list[str]:
+    """One line for members that show the same, so that a phone shows them all."""
+    alike: dict[str, list[str]] = {}
+    for one, progress in running.members.items():
+        alike.setdefault(str(progress), []).append(one)
+    return [f"{words.ids(who)}: {escape(says, 60)}" for says, who in alike.items()]
+
+
+# ------------------------------------------------------------------------------------ votes
+
+
+def _opening(story: Story, record: Record) -> Opening:
+    return story.openings[story.state.gates[record.body["step"]].number]
+
+
+def _voted(story: Story, record: Record, key: str) -> Message:
+    opening = _opening(story, record)
+    who = words.voter(record.body["name"], record.body["roles"], opening)
+    if record.body["choice"] != "yes":
+        return told(key, f"❌ {who}: no at {opening.gate.name}.")
+    count = f"{len(opening.yes)} of {opening.policy.votes}"
+    missing = f"; still missing: {escape(opening.missing)}" if opening.missing else ""
+    return told(key, f"✅ {who}: yes at {opening.gate.name} — {count}{missing}.")
+
+
+def _withdrawn(story: Story, record: Record, key: str) -> Message:
+    opening = _opening(story, record)
+    who = escape(str(record.body.get("name") or story.name(record.body["user"])), 80)
+    count = f"{len(opening.yes)} of {opening.policy.votes}"
+    return told(key, f"↩️ {who} took the vote at {opening.gate.name} back — {count}.")
+
+
+def _refused(story: Story, record: Record, key: str) -> Message | None:
+    """A stop that does not count is still shown to the one who asked for the run."""
+    body = record.body
+    if body.get("choice") != "no" or body.get("step") not in story.state.gates:
+        return None
+    opening = _opening(story, record)
+    if opening.gate.outcome not in ("", "approved") or opening.begun_at:
+        return None
+    who = escape(str(body.get("name") or story.name(body["user"])), 80)
+    return told(
+        key,
+        f"{_requester(story)} ❌ {who} wants to stop at {opening.gate.name}. It does not count: "
+        f"{escape(body['reason'])}.",
+    )
+
+
+def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
+    opening = _opening(story, record)
+    gate = opening.gate
+    if gate.outcome == "approved":
+        who = listed(escape(v.name, 80) for v in opening.yes)
+        if opening.step.kind is StepKind.PROPOSAL:
+            return told(key, f"✅ {gate.name} approved by {who}. The preparation begins.")
+        grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"
+        return told(
+            key,
+            f"✅ {gate.name} approved by {who}: {grace} — remove your ✅ or add ❌ to stop.",
+        )
+    if gate.outcome == "superseded":
+        fallen = listed(mention(u, story.name(u)) for u in record.body.get("fallen", ()))
+        votes = f" The votes of {fallen} fell." if fallen else ""
+        return told(
+            key,
+            f"♻️ {gate.name} is superseded: what was approved is no longer so.{votes}",
+            *bullets(gate.reason.split("; ")),
+            "It is looked at again, and asked again.",
+        )
+    return None  # rejected and expired hold the run, and the hold says so
+
+
+# ----------------------------------------------------------------------------------- steps
+
+
+def _done(story: Story, record: Record, key: str) -> Message | None:
+    if record.body.get("kind") == "RESCUE_UP":
+        group = _group_of(story, record)
+        return told(key, f"↩️ {group} is back up by itself; nothing was installed there.")
+    if record.body["step"] not in {s.id for s in story.plan.steps}:
+        return None
+    step = story.plan.step(record.body["step"])
+    teller = _DONE.get(step.kind)
+    lines = teller(story, record, step) if teller else ()
+    return told(key, *lines) if lines else None
+
+
+def _group_of(story: Story, record: Record) -> str:
+    name = str(record.body["step"]).partition(".")[0]
+    known = [g for g in story.plan.groups if g.name == name]
+    return words.group_named(known[0]) if known else escape(name, 20)
+
+
+def _cloning_off(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    if record.body.get("how") == "seen" and not story.state.cloning_owed:
+        return ("☑️ Image auto-clone was off already; it stays as it is.",)
+    return (
+        "✅ Image auto-clone is off on every member. It goes back on at the end, when every "
+        "member shows the same take.",
+    )
+
+
+def _admin_down(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    group = words.group_named(story.plan.group(step.group))
+    others = words.others_named(story.plan, step.group)
+    return (f"⏬ {group} is out of service; {others} carries the traffic.",)
+
+
+def _returned(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    group = words.group_named(story.plan.group(step.group))
+    take = record.body.get("take")
+    return (f"✅ {group} is back in service at take {'?' if take is None else take}.",)
+
+
+def _came_back(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    group = words.group_named(story.plan.group(step.group))
+    return (f"✅ {group} carries traffic again.",)
+
+
+def _soaked(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    if not story.plan.policy.soak:
+        return ()
+    group = words.group_named(story.plan.group(step.group))
+    return (f"✅ {group} was stable for {span(story.plan.policy.soak)}.",)
+
+
+def _cloning_restored(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    how = str(record.body.get("how", ""))
+    if how.startswith("owed"):
+        return (
+            "⚠️ Image auto-clone stays *off* and is owed by this group: "
+            f"{escape(how.partition(': ')[2])}.",
+        )
+    if story.state.cloning_was is None:
+        return ()
+    return ("✅ Image auto-clone is back on, as it was before.",)
+
+
+_DONE: dict[StepKind, Callable[[Story, Record, Step], tuple[str, ...]]] = {
+    StepKind.CLONING_OFF: _cloning_off,
+    StepKind.ADMIN_DOWN: _admin_down,
+    StepKind.RETURN: _returned,
+    StepKind.COMEBACK: _came_back,
+    StepKind.SOAK: _soaked,
+    StepKind.CLONING_RESTORE: _cloning_restored,
+}
+
+
+def _found(story: Story, record: Record, key: str) -> Message | None:
+    if record.body.get("started") is not False:
+        return None
+    group = _group_of(story, record)
+    return told(key, f"🔎 Looked at {group}: the installation had not begun, so it may begin now.")
+
+
+def _undone(story: Story, record: Record, key: str) -> Message | None:
+    body = record.body
+    if body.get("rescued"):
+        return None  # the rescue has said so
+    steps = ", ".join(escape(str(one), 60) for one in body["steps"])
+    return told(
+        key,
+        f"⚠️ UNDONE: what {steps} did is gone. Found by {escape(str(body.get('by', 'a look')))}: "
+        f"{escape(str(body.get('reason', '')))}.",
+    )
+
+
+# --------------------------------------------------------------------- trouble and its ways
+
+
+def _requester(story: Story) -> str:
+    request = story.state.the_request
+    return mention(request.requester, request.requester_name)
+
+
+def _alarmed(story: Story, record: Record, key: str) -> Message:
+    body = record.body
+    reason = escape(str(body["reason"]))
+    call = f"{_requester(story)} " if body.get("mention") else ""
+    if body.get("what") == "rescue":
+        group = _group_of(story, record)
+        return told(
+            key,
+            f"🚨 {call}*A member that must carry traffic left service: {reason}.* Nothing was "
+            f"started on {group}, so it is being brought back up now.",
+            broadcast=True,
+        )
+    if body.get("what") == "policy":
+        return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)
+    return told(
+        key,
+        f"🚨 {call}*ALARM: {reason}.* The installation in hand cannot be stopped; it goes on and "
+        "is watched.",
+        broadcast=True,
+    )
+
+
+def _held(story: Story, record: Record, key: str) -> Message:
+    body = record.body
+    word = "BROKEN (a mistake of ours)" if record.kind == Kind.BROKEN else "HELD"
+    out = words.out_words(body.get("out_of_service", ()))
+    hold = story.state.hold
+    first = f"🛑 *{word} · {out}* · {_requester(story)}"
+    lines = (
+        first,
+        f"Why: {escape(str(body['reason']))}.",
+        ways(tuple(hold.ways if hold else ()) or ("retry", "abort"), str(body.get("by_hand", ""))),
+    )
+    text = clip("\n".join(lines), LONGEST_TEXT)
+    shown = str(body.get("text", ""))
+    if not shown.strip():
+        return Message(key, text, broadcast=True)
+    blocks = [section(*lines), section("What the device printed:"), preformatted(shown)]
+    name = f"{story.state.run}-{record.seq}.txt"
+    long = (name, shown) if len(shown) > LONGEST_SHOWN else None
+    return Message(key, text, fit(blocks), broadcast=True, file=long)
+
+
+def _reminded(story: Story, record: Record, key: str) -> Message | None:
+    body = record.body
+    if body.get("step") in story.state.gates:
+        opening = _opening(story, record)
+        return told(
+            key,
+            f"⏰ {opening.gate.name} ({opening.gate.code}) still waits: "
+            f"{escape(opening.missing) or 'nothing is missing'}. It expires "
+            f"{moment(opening.gate.expires_at)}.",
+            broadcast=True,
+        )
+    out = words.out_words(body.get("out_of_service", ()))
+    hold = story.state.hold
+    offered = hold.ways if hold else ("resume",)
+    return told(
+        key,
+        f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
+        ways(tuple(offered) or ("retry", "abort"), story.by_hand),
+    )
+
+
+def _seen(story: Story, record: Record, key: str) -> Message | None:
+    """While the run is stopped, say when a member comes back or another one leaves."""
+    if not words.alarming(story):
+        return None
+    now, before = set(story.state.out_of_service()), set(story.out_before)
+    if now == before:
+        return None
+    back = f"{words.ids(before - now)} in service again; " if before - now else ""
+    lost = f"{words.ids(now - before)} left service; " if now - before else ""
+    return told(key, f"👁️ {back}{lost}now {words.out_words(sorted(now))}.")
+
+
+# ---------------------------------------------------------------------------- people's words
+
+
+def _who(story: Story, record: Record) -> str:
+    if record.by.startswith("shell:"):
+        return f"{escape(record.by.removeprefix('shell:'), 80)} (on the bot's machine)"
+    name = story.names.get(record.by)
+    return escape(name, 80) if name else mention(record.by)
+
+
+def _retried(story: Story, record: Record, key: str) -> Message:
+    again = record.body.get("again", ())
+    new = " with a new attempt" if again else ""
+    return told(key, f"🔁 {_who(story, record)} said retry: it is looked at again{new}.")
+
+
+def _paused(story: Story, record: Record, key: str) -> Message:
+    return told(
+        key,
+        f"⏸️ {_who(story, record)} said pause: the group in hand is finished, then it waits for "
+        "`@hotfix resume`.",
+    )
+
+
+def _halted(story: Story, record: Record, key: str) -> Message:
+    out = words.out_words(record.body.get("out_of_service", ()))
+    return told(
+        key,
+        f"🛑 *HALTED by {_who(story, record)} · {out}.* Nothing more is sent, not even to bring "
+        "a group up; looking goes on.",
+        ways(("resume", "abort"), str(record.body.get("by_hand", ""))),
+        broadcast=True,
+    )
+
+
+def _resumed(story: Story, record: Record, key: str) -> Message:
+    return told(key, f"▶️ {_who(story, record)} said resume: it goes on.")
+
+
+def _taken_up(story: Story, record: Record, key: str) -> Message:
+    step = story.state.next_step()
+    where = f" from “{words.doing(step)}”" if step else ""
+    if words.alarming(story):
+        where += f", still {words.state_word(story)}"
+    return told(key, f"🔄 The bot was restarted and goes on{where}; nothing is done twice.")
+
+
+_ABORTS = {
+    "nothing_down": "No group is down, so it settles auto-clone and ends.",
+    "down_not_started": "Nothing was started on {group}, so it is brought back up; then it ends.",
+    "under_way": "The installation on {group} cannot be stopped: it is waited for until {group} "
+    "is back, and no other group is touched.",
+}
+
+
+def _aborted(story: Story, record: Record, key: str) -> Message:
+    group = str(record.body.get("group", ""))
+    known = [g for g in story.plan.groups if g.name == group]
+    named = words.group_named(known[0]) if known else "the group"
+    sentence = _ABORTS.get(str(record.body.get("case", "")), "It goes to the nearest safe end.")
+    return told(
+        key, f"⏹️ {_who(story, record)} said abort. {sentence.format(group=named)}", broadcast=True
+    )
+
+
+_TELLERS: dict[Kind, Teller] = {
+    Kind.TAKEN_UP: _taken_up,
+    Kind.SEEN: _seen,
+    Kind.VOTED: _voted,
+    Kind.WITHDRAWN: _withdrawn,
+    Kind.REFUSED: _refused,
+    Kind.GATE_CLOSED: _gate_closed,
+    Kind.FOUND: _found,
+    Kind.DONE: _done,
+    Kind.UNDONE: _undone,
+    Kind.ALARMED: _alarmed,
+    Kind.HELD: _held,
+    Kind.BROKEN: _held,
+    Kind.REMINDED: _reminded,
+    Kind.RETRIED: _retried,
+    Kind.PAUSED: _paused,
+    Kind.HALTED: _halted,
+    Kind.RESUMED: _resumed,
+    Kind.ABORTED: _aborted,
+}

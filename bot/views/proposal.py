@@ -1,0 +1,93 @@
+"""The proposal: the first gate, where people see the whole night before anything is touched."""
+
+from __future__ import annotations
+
+from bot.views import gates, words
+from bot.views.format import code, escape, header, section, size, span
+from bot.views.message import Message
+from bot.views.story import Opening, Story
+from engine.model import GatePolicy, Plan
+
+
+def proposal(story: Story, opening: Opening) -> Message:
+    """Return the message of one opening of the proposal."""
+    plan, gate, run = opening.plan, opening.gate, story.state.run
+    first_time = gate.number == 1
+    split = ", ".join(words.group_named(group) for group in plan.groups)
+    first = (
+        f"{gate.name} · {gate.code} · {plan.security_group}: install take {plan.take_after} "
+        f"on {split}"
+    )
+    blocks = [
+        header(f"{gates.mark(opening)} {first}"),
+        *([gates.warning(plan.notes)] if plan.notes else []),
+        section(*_asked(story, plan)),
+        section(*_split(story, plan)),
+        section("*What will happen*", *_what_will_happen(plan)),
+        section(*_who(story, opening)),
+        *gates.votes(story, opening),
+    ]
+    key = f"{run}/proposal" if first_time else f"{run}/proposal/{gate.name}"
+    return gates.gate_message(key, first, blocks, story, opening)
+
+
+def _asked(story: Story, plan: Plan) -> list[str]:
+    request, package = story.state.the_request, plan.package
+    ticket = f" · ticket {escape(request.ticket, 60)}" if request.ticket else ""
+    before = "not known" if plan.take_before is None else str(plan.take_before)
+    return [
+        f"{escape(request.requester_name or request.requester, 80)} asks for this{ticket}.",
+        f"*Package* {code(package.name, 200)}",
+        f"SHA-256 `{escape(package.sha256[:12], 12)}…` · {size(package.size)}",
+        f"*Take* {before} → {plan.take_after} · {escape(plan.version, 20)} · "
+        f"{escape(plan.platform, 20)}, {escape(plan.mode, 20)} mode",
+    ]
+
+
+def _split(story: Story, plan: Plan) -> list[str]:
+    smo = story.state.facts.smo if story.state.facts else None
+    lines = [f"*{words.group_named(group)}*" for group in plan.groups]
+    where = next((g.name for g in plan.groups if smo in g.members), "")
+    return [
+        "*Logical Groups, in this order*",
+        *(f"{place}. {line}" for place, line in enumerate(lines, start=1)),
+        f"SMO: {escape(smo or 'none', 20)}{f' (in {escape(where, 10)})' if where else ''}",
+    ]
+
+
+def _what_will_happen(plan: Plan) -> list[str]:
+    names = [group.name for group in plan.groups]
+    turns = [
+        f"{place}. {name}: checks, then a failover that is asked for here again; {name} out of "
+        f"service, installed, restarted, back, watched for {span(plan.policy.soak)}."
+        for place, name in enumerate(names, start=2)
+    ]
+    last = len(names) + 2
+    return [
+        "1. The package is uploaded, imported and verified, and image auto-clone switched off; "
+        "traffic is not touched.",
+        *turns,
+        f"{last}. Auto-clone goes back to what it was, the file is removed, and everything is "
+        "compared with before.",
+        f"_Estimate:_ about {span(words.work(plan, plan.steps))} of work, about 20 min of it for "
+        "each Logical Group; no promise, and without the time for votes.",
+        gates.CONTINGENCY.replace("this approval", "the approval of the failover"),
+    ]
+
+
+def _who(story: Story, opening: Opening) -> list[str]:
+    failover = opening.plan.policy.failover
+    return [
+        f"*Approval of this proposal:* {words.needs(opening, story)}.",
+        f"*Approval of each failover:* {_short(failover)}.",
+        "*Please do not install policy on this group until the end report.*",
+    ]
+
+
+def _short(policy: GatePolicy) -> str:
+    people = "1 person" if policy.votes == 1 else f"{policy.votes} people"
+    roles = ", ".join(f"{count} of {escape(role, 60)}" for role, count in policy.needs)
+    among = f", among them {roles}" if roles else ""
+    of_roles = "" if roles else f" of {escape(', '.join(sorted(policy.roles)) or 'no role', 200)}"
+    own = "" if policy.requester_may_vote else ", not the one who asked"
+    return f"{people}{of_roles}{among}{own}"

@@ -1,0 +1,129 @@
+"""The end report: what is true now, what it was before, and who said yes."""
+
+from __future__ import annotations
+
+from bot.views import words
+from bot.views.format import (
+    LONGEST_TEXT,
+    Block,
+    clip,
+    context,
+    escape,
+    fit,
+    header,
+    listed,
+    mention,
+    moment,
+    preformatted,
+    section,
+    span,
+)
+from bot.views.gates import bullets
+from bot.views.message import Message
+from bot.views.story import Opening, Story
+
+
+def report(story: Story) -> Message:
+    """Return the report of a run that has ended."""
+    first = _first(story)
+    request = story.state.the_request
+    blocks: list[Block] = [
+        header(first),
+        section(f"{mention(request.requester, request.requester_name)} {_sentence(story)}"),
+        _table(story),
+        section(f"*Auto-clone:* {words.cloning_words(story)}."),
+        *_not_by_us(story),
+        section("*Approvals*", *_approvals(story)),
+        section(_duration(story)),
+        context(_promises(story)),
+    ]
+    return Message(
+        f"{story.state.run}/end",
+        clip(f"{escape(first, 500)}. {_sentence(story)}", LONGEST_TEXT),
+        fit(blocks),
+        broadcast=True,
+    )
+
+
+def _first(story: Story) -> str:
+    state = story.state
+    out = state.out_of_service()
+    sign = "✅" if words.ended_word(story) == "Done" and not out else "⚠️"
+    owed = " · auto-clone is owed" if state.cloning_owed else ""
+    return (
+        f"{sign} {words.ended_word(story)}: {words.out_words(out)}{owed} · {state.run} · "
+        f"{story.plan.security_group}"
+    )
+
+
+def _takes_now(story: Story) -> dict[str, int | None]:
+    ended = story.state.ended or {}
+    return dict(ended.get("members") or {})
+
+
+def _sentence(story: Story) -> str:
+    takes = sorted({str(take) for take in _takes_now(story).values() if take is not None})
+    group = escape(story.plan.security_group, 80)
+    if len(takes) == 1:
+        return f"Every member of {group} is at take {escape(takes[0], 20)}."
+    return f"The members of {group} are at different takes: {escape(', '.join(takes), 100)}."
+
+
+def _table(story: Story) -> Block:
+    now = _takes_now(story)
+    facts = story.state.facts
+    rows = ["member  before  now  state"]
+    for one in [m for group in story.plan.groups for m in group.members]:
+        state = words.member_words(facts.member(one), story) if facts else "not seen"
+        before, after = _take(story.takes_before.get(one)), _take(now.get(one))
+        rows.append(f"{one:<6}  {before:>6}  {after:>3}  {state[:48]}")
+    return preformatted("\n".join(rows), longest=2_400)
+
+
+def _take(take: int | None) -> str:
+    return "?" if take is None else str(take)[:6]
+
+
+def _not_by_us(story: Story) -> list[Block]:
+    if story.state.aborted and not story.not_by_us:
+        return []
+    if not story.not_by_us:
+        return [section("*Other differences to before:* none.")]
+    return [section("*Other differences to before, not by us:*", *bullets(story.not_by_us, 30))]
+
+
+def _approvals(story: Story) -> list[str]:
+    lines = [_approval(opening) for opening in story.openings.values() if opening.begun_at]
+    return lines or ["None was needed: nothing was approved and begun."]
+
+
+def _approval(opening: Opening) -> str:
+    what = f"failover of {escape(opening.step.group, 10)}" if opening.step.group else "proposal"
+    who = listed(words.voter(v.name, v.roles, opening) for v in opening.yes)
+    at = f" · {moment(opening.begun_at)}" if opening.begun_at else ""
+    return f"{opening.gate.name}, {what}: {who}{at}"
+
+
+def _duration(story: Story) -> str:
+    state = story.state
+    if state.first_at is None or state.last_at is None:
+        return ""
+    restarts = f" The bot was restarted {state.restarts} times." if state.restarts else ""
+    return (
+        f"*Duration:* {span(state.last_at - state.first_at)}, from {moment(state.first_at)} to "
+        f"{moment(state.last_at)}.{restarts}"
+    )
+
+
+def _promises(story: Story) -> str:
+    """Say how the promises fared, the broken ones first and by name."""
+    verdicts = (story.state.ended or {}).get("promises") or {}
+    by_verdict: dict[str, list[str]] = {}
+    for name, verdict in verdicts.items():
+        by_verdict.setdefault(str(verdict), []).append(str(name))
+    parts = [
+        f"{'❗ *' if verdict == 'broken' else ''}{escape(verdict, 30)}"
+        f"{'*' if verdict == 'broken' else ''}: {escape(', '.join(names), 200)}"
+        for verdict, names in sorted(by_verdict.items())
+    ]
+    return f"Promises, judged from the journal: {' · '.join(parts) or 'not judged'}"

@@ -1,0 +1,223 @@
+"""The root message: one, live, in the channel; how the run stands at a glance.
+
+It answers, in this order: how does it stand, who is out of service, how far is it, what comes
+next and when. Everything that happened is in the thread below it.
+"""
+
+from __future__ import annotations
+
+from bot.views import words
+from bot.views.format import (
+    LONGEST_TEXT,
+    Block,
+    clip,
+    code,
+    context,
+    escape,
+    fit,
+    header,
+    moment,
+    preformatted,
+    section,
+    span,
+    visible,
+)
+from bot.views.message import Message
+from bot.views.story import Story
+from engine.model import MemberFacts, Step, StepKind
+
+
+def root(story: Story) -> Message:
+    """Return the root message as it should stand now."""
+    first = words.headline(story)
+    sign = _sign(story)
+    blocks = _final(story) if story.state.ended is not None else _running(story)
+    text = f"{sign} {escape(first, 400)} · {words.steps_done(story)}"
+    return Message(
+        f"{story.state.run}/root",
+        clip(text, LONGEST_TEXT),
+        fit([header(f"{sign} {first}"), *blocks]),
+        in_thread=False,
+        live=True,
+    )
+
+
+def _sign(story: Story) -> str:
+    state = story.state
+    if state.ended is not None:
+        return "✅" if state.ended.get("state") == "done" else "⏹️"
+    if words.alarming(story):
+        return "🛑"
+    return "✋" if story.opening is not None else "▶️"
+
+
+def _running(story: Story) -> list[Block]:
+    return [
+        section(_asked(story)),
+        section(
+            f"*{words.steps_done(story)}*{_bar(story)}",
+            _next(story),
+            f"Auto-clone: {words.cloning_words(story)}.",
+        ),
+        *_stopped(story),
+        _members(story),
+        section(*_plan(story)),
+        context(_small_print(story)),
+    ]
+
+
+def _final(story: Story) -> list[Block]:
+    """A calm last form: what is true now, and where to read on."""
+    state = story.state
+    took = span(state.last_at - state.first_at) if state.last_at and state.first_at else "?"
+    return [
+        section(_asked(story)),
+        section(
+            f"{words.steps_done(story)}, {took} from order to end. "
+            f"{words.out_words(state.out_of_service()).capitalize()}.",
+            f"Auto-clone: {words.cloning_words(story)}.",
+        ),
+        _members(story),
+        context("The end report is in the thread. " + _small_print(story)),
+    ]
+
+
+def _asked(story: Story) -> str:
+    request = story.state.the_request
+    ticket = f" · {escape(request.ticket, 60)}" if request.ticket else ""
+    who = escape(request.requester_name or request.requester, 80)
+    return f"{code(story.plan.package.name, 200)} asked for by {who}{ticket}"
+
+
+def _bar(story: Story) -> str:
+    """A bar for those who like one; the words beside it say the same."""
+    steps = story.plan.steps
+    done = sum(1 for step in steps if story.state.of(step).status == "done")
+    full = round(10 * done / len(steps)) if steps else 0
+    return f"  {'▓' * full}{'░' * (10 - full)}"
+
+
+def _next(story: Story) -> str:
+    state, opening = story.state, story.opening
+    if words.alarming(story):
+        return "*Next:* nothing happens until a person says so, in the thread."
+    if opening is not None and opening.gate.outcome == "approved" and opening.gate.starts_at:
+        return f"*Next:* it starts {moment(opening.gate.starts_at)}; a ❌ at the gate stops it."
+    if opening is not None:
+        return (
+            f"*Next:* {opening.gate.name} ({opening.gate.code}) needs your votes until "
+            f"{moment(opening.gate.expires_at)}. {_upper(words.work_left(story))}."
+        )
+    if state.resting:
+        return "*Next:* paused; say `@hotfix resume` to go on."
+    return f"*Next:* {_coming(story)}. {_upper(words.work_left(story))}."
+
+
+def _upper(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _coming(story: Story) -> str:
+    """Name the next thing that people will notice."""
+    left = [s for s in story.plan.steps if story.state.of(s).status != "done"]
+    for step in left[1:]:
+        if step.kind is StepKind.FAILOVER:
+            return f"the approval for the failover of {escape(step.group, 10)}"
+        if step.kind in (StepKind.RETURN, StepKind.COMEBACK):
+            return f"{escape(step.group, 10)} comes back into service"
+        if step.kind is StepKind.POSTFLIGHT:
+            return "the last checks and the end report"
+    return "the end report"
+
+
+def _stopped(story: Story) -> list[Block]:
+    """Why it stopped, and the words that help."""
+    state = story.state
+    if state.hold is not None:
+        return [
+            section(
+                f"🛑 *{words.state_word(story)}* since {moment(state.hold.at)}: "
+                f"{escape(state.hold.reason)}",
+                ways(state.hold.ways or ("retry", "abort"), story.by_hand),
+            )
+        ]
+    if state.halted:
+        who = escape(story.name(state.halted), 80)
+        return [
+            section(f"🛑 *HALTED* by {who}: nothing is sent.", ways(("resume",), story.by_hand))
+        ]
+    return []
+
+
+def ways(offered: tuple[str, ...], by_hand: str) -> str:
+    """Say which words help, and how to bring members up without us."""
+    said = " or ".join(code(f"@hotfix {way}", 60) for way in offered)
+    hand = f"\nBy hand, on a member in Expert mode: {code(by_hand, 200)}" if by_hand else ""
+    return f"Say {said} in the thread.{hand}"
+
+
+def _members(story: Story) -> Block:
+    """A table narrow enough for a phone: the long column comes last."""
+    facts = story.state.facts
+    rows = ["member  group  take  state"]
+    for group in story.plan.groups:
+        for one in group.members:
+            member = facts.member(one) if facts else MemberFacts(one, "not seen", answered=False)
+            rows.append(_row(member, group.name, story))
+    return preformatted("\n".join(rows), longest=2_400)
+
+
+def _row(member: MemberFacts, group: str, story: Story) -> str:
+    take = "?" if member.take is None else str(member.take)
+    smo = " (SMO)" if story.state.facts and story.state.facts.smo == member.id else ""
+    says = visible(words.member_words(member, story))[:48]
+    return f"{member.id:<6}  {group[:5]:<5}  {take[:4]:>4}  {says}{smo}"
+
+
+def _plan(story: Story) -> list[str]:
+    """The plan by Logical Group: what is done in a line, what is in hand step by step."""
+    lines = ["*Plan*"]
+    part: list[Step] = []
+    for step in story.plan.steps:
+        if part and part[-1].group != step.group:
+            lines += _part(story, part)
+            part = []
+        part.append(step)
+    return lines + (_part(story, part) if part else [])
+
+
+def _part(story: Story, steps: list[Step]) -> list[str]:
+    state = story.state
+    title = _part_title(story, steps)
+    done = [s for s in steps if state.of(s).status == "done"]
+    if len(done) == len(steps):
+        return [f"✅ {title}: done"]
+    now = state.next_step()
+    if now not in steps:
+        return [f"▫️ {title}: to come, {len(steps)} steps"]
+    return [f"▶️ {title}", *(_line(story, step, now) for step in steps)]
+
+
+def _part_title(story: Story, steps: list[Step]) -> str:
+    if steps[0].group:
+        return f"*{words.group_named(story.plan.group(steps[0].group))}*"
+    first = steps[0] is story.plan.steps[0]
+    return "*Preparation*" if first else "*At the end*"
+
+
+def _line(story: Story, step: Step, now: Step | None) -> str:
+    title = words.titled(step)
+    if story.state.of(step).status == "done":
+        return f"      ✅ {title}"
+    if step != now:
+        return f"      ▫️ {title}: to come"
+    if words.alarming(story):
+        return f"      🛑 {title}: stopped here"
+    return f"      ▶️ {title}: {escape(words.doing(step), 120).lower()}"
+
+
+def _small_print(story: Story) -> str:
+    state = story.state
+    seen = f"last look that showed something new {moment(state.facts.at)}" if state.facts else ""
+    restarts = f" · the bot was restarted {state.restarts} times" if state.restarts else ""
+    return f"{escape(state.run, 40)}, plan revision {story.plan.revision} · {seen}{restarts}"

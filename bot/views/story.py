@@ -1,0 +1,184 @@
+"""What the views know of a run: its folded state, and what the fold does not keep for people.
+
+The fold keeps what decides. People also want to read how a gate ended after it was asked again,
+and what somebody is called; that is gathered here, from the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from engine.gates import missing
+from engine.journal import GateState, Kind, RunState, Vote
+from engine.model import GatePolicy, Plan, Step, StepKind
+from storage.records import Record
+
+
+@dataclass
+class Opening:
+    """One time that a gate was asked; asked again, it is another one with its own message."""
+
+    gate: GateState
+    plan: Plan
+    step: Step
+    asked: Mapping[str, Any]
+    closed_at: datetime | None = None
+    begun_at: datetime | None = None
+
+    @property
+    def policy(self) -> GatePolicy:
+        """Who must say yes here."""
+        policy = self.plan.policy
+        return policy.proposal if self.step.kind is StepKind.PROPOSAL else policy.failover
+
+    @property
+    def yes(self) -> tuple[Vote, ...]:
+        """Who said yes and still does, in the order in which they were heard."""
+        return tuple(vote for vote in self.gate.votes.values() if vote.choice == "yes")
+
+    @property
+    def missing(self) -> str:
+        """What is still needed, or ""."""
+        return missing(self.policy, self.yes)
+
+
+@dataclass
+class Installation:
+    """One attempt to install on a Logical Group."""
+
+    step: Step
+    attempt: int
+    intended_at: datetime
+    members: Mapping[str, str] = field(default_factory=dict)
+    committed_at: datetime | None = None
+    done_at: datetime | None = None
+    undone: str = ""
+
+
+@dataclass
+class Story:
+    """Everything that a message may tell, up to the record taken last."""
+
+    state: RunState = field(default_factory=RunState)
+    names: dict[str, str] = field(default_factory=dict)
+    openings: dict[int, Opening] = field(default_factory=dict)
+    installations: dict[tuple[str, int], Installation] = field(default_factory=dict)
+    headroom: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    takes_before: dict[str, int | None] = field(default_factory=dict)
+    trouble: tuple[str, ...] = ()
+    not_by_us: tuple[str, ...] = ()
+    cloning: str = ""
+    by_hand: str = ""
+    out_before: tuple[str, ...] = ()
+
+    def take(self, record: Record) -> None:
+        """Take one more record into account."""
+        self.out_before = self.state.out_of_service()
+        self.state.apply(record)
+        if note := getattr(self, f"_on_{record.kind.lower()}", None):
+            note(record, record.body)
+        for gate in self.state.gates.values():
+            self.openings[gate.number].gate = gate
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self.state.the_plan
+
+    @property
+    def opening(self) -> Opening | None:
+        """The gate that waits for people now."""
+        gate = self.state.open_gate
+        return self.openings[gate.number] if gate else None
+
+    def name(self, user: str) -> str:
+        """Return what a person is called, or their id."""
+        return self.names.get(user, user)
+
+    def _on_ordered(self, _: Record, body: Mapping[str, Any]) -> None:
+        request = self.state.the_request
+        self.names[request.requester] = request.requester_name or request.requester
+
+    def _on_planned(self, _: Record, body: Mapping[str, Any]) -> None:
+        if not self.takes_before and self.state.facts is not None:
+            self.takes_before = {m.id: m.take for m in self.state.facts.members}
+
+    def _on_gate_opened(self, _: Record, body: Mapping[str, Any]) -> None:
+        gate, plan = self.state.gates[body["step"]], self.plan
+        self.openings[gate.number] = Opening(gate, plan, plan.step(gate.step), body)
+
+    def _on_voted(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.names[body["user"]] = body["name"]
+
+    def _on_refused(self, _: Record, body: Mapping[str, Any]) -> None:
+        if body.get("user") and body.get("name"):
+            self.names[body["user"]] = body["name"]
+
+    def _on_gate_closed(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.openings[self.state.gates[body["step"]].number].closed_at = record.at
+
+    def _on_aborted(self, record: Record, body: Mapping[str, Any]) -> None:
+        for opening in self.openings.values():
+            if opening.begun_at is None and opening.closed_at is None:
+                opening.closed_at = record.at
+
+    def _on_intended(self, record: Record, body: Mapping[str, Any]) -> None:
+        if body.get("kind") != StepKind.INSTALL:
+            return
+        key = (body["step"], int(body.get("attempt", 1)))
+        if key not in self.installations:
+            step = self.plan.step(body["step"])
+            self.installations[key] = Installation(step, key[1], record.at)
+
+    def _on_committing(self, record: Record, body: Mapping[str, Any]) -> None:
+        if running := self._running(body["step"]):
+            running.committed_at = running.committed_at or record.at
+
+    def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
+        if running := self._running(body["step"]):
+            running.members = body["members"]
+
+    def _on_undone(self, _: Record, body: Mapping[str, Any]) -> None:
+        for step in body["steps"]:
+            if running := self._running(step):
+                running.undone = str(body.get("reason", "")) or "undone"
+
+    def _on_retried(self, _: Record, body: Mapping[str, Any]) -> None:
+        for step in body["again"]:
+            if running := self._running(step):
+                running.undone = "a new attempt follows"
+
+    def _running(self, step: str) -> Installation | None:
+        mine = [i for (one, _), i in self.installations.items() if one == step]
+        return mine[-1] if mine and not mine[-1].undone else None
+
+    def _on_done(self, record: Record, body: Mapping[str, Any]) -> None:
+        kind, step = body.get("kind"), body["step"]
+        if step in self.state.gates:
+            self.openings[self.state.gates[step].number].begun_at = record.at
+        if kind == StepKind.PREFLIGHT:
+            self.trouble = tuple(body.get("trouble", ()))
+            if self.state.baseline is not None:
+                self.takes_before = {m.id: m.take for m in self.state.baseline.members}
+        if kind == StepKind.READY:
+            self.headroom[self.plan.step(step).group] = body.get("headroom", {})
+        if kind == StepKind.INSTALL and (running := self._running(step)):
+            running.done_at = record.at
+        if kind == StepKind.POSTFLIGHT:
+            self.not_by_us = tuple(body.get("not_by_us", ()))
+        if kind == StepKind.CLONING_RESTORE:
+            self.cloning = str(body.get("how", ""))
+
+    def _on_held(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.by_hand = str(body.get("by_hand", ""))
+
+    def _on_halted(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.by_hand = str(body.get("by_hand", ""))
+
+
+def told_kind(record: Record) -> Kind | None:
+    """Return the kind of a record, or None where this version has no words for it."""
+    return Kind(record.kind) if record.kind in Kind.__members__ else None

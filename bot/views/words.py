@@ -1,0 +1,250 @@
+"""The words that every message shares: of steps, of the run's state, of members, of the work left.
+
+One place, so that root, gate and thread call a thing by the same name. Layout is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from bot.views.format import escape, span
+from bot.views.story import Opening, Story
+from engine.invariants import described
+from engine.model import LogicalGroup, MemberFacts, Plan, Step, StepKind, in_service, spelled
+
+DOING: Mapping[StepKind, str] = {
+    StepKind.PROPOSAL: "Waiting for approval of the proposal",
+    StepKind.PREFLIGHT: "Checking the group",
+    StepKind.UPLOAD: "Uploading the package",
+    StepKind.IMPORT: "Importing the package",
+    StepKind.VERIFY: "Verifying the package",
+    StepKind.CLONING_OFF: "Switching auto-clone off",
+    StepKind.READY: "Checking before the failover of {group}",
+    StepKind.FAILOVER: "Waiting for approval of the failover of {group}",
+    StepKind.ADMIN_DOWN: "Taking {group} out of service",
+    StepKind.INSTALL: "Installing on {group}",
+    StepKind.RETURN: "Waiting for {group} to come back",
+    StepKind.SOAK: "Watching {group} after its return",
+    StepKind.CLONING_RESTORE: "Restoring auto-clone",
+    StepKind.CLEANUP: "Removing the uploaded file",
+    StepKind.POSTFLIGHT: "Comparing with before",
+    StepKind.ADMIN_UP: "Bringing {group} back up",
+    StepKind.COMEBACK: "Waiting for {group} to carry traffic again",
+}
+
+TITLES: Mapping[StepKind, str] = {
+    StepKind.PROPOSAL: "proposal approved",
+    StepKind.PREFLIGHT: "group checked",
+    StepKind.UPLOAD: "package uploaded",
+    StepKind.IMPORT: "package imported",
+    StepKind.VERIFY: "package verified",
+    StepKind.CLONING_OFF: "auto-clone off",
+    StepKind.READY: "checks before the failover",
+    StepKind.FAILOVER: "failover approved",
+    StepKind.ADMIN_DOWN: "out of service",
+    StepKind.INSTALL: "installed",
+    StepKind.RETURN: "back in service",
+    StepKind.SOAK: "stable",
+    StepKind.CLONING_RESTORE: "auto-clone restored",
+    StepKind.CLEANUP: "uploaded file removed",
+    StepKind.POSTFLIGHT: "compared with before",
+    StepKind.ADMIN_UP: "brought back up",
+    StepKind.COMEBACK: "carries traffic again",
+}
+
+# Minutes of work, for the estimate. Source: a vendor engineer's logs of two-member groups (2022):
+# import under a minute, verify 7 s, install until back in service 17 to 21 min. Upload and the
+# looks are guesses.
+_MINUTES: Mapping[StepKind, float] = {
+    StepKind.PREFLIGHT: 1,
+    StepKind.UPLOAD: 2,
+    StepKind.IMPORT: 1,
+    StepKind.VERIFY: 1,
+    StepKind.CLONING_OFF: 1,
+    StepKind.READY: 1,
+    StepKind.ADMIN_DOWN: 1,
+    StepKind.INSTALL: 16,
+    StepKind.RETURN: 4,
+    StepKind.CLONING_RESTORE: 1,
+    StepKind.CLEANUP: 0.5,
+    StepKind.POSTFLIGHT: 1,
+    StepKind.ADMIN_UP: 1,
+    StepKind.COMEBACK: 2,
+}
+
+
+def work(plan: Plan, steps: Iterable[Step]) -> timedelta:
+    """Estimate how long these steps take; waiting for people is not in it."""
+    minutes = 0.0
+    soak = timedelta(0)
+    for step in steps:
+        minutes += _MINUTES.get(step.kind, 0)
+        soak += plan.policy.soak if step.kind is StepKind.SOAK else timedelta(0)
+    return timedelta(minutes=minutes) + soak
+
+
+def work_left(story: Story) -> str:
+    """Say how much work is left, as the estimate that it is."""
+    state = story.state
+    steps = [s for s in story.plan.steps if state.of(s).status != "done"]
+    return f"about {span(work(story.plan, steps))} of work left (an estimate), plus time for votes"
+
+
+def doing(step: Step) -> str:
+    """Say what goes on in a step."""
+    return DOING[step.kind].format(group=step.group)
+
+
+def titled(step: Step) -> str:
+    """Name a step in a list, as what is true once it is done."""
+    return TITLES[step.kind]
+
+
+def group_named(group: LogicalGroup) -> str:
+    """Return `A (1_1-1_4)`."""
+    return f"{group.name} ({spelled(group.members)})"
+
+
+def others_named(plan: Plan, group: str) -> str:
+    """Return the Logical Groups that carry the traffic while one is down."""
+    return ", ".join(group_named(one) for one in plan.groups if one.name != group)
+
+
+def ids(members: Iterable[str]) -> str:
+    """Spell member ids; what is no id (there should be none) is only escaped."""
+    given = list(members)
+    try:
+        return spelled(given)
+    except ValueError:
+        return escape(", ".join(given), 200)
+
+
+def out_words(out: Iterable[str]) -> str:
+    """Say who is out of service."""
+    given = list(out)
+    return f"out of service: {ids(given)}" if given else "every member is in service"
+
+
+def member_words(member: MemberFacts, story: Story) -> str:
+    """Say a member's state in words."""
+    if in_service(member, story.plan.policy.state_words):
+        return "in service"
+    progress = _progress_of(member.id, story)
+    if not member.answered:
+        return "restarting" if progress else f"{member.state}, does not answer"
+    if member.state == "DOWN" and "ADMIN" in member.notes:
+        return f"taken out{f', {progress}' if progress else ''}"
+    return described(member)
+
+
+def _progress_of(member: str, story: Story) -> str:
+    running = [i for i in story.installations.values() if member in i.step.members and not i.undone]
+    if not running or story.state.of(f"{running[-1].step.group}.RETURN").status == "done":
+        return ""
+    if running[-1].done_at is not None:
+        return "installed"
+    return str(running[-1].members.get(member, "installing"))
+
+
+# -------------------------------------------------------------------------- the run's state
+
+
+def state_word(story: Story) -> str:
+    """Say in one word, or a few, how a run stands."""
+    state = story.state
+    if state.ended is not None:
+        return ended_word(story)
+    if state.hold is not None:
+        return "BROKEN" if state.hold.error == "Broken" else "HELD"
+    if state.halted:
+        return "HALTED"
+    opening = story.opening
+    if state.resting:
+        return "Paused"
+    if opening is not None and opening.gate.outcome == "approved":
+        return f"Approved {opening.gate.name}, about to start"
+    if opening is not None:
+        return f"Waiting for approval {opening.gate.name}"
+    step = state.next_step()
+    word = doing(step) if step else "Ending"
+    return f"Aborting: {word[0].lower()}{word[1:]}" if state.aborted else word
+
+
+def ended_word(story: Story) -> str:
+    """Say how a run ended."""
+    ended = story.state.ended or {}
+    if ended.get("state") == "done":
+        return "Done"
+    return "DEGRADED" if ended.get("state") == "degraded" else "Ended by abort"
+
+
+def alarming(story: Story) -> bool:
+    """Tell whether the run stopped where it should not, so that its first line must say more."""
+    state = story.state
+    return state.ended is None and (state.hold is not None or bool(state.halted))
+
+
+def headline(story: Story) -> str:
+    """Return the root's first line: state first, then whatever somebody must know at once."""
+    state = story.state
+    parts = [state_word(story)]
+    out = state.out_of_service()
+    if alarming(story) or (state.ended is not None and out):
+        parts.append(out_words(out))
+    if state.ended is not None and state.cloning_owed:
+        parts.append("auto-clone is owed")
+    return " · ".join([*parts, state.run, story.plan.security_group, f"T{story.plan.take_after}"])
+
+
+def steps_done(story: Story) -> str:
+    """Say how far the plan has come."""
+    steps = story.plan.steps
+    done = sum(1 for step in steps if story.state.of(step).status == "done")
+    return f"{done} of {len(steps)} steps"
+
+
+def cloning_words(story: Story) -> str:
+    """Say how image auto-clone stands, and whether the group owes it."""
+    state = story.state
+    if state.cloning_owed:
+        return (
+            "*owed*: it was on, is off for this work, and goes back on when every member shows "
+            "the same take"
+        )
+    if state.cloning_was is not None:
+        return "on again, as it was before"
+    seen = {m.auto_clone for m in state.facts.members} if state.facts else set()
+    if seen == {True}:
+        return "on"
+    return "off" if seen == {False} else "not known on every member"
+
+
+# ---------------------------------------------------------------------------------- votes
+
+
+def voter(name: str, roles: Iterable[str], opening: Opening) -> str:
+    """Return `ana (network)`, with the roles that matter at this gate."""
+    shown = sorted(set(roles) & opening.policy.roles)
+    return f"{escape(name, 80)} ({escape(', '.join(shown), 120)})" if shown else escape(name, 80)
+
+
+def needs(opening: Opening, story: Story) -> str:
+    """Say who must approve."""
+    policy = opening.policy
+    people = "1 person" if policy.votes == 1 else f"{policy.votes} people"
+    if policy.needs:
+        roles = ", ".join(f"{count} of {escape(role, 60)}" for role, count in policy.needs)
+        of_roles = f"{people}, among them {roles}"
+    else:
+        of_roles = f"{people} of {escape(', '.join(sorted(policy.roles)) or 'no role', 200)}"
+    request = story.state.the_request
+    who = escape(request.requester_name or request.requester, 80)
+    own = "may vote too" if policy.requester_may_vote else "asked for it and may not approve"
+    return f"{of_roles}; {who} {own}"
+
+
+def counted(opening: Opening) -> str:
+    """Say who is counted so far."""
+    names = ", ".join(voter(v.name, v.roles, opening) for v in opening.yes)
+    return f"{len(opening.yes)} of {opening.policy.votes}{f' — {names}' if names else ''}"
