@@ -25,6 +25,7 @@ from engine.errors import (
     EffectGone,
     Fenced,
     MaintenanceError,
+    MemberUnreachable,
     Stopped,
     UnexpectedOutput,
 )
@@ -48,6 +49,9 @@ async def advance(duty: Duty) -> RunState:
                 break
         except Stopped:
             await words.take_words(duty)
+        except MemberUnreachable as error:
+            if not await _rides_out(duty, step):
+                await _hold(duty, step, error)
         except MaintenanceError as error:
             await _hold(duty, step, error)
         except (Fenced, asyncio.CancelledError):
@@ -125,6 +129,18 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
 def _beside(duty: Duty, step: Step, offset: int) -> Step:
     steps = duty.plan.steps
     return steps[steps.index(step) + offset]
+
+
+async def _rides_out(duty: Duty, step: Step) -> bool:
+    """After a lost session, look again rather than hold: the SMO moves, and sessions drop.
+
+    What was under way is seen by the next look; the blind limit bounds it.
+    """
+    duty.tried_since.setdefault(step.id, duty.clock.monotonic())
+    if duty.tried_for(step) > duty.plan.policy.limits.blind:
+        return False
+    await duty.pause(duty.plan.policy.watch)
+    return True
 
 
 # --------------------------------------------------------------------------------- holding

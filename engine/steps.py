@@ -78,6 +78,9 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if _everywhere(facts, package.name):
         await duty.done(step, how="seen")
         return
+    if any(member.agent_busy for member in facts.members):
+        await _wait_while_busy(duty, step)
+        return
     await duty.intend(step, facts)
     await duty.watching(duty.group.import_package(package), lambda _: None)
     await duty.settle(
@@ -87,6 +90,14 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
         "the package in every member's list",
     )
     await duty.done(step, how="acted")
+
+
+async def _wait_while_busy(duty: Duty, step: Step) -> None:
+    """CPUSE still works on what a lost session began, or on somebody else's: let it end."""
+    duty.tried_since.setdefault(step.id, duty.clock.monotonic())
+    if duty.tried_for(step) > duty.plan.policy.limits.importing:
+        raise TooLate(f"{step.id}: CPUSE stayed busy")
+    await duty.pause(duty.plan.policy.watch)
 
 
 async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -1,0 +1,338 @@
+"""Nights on which something goes wrong: what the run does about it, and what the devices saw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import promises
+from engine.journal import Kind, RunState
+from engine.rehearsal.group import Setup
+from storage.records import Record
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import (
+    POLICY,
+    REQUESTER,
+    Night,
+    Reaction,
+    everyone_agrees,
+    quick,
+    small_package,
+)
+
+SPARSE = quick(POLICY, watch=timedelta(seconds=30))
+
+
+@dataclass
+class Played:
+    state: RunState
+    seen: dict[str, Any]
+    records: list[Record]
+    said: list[tuple[str, str]]
+
+    def kinds(self) -> list[str]:
+        return [record.kind for record in self.records]
+
+    def broken(self) -> dict[str, tuple[str, ...]]:
+        return {p: w for p, (v, w) in promises.explained(self.records).items() if v == "broken"}
+
+    def installs(self) -> dict[str, int]:
+        return {m["id"]: m["installs_started"] for m in self.seen["members"]}
+
+    def states(self) -> dict[str, str]:
+        return {m["id"]: m["state"] for m in self.seen["members"]}
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., Played]:
+    package = small_package(tmp_path)
+
+    def played(
+        *faults: dict[str, Any],
+        people: Reaction = everyone_agrees,
+        then: Callable[[Night], Any] | None = None,
+        policy: Any = SPARSE,
+        hours: float = 6,
+    ) -> Played:
+        async def night() -> Played:
+            stage = Night(
+                package, setup=Setup(members=4, faults=faults, connections=1000), policy=policy, people=people
+            )
+            stage.begin()
+            stage.order()
+            state = await stage.until_over(hours=hours)
+            if then is not None:
+                await then(stage)
+                state = stage.state()
+            await stage.clock.sleep(timedelta(seconds=1))
+            result = Played(state, stage.group.report(), list(stage.records()), stage.said.texts)
+            await stage.close()
+            return result
+
+        return run_virtual(night())
+
+    return played
+
+
+def gate(name: str, **votes: str) -> Reaction:
+    """People who agree everywhere but do as told at one gate."""
+
+    def people(night: Night, shown: str, step: str) -> None:
+        if shown != name:
+            everyone_agrees(night, shown, step)
+            return
+        for after, (user, choice) in enumerate(votes.items(), start=1):
+            night.later(20.0 * after, lambda u=user, c=choice: night.react(name, u, c))
+
+    return people
+
+
+# ------------------------------------------------------------------------ people say no
+
+
+def test_a_rejected_second_failover_holds_and_leaves_b_untouched(play):
+    night = play(people=gate("G3", U0NOOR0001="no"))
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "rejected"
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert set(night.states().values()) == {"ACTIVE"}
+    assert night.broken() == {}
+
+
+def test_after_a_rejection_abort_ends_with_cloning_owed(play):
+    async def abort(stage: Night) -> None:
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(people=gate("G3", U0NOOR0001="no"), then=abort)
+
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "aborted"
+    assert night.state.ended["cloning_owed"] is True
+    assert night.seen["auto_clone"]["after"] == "off"
+    assert night.broken() == {}
+
+
+def test_the_requesters_yes_does_not_count_but_the_requesters_no_stops(play):
+    night = play(people=gate("G2", U0RITA0001="yes", U0ANA00001="yes"), hours=0.2)
+
+    assert night.state.of("A.ADMIN_DOWN").status == "waiting"
+    assert any("you asked for this run" in text for _, text in night.said)
+
+    night = play(people=gate("G2", U0RITA0001="no"))
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "rejected"
+
+
+def test_a_vote_withdrawn_in_the_grace_time_stops_the_failover(play):
+    def people(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(48, lambda: night.react("G2", "U0BEN00001", "yes", added=False))
+
+    night = play(people=people, hours=0.3)
+
+    assert night.state.of("A.ADMIN_DOWN").status == "waiting"
+    assert Kind.WITHDRAWN in night.kinds()
+    assert night.broken() == {}
+
+
+def test_nobody_votes_and_the_gate_expires(play):
+    night = play(people=lambda stage, name, step: None)
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "expired"
+    assert night.kinds().count(Kind.REMINDED) == 2
+
+
+def test_slack_away_at_the_last_look_means_no_failover_until_it_is_back(play):
+    def people(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(46, lambda: setattr(night.crowd, "away", True))
+            night.later(300, lambda: setattr(night.crowd, "away", False))
+
+    night = play(people=people)
+
+    down = next(r for r in night.records if r.kind == Kind.INTENDED and r.body["step"] == "A.ADMIN_DOWN")
+    opened = next(r for r in night.records if r.kind == Kind.GATE_OPENED and r.body["step"] == "A.FAILOVER")
+    assert (down.at - opened.at).total_seconds() > 290
+    assert night.state.ended is not None
+    assert night.broken() == {}
+
+
+# ------------------------------------------------------------------------ facts change
+
+
+def test_facts_that_change_after_the_vote_void_it_and_the_gate_is_asked_again(play):
+    night = play({"name": "core_dump", "after_s": 1, "member": "1_4"}, people=everyone_agrees)
+    assert night.state.ended is not None, "a core dump is a check, not a fact of the digest"
+
+    def people(stage: Night, name: str, step: str) -> None:
+        everyone_agrees(stage, name, step)
+        if name == "G2":
+            stage.later(30, lambda: stage.group.add_fault({"name": "member_fails", "member": "1_4", "after_s": 0}))
+
+    night = play(people=people)
+
+    assert any(
+        r.kind == Kind.GATE_CLOSED and r.body["outcome"] == "superseded" for r in night.records
+    ) or night.state.hold is not None
+    assert night.installs() == {"1_1": 0, "1_2": 0, "1_3": 0, "1_4": 0}
+    assert night.broken() == {}
+
+
+# ------------------------------------------------------------------------ with a group down
+
+
+def test_a_member_of_b_failing_before_the_install_brings_a_back_up(play):
+    night = play({"name": "member_fails", "member": "1_3", "when": "admin_down:1_2", "delay_s": 5})
+
+    assert night.state.hold is not None
+    assert "A" in night.state.rescued
+    assert night.states()["1_1"] == night.states()["1_2"] == "ACTIVE"
+    assert set(night.installs().values()) == {0}
+    assert night.broken() == {}
+    assert night.seen["objections"] == []
+
+
+def test_after_a_rescue_and_a_recovery_retry_asks_again_and_finishes(play):
+    async def retry(stage: Night) -> None:
+        stage.group.add_fault({"name": "member_recovers", "member": "1_3", "after_s": 0})
+        await stage.clock.sleep(timedelta(minutes=3))
+        stage.say("retry")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(
+        {"name": "member_fails", "member": "1_3", "when": "admin_down:1_2", "delay_s": 5}, then=retry
+    )
+
+    assert night.state.ended is not None
+    assert night.state.gates_asked == 4
+    assert set(night.installs().values()) == {1}
+    assert night.broken() == {}
+
+
+def test_an_unknown_prompt_is_not_answered_and_abort_brings_the_group_up(play):
+    async def abort(stage: Night) -> None:
+        assert stage.state().hold is not None
+        assert stage.state().hold.error == "UnknownPrompt"
+        assert stage.group.states()["1_1"] == "DOWN"
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play({"name": "unknown_prompt", "in": "install"}, then=abort)
+
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "aborted"
+    assert set(night.installs().values()) == {0}
+    assert set(night.states().values()) == {"ACTIVE"}
+    assert night.seen["auto_clone"]["after"] == "on"
+    assert night.broken() == {}
+
+
+def test_abort_while_installing_waits_for_the_group_and_leaves_b_alone(play):
+    async def abort(stage: Night) -> None:
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+
+    def people(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(500, lambda: night.say("abort"))
+
+    night = play(people=people)
+
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "aborted"
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert set(night.states().values()) == {"ACTIVE"}
+    assert night.state.ended["cloning_owed"] is True
+    assert night.broken() == {}
+
+
+def test_halt_while_a_group_is_down_sends_nothing_until_resume(play):
+    def people(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(58, lambda: night.say("halt"))
+            night.later(3000, lambda: night.say("resume"))
+
+    night = play(people=people)
+
+    assert night.state.ended is not None
+    halted = next(r for r in night.records if r.kind == Kind.HALTED)
+    resumed = next(r for r in night.records if r.kind == Kind.RESUMED)
+    acts = [r for r in night.records if r.kind in (Kind.INTENDED, Kind.COMMITTING)]
+    assert not [r for r in acts if halted.seq < r.seq < resumed.seq]
+    assert set(night.installs().values()) == {1}
+    assert night.broken() == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"name": "install_fails", "member": "1_1", "percent": 40, "message": "Installation failed"},
+        {"name": "wrong_take", "member": "1_2", "take": 99},
+        {"name": "policy_missing", "member": "1_1"},
+        {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]},
+        {"name": "down_refused", "member": "1_1"},
+        {"name": "import_missing", "member": "1_3"},
+        {"name": "other_build", "member": "1_3", "build": 101},
+        {"name": "verify_denied", "member": "1_2", "text": "Not enough disk space"},
+        {"name": "disk_full"},
+        {"name": "upload_truncated"},
+        {"name": "auto_clone_on", "when": "rebooted:1_1"},
+        {"name": "unknown_prompt", "in": "admin_down"},
+    ],
+    ids=lambda fault: fault["name"],
+)
+def test_what_the_device_refuses_becomes_a_hold_and_nothing_unsafe(play, fault):
+    night = play(fault)
+
+    assert night.state.hold is not None, night.kinds()[-5:]
+    assert night.state.hold.error not in ("Broken", "LookupError"), night.state.hold
+    assert night.broken() == {}
+    assert max(night.installs().values()) <= 1
+    assert night.seen["active_min"] >= 2
+    assert night.seen["connections_lost"] == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"name": "drop_sessions", "when": "dialogue:install:name"},
+        {"name": "drop_sessions", "when": "install_started:1_1"},
+        {"name": "drop_sessions", "when": "dialogue:admin_down:name"},
+        {"name": "blind", "seconds": 200, "when": "install_started:1_1"},
+        {"name": "blind", "seconds": 100, "when": "import"},
+        {"name": "slow_return", "member": "1_1", "seconds": 300},
+    ],
+    ids=lambda fault: f"{fault['name']}-{fault.get('when', '')}",
+)
+def test_what_only_disturbs_is_ridden_out(play, fault):
+    night = play(fault)
+
+    assert night.state.hold is None, night.state.hold
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "done"
+    assert set(night.installs().values()) == {1}
+    assert night.broken() == {}
+    assert night.seen["objections"] == []
+    assert night.state.hold is None
+
+
+def test_a_failed_installation_is_tried_again_only_after_retry(play):
+    async def retry(stage: Night) -> None:
+        stage.say("retry", REQUESTER)
+        await stage.until(lambda s: s.ended is not None or (s.hold is not None and s.of("A.INSTALL").attempt > 1))
+
+    night = play({"name": "install_fails", "member": "1_1", "percent": 10, "message": "Installation failed"}, then=retry)
+
+    assert night.broken() == {}
+    assert Kind.RETRIED in night.kinds()
