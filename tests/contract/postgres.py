@@ -9,13 +9,29 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    import psycopg
+
 OWNER = "hotfix"
+KEEPER = """
+folder=$1
+shift
+"$@" </dev/null &
+read -r _
+kill -QUIT $!
+wait $!
+rm -rf "$folder"
+"""
+"""Runs the server until its own standard input ends: also when the tests were killed."""
+
 _numbers = itertools.count(1)
 
 
@@ -28,13 +44,17 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{OWNER}@/{database}?host={self._folder}"
 
-    def new_database(self) -> str:
-        """Create a database and return its URL."""
+    def connect(self) -> psycopg.Connection:
+        """Connect as the owner of everything."""
         import psycopg
 
-        name = f"contract_{next(_numbers)}"
         address = f"host={self._folder} user={OWNER} dbname=postgres"
-        with psycopg.connect(address, autocommit=True) as connection:
+        return psycopg.connect(address, autocommit=True)
+
+    def new_database(self) -> str:
+        """Create a database and return its URL."""
+        name = f"contract_{next(_numbers)}"
+        with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
@@ -62,15 +82,46 @@ def running_server() -> Iterator[PostgresServer]:
     ]
     english = ["--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
     _run([*initdb, "--auth=trust", "--no-sync", *english], user)
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    control: list[str | Path] = [programs / "pg_ctl", "--pgdata", data, "--wait"]
-    start = [*control, "--options", f"{options} -c synchronous_commit=off"]
-    _run([*start, "--log", folder / "log", "start"], user)
-    try:
-        yield PostgresServer(folder)
-    finally:
-        _run([*control, "--mode=immediate", "stop"], user)
-        shutil.rmtree(folder)
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "synchronous_commit": "off",
+    }
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    keeper: list[str | Path] = ["sh", "-c", KEEPER, "keeper", folder]
+    keeper += [programs / "postgres", "-D", data, *options]
+    log = folder / "log"
+    with (
+        log.open("wb") as lines,
+        subprocess.Popen(
+            keeper,
+            stdin=subprocess.PIPE,
+            stdout=lines,
+            stderr=lines,
+            start_new_session=True,
+            **_as(user),
+        ) as process,
+    ):
+        server = PostgresServer(folder)
+        _wait_for(server, log)
+        yield server
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(30)
+
+
+def _wait_for(server: PostgresServer, log: Path) -> None:
+    import psycopg
+
+    for _ in range(300):
+        try:
+            server.connect().close()
+        except psycopg.OperationalError:
+            threading.Event().wait(0.1)
+        else:
+            return
+    pytest.skip(f"needs postgres: the server did not start: {log.read_text()[-500:]}")
 
 
 def _programs() -> Path:
@@ -94,21 +145,12 @@ def _user() -> str | None:
     return "postgres"
 
 
+def _as(user: str | None) -> dict[str, Any]:
+    return {"user": user, "group": user, "extra_groups": []} if user else {}
+
+
 def _run(command: Sequence[str | Path], user: str | None) -> None:
-    # Into a file: the server would inherit a pipe, and keep it open.
-    with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run(
-            command,
-            user=user,
-            group=user,
-            extra_groups=[] if user else None,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            timeout=60,
-        )
-        said.seek(0)
-        if done.returncode != 0:
-            text = said.read()[-500:]
-            pytest.skip(f"needs postgres: {Path(command[0]).name} failed: {text}")
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, **_as(user))
+    if done.returncode != 0:
+        text = (done.stdout + done.stderr)[-500:]
+        pytest.skip(f"needs postgres: {Path(command[0]).name} failed: {text}")
