@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -39,8 +40,16 @@ _UNFIT = {
     "is_stranger": "it is of another organisation",
 }
 
-# aiohttp's errors are OSErrors or slack_sdk wraps them; a broken answer is a ValueError.
-UNREADABLE = (SlackClientError, OSError, TimeoutError, ValueError, LookupError, TypeError)
+UNREADABLE = (
+    SlackClientError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    ValueError,  # an answer that is no JSON
+    LookupError,  # an answer that lacks what it should have
+    TypeError,
+)
+"""All that can go wrong between us and an answer of Slack's."""
 
 
 @dataclass(frozen=True)

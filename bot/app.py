@@ -1,0 +1,127 @@
+"""The Slack app: Bolt with listeners that only answer and wake.
+
+Every event that the manifest subscribes to has a listener, if only one that says nothing: what
+nobody listens to is not acked, and Slack sends it three times more.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.hearing import NOTHING, Heard
+from bot.inbox import HEARD, Middleware
+from bot.people import Self
+from engine.ports import Answers
+
+RETRIES = 2
+"""How often a refused or failed call is repeated before whoever asked hears of it."""
+
+REQUEST_TIMEOUT_S = 10
+"""Seconds for one call; Slack answers in well under one."""
+
+_ALL = re.compile(r".*", re.DOTALL)
+
+
+def web_client(api_url: str, token: str, *, posts: bool = False) -> AsyncWebClient:
+    """Return a client of the Web API.
+
+    Args:
+        api_url: where it is.
+        token: the bot's token.
+        posts: it posts messages. Then only what Slack certainly did not do is repeated: a post
+            whose answer was lost may stand there already, and a gate must not be asked twice.
+    """
+    client = AsyncWebClient(
+        token=token, base_url=api_url, timeout=REQUEST_TIMEOUT_S, retry_handlers=[]
+    )
+    client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=RETRIES))
+    if not posts:
+        client.retry_handlers.append(AsyncServerErrorRetryHandler(max_retry_count=RETRIES))
+    return client
+
+
+def slack_app(
+    client: AsyncWebClient,
+    token: str,
+    me: Self,
+    store: Middleware,
+    answers: Answers,
+    wake: Callable[[str], None],
+) -> AsyncApp:
+    """Return the app, ready to be connected.
+
+    Args:
+        client: for Bolt's own calls.
+        token: the bot's token.
+        me: who the bot is.
+        store: the middleware of `bot.inbox`.
+        answers: how a person is told something that is no answer to a command.
+        wake: has a run advanced soon.
+    """
+
+    async def authorize() -> AuthorizeResult:
+        # Bolt's own acks an event when Slack cannot say who we are, and loses it; an error that
+        # is not Slack's leaves it unacked, so that it comes again.
+        identity = await me.identity()
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=identity.team,
+            bot_user_id=identity.user,
+            bot_id=identity.bot,
+            bot_token=token,
+        )
+
+    # A client without a token: Bolt warns about two ways to authorize otherwise.
+    bare = AsyncWebClient(
+        base_url=client.base_url, timeout=client.timeout, retry_handlers=client.retry_handlers
+    )
+    app = AsyncApp(
+        logger=logging.getLogger("slack_bolt"), client=bare, authorize=authorize, token=None
+    )
+    app.use(store)
+
+    @app.command(_ALL)
+    async def command(ack: AsyncAck, context: AsyncBoltContext) -> None:
+        heard = _heard(context)
+        await (ack(heard.text) if heard.text else ack())
+        _wake(heard)
+
+    @app.action(_ALL)
+    async def action(ack: AsyncAck, context: AsyncBoltContext) -> None:
+        await ack()
+        await answer(context)
+
+    async def answer(context: AsyncBoltContext) -> None:
+        heard = _heard(context)
+        _wake(heard)
+        if heard.text and heard.row is None:
+            await answers.answer(heard.to, heard.text)
+
+    def _wake(heard: Heard) -> None:
+        if heard.row is not None and heard.row.run is not None:
+            wake(heard.row.run)
+
+    @app.view(_ALL)
+    async def view(ack: AsyncAck) -> None:
+        await ack()
+
+    for kind in ("reaction_added", "reaction_removed", "app_mention", _ALL):
+        app.event(kind)(answer)
+    return app
+
+
+def _heard(context: AsyncBoltContext) -> Heard:
+    heard = context.get(HEARD, NOTHING)
+    return heard if isinstance(heard, Heard) else NOTHING

@@ -1,0 +1,247 @@
+"""What people type: `/hotfix …` and `@hotfix …` in a thread, read into one command or a mistake.
+
+Pure. A mistake is a sentence that says what was understood, what was not, and the nearest right
+command; it is for the person alone and changes nothing. Who may do what is decided by the engine.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.packages import SAFE_NAME
+from bot.views.format import code, escape
+from engine.errors import UnexpectedOutput
+from engine.model import MemberId, by_number, member_id
+
+WORDS = ("pause", "halt", "resume", "retry", "abort")
+"""What people say to a run; what each does is in engine.words."""
+
+ANSWERED = ("status", "help")
+
+VERBS = ("install", *WORDS, *ANSWERED)
+
+LONGEST = 1_000
+"""Longer texts are refused unread; the longest sensible command has under 300 characters."""
+
+_TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._#/-]{0,39}")
+_MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
+
+_INSTALL = "install <group> <package> [sha256 <sum>] [ticket <id>] [split 1_1-1_4/1_5-1_8]"
+
+
+@dataclass(frozen=True)
+class Install:
+    """Order the installation of a package on a group."""
+
+    group: str
+    package: str
+    sha256: str = ""
+    ticket: str = ""
+    split: tuple[tuple[MemberId, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Word:
+    """Say something to a run; `target` is a group, a run, or "" for the only one there is."""
+
+    verb: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that is answered at once: `status` or `help`."""
+
+    about: str
+    target: str = ""
+
+
+Command = Install | Word | Question
+
+
+class Mistake(Exception):
+    """The text is no command; the message is finished mrkdwn for the person who typed it."""
+
+
+def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") -> Command:
+    """Read what came after the slash command, or after the bot's name in a thread.
+
+    Args:
+        text: as Slack sent it, with `&`, `<` and `>` escaped.
+        groups: the names of the groups that there are, for suggestions.
+        command: how the person addressed us, for suggestions.
+
+    Raises:
+        Mistake: it is no command.
+    """
+    words = html.unescape(_MENTION.sub("", text)).split()
+    if len(text) > LONGEST:
+        raise Mistake(f"That is too long to be a command; see `{command} help`.")
+    if not words:
+        return Question("help")
+    verb, rest = words[0].lower(), words[1:]
+    if verb not in VERBS:
+        raise _unknown_verb(words, groups, command)
+    if verb == "install":
+        return _install(rest, groups, command)
+    if len(rest) > 1:
+        raise Mistake(
+            f"I understood {code(' '.join(words[:2]))}, but not {code(' '.join(rest[1:]))}; "
+            f"`{verb}` takes one group or run: `{command} {verb} {_example(groups)}`"
+        )
+    target = rest[0] if rest else ""
+    if target and not _TARGET.fullmatch(target):
+        raise Mistake(
+            f"I understood `{verb}`, but {code(target)} can be neither a group nor a run; "
+            f"groups: {_listed(groups)}"
+        )
+    return Word(verb, target) if verb in WORDS else Question(verb, target)
+
+
+def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> Mistake:
+    verb, rest = words[0].lower(), " ".join(words[1:])
+    if verb in ("approve", "reject", "yes", "no"):
+        return Mistake(
+            "Votes are reactions: put :white_check_mark: or :x: on the message that asks; taking "
+            "the reaction away takes the vote back."
+        )
+    close = difflib.get_close_matches(verb, VERBS, n=1)
+    if not close:
+        return Mistake(
+            f"I do not know {code(words[0])}; I know {_listed(VERBS)}. See `{command} help`."
+        )
+    right = f"{command} {close[0]} {rest}".strip()
+    return Mistake(f"I do not know {code(words[0])}. Did you mean {code(right)}?")
+
+
+def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Install:
+    if len(words) < 2 or words[1].lower() in _OPTIONS:
+        understood = " ".join(["install", *words[:1]])
+        what = "which package" if words else "which group and which package"
+        raise Mistake(f"I understood {code(understood)}, but not {what}: {_usage(command)}")
+    group, package, rest = words[0], words[1], list(words[2:])
+    group = _known_group(group, package, groups, command)
+    if not SAFE_NAME.fullmatch(package):
+        raise Mistake(
+            f"I understood {code(f'install {group}')}, but {code(package)} cannot be a package; "
+            "give the file name alone, without a path"
+        )
+    understood = f"install {group} {package}"
+    options = _options(rest, understood, command)
+    return Install(
+        group=group,
+        package=package,
+        sha256=_sum(options.get("sha256", ""), understood),
+        ticket=_ticket(options.get("ticket", ""), understood),
+        split=_split(options.get("split", ""), understood),
+    )
+
+
+def _known_group(name: str, package: str, groups: Sequence[str], command: str) -> str:
+    if name in groups:
+        return name
+    close = difflib.get_close_matches(name.lower(), groups, n=1)
+    if close:
+        right = f"{command} install {close[0]} {package}"
+        raise Mistake(
+            f"I understood `install`, but there is no group {code(name)}. Did you mean "
+            f"{code(right)}?"
+        )
+    raise Mistake(
+        f"I understood `install`, but there is no group {code(name)}; groups: {_listed(groups)}"
+    )
+
+
+_OPTIONS = ("sha256", "ticket", "split")
+
+
+def _options(words: list[str], understood: str, command: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    while words:
+        name = words.pop(0)
+        if name.lower() not in _OPTIONS:
+            close = difflib.get_close_matches(name.lower(), _OPTIONS, n=1)
+            right = f"; did you mean `{close[0]}`?" if close else f": {_usage(command)}"
+            raise Mistake(f"I understood {code(understood)}, but not {code(name)}{right}")
+        if not words:
+            raise Mistake(f"I understood {code(understood)}, but nothing follows {code(name)}")
+        if name.lower() in found:
+            raise Mistake(f"I understood {code(understood)}, but {code(name)} is there twice")
+        found[name.lower()] = words.pop(0)
+    return found
+
+
+def _sum(text: str, understood: str) -> str:
+    if text and not _SHA256.fullmatch(text):
+        raise Mistake(
+            f"I understood {code(understood)}, but {code(text, 80)} is no SHA-256; it has 64 "
+            "digits from 0 to 9 and a to f"
+        )
+    return text.lower()
+
+
+def _ticket(text: str, understood: str) -> str:
+    if text and not _TICKET.fullmatch(text):
+        raise Mistake(f"I understood {code(understood)}, but {code(text, 80)} is no ticket's id")
+    return text
+
+
+def _split(text: str, understood: str) -> tuple[tuple[MemberId, ...], ...]:
+    if not text:
+        return ()
+    try:
+        return tuple(tuple(_members(part)) for part in text.split("/"))
+    except UnexpectedOutput as error:
+        raise Mistake(
+            f"I understood {code(understood)}, but {code(text, 80)} is no split; write the "
+            "Logical Groups like `split 1_1-1_4/1_5-1_8`"
+        ) from error
+
+
+def _members(part: str) -> list[MemberId]:
+    """Return the members of `1_1-1_4,1_7`."""
+    found: list[MemberId] = []
+    for piece in part.split(","):
+        first, dash, last = piece.partition("-")
+        site, low = by_number(member_id(first))
+        other, high = by_number(member_id(last)) if dash else (site, low)
+        if other != site or high < low:
+            raise UnexpectedOutput("not a range of one Site", piece)
+        found += [f"{site}_{number}" for number in range(low, high + 1)]
+    return found
+
+
+def help_text(command: str, groups: Sequence[str]) -> str:
+    """Return what can be typed, as finished mrkdwn."""
+    name = _example(groups)
+    return "\n".join(
+        [
+            f"{_usage(command)} plans an installation and asks for approval",
+            f"`{command} status [group or run]` tells how things stand",
+            f"`{command} pause | resume {name}` waits after the group in hand, and goes on",
+            f"`{command} halt {name}` sends nothing more, not even to bring a group up",
+            f"`{command} retry {name}` looks again and goes on after a hold",
+            f"`{command} abort {name}` goes to the nearest safe end",
+            "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
+            "Votes are reactions on the message that asks: :white_check_mark: yes, :x: no.",
+            f"Groups: {_listed(groups)}",
+        ]
+    )
+
+
+def _usage(command: str) -> str:
+    return code(f"{command} {_INSTALL}")
+
+
+def _example(groups: Sequence[str]) -> str:
+    return escape(groups[0], 80) if groups else "&lt;group&gt;"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(code(name, 80) for name in names) or "none"

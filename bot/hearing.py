@@ -1,0 +1,219 @@
+"""What a request from Slack amounts to: exactly one row for the inbox, or one answer, or nothing.
+
+Nothing is stored and nobody is told anything here; `bot.inbox` does that. Synchronous, since it
+reads the stores. A reaction is never a vote by itself: its row only says where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.commands import WORDS, Install, Mistake, Question, Word, help_text, read_command
+from bot.config import Settings
+from bot.reactions import choice_of, is_gate, plain_name, run_of
+from bot.runs import NoSuchRun, Runs
+from bot.views.format import code
+from engine.model import Request, to_json
+from engine.ports import Clock
+from storage.records import DeliveryStore, InboxRow
+
+ACTION = "word:"
+"""A button whose `action_id` begins so says the word that follows to the run in its `value`."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What to do about a request.
+
+    Attributes:
+        row: to be stored before Slack is told that we have it.
+        text: to be told to the person alone, as finished mrkdwn.
+        to: where to tell it; see engine.ports.Answers.
+    """
+
+    row: InboxRow | None = None
+    text: str = ""
+    to: dict[str, str] = field(default_factory=dict)
+
+
+NOTHING = Heard()
+
+
+class Hearing:
+    """Reads what Slack sends."""
+
+    def __init__(
+        self, settings: Settings, runs: Runs, deliveries: DeliveryStore, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._groups = sorted(settings.groups)
+        self._runs = runs
+        self._deliveries = deliveries
+        self._clock = clock
+
+    def hear(self, body: Mapping[str, Any]) -> Heard:
+        """Return what a request amounts to."""
+        if "command" in body:
+            return self._command(body)
+        if body.get("type") == "block_actions":
+            return self._action(body)
+        event = body.get("event")
+        if body.get("type") != "event_callback" or not isinstance(event, dict):
+            return NOTHING
+        if event.get("user") in _ourselves(body) or event.get("bot_id"):
+            return NOTHING
+        match event.get("type"):
+            case "reaction_added" | "reaction_removed":
+                return self._reaction(event)
+            case "app_mention":
+                return self._mention(event)
+            case _:
+                return NOTHING
+
+    # -------------------------------------------------------------------------- commands
+
+    def _command(self, body: Mapping[str, Any]) -> Heard:
+        to = {
+            "channel": str(body["channel_id"]),
+            "user": str(body["user_id"]),
+            "response_url": str(body.get("response_url", "")),
+        }
+        key = f"cmd:{body['trigger_id']}"
+        elsewhere = self._elsewhere(to["channel"])
+        if elsewhere:
+            return Heard(text=elsewhere, to=to)
+        try:
+            command = read_command(
+                str(body.get("text", "")), groups=self._groups, command=self._name
+            )
+            if isinstance(command, Install):
+                return self._order(key, command, to, str(body.get("user_name", "")))
+            return self._said(key, command, to, "")
+        except (Mistake, NoSuchRun) as mistake:
+            return Heard(text=str(mistake), to=to)
+
+    def _order(self, key: str, command: Install, to: dict[str, str], name: str) -> Heard:
+        request = Request(
+            kind="install",
+            security_group=command.group,
+            package=command.package,
+            requester=to["user"],
+            requester_name=name,
+            channel=self._settings.groups[command.group].channel,
+            sha256=command.sha256,
+            ticket=command.ticket,
+            split=command.split,
+        )
+        body = {"request": to_json(request), "answer": to}
+        here = request.channel == to["channel"]
+        where = "here" if here else f"in <#{request.channel}>"
+        text = (
+            f"Understood: install {code(command.package)} on {code(command.group)}. I look at the "
+            f"group first; the proposal follows {where}."
+        )
+        return Heard(self._row(key, None, "order", body), text, to)
+
+    def _said(self, key: str, command: Word | Question, to: dict[str, str], thread: str) -> Heard:
+        """Take a word to a run, or answer a question; `thread` is the run of the thread."""
+        if isinstance(command, Question):
+            if command.about == "help":
+                return Heard(text=help_text(self._name, self._groups), to=to)
+            return Heard(text=self._runs.status(command.target or thread), to=to)
+        run = self._runs.open_one(command.target or thread)
+        body = {"verb": command.verb, "user": to["user"], "answer": to}
+        text = f"Understood: `{command.verb}` for {code(run)}."
+        return Heard(self._row(key, run, "word", body), text, to)
+
+    def _elsewhere(self, channel: str) -> str:
+        """Say where commands are heard, or "" where this is such a channel."""
+        allowed = self._settings.channels
+        if channel in allowed:
+            return ""
+        named = ", ".join(f"<#{one}>" for one in sorted(allowed)) or "no channel yet"
+        return f"Commands are not taken in this channel; they are in {named}."
+
+    @property
+    def _name(self) -> str:
+        return self._settings.slack.command
+
+    # ---------------------------------------------------------------------------- events
+
+    def _reaction(self, event: Mapping[str, Any]) -> Heard:
+        item = event.get("item") or {}
+        choice = choice_of(str(event.get("reaction", "")))
+        if not choice or item.get("type") != "message":
+            return NOTHING
+        channel, ts, user = str(item["channel"]), str(item["ts"]), str(event["user"])
+        delivery = self._deliveries.by_ts(channel, ts)
+        if delivery is None or not is_gate(delivery.message_key):
+            return NOTHING
+        run, added = run_of(delivery.message_key), event["type"] == "reaction_added"
+        if not self._runs.is_open(run):
+            to = {"channel": channel, "user": user, "run": run}
+            text = f"Your vote does not count: {code(run)} has ended."
+            return Heard(text=text, to=to) if added else NOTHING
+        emoji = plain_name(str(event["reaction"]))
+        # The business key: Slack was seen to send one reaction again under another `event_id`,
+        # and a retry of one `event_id` has the same business key, so this one serves for both.
+        key = f"evt:{event['type']}/{channel}/{ts}/{user}/{event['reaction']}/{event['event_ts']}"
+        body = {
+            "channel": channel,
+            "ts": ts,
+            "user": user,
+            "emoji": emoji,
+            "choice": choice,
+            "added": added,
+        }
+        return Heard(self._row(key, run, "hint", body))
+
+    def _mention(self, event: Mapping[str, Any]) -> Heard:
+        channel, thread_ts = str(event["channel"]), str(event.get("thread_ts", ""))
+        to = {"channel": channel, "user": str(event["user"])}
+        if thread_ts:
+            to["thread_ts"] = thread_ts
+        run = self._runs.in_thread(channel, thread_ts) if thread_ts else ""
+        elsewhere = "" if run else self._elsewhere(channel)
+        if elsewhere:
+            return Heard(text=elsewhere, to=to)
+        key = f"evt:app_mention/{channel}/{event['ts']}"
+        try:
+            command = read_command(
+                str(event.get("text", "")), groups=self._groups, command="@hotfix"
+            )
+            if isinstance(command, Install):
+                text = f"An installation is ordered with `{self._name} install …`."
+                return Heard(text=text, to=to)
+            return self._said(key, command, to, run)
+        except (Mistake, NoSuchRun) as mistake:
+            return Heard(text=str(mistake), to=to)
+
+    # --------------------------------------------------------------------------- buttons
+
+    def _action(self, body: Mapping[str, Any]) -> Heard:
+        pressed = body["actions"][0]
+        verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
+        if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
+            return NOTHING
+        container = body.get("container") or {}
+        user = str(body["user"]["id"])
+        to = {
+            "channel": str(container.get("channel_id", "")),
+            "user": user,
+            "response_url": str(body.get("response_url", "")),
+        }
+        key = f"act:{container.get('message_ts', '')}:{user}:{pressed['action_ts']}"
+        try:
+            return self._said(key, Word(verb, str(pressed.get("value", ""))), to, "")
+        except NoSuchRun as mistake:
+            return Heard(text=str(mistake), to=to)
+
+    def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
+        return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())
+
+
+def _ourselves(body: Mapping[str, Any]) -> frozenset[str]:
+    """Return the ids under which the bot itself is known in this request."""
+    found = (one.get("user_id") for one in body.get("authorizations") or [])
+    return frozenset(str(user) for user in found if user)

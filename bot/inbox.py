@@ -1,0 +1,48 @@
+"""The durable inbox: what somebody said is stored before Slack hears that we have it.
+
+A Bolt middleware. When the store fails, the error leaves the middleware, Bolt answers 500, and the
+Socket Mode adapter sends no ack: Slack sends an event again, and tells a person that their command
+failed. A duplicate is acked and dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from slack_bolt import BoltResponse
+from slack_bolt.context.async_context import AsyncBoltContext
+
+from bot.hearing import Hearing
+from storage.records import InboxStore
+
+log = structlog.get_logger(__name__)
+
+HEARD = "heard"
+"""Under this name the listeners find what the middleware heard."""
+
+Middleware = Callable[..., Awaitable[BoltResponse | None]]
+
+
+def storing(hearing: Hearing, inbox: InboxStore) -> Middleware:
+    """Return the middleware that stores what is heard."""
+
+    async def store(
+        body: Mapping[str, Any],
+        context: AsyncBoltContext,
+        next: Callable[[], Awaitable[None]],  # noqa: A002 -- Bolt hands arguments over by name
+    ) -> BoltResponse | None:
+        heard = await asyncio.to_thread(hearing.hear, body)
+        if heard.row is not None:
+            fresh = await asyncio.to_thread(inbox.put, heard.row)
+            if not fresh:
+                log.info("heard before", key=heard.row.key)
+                return BoltResponse(status=200, body="")
+            log.info("heard", key=heard.row.key, kind=heard.row.kind, run=heard.row.run)
+        context[HEARD] = heard
+        await next()
+        return None
+
+    return store

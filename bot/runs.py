@@ -1,0 +1,115 @@
+"""Finds the run that somebody means, and says how runs stand. Reads the journal, writes nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from bot.views.format import code, escape, moment
+from bot.views.story import Story
+from bot.views.words import headline, steps_done
+from storage.records import DeliveryStore, JournalStore, Record, RunRow
+
+
+class NoSuchRun(Exception):
+    """Nobody can tell which run is meant; the message is finished mrkdwn."""
+
+
+class Runs:
+    """The runs of this house. Synchronous: callers on an event loop use a thread."""
+
+    def __init__(
+        self, journal: JournalStore, deliveries: DeliveryStore, groups: Sequence[str]
+    ) -> None:
+        self._journal = journal
+        self._deliveries = deliveries
+        self._groups = groups
+
+    def in_thread(self, channel: str, thread_ts: str) -> str:
+        """Return the run that a thread tells about, or ""."""
+        root = self._deliveries.by_ts(channel, thread_ts)
+        return root.message_key.partition("/")[0] if root else ""
+
+    def is_open(self, run: str) -> bool:
+        """Say whether a run is there and has not ended."""
+        row = self._journal.run(run)
+        return row is not None and row.open
+
+    def open_one(self, target: str) -> str:
+        """Return the open run that a person means by a group, a run, or nothing.
+
+        Raises:
+            NoSuchRun: there is none, or more than one.
+        """
+        rows = self._journal.runs()
+        if not target:
+            return self._the_only(rows)
+        found = next((row for row in rows if target in (row.id, row.group)), None)
+        if found is not None:
+            return found.id
+        if self._journal.run(target) is not None:
+            raise NoSuchRun(f"{code(target)} has ended.")
+        if target in self._groups:
+            raise NoSuchRun(f"No run is open on {code(target)}.")
+        raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}.")
+
+    def _the_only(self, rows: Sequence[RunRow]) -> str:
+        if len(rows) == 1:
+            return rows[0].id
+        if not rows:
+            raise NoSuchRun("No run is open.")
+        named = ", ".join(f"{code(row.id)} ({escape(row.group)})" for row in rows)
+        raise NoSuchRun(f"Which one? Open are {named}.")
+
+    def _nearest(self, target: str) -> str:
+        known = [*self._groups, *(row.id for row in self._journal.runs(open_only=False))]
+        close = difflib.get_close_matches(target, known, n=1)
+        return f"; did you mean {code(close[0])}?" if close else ""
+
+    # ------------------------------------------------------------------------- how it stands
+
+    def status(self, target: str) -> str:
+        """Say how a run, a group or everything stands, as finished mrkdwn.
+
+        Raises:
+            NoSuchRun: the target is neither a run nor a group.
+        """
+        rows = self._journal.runs(open_only=False)
+        if not target:
+            return self._overview([row for row in rows if row.open])
+        mine = [row for row in rows if target in (row.id, row.group)]
+        if mine:
+            return self._told(mine[-1])
+        if target in self._groups:
+            return f"There was never a run on {code(target)}."
+        raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}.")
+
+    def _overview(self, rows: Sequence[RunRow]) -> str:
+        busy = {row.group for row in rows}
+        idle = [code(group) for group in self._groups if group not in busy]
+        lines = [self._told(row) for row in rows]
+        if idle:
+            lines.append(f"No run is open on {', '.join(idle)}.")
+        return "\n".join(lines) or "There are no groups in the settings."
+
+    def _told(self, row: RunRow) -> str:
+        records = self._journal.read(row.id)
+        story = story_of(records)
+        lines = [f"*{escape(headline(story))}*"]
+        hold = story.state.hold
+        if hold is not None:
+            lines.append(f"Held since {moment(hold.at)}: {escape(hold.reason)}")
+        opening = story.opening
+        if opening is not None and opening.missing:
+            lines.append(f"{opening.gate.name} still needs {escape(opening.missing)}")
+        last = moment(records[-1].at)
+        lines.append(f"{steps_done(story)}; last record {last}")
+        return "\n".join(lines)
+
+
+def story_of(records: Sequence[Record]) -> Story:
+    """Return what is known of a run from its records."""
+    story = Story()
+    for record in records:
+        story.take(record)
+    return story
