@@ -124,6 +124,8 @@ def _idle_without_package(
         return Found(Finding.CANNOT_TELL, "restarted, but the package is not installed")
     newest = member.action.id if member.action else None
     known = before.get("action")
+    if known is None:
+        return Found(Finding.CANNOT_TELL, "CPUSE showed no action numbers to compare with")
     if newest != known:
         text = member.action.message if member.action else ""
         status = member.action.status if member.action else "gone"

@@ -1,0 +1,116 @@
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.gates import can_ever_pass, decide, missing, one_choice_each, refusal
+from engine.journal import GateState, Vote
+from engine.model import GatePolicy
+from engine.ports import Ballot, Person
+from tests.unit.builders import NOW
+
+POLICY = GatePolicy(votes=2, voters=("network", "firewall"))
+
+
+def vote(user: str, *roles: str, choice: str = "yes") -> Vote:
+    return Vote(user, user, choice, "reaction", frozenset(roles), NOW)
+
+
+def gate(*votes: Vote, **changes: object) -> GateState:
+    state = GateState(
+        step="A.FAILOVER", number=2, code="7K3F", opening=1, plan_digest="p", facts_digest="f",
+        facts={}, evidence={}, opened_at=NOW, expires_at=NOW + timedelta(minutes=30),
+        votes={v.user: v for v in votes},
+    )
+    return replace(state, **changes)
+
+
+def test_two_distinct_approvers_are_enough_and_one_is_not():
+    assert decide(POLICY, gate(vote("ana", "network")), NOW).outcome == "open"
+    assert decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), NOW).outcome == "approved"
+
+
+def test_any_no_ends_it_however_many_said_yes():
+    votes = [vote("ana", "network"), vote("ben", "firewall"), vote("noor", "network", choice="no")]
+
+    assert decide(POLICY, gate(*votes), NOW).outcome == "rejected"
+
+
+def test_an_open_gate_expires_and_an_approved_one_has_its_own_end():
+    late = NOW + timedelta(minutes=31)
+    approved = gate(
+        vote("ana", "network"), vote("ben", "firewall"), outcome="approved", good_until=late + timedelta(minutes=5)
+    )
+
+    assert decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), late).outcome == "expired"
+    assert decide(POLICY, approved, late).outcome == "approved"
+    assert decide(POLICY, approved, late + timedelta(minutes=5)).outcome == "expired"
+
+
+def test_a_person_in_two_roles_is_counted_once_and_never_deadlocks():
+    needs = GatePolicy(votes=2, needs=(("network", 1), ("firewall", 1)))
+    both, net = vote("noor", "network", "firewall"), vote("ana", "network")
+
+    assert missing(needs, [both]) != ""
+    for order in permutations([both, net]):
+        assert missing(needs, list(order)) == ""
+
+
+@given(st.lists(st.sets(st.sampled_from("abc"), min_size=1), max_size=6), st.integers(0, 2), st.integers(0, 2))
+def test_needs_are_met_exactly_when_some_seating_meets_them(roles, first, second):
+    policy = GatePolicy(votes=0, needs=(("a", first), ("b", second)))
+    votes = [vote(f"u{n}", *r) for n, r in enumerate(roles)]
+    seats = ["a"] * first + ["b"] * second
+    seatable = any(
+        all(role in v.roles for v, role in zip(chosen, seats, strict=True))
+        for chosen in permutations(votes, len(seats))
+    )
+
+    assert (missing(policy, votes) == "") == seatable
+
+
+def test_whoever_shows_both_has_said_no():
+    ballots = [Ballot("ana", "yes", "r"), Ballot("ana", "no", "r"), Ballot("ben", "no", "r"), Ballot("ben", "yes", "r")]
+
+    assert {b.choice for b in one_choice_each(ballots).values()} == {"no"}
+
+
+@pytest.mark.parametrize(
+    ("user", "roles", "choice", "unfit", "counts"),
+    [
+        ("ana", {"network"}, "yes", "", True),
+        ("rita", {"firewall"}, "yes", "", False),
+        ("rita", {"firewall"}, "no", "", True),
+        ("zoe", set(), "yes", "", False),
+        ("zoe", set(), "no", "", False),
+        ("opa", {"operators"}, "no", "", True),
+        ("opa", {"operators"}, "yes", "", False),
+        ("ana", {"network"}, "yes", "deactivated", False),
+        ("ana", {"network"}, "no", "a guest", False),
+    ],
+)
+def test_who_may_vote_and_who_may_stop(user, roles, choice, unfit, counts):
+    reason = refusal(
+        Ballot(user, choice, "reaction"), Person(user, user, unfit), roles, POLICY,
+        requester="rita", operators={"operators"},
+    )
+
+    assert (reason == "") == counts
+
+
+def test_an_empty_role_means_nobody_never_everybody():
+    assert refusal(
+        Ballot("ana", "yes", "r"), Person("ana", "ana"), {"network"}, GatePolicy(votes=1),
+        requester="rita", operators=(),
+    )
+
+
+def test_a_policy_that_locks_everyone_out_is_noticed_per_requester():
+    members = {"network": ["ana"], "firewall": ["rita", "ben"]}
+
+    assert can_ever_pass(POLICY, members, "ben") == ""
+    assert can_ever_pass(replace(POLICY, votes=3), members, "ben") != ""
+    assert can_ever_pass(GatePolicy(votes=1, needs=(("network", 1),)), members, "ana") != ""

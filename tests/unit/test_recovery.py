@@ -1,0 +1,79 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from engine import recovery
+from engine.journal import StepState
+from engine.model import CpuseAction, PackageState
+from engine.recovery import Finding
+from tests.unit.builders import NAME, NOW, facts, member, plan
+
+STEP = plan().step("A.INSTALL")
+DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+INSTALLED = ((NAME, PackageState.INSTALLED),)
+BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
+LATER = NOW + timedelta(seconds=121)
+
+
+def begun(*, committed: bool = True) -> StepState:
+    return StepState(
+        status="intended", intended_at=NOW, committed_at=NOW if committed else None, before=BEFORE
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "committed", "now", "finding"),
+    [
+        ({**DOWN}, False, NOW, Finding.NOT_HAPPENED),
+        ({**DOWN, "session_open": True}, False, NOW, Finding.UNDER_WAY),
+        ({**DOWN, "agent_busy": True}, False, NOW, Finding.CANNOT_TELL),
+        ({**DOWN}, True, NOW, Finding.UNDER_WAY),
+        ({**DOWN}, True, LATER, Finding.NOT_HAPPENED),
+        ({**DOWN, "session_open": True}, True, LATER, Finding.UNDER_WAY),
+        ({**DOWN, "agent_busy": True}, True, LATER, Finding.UNDER_WAY),
+        ({**DOWN, "packages": INSTALLED}, True, NOW, Finding.HAPPENED),
+        ({**DOWN, "packages": INSTALLED, "agent_busy": True}, True, NOW, Finding.UNDER_WAY),
+        ({"answered": False, "state": "DETACHED"}, True, NOW, Finding.UNDER_WAY),
+        ({"answered": False, "state": "DETACHED"}, False, NOW, Finding.CANNOT_TELL),
+        ({**DOWN, "boot_id": "another"}, True, LATER, Finding.CANNOT_TELL),
+        ({**DOWN, "boot_id": None}, True, LATER, Finding.CANNOT_TELL),
+        ({**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no")}, True, LATER, Finding.CANNOT_TELL),
+    ],
+)
+def test_each_sign_leads_to_one_finding_and_never_to_a_guess(changes, committed, now, finding):
+    seen = facts(member(1, **changes), member(2, **DOWN))
+
+    found = recovery.install(STEP, seen, plan(), begun(committed=committed), now)
+
+    assert found["1_1"].finding is finding, found["1_1"].why
+
+
+def test_a_member_whose_actions_cannot_be_numbered_is_never_called_not_started():
+    before = {one: {**signs, "action": None} for one, signs in BEFORE.items()}
+    seen = facts(member(1, **DOWN, action=None), member(2, **DOWN, action=None))
+
+    found = recovery.install(STEP, seen, plan(), replace(begun(), before=before), LATER)
+
+    assert found["1_1"].finding is Finding.CANNOT_TELL
+
+
+def test_a_failure_that_the_device_showed_allows_a_new_attempt():
+    failed = member(1, **DOWN, action=CpuseAction(8, "Install", "failure", 40, "no space"))
+    found = recovery.install(STEP, facts(failed, member(2, **DOWN)), plan(), begun(), LATER)
+
+    assert recovery.ended_without_effect(found)
+
+
+def test_a_restart_without_the_package_does_not_allow_a_new_attempt():
+    odd = member(1, **{**DOWN, "boot_id": "another"})
+    found = recovery.install(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), LATER)
+
+    assert not recovery.ended_without_effect(found)
+
+
+def test_half_a_group_down_is_seen_per_member():
+    found = recovery.admin_down(plan().step("A.ADMIN_DOWN"), facts(member(1, **DOWN)))
+
+    assert found["1_1"].finding is Finding.HAPPENED
+    assert found["1_2"].finding is Finding.NOT_HAPPENED
