@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 
 @dataclass
@@ -51,6 +52,7 @@ def text_file(text: str) -> File:
     return File(content, len(content), hashlib.sha256(content).hexdigest())
 
 
+@lru_cache(maxsize=512)
 def _as_pattern(glob: str) -> re.Pattern[str]:
     pattern, position = "", 0
     while position < len(glob):

@@ -13,6 +13,7 @@ import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol, TypeGuard
 
 from engine.rehearsal import syntax
@@ -479,6 +480,9 @@ def _open(
 async def _fields(words: list[Word], state: State) -> list[str]:
     fields: list[str] = []
     for word in words:
+        if word.plain is not None:
+            fields.append(word.plain)
+            continue
         for pieces in await _split(word, state):
             fields += _globbed(pieces, state)
     return fields
@@ -511,9 +515,12 @@ async def _split(word: Word, state: State) -> list[Pieces]:
     return fields
 
 
+_GLOB = re.compile(r"[*?]|\[.*\]")
+
+
 def _globbed(pieces: Pieces, state: State) -> list[str]:
-    plain = "".join(text for text, _ in pieces)
-    if not any(char in text for text, quoted in pieces if not quoted for char in "*?["):
+    plain = "".join([text for text, _ in pieces])
+    if not any(_GLOB.search(text) for text, quoted in pieces if not quoted):
         return [plain]
     pattern = "".join(_escaped(text) if quoted else text for text, quoted in pieces)
     if not pattern.startswith("/"):
@@ -528,6 +535,8 @@ def _escaped(text: str) -> str:
 
 
 async def _joined(word: Word, state: State) -> str:
+    if word.plain is not None:
+        return word.plain
     return "".join([await _value(part, state) for part in word.parts])
 
 
@@ -576,20 +585,27 @@ _TOKEN = re.compile(r"\s*(\d+|[A-Za-z_]\w*|==|!=|<=|>=|&&|\|\||[-+*/%()<>!])")
 _LEVELS = [("||",), ("&&",), ("==", "!="), ("<=", ">=", "<", ">"), ("+", "-"), ("*", "/", "%")]
 
 
+@lru_cache(maxsize=512)
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if not match:
+            raise UnsupportedSyntax(f"arithmetic {text!r}")
+        tokens.append(match.group(1))
+        at = match.end()
+    return tuple(tokens)
+
+
 def evaluate(expression: str, variables: dict[str, str]) -> int:
     """Return the value of an arithmetic expression of whole numbers.
 
     Raises:
         UnsupportedSyntax: an operator outside of the subset, or no expression.
     """
-    tokens, at = [], 0
-    text = expression.strip()
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if not match:
-            raise UnsupportedSyntax(f"arithmetic {expression!r}")
-        tokens.append(match.group(1))
-        at = match.end()
+    tokens = list(_tokens(expression.strip()))
+    if len(tokens) == 1 and tokens[0].isdigit() and tokens[0][0] != "0":
+        return int(tokens[0])
     value = _level(tokens, 0, variables) if tokens else 0
     if tokens:
         raise UnsupportedSyntax(f"arithmetic {expression!r}")

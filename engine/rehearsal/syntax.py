@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn
 
 
@@ -54,9 +55,18 @@ Part = Text | Variable | Substitution | Arithmetic
 
 @dataclass(frozen=True)
 class Word:
-    """Parts that stand together without a blank."""
+    """Parts that stand together without a blank; `plain` is its one field if nothing expands."""
 
     parts: tuple[Part, ...]
+    plain: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Work out once what never changes."""
+        if self.parts and all(
+            isinstance(p, Text) and (p.quoted or not set("*?[") & set(p.text)) for p in self.parts
+        ):
+            text = "".join(p.text for p in self.parts if isinstance(p, Text))
+            object.__setattr__(self, "plain", text)
 
 
 @dataclass(frozen=True)
@@ -560,8 +570,9 @@ def _joined(parts: list[Part]) -> list[Part]:
     return joined
 
 
+@lru_cache(maxsize=512)
 def parse(text: str) -> Sequence:
-    """Read shell text into a tree.
+    """Read shell text into a tree, which nobody changes: lines come again and again.
 
     Raises:
         UnsupportedSyntax: outside of the subset, or not shell at all.

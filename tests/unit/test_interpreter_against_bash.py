@@ -22,8 +22,8 @@ STUBS = {
     ),
     "da_cli": (
         'case "$2" in\n'
-        "actionID=1|actionID=2|actionID=3) echo '{ \"Action ID\" : \"x\", \"Action Type\" : \"y\" }';;\n"
-        "*) echo '{ \"Action ID\" : \"-1\" }';;\nesac"
+        'actionID=1|actionID=2|actionID=3) echo \'{ "Action ID" : "x", "Action Type" : "y" }\';;\n'
+        '*) echo \'{ "Action ID" : "-1" }\';;\nesac'
     ),
     "act": 'echo "acting $*"; exit 7',
 }

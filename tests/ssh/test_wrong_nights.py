@@ -1,0 +1,158 @@
+"""Nights that the vendor forbids, played against the bare rehearsal: the witness objects to each."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.rehearsal.group import Group, Setup
+from engine.rehearsal.shell import RehearsalShell
+from tests.rehearsing import (
+    PACKAGE,
+    SOON,
+    admin,
+    all_in_service,
+    answering,
+    cloning,
+    install,
+    prepare,
+)
+from tests.simulation.loop import VirtualClock, run_virtual, virtual_clock
+
+Night = Callable[[RehearsalShell, Group, VirtualClock], Awaitable[None]]
+
+
+def play(night: Night, tmp_path: Path, *, members: int = 4, seed: int = 0) -> dict:
+    package = tmp_path / PACKAGE
+    package.write_bytes(b"x" * 1000)
+
+    async def whole() -> dict:
+        clock = virtual_clock()
+        group = Group(Setup(members=members, seed=seed), clock)
+        shell = RehearsalShell(group)
+        await prepare(shell, package)
+        await night(shell, group, clock)
+        await shell.close()
+        return group.report()
+
+    return run_virtual(whole())
+
+
+async def a_right_night(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_3", "1_1-1_2")
+    await answering(group, clock)
+    await install(shell, "1_1", "1_1-1_2")
+    await all_in_service(group, clock)
+    await admin(shell, "1_1", "1_3-1_4")
+    await install(shell, "1_3", "1_3-1_4")
+    await all_in_service(group, clock)
+    await cloning(shell, "on")
+
+
+async def all_members_at_once(shell, group, clock):
+    await cloning(shell, "off")
+    await install(shell, "1_1", "all")
+    await clock.sleep(timedelta(minutes=17))
+    await all_in_service(group, clock)
+
+
+async def cloning_left_on(shell, group, clock):
+    await admin(shell, "1_1", "1_3-1_4")
+    await install(shell, "1_3", "1_3-1_4")
+    await all_in_service(group, clock)
+
+
+async def members_in_service(shell, group, clock):
+    await cloning(shell, "off")
+    await install(shell, "1_3", "1_3-1_4")
+    await all_in_service(group, clock)
+
+
+async def both_groups_down(shell, group, clock):
+    await admin(shell, "1_1", "1_3-1_4")
+    await admin(shell, "1_3", "1_1-1_2")
+    await answering(group, clock)
+
+
+async def install_twice(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_1", "1_3-1_4")
+    await install(shell, "1_3", "1_3-1_4")
+    await shell.run(f"gexec -a -g0 -b 1_3 -c 'da_cli install package={PACKAGE}'", within=SOON)
+    group.start_change(group.member("1_3"), group.member("1_3").packages[-1], "Install")
+    group.order("install", "1_3", ["1_3", "1_4"], package=PACKAGE)
+    await all_in_service(group, clock)
+
+
+async def second_group_before_the_first_is_back(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_1", "1_3-1_4")
+    await install(shell, "1_3", "1_3-1_4")
+    await admin(shell, "1_2", "1_1-1_1")
+    await answering(group, clock)
+
+
+WRONG: list[tuple[Night, str]] = [
+    (all_members_at_once, "on all members at once"),
+    (cloning_left_on, "rebooted after install with image auto-clone on"),
+    (members_in_service, "install was started on 1_3, which was ACTIVE"),
+    (both_groups_down, "1_1 was ordered down while 1_3 was DOWN"),
+    (install_twice, "install was started twice on 1_3"),
+    (second_group_before_the_first_is_back, "1_1 was ordered down while 1_3 was"),
+]
+
+
+@pytest.mark.parametrize(("night", "objection"), WRONG, ids=[n.__name__ for n, _ in WRONG])
+def test_the_witness_objects(night: Night, objection: str, tmp_path: Path):
+    report = play(night, tmp_path)
+    assert any(objection in sentence for sentence in report["objections"]), report["objections"]
+
+
+@pytest.mark.parametrize("members", [4, 5, 8])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_witness_has_nothing_against_the_vendors_night(members: int, seed: int, tmp_path: Path):
+    async def night(shell, group, clock):
+        half = (members + 1) // 2
+        a, b = f"1_1-1_{half}", f"1_{half + 1}-1_{members}"
+        await cloning(shell, "off")
+        await admin(shell, f"1_{half + 1}", a)
+        await answering(group, clock)
+        await install(shell, "1_1", a)
+        took = await all_in_service(group, clock)
+        assert 17 * 60 <= took <= 22 * 60
+        await admin(shell, "1_1", b)
+        await install(shell, f"1_{half + 1}", b)
+        await all_in_service(group, clock)
+        await cloning(shell, "on")
+
+    report = play(night, tmp_path, members=members, seed=seed)
+    assert report["objections"] == []
+    assert report["connections_lost"] == 0
+    assert report["active_min"] == members // 2
+    assert {m["take_after"] for m in report["members"]} == {120}
+    assert {m["installs_started"] for m in report["members"]} == {1}
+
+
+def test_a_night_of_all_members_at_once_loses_every_connection(tmp_path: Path):
+    report = play(all_members_at_once, tmp_path)
+    assert report["active_min"] == 0
+    assert report["connections_lost"] >= 120_000
+
+
+def test_a_member_with_cloning_on_comes_back_with_the_smos_software(tmp_path: Path):
+    report = play(cloning_left_on, tmp_path)
+    assert [m["take_after"] for m in report["members"]] == [99, 99, 99, 99]
+
+
+def test_the_last_healthy_member_refuses_to_go_down(tmp_path: Path):
+    async def night(shell, group, clock):
+        await admin(shell, "1_1", "1_3-1_4")
+        await admin(shell, "1_1", "1_2")
+        shown = await admin(shell, "1_3", "1_1")
+        await answering(group, clock)
+        assert "Member current state is ACTIVE(!)" in shown
+        assert group.states()["1_1"] == "ACTIVE(!)"
+
+    assert play(night, tmp_path)["connections_lost"] == 0
