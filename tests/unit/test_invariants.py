@@ -1,0 +1,100 @@
+import pytest
+
+from engine import invariants
+from engine.errors import ConditionFailed
+from engine.journal import RunState, StepState
+from engine.model import InstalledPolicy, MemberHealth, PackageState
+from tests.unit.builders import NAME, facts, member, plan, without_package
+
+DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+OTHER = InstalledPolicy("Standard", "13Mar24 09:00", "ffff00000")
+
+
+def state(**changes) -> RunState:
+    return RunState(run="hf-000001", plan=plan(), baseline=facts(), **changes)
+
+
+def check(step: str, seen, state_=None) -> str:
+    try:
+        invariants.check(plan().step(step), seen, state_ or state())
+    except ConditionFailed as failed:
+        return str(failed)
+    return ""
+
+
+def test_a_healthy_group_may_be_taken_down():
+    assert check("A.READY", facts()) == ""
+    assert check("A.ADMIN_DOWN", facts()) == ""
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (facts(member(3, state="DOWN", own_state="DOWN")), "1_3 is DOWN, but it must carry traffic"),
+        (facts(member(3, notes=("FSYNC",))), "1_3 is ACTIVE (FSYNC)"),
+        (facts(member(3, state="ACTIVE(!)", own_state="ACTIVE(!)")), "1_3 is ACTIVE(!)"),
+        (facts(member(3, own_state="DOWN")), "ACTIVE for its peers and DOWN for itself"),
+        (facts(member(3, answered=False, state="DETACHED")), "1_3 is DETACHED, and does not answer"),
+        (facts(member(4, policy=InstalledPolicy("InitialPolicy", ""))), "with InitialPolicy"),
+        (facts(member(4, policy=OTHER)), "policy"),
+        (facts(sync=False), "not synchronised"),
+        (facts(member(1, auto_clone=True)), "auto-clone is on on 1_1"),
+        (facts(member(1, auto_clone=None)), "auto-clone is not readable on 1_1"),
+        (facts(member(2, packages=())), "1_2 shows the package as absent"),
+        (facts(member(2, agent_busy=True)), "CPUSE is busy on 1_2"),
+        (facts(member(4, session_open=True)), "a session of ours is still open on 1_4"),
+        (facts(member(1, notes=("LACP_SYNC",))), "it must be healthy first"),
+    ],
+)
+def test_each_missing_condition_forbids_the_failover_and_is_named(seen, words):
+    assert words in check("A.ADMIN_DOWN", seen)
+    assert words in check("A.READY", seen)
+
+
+def test_an_installation_needs_exactly_its_group_admin_down():
+    down = facts(member(1, **DOWN), member(2, **DOWN))
+
+    assert check("A.INSTALL", down) == ""
+    assert "1_2 is ACTIVE, expected DOWN (ADMIN)" in check("A.INSTALL", facts(member(1, **DOWN)))
+    assert "must carry traffic" in check("A.INSTALL", facts(member(1, **DOWN), member(2, **DOWN), member(3, **DOWN)))
+    fsync = {**DOWN, "notes": ("FSYNC",)}
+    assert "expected DOWN (ADMIN)" in check("A.INSTALL", facts(member(1, **DOWN), member(2, **fsync)))
+
+
+def test_the_first_look_wants_all_members_alike_and_nothing_installed():
+    assert check("PREFLIGHT", without_package()) == ""
+    assert "different takes" in check("PREFLIGHT", facts(member(1, take=98)))
+    assert "already has" in check("PREFLIGHT", facts(member(1, packages=((NAME, PackageState.INSTALLED),))))
+    assert "not those of the plan" in check("PREFLIGHT", facts(count=3))
+    assert "auto-clone does not show the same" in check("PREFLIGHT", facts(member(1, auto_clone=True)))
+
+
+def test_cloning_goes_back_only_when_every_member_shows_the_same_take():
+    assert check("CLONING_RESTORE", facts()) == ""
+    assert "owed" in check("CLONING_RESTORE", facts(member(1, take=120)))
+    assert "owed" in check("CLONING_RESTORE", facts(member(1, take=None)))
+
+
+def test_lost_licences_new_core_dumps_and_a_full_disk_are_seen_at_ready():
+    before = facts(health=tuple(MemberHealth(f"1_{n}", 60_000, 9_000, 3) for n in range(1, 5)))
+    now = facts(
+        health=(
+            MemberHealth("1_1", 2, 9_000, 2, ("/var/log/dump/a.core.gz", "/var/log/dump/b.core.gz")),
+            *before.health[1:],
+        )
+    )
+    said = check("A.READY", now, RunState(run="r", plan=plan(), baseline=before))
+
+    assert "1_1 shows 2 licences, before 3" in said
+    assert "1_1 wrote core dumps" in said
+    assert "1_1 has 2 MB free" in said
+
+
+def test_at_the_second_failover_the_first_group_must_be_at_the_new_take():
+    new = InstalledPolicy("Standard", "12Mar24 10:51", "another at the new take")
+    installed = ((NAME, PackageState.INSTALLED),)
+    half = [member(n, take=120, packages=installed, policy=new) for n in (1, 2)]
+    done = state(steps={"A.RETURN": StepState(status="done")})
+
+    assert check("B.READY", facts(*half), done) == ""
+    assert "1_1 is at take 99, expected 120" in check("B.READY", facts(), done)

@@ -1,0 +1,145 @@
+"""Each checker is seen to fail once: a judge that never objects is none."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine import promises
+from engine.model import to_json
+from tests.unit.builders import NOW, REQUEST, plan, records
+
+ORDERED = ("ORDERED", {"request": to_json(REQUEST)})
+PLANNED = ("PLANNED", {"plan": to_json(plan())})
+ALL = ["1_1", "1_2", "1_3", "1_4"]
+OPENED = ("GATE_OPENED", {"step": "A.FAILOVER", "votes": 2, "plan_digest": "p", "facts_digest": "f"})
+SHOWN = ("GATE_SHOWN", {"step": "A.FAILOVER"})
+APPROVED = (
+    "GATE_CLOSED",
+    {"step": "A.FAILOVER", "outcome": "approved", "good_until": NOW.replace(hour=23).isoformat()},
+)
+
+
+def vote(user: str, choice: str = "yes"):
+    return ("VOTED", {"step": "A.FAILOVER", "user": user, "choice": choice})
+
+
+def down(**changes):
+    body = {
+        "step": "A.ADMIN_DOWN", "kind": "ADMIN_DOWN", "members": ["1_1", "1_2"], "in_service": ALL,
+        "gate_step": "A.FAILOVER", "plan_digest": "p", "facts_digest": "f", "attempt": 1,
+    }
+    return ("INTENDED", body | changes)
+
+
+GOOD = [ORDERED, PLANNED, OPENED, SHOWN, vote("ana"), vote("ben"), APPROVED, down()]
+
+
+def verdict(*drafts, promise: str) -> str:
+    return promises.judge(records(*drafts))[promise]
+
+
+@pytest.mark.parametrize("promise", ["P1", "P2", "P8", "P9", "P12"])
+def test_a_good_night_keeps_them(promise):
+    assert verdict(*GOOD, promise=promise) == "held"
+
+
+@pytest.mark.parametrize(
+    "drafts",
+    [
+        [*GOOD[:-1], down(in_service=["1_1", "1_2", "1_3"])],
+        [*GOOD, ("COMMITTING", {"step": "A.ADMIN_DOWN", "attempt": 1, "in_service": ["1_1", "1_2", "1_4"]})],
+    ],
+)
+def test_p1_notices_a_member_missing_at_the_act(drafts):
+    assert verdict(*drafts, promise="P1") == "broken"
+
+
+@pytest.mark.parametrize(
+    "drafts",
+    [
+        [ORDERED, PLANNED, down()],
+        [*GOOD[:5], APPROVED, down()],
+        [*GOOD[:5], vote(REQUEST.requester), APPROVED, down()],
+        [*GOOD[:-1], ("WITHDRAWN", {"step": "A.FAILOVER", "user": "ben"}), down()],
+        [*GOOD[:-1], vote("ben", "no"), down()],
+        [*GOOD[:-1], down(plan_digest="other")],
+        [*GOOD[:-1], down(facts_digest="other")],
+        [*GOOD[:6], ("GATE_CLOSED", {**APPROVED[1], "good_until": NOW.isoformat()}), down()],
+        [*GOOD[:6], ("GATE_CLOSED", {"step": "A.FAILOVER", "outcome": "superseded"}), down()],
+    ],
+)
+def test_p2_notices_every_way_in_which_an_approval_is_none(drafts):
+    assert verdict(*drafts, promise="P2") == "broken"
+
+
+INSTALL = ("INTENDED", {"step": "A.INSTALL", "kind": "INSTALL", "members": ["1_1", "1_2"], "attempt": 1})
+COMMIT = ("COMMITTING", {"step": "A.INSTALL", "attempt": 1})
+
+
+def test_p3_notices_a_second_start_and_accepts_one_after_the_device_showed_nothing():
+    found = ("FOUND", {"step": "A.INSTALL", "started": False})
+    retried = ("COMMITTING", {"step": "A.INSTALL", "attempt": 2})
+
+    assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, promise="P3") == "held"
+    assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, INSTALL, COMMIT, promise="P3") == "broken"
+    assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, found, INSTALL, COMMIT, promise="P3") == "held"
+    assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, INSTALL, retried, promise="P3") == "held"
+
+
+def test_p4_notices_a_done_step_that_is_begun_again_from_memory():
+    done = ("DONE", {"step": "A.INSTALL"})
+    undone = ("UNDONE", {"steps": ["A.INSTALL"]})
+
+    assert verdict(ORDERED, INSTALL, done, INSTALL, promise="P4") == "broken"
+    assert verdict(ORDERED, INSTALL, done, undone, INSTALL, promise="P4") == "held"
+
+
+def test_p5_notices_an_installation_before_cloning_was_off_and_a_debt_forgotten():
+    off = ("DONE", {"step": "CLONING_OFF"})
+    owed = ("OWED", {"was": True})
+    end = ("ENDED", {"state": "done", "members": {"1_1": 120}, "cloning_owed": False})
+
+    assert verdict(ORDERED, INSTALL, COMMIT, promise="P5") == "broken"
+    assert verdict(ORDERED, off, INSTALL, COMMIT, promise="P5") == "held"
+    assert verdict(ORDERED, owed, off, end, promise="P5") == "broken"
+    assert verdict(ORDERED, owed, off, ("SETTLED", {}), end, promise="P5") == "held"
+
+
+def test_p6_notices_a_hold_that_hides_what_was_printed():
+    assert verdict(("HELD", {"error": "UnknownPrompt", "reason": "", "text": ""}), promise="P6") == "broken"
+    assert verdict(("HELD", {"error": "UnknownPrompt", "reason": "x", "text": "?"}), promise="P6") == "held"
+
+
+def test_p7_notices_an_act_after_a_halt():
+    halted, resumed = ("HALTED", {}), ("RESUMED", {})
+
+    assert verdict(ORDERED, halted, INSTALL, promise="P7") == "broken"
+    assert verdict(ORDERED, halted, resumed, INSTALL, promise="P7") == "held"
+
+
+def test_p8_notices_a_changed_a_missing_and_a_moved_record():
+    chain = records(*GOOD)
+
+    assert promises.judge([*chain[:3], replace(chain[3], by="mallory"), *chain[4:]])["P8"] == "broken"
+    assert promises.judge([*chain[:3], *chain[4:]])["P8"] == "broken"
+    assert promises.judge([chain[1], chain[0], *chain[2:]])["P8"] == "broken"
+
+
+def test_p9_notices_an_older_executor_writing_after_a_newer_one():
+    chain = records(*GOOD)
+    late = [replace(r, epoch=1 if r.seq > 4 else 2) for r in chain]
+
+    assert promises.judge(late)["P9"] == "broken"
+
+
+def test_p10_notices_an_end_that_calls_two_takes_done():
+    end = {"state": "done", "members": {"1_1": 120, "1_2": 99}, "cloning_owed": False}
+
+    assert verdict(("ENDED", end), promise="P10") == "broken"
+    assert verdict(("ENDED", {**end, "members": {"1_1": 120, "1_2": 120}}), promise="P10") == "held"
+
+
+def test_p12_notices_a_vote_that_counts_before_its_gate_was_shown():
+    assert verdict(ORDERED, PLANNED, OPENED, vote("ana"), promise="P12") == "broken"
+    closed = ("GATE_CLOSED", {"step": "A.FAILOVER", "outcome": "rejected"})
+    assert verdict(ORDERED, PLANNED, OPENED, SHOWN, closed, vote("ana"), promise="P12") == "broken"
