@@ -191,9 +191,9 @@ def _member(
 def _busy(agent: Mapping[str, object]) -> bool:
     """Source: DACLI, `da_status`: a real boolean in newer builds; older ones were not captured."""
     shown = agent.get("Installation in Progress")
-    if shown in (True, "true", "True"):
+    if shown is True or shown in ("true", "True"):
         return True
-    if shown in (False, "false", "False"):
+    if shown is False or shown in ("false", "False"):
         return False
     raise UnexpectedOutput(f"CPUSE does not say whether it is busy: {shown!r}", str(agent))
 
@@ -289,7 +289,7 @@ def read_cphaprob(text: str) -> tuple[str, tuple[str, ...]]:
     Source: SGMUP R81.10. "HA module not started." stands for a stack that is restarting.
 
     Raises:
-        UnexpectedOutput: neither a local row nor that sentence.
+        UnexpectedOutput: neither that sentence, nor a local row and a line of problem notes.
     """
     if "HA module not started" in text or "Failed to retrieve cluster state" in text:
         return "NOT STARTED", ()
@@ -297,7 +297,9 @@ def read_cphaprob(text: str) -> tuple[str, tuple[str, ...]]:
     if local is None:
         raise UnexpectedOutput("cphaprob state shows no local member", text)
     notes = re.search(r"Active PNOTEs:\s*(.+)", text)
-    shown = notes[1].strip() if notes else "None"
+    if notes is None:
+        raise UnexpectedOutput("cphaprob state shows no problem notes, not even None", text)
+    shown = notes[1].strip()
     return local[1], () if shown == "None" else tuple(n.strip() for n in shown.split(","))
 
 

@@ -251,14 +251,14 @@ class Night:
 
     def _post(self, gate: str) -> None:
         body = {"gate": gate, "channel": CHANNEL, "ts": gate}
-        self.stores.inbox.put(
-            InboxRow(f"shown:{gate}", self.run, "shown", body, self.clock.now())
-        )
+        self.stores.inbox.put(InboxRow(f"shown:{gate}", self.run, "shown", body, self.clock.now()))
 
     def react(self, gate: str, user: str, choice: str, *, added: bool = True) -> None:
         """Put a reaction on a gate's message, or take it off."""
         place = (CHANNEL, gate)
-        ballots = [b for b in self.crowd.shown.get(place, []) if (b.user, b.choice) != (user, choice)]
+        ballots = [
+            b for b in self.crowd.shown.get(place, []) if (b.user, b.choice) != (user, choice)
+        ]
         if added:
             ballots.append(Ballot(user, choice, "reaction"))
         self.crowd.shown[place] = ballots

@@ -42,7 +42,11 @@ async def _killed_at(package: Path, point: int, *, after: bool) -> Schedule:
     stage.begin()
     state = await stage.until_over()
     seen = stage.group.report()
-    broken = [f"{p}: {why}" for p, (v, why) in promises.explained(stage.records()).items() if v == "broken"]
+    broken = [
+        f"{p}: {why}"
+        for p, (v, why) in promises.explained(stage.records()).items()
+        if v == "broken"
+    ]
     unsafe = [*broken, *seen["objections"]]
     unsafe += [
         f"{m['id']} started {m['installs_started']} times"
@@ -60,7 +64,9 @@ async def _killed_at(package: Path, point: int, *, after: bool) -> Schedule:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_at_every_append_the_run_ends_as_if_nothing_had_happened(tmp_path: Path, after: bool):
+def test_killed_at_every_append_the_run_ends_as_if_nothing_had_happened(
+    tmp_path: Path, after: bool
+):
     package = small_package(tmp_path)
     points = run_virtual(_clean(package))
     schedules = [

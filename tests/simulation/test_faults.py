@@ -59,7 +59,10 @@ def play(tmp_path: Path) -> Callable[..., Played]:
     ) -> Played:
         async def night() -> Played:
             stage = Night(
-                package, setup=Setup(members=4, faults=faults, connections=1000), policy=policy, people=people
+                package,
+                setup=Setup(members=4, faults=faults, connections=1000),
+                policy=policy,
+                people=people,
             )
             stage.begin()
             stage.order()
@@ -159,8 +162,12 @@ def test_slack_away_at_the_last_look_means_no_failover_until_it_is_back(play):
 
     night = play(people=people)
 
-    down = next(r for r in night.records if r.kind == Kind.INTENDED and r.body["step"] == "A.ADMIN_DOWN")
-    opened = next(r for r in night.records if r.kind == Kind.GATE_OPENED and r.body["step"] == "A.FAILOVER")
+    down = next(
+        r for r in night.records if r.kind == Kind.INTENDED and r.body["step"] == "A.ADMIN_DOWN"
+    )
+    opened = next(
+        r for r in night.records if r.kind == Kind.GATE_OPENED and r.body["step"] == "A.FAILOVER"
+    )
     assert (down.at - opened.at).total_seconds() > 290
     assert night.state.ended is not None
     assert night.broken() == {}
@@ -176,13 +183,19 @@ def test_facts_that_change_after_the_vote_void_it_and_the_gate_is_asked_again(pl
     def people(stage: Night, name: str, step: str) -> None:
         everyone_agrees(stage, name, step)
         if name == "G2":
-            stage.later(30, lambda: stage.group.add_fault({"name": "member_fails", "member": "1_4", "after_s": 0}))
+            stage.later(
+                30,
+                lambda: stage.group.add_fault(
+                    {"name": "member_fails", "member": "1_4", "after_s": 0}
+                ),
+            )
 
     night = play(people=people)
 
-    assert any(
-        r.kind == Kind.GATE_CLOSED and r.body["outcome"] == "superseded" for r in night.records
-    ) or night.state.hold is not None
+    assert (
+        any(r.kind == Kind.GATE_CLOSED and r.body["outcome"] == "superseded" for r in night.records)
+        or night.state.hold is not None
+    )
     assert night.installs() == {"1_1": 0, "1_2": 0, "1_3": 0, "1_4": 0}
     assert night.broken() == {}
 
@@ -209,7 +222,8 @@ def test_after_a_rescue_and_a_recovery_retry_asks_again_and_finishes(play):
         await stage.until(lambda s: s.ended is not None)
 
     night = play(
-        {"name": "member_fails", "member": "1_3", "when": "admin_down:1_2", "delay_s": 5}, then=retry
+        {"name": "member_fails", "member": "1_3", "when": "admin_down:1_2", "delay_s": 5},
+        then=retry,
     )
 
     assert night.state.ended is not None
@@ -330,9 +344,14 @@ def test_what_only_disturbs_is_ridden_out(play, fault):
 def test_a_failed_installation_is_tried_again_only_after_retry(play):
     async def retry(stage: Night) -> None:
         stage.say("retry", REQUESTER)
-        await stage.until(lambda s: s.ended is not None or (s.hold is not None and s.of("A.INSTALL").attempt > 1))
+        await stage.until(
+            lambda s: s.ended is not None or (s.hold is not None and s.of("A.INSTALL").attempt > 1)
+        )
 
-    night = play({"name": "install_fails", "member": "1_1", "percent": 10, "message": "Installation failed"}, then=retry)
+    night = play(
+        {"name": "install_fails", "member": "1_1", "percent": 10, "message": "Installation failed"},
+        then=retry,
+    )
 
     assert night.broken() == {}
     assert Kind.RETRIED in night.kinds()

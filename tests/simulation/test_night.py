@@ -24,13 +24,23 @@ def test_an_install_goes_from_order_to_done(package: Path):
         report = stage.group.report()
         verdict = promises.explained(stage.records())
         for r in stage.records():
-            print(r.seq, r.at.time(), r.kind, {k: v for k, v in r.body.items() if k not in ("plan","facts","before","evidence","request")})
+            print(
+                r.seq,
+                r.at.time(),
+                r.kind,
+                {
+                    k: v
+                    for k, v in r.body.items()
+                    if k not in ("plan", "facts", "before", "evidence", "request")
+                },
+            )
         print(stage.said.texts)
         await stage.close()
         return state, report, verdict
 
     state, report, verdict = run_virtual(night())
-    print(verdict); print(report["objections"], report["unsupported"])
+    print(verdict)
+    print(report["objections"], report["unsupported"])
     assert state.hold is None
     assert state.ended is not None
     assert state.ended["state"] == "done"

@@ -75,8 +75,14 @@ def records(*drafts: tuple[str, dict[str, Any]], epoch: int = 1) -> list[Record]
     for seq, (kind, body) in enumerate(drafts, start=1):
         at = NOW.replace(minute=seq // 60, second=seq % 60)
         fields: dict[str, Any] = {
-            "stream": "hf-000001", "seq": seq, "epoch": epoch, "kind": kind, "at": at,
-            "by": "engine", "body": body, "prev": prev,
+            "stream": "hf-000001",
+            "seq": seq,
+            "epoch": epoch,
+            "kind": kind,
+            "at": at,
+            "by": "engine",
+            "body": body,
+            "prev": prev,
         }
         prev = record_hash(**fields)
         chained.append(Record(**fields, hash=prev))

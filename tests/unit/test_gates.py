@@ -21,8 +21,16 @@ def vote(user: str, *roles: str, choice: str = "yes") -> Vote:
 
 def gate(*votes: Vote, **changes: object) -> GateState:
     state = GateState(
-        step="A.FAILOVER", number=2, code="7K3F", opening=1, plan_digest="p", facts_digest="f",
-        facts={}, evidence={}, opened_at=NOW, expires_at=NOW + timedelta(minutes=30),
+        step="A.FAILOVER",
+        number=2,
+        code="7K3F",
+        opening=1,
+        plan_digest="p",
+        facts_digest="f",
+        facts={},
+        evidence={},
+        opened_at=NOW,
+        expires_at=NOW + timedelta(minutes=30),
         votes={v.user: v for v in votes},
     )
     return replace(state, **changes)
@@ -30,7 +38,10 @@ def gate(*votes: Vote, **changes: object) -> GateState:
 
 def test_two_distinct_approvers_are_enough_and_one_is_not():
     assert decide(POLICY, gate(vote("ana", "network")), NOW).outcome == "open"
-    assert decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), NOW).outcome == "approved"
+    assert (
+        decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), NOW).outcome
+        == "approved"
+    )
 
 
 def test_any_no_ends_it_however_many_said_yes():
@@ -42,10 +53,16 @@ def test_any_no_ends_it_however_many_said_yes():
 def test_an_open_gate_expires_and_an_approved_one_has_its_own_end():
     late = NOW + timedelta(minutes=31)
     approved = gate(
-        vote("ana", "network"), vote("ben", "firewall"), outcome="approved", good_until=late + timedelta(minutes=5)
+        vote("ana", "network"),
+        vote("ben", "firewall"),
+        outcome="approved",
+        good_until=late + timedelta(minutes=5),
     )
 
-    assert decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), late).outcome == "expired"
+    assert (
+        decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), late).outcome
+        == "expired"
+    )
     assert decide(POLICY, approved, late).outcome == "approved"
     assert decide(POLICY, approved, late + timedelta(minutes=5)).outcome == "expired"
 
@@ -59,7 +76,11 @@ def test_a_person_in_two_roles_is_counted_once_and_never_deadlocks():
         assert missing(needs, list(order)) == ""
 
 
-@given(st.lists(st.sets(st.sampled_from("abc"), min_size=1), max_size=6), st.integers(0, 2), st.integers(0, 2))
+@given(
+    st.lists(st.sets(st.sampled_from("abc"), min_size=1), max_size=6),
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
 def test_needs_are_met_exactly_when_some_seating_meets_them(roles, first, second):
     policy = GatePolicy(votes=0, needs=(("a", first), ("b", second)))
     votes = [vote(f"u{n}", *r) for n, r in enumerate(roles)]
@@ -73,7 +94,12 @@ def test_needs_are_met_exactly_when_some_seating_meets_them(roles, first, second
 
 
 def test_whoever_shows_both_has_said_no():
-    ballots = [Ballot("ana", "yes", "r"), Ballot("ana", "no", "r"), Ballot("ben", "no", "r"), Ballot("ben", "yes", "r")]
+    ballots = [
+        Ballot("ana", "yes", "r"),
+        Ballot("ana", "no", "r"),
+        Ballot("ben", "no", "r"),
+        Ballot("ben", "yes", "r"),
+    ]
 
     assert {b.choice for b in one_choice_each(ballots).values()} == {"no"}
 
@@ -94,8 +120,12 @@ def test_whoever_shows_both_has_said_no():
 )
 def test_who_may_vote_and_who_may_stop(user, roles, choice, unfit, counts):
     reason = refusal(
-        Ballot(user, choice, "reaction"), Person(user, user, unfit), roles, POLICY,
-        requester="rita", operators={"operators"},
+        Ballot(user, choice, "reaction"),
+        Person(user, user, unfit),
+        roles,
+        POLICY,
+        requester="rita",
+        operators={"operators"},
     )
 
     assert (reason == "") == counts
@@ -103,8 +133,12 @@ def test_who_may_vote_and_who_may_stop(user, roles, choice, unfit, counts):
 
 def test_an_empty_role_means_nobody_never_everybody():
     assert refusal(
-        Ballot("ana", "yes", "r"), Person("ana", "ana"), {"network"}, GatePolicy(votes=1),
-        requester="rita", operators=(),
+        Ballot("ana", "yes", "r"),
+        Person("ana", "ana"),
+        {"network"},
+        GatePolicy(votes=1),
+        requester="rita",
+        operators=(),
     )
 
 

@@ -16,8 +16,12 @@ def device(tmp_path: Path):
     """A member: `asg` says who it is and who is active; `act` leaves a trace."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    (bin_ / "asg").write_text('#!/bin/bash\n[ "$3" = local_id ] && cat "$HOME/local" || cat "$HOME/active"\n')
-    (bin_ / "act").write_text('#!/bin/bash\necho acted "$@" >>"$HOME/trace"\n[ -z "$HOLD" ] || read -r _ <"$HOLD"\nexit "${STATUS:-0}"\n')
+    (bin_ / "asg").write_text(
+        '#!/bin/bash\n[ "$3" = local_id ] && cat "$HOME/local" || cat "$HOME/active"\n'
+    )
+    (bin_ / "act").write_text(
+        '#!/bin/bash\necho acted "$@" >>"$HOME/trace"\n[ -z "$HOLD" ] || read -r _ <"$HOLD"\nexit "${STATUS:-0}"\n'
+    )
     for file in bin_.iterdir():
         file.chmod(0o755)
     (tmp_path / "local").write_text("1_1              \n")
@@ -28,7 +32,11 @@ def device(tmp_path: Path):
 def run(device: Path, guard: Guard, **env: str) -> tuple[int | None, bool]:
     line = guarded("act now", guard)
     done = subprocess.run(
-        ["bash", "-c", line], capture_output=True, text=True, timeout=20, check=False,
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
         env={"PATH": f"{device}/bin:/usr/bin:/bin", "HOME": str(device), **env},
     )
     return exit_status(done.stdout), (device / "trace").exists()
@@ -63,7 +71,9 @@ def test_bringing_up_asks_nothing_of_the_others(device):
     assert run(device, guard(device, outside=())) == (0, True)
 
 
-@pytest.mark.parametrize(("kept", "status"), [("4", 97), ("3", 0), ("2", 0), ("junk", 97), (None, 97)])
+@pytest.mark.parametrize(
+    ("kept", "status"), [("4", 97), ("3", 0), ("2", 0), ("junk", 97), (None, 97)]
+)
 def test_an_older_epoch_than_the_one_on_the_member_is_fenced(device, kept, status):
     (device / "own").mkdir()
     if kept is not None:
@@ -80,7 +90,9 @@ def test_while_a_dialogue_lives_no_other_can_begin(device):
     pipe = device / "hold"
     os.mkfifo(pipe)
     env = {"PATH": f"{device}/bin:/usr/bin:/bin", "HOME": str(device), "HOLD": str(pipe)}
-    first = subprocess.Popen(["bash", "-c", guarded("act now", guard(device))], env=env, stdout=subprocess.PIPE)
+    first = subprocess.Popen(
+        ["bash", "-c", guarded("act now", guard(device))], env=env, stdout=subprocess.PIPE
+    )
     with pipe.open("w") as release:  # opens as soon as the first command reads: it holds the lock
         assert run(device, guard(device))[0] == 98
         release.write("\n")

@@ -46,30 +46,30 @@ LINES = [
     """exec act ) 9>DIR/lock; echo "@done $?\"""",
     """( [ "$(asg stat -i active_ids | grep -cxE '(1_5|1_6|1_7) *')" = 3 ] || exit 96; """
     """exec act ) 9>DIR/lock; echo "@done $?\"""",
-    """( e=$(cat DIR/epoch) || exit 97; [ 3 -ge "$e" ] || exit 97; exec act ) 9>DIR/lock; echo $?""",
-    """echo 3 > DIR/epoch; ( e=$(cat DIR/epoch) || exit 97; [ 3 -ge "$e" ] || exit 97; exec act ) """
+    """( e=$(cat DIR/epoch) || exit 97; [ 3 -ge "$e" ] || exit 97; exec act ) 9>DIR/lock; echo $?""",  # noqa: E501 -- one line as typed
+    """echo 3 > DIR/epoch; ( e=$(cat DIR/epoch) || exit 97; [ 3 -ge "$e" ] || exit 97; exec act ) """  # noqa: E501 -- one line as typed
     """9>DIR/lock; echo "@done $?\"""",
-    """echo 4 > DIR/epoch; ( e=$(cat DIR/epoch) && [ 3 -ge "$e" ] || exit 97; exec act ); echo $?""",
-    """echo x > DIR/epoch; ( e=$(cat DIR/epoch) && [ 3 -ge "$e" ] || exit 97; exec act ); echo $?""",
+    """echo 4 > DIR/epoch; ( e=$(cat DIR/epoch) && [ 3 -ge "$e" ] || exit 97; exec act ); echo $?""",  # noqa: E501 -- one line as typed
+    """echo x > DIR/epoch; ( e=$(cat DIR/epoch) && [ 3 -ge "$e" ] || exit 97; exec act ); echo $?""",  # noqa: E501 -- one line as typed
     """( flock -n 9 ) 9>DIR/missing/lock; echo $?""",
-    """mkdir -p DIR/a/b && [ -d DIR/a/b ] && echo yes; [ -f DIR/a ] || echo no; rm -f DIR/zz; echo $?""",
-    """for x in a 'b c' "d"; do case $x in b*) echo B;; a|d) echo "[$x]";; *) echo other;; esac; done""",
+    """mkdir -p DIR/a/b && [ -d DIR/a/b ] && echo yes; [ -f DIR/a ] || echo no; rm -f DIR/zz; echo $?""",  # noqa: E501 -- one line as typed
+    """for x in a 'b c' "d"; do case $x in b*) echo B;; a|d) echo "[$x]";; *) echo other;; esac; done""",  # noqa: E501 -- one line as typed
     """x='a  b'; echo $x "$x" ${#x} ${y:-z} '$x' \\$x""",
     """printf '%s|%d\\n' a 1 b 2; echo -n x; echo; echo a\\ b""",
     """true && false || echo c; ! true; echo $?; false; echo $?; : && echo ok""",
     """echo $(( (2+3)*4 % 7 )) $((7/2)) $((1<2)) $((3==4)); i=5; echo $((i-1))""",
     """printf 'a:b:c\\nd:e:f\\n' | cut -d: -f2,3 | sed -n 2p""",
-    """printf '1\\n2\\n3\\n' | tail -n 2 | head -n 1; printf 'x\\ny\\n' | wc -l; echo aabb | tr -s ab""",
-    """printf 'One\\ntwo\\n' | grep -i one; printf 'a.b\\nacb\\n' | grep -F a.b; echo abc | grep -o b""",
+    """printf '1\\n2\\n3\\n' | tail -n 2 | head -n 1; printf 'x\\ny\\n' | wc -l; echo aabb | tr -s ab""",  # noqa: E501 -- one line as typed
+    """printf 'One\\ntwo\\n' | grep -i one; printf 'a.b\\nacb\\n' | grep -F a.b; echo abc | grep -o b""",  # noqa: E501 -- one line as typed
     """printf 'x\\ny\\n' | grep -v x; printf 'x\\n' | grep -c z; echo $?""",
-    """{ echo a; echo b 1>&2; } 2>/dev/null; echo c >DIR/f; echo d >>DIR/f; cat DIR/f; cat <DIR/f""",
+    """{ echo a; echo b 1>&2; } 2>/dev/null; echo c >DIR/f; echo d >>DIR/f; cat DIR/f; cat <DIR/f""",  # noqa: E501 -- one line as typed
     """if [ -e DIR/none ]; then echo 1; elif [ 2 -le 2 ]; then echo 2; else echo 3; fi""",
     """(exit 4); echo $?; echo "$(exit 5)"; x=$(exit 6); echo $?; x=1; echo $?""",
-    """n=0; while true; do n=$((n+1)); [ $n -eq 3 ] && break; [ $n -lt 2 ] && continue; echo $n; done""",
+    """n=0; while true; do n=$((n+1)); [ $n -eq 3 ] && break; [ $n -lt 2 ] && continue; echo $n; done""",  # noqa: E501 -- one line as typed
     """nosuchprogram 2>/dev/null; echo $?; command -v nosuchprogram; echo $?""",
     """printf 'a b\\nc d\\n' | while read -r one two; do echo "$two-$one"; done""",
     """printf hello >DIR/h; sha256sum DIR/h; stat -c %s DIR/h; [ -s DIR/h ] && echo full""",
-    """[ "" ]; echo $?; [ x ]; echo $?; [ -z "" ] && echo z; [ a != b ] && echo ne; test -n x; echo $?""",
+    """[ "" ]; echo $?; [ x ]; echo $?; [ -z "" ] && echo z; [ a != b ] && echo ne; test -n x; echo $?""",  # noqa: E501 -- one line as typed
     """exec 9>DIR/lock; flock -n 9; echo $?; ( flock -n 8 || echo held ) 8>DIR/lock""",
 ]
 

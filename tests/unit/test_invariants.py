@@ -30,11 +30,17 @@ def test_a_healthy_group_may_be_taken_down():
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (facts(member(3, state="DOWN", own_state="DOWN")), "1_3 is DOWN, but it must carry traffic"),
+        (
+            facts(member(3, state="DOWN", own_state="DOWN")),
+            "1_3 is DOWN, but it must carry traffic",
+        ),
         (facts(member(3, notes=("FSYNC",))), "1_3 is ACTIVE (FSYNC)"),
         (facts(member(3, state="ACTIVE(!)", own_state="ACTIVE(!)")), "1_3 is ACTIVE(!)"),
         (facts(member(3, own_state="DOWN")), "ACTIVE for its peers and DOWN for itself"),
-        (facts(member(3, answered=False, state="DETACHED")), "1_3 is DETACHED, and does not answer"),
+        (
+            facts(member(3, answered=False, state="DETACHED")),
+            "1_3 is DETACHED, and does not answer",
+        ),
         (facts(member(4, policy=InstalledPolicy("InitialPolicy", ""))), "with InitialPolicy"),
         (facts(member(4, policy=OTHER)), "policy"),
         (facts(sync=False), "not synchronised"),
@@ -56,17 +62,25 @@ def test_an_installation_needs_exactly_its_group_admin_down():
 
     assert check("A.INSTALL", down) == ""
     assert "1_2 is ACTIVE, expected DOWN (ADMIN)" in check("A.INSTALL", facts(member(1, **DOWN)))
-    assert "must carry traffic" in check("A.INSTALL", facts(member(1, **DOWN), member(2, **DOWN), member(3, **DOWN)))
+    assert "must carry traffic" in check(
+        "A.INSTALL", facts(member(1, **DOWN), member(2, **DOWN), member(3, **DOWN))
+    )
     fsync = {**DOWN, "notes": ("FSYNC",)}
-    assert "expected DOWN (ADMIN)" in check("A.INSTALL", facts(member(1, **DOWN), member(2, **fsync)))
+    assert "expected DOWN (ADMIN)" in check(
+        "A.INSTALL", facts(member(1, **DOWN), member(2, **fsync))
+    )
 
 
 def test_the_first_look_wants_all_members_alike_and_nothing_installed():
     assert check("PREFLIGHT", without_package()) == ""
     assert "different takes" in check("PREFLIGHT", facts(member(1, take=98)))
-    assert "already has" in check("PREFLIGHT", facts(member(1, packages=((NAME, PackageState.INSTALLED),))))
+    assert "already has" in check(
+        "PREFLIGHT", facts(member(1, packages=((NAME, PackageState.INSTALLED),)))
+    )
     assert "not those of the plan" in check("PREFLIGHT", facts(count=3))
-    assert "auto-clone does not show the same" in check("PREFLIGHT", facts(member(1, auto_clone=True)))
+    assert "auto-clone does not show the same" in check(
+        "PREFLIGHT", facts(member(1, auto_clone=True))
+    )
 
 
 def test_cloning_goes_back_only_when_every_member_shows_the_same_take():
@@ -79,7 +93,9 @@ def test_lost_licences_new_core_dumps_and_a_full_disk_are_seen_at_ready():
     before = facts(health=tuple(MemberHealth(f"1_{n}", 60_000, 9_000, 3) for n in range(1, 5)))
     now = facts(
         health=(
-            MemberHealth("1_1", 2, 9_000, 2, ("/var/log/dump/a.core.gz", "/var/log/dump/b.core.gz")),
+            MemberHealth(
+                "1_1", 2, 9_000, 2, ("/var/log/dump/a.core.gz", "/var/log/dump/b.core.gz")
+            ),
             *before.health[1:],
         )
     )

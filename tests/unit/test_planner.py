@@ -68,8 +68,18 @@ def test_smo_last_puts_the_group_of_the_smo_at_the_end():
         ({"mode": "VSX"}, "only Gateway"),
         ({"version": "R81.10"}, "is for R81.20, but the group runs R81.10"),
         ({"members": (member(1, packages=()),)}, "one member"),
-        ({"members": tuple(member(n, packages=((NAME, PackageState.INSTALLED),)) for n in (1, 2))}, "already installed on every member"),
-        ({"members": (member(1), member(2, packages=((NAME, PackageState.INSTALLED),)))}, "already installed on 1_2, but not"),
+        (
+            {
+                "members": tuple(
+                    member(n, packages=((NAME, PackageState.INSTALLED),)) for n in (1, 2)
+                )
+            },
+            "already installed on every member",
+        ),
+        (
+            {"members": (member(1), member(2, packages=((NAME, PackageState.INSTALLED),)))},
+            "already installed on 1_2, but not",
+        ),
         ({"members": (member(1), member(2, take=98))}, "different takes"),
         ({"members": (member(1, take=120), member(2, take=120))}, "not newer"),
     ],

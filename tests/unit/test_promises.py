@@ -11,7 +11,10 @@ from tests.unit.builders import NOW, REQUEST, plan, records
 ORDERED = ("ORDERED", {"request": to_json(REQUEST)})
 PLANNED = ("PLANNED", {"plan": to_json(plan())})
 ALL = ["1_1", "1_2", "1_3", "1_4"]
-OPENED = ("GATE_OPENED", {"step": "A.FAILOVER", "votes": 2, "plan_digest": "p", "facts_digest": "f"})
+OPENED = (
+    "GATE_OPENED",
+    {"step": "A.FAILOVER", "votes": 2, "plan_digest": "p", "facts_digest": "f"},
+)
 SHOWN = ("GATE_SHOWN", {"step": "A.FAILOVER"})
 APPROVED = (
     "GATE_CLOSED",
@@ -25,8 +28,14 @@ def vote(user: str, choice: str = "yes"):
 
 def down(**changes):
     body = {
-        "step": "A.ADMIN_DOWN", "kind": "ADMIN_DOWN", "members": ["1_1", "1_2"], "in_service": ALL,
-        "gate_step": "A.FAILOVER", "plan_digest": "p", "facts_digest": "f", "attempt": 1,
+        "step": "A.ADMIN_DOWN",
+        "kind": "ADMIN_DOWN",
+        "members": ["1_1", "1_2"],
+        "in_service": ALL,
+        "gate_step": "A.FAILOVER",
+        "plan_digest": "p",
+        "facts_digest": "f",
+        "attempt": 1,
     }
     return ("INTENDED", body | changes)
 
@@ -47,7 +56,13 @@ def test_a_good_night_keeps_them(promise):
     "drafts",
     [
         [*GOOD[:-1], down(in_service=["1_1", "1_2", "1_3"])],
-        [*GOOD, ("COMMITTING", {"step": "A.ADMIN_DOWN", "attempt": 1, "in_service": ["1_1", "1_2", "1_4"]})],
+        [
+            *GOOD,
+            (
+                "COMMITTING",
+                {"step": "A.ADMIN_DOWN", "attempt": 1, "in_service": ["1_1", "1_2", "1_4"]},
+            ),
+        ],
     ],
 )
 def test_p1_notices_a_member_missing_at_the_act(drafts):
@@ -72,7 +87,10 @@ def test_p2_notices_every_way_in_which_an_approval_is_none(drafts):
     assert verdict(*drafts, promise="P2") == "broken"
 
 
-INSTALL = ("INTENDED", {"step": "A.INSTALL", "kind": "INSTALL", "members": ["1_1", "1_2"], "attempt": 1})
+INSTALL = (
+    "INTENDED",
+    {"step": "A.INSTALL", "kind": "INSTALL", "members": ["1_1", "1_2"], "attempt": 1},
+)
 COMMIT = ("COMMITTING", {"step": "A.INSTALL", "attempt": 1})
 
 
@@ -82,7 +100,9 @@ def test_p3_notices_a_second_start_and_accepts_one_after_the_device_showed_nothi
 
     assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, promise="P3") == "held"
     assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, INSTALL, COMMIT, promise="P3") == "broken"
-    assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, found, INSTALL, COMMIT, promise="P3") == "held"
+    assert (
+        verdict(ORDERED, PLANNED, INSTALL, COMMIT, found, INSTALL, COMMIT, promise="P3") == "held"
+    )
     assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, INSTALL, retried, promise="P3") == "held"
 
 
@@ -106,8 +126,14 @@ def test_p5_notices_an_installation_before_cloning_was_off_and_a_debt_forgotten(
 
 
 def test_p6_notices_a_hold_that_hides_what_was_printed():
-    assert verdict(("HELD", {"error": "UnknownPrompt", "reason": "", "text": ""}), promise="P6") == "broken"
-    assert verdict(("HELD", {"error": "UnknownPrompt", "reason": "x", "text": "?"}), promise="P6") == "held"
+    assert (
+        verdict(("HELD", {"error": "UnknownPrompt", "reason": "", "text": ""}), promise="P6")
+        == "broken"
+    )
+    assert (
+        verdict(("HELD", {"error": "UnknownPrompt", "reason": "x", "text": "?"}), promise="P6")
+        == "held"
+    )
 
 
 def test_p7_notices_an_act_after_a_halt():
@@ -120,7 +146,9 @@ def test_p7_notices_an_act_after_a_halt():
 def test_p8_notices_a_changed_a_missing_and_a_moved_record():
     chain = records(*GOOD)
 
-    assert promises.judge([*chain[:3], replace(chain[3], by="mallory"), *chain[4:]])["P8"] == "broken"
+    assert (
+        promises.judge([*chain[:3], replace(chain[3], by="mallory"), *chain[4:]])["P8"] == "broken"
+    )
     assert promises.judge([*chain[:3], *chain[4:]])["P8"] == "broken"
     assert promises.judge([chain[1], chain[0], *chain[2:]])["P8"] == "broken"
 

@@ -38,7 +38,12 @@ def begun(*, committed: bool = True) -> StepState:
         ({"answered": False, "state": "DETACHED"}, False, NOW, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": "another"}, True, LATER, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": None}, True, LATER, Finding.CANNOT_TELL),
-        ({**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no")}, True, LATER, Finding.CANNOT_TELL),
+        (
+            {**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no")},
+            True,
+            LATER,
+            Finding.CANNOT_TELL,
+        ),
     ],
 )
 def test_each_sign_leads_to_one_finding_and_never_to_a_guess(changes, committed, now, finding):

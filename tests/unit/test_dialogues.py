@@ -1,0 +1,151 @@
+"""The installer's questions as recorded (R81.10 JHF T66, member 1_2), and what is not answered."""
+
+import pytest
+
+from engine.errors import StepFailed, UnknownPrompt
+from engine.gaia.dialogues import Dialogue, admin_state, package
+from engine.gaia.text import audit_text
+
+REBOOT = "The machines(1_02) will automatically reboot after install.\nDo you want to continue? ([y]es / [n]o)\n"
+CLONE = (
+    "y\nAttention! In case image auto-clone is enabled, this operation may be overridden by "
+    "auto-cloning from SMO during next boot.\nTo disable image auto-clone run: set smo image "
+    "auto-clone state off\nAre you sure? (Y - yes, any other key - no) "
+)
+CONFIRM = (
+    "y\nYou are about to perform \nPackage Installation "
+    "(Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) on blades: 1_02\n\n"
+    "Are you sure? (Y - yes, any other key - no) "
+)
+NAME = (
+    "y\n\nPackage Installation (Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) requires "
+    "auditing\nEnter your full name: "
+)
+REASON = (
+    "ana\nEnter reason for \nPackage Installation "
+    "(Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) [Maintenance]: "
+)
+ALL = [REBOOT, CLONE, CONFIRM, NAME, REASON]
+FRAMES = (
+    "Querying cluster members...\x1b[2J\r\r\nWed Aug 31 16:05:01 IDT 2022Update Service Engine\r\r\n"
+    "|1_02 (local) |Package is ready for installation    |\r\r\n"
+)
+
+
+def install() -> Dialogue:
+    return package("Package Installation", ["1_2"], name="ana, ben", reason="hf-1 CHG7")
+
+
+def talk(dialogue: Dialogue, *texts: str, pieces: int = 1) -> list[str]:
+    answers = []
+    for text in texts:
+        size = max(1, len(text) // pieces)
+        for start in range(0, len(text), size):
+            if (answer := dialogue.hear(text[start : start + size])) is not None:
+                answers.append(answer.text)
+    return answers
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 1000])
+def test_the_recorded_questions_get_their_five_answers_whatever_the_pieces(pieces):
+    dialogue = install()
+
+    assert talk(dialogue, FRAMES, *ALL, pieces=pieces) == ["y", "y", "y", "ana, ben", "hf-1 CHG7"]
+    assert dialogue.committed
+
+
+@pytest.mark.parametrize("absent", [[REBOOT], [CLONE], [REBOOT, CLONE]])
+def test_reboot_notice_and_clone_warning_may_be_absent(absent):
+    asked = [text for text in ALL if text not in absent]
+
+    assert talk(install(), *asked)[-2:] == ["ana, ben", "hf-1 CHG7"]
+
+
+def test_only_the_reason_commits():
+    dialogue, commits = install(), []
+    for text in ALL:
+        answer = dialogue.hear(text)
+        assert answer is not None
+        commits.append(answer.commits)
+
+    assert commits == [False, False, False, False, True]
+
+
+def test_words_inside_the_text_are_no_prompt():
+    dialogue = install()
+
+    assert dialogue.hear(CONFIRM.rstrip() + "\nbut first something else\n") is None
+
+
+@pytest.mark.parametrize(
+    "order", [[NAME], [REBOOT, REASON], [CLONE, REBOOT, NAME], [CONFIRM, CONFIRM]]
+)
+def test_a_prompt_out_of_order_is_not_answered(order):
+    dialogue = install()
+    talk(dialogue, *order[:-1])
+
+    assert dialogue.hear(order[-1]) is None
+    assert "nothing was answered" in str(dialogue.stuck())
+
+
+@pytest.mark.parametrize(
+    "prompt", ["License agreement. Accept? [yes/no] ", "Password: ", "--More--"]
+)
+def test_an_unknown_prompt_is_shown_and_not_answered(prompt):
+    dialogue = install()
+
+    assert dialogue.hear(prompt) is None
+    assert prompt.strip() in str(dialogue.stuck())
+    assert isinstance(dialogue.stuck(), UnknownPrompt)
+
+
+def test_a_confirmation_that_names_other_members_is_not_answered():
+    with pytest.raises(UnknownPrompt, match=r"1_02,1_03"):
+        talk(install(), REBOOT, CLONE, CONFIRM.replace("blades: 1_02", "blades: 1_02,1_03"))
+
+
+@pytest.mark.parametrize("named", ["1_01,1_02,1_03", "1_01-1_03", "1_1-1_3", "1_01 1_02 1_03"])
+def test_several_members_may_be_spelled_in_any_known_way(named):
+    dialogue = package("Package Installation", ["1_1", "1_2", "1_3"], name="a", reason="b")
+
+    assert talk(dialogue, CONFIRM.replace("blades: 1_02", f"blades: {named}")) == ["y"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "[Aug 24 16:00:47] Package index doesn't exist on the local member ('1')\n",
+        "[Aug 31 15:35:13] Action was aborted (verify, 'x.tgz'). \n",
+        "CLINFR0519 Configuration lock present. Can not execute.\n",
+    ],
+)
+def test_a_refusal_is_an_error_with_the_devices_own_words(refusal):
+    with pytest.raises(StepFailed, match=r"the device refused"):
+        install().hear(refusal)
+
+
+def test_the_admin_state_dialogue_as_recorded():
+    dialogue = admin_state("down", ["1_2"], name="ana", reason="hf-1")
+    texts = [
+        "You are about to perform blade state change to down on blades: 1_02\n\nThis action will "
+        "change members state\n\n\nAre you sure? (Y - yes, any other key - no) ",
+        "y\n\n\nBlade state change to down requires auditing\n\nEnter your full name: ",
+        "ana\nEnter reason for blade state change to down [Maintenance]: ",
+    ]
+
+    assert talk(dialogue, *texts) == ["y", "ana", "hf-1"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "typed"),
+    [
+        ("Ana\nBen; rm -rf /", "Ana Ben; rm -rf /"),
+        ("Jürgen Müller", "Jurgen Muller"),
+        ("", "U0ANA"),
+        ("山田", "U0ANA"),
+        ("x" * 200, "x" * 60),
+        ("\x1b[2Jy", "[2Jy"),
+    ],
+)
+def test_what_is_typed_into_an_audit_prompt_is_one_short_ascii_line(raw, typed):
+    assert audit_text(raw, "U0ANA") == typed

@@ -1,0 +1,256 @@
+"""Reading what devices print: outputs as quoted by their sources, whole, cut, and disturbed."""
+
+import json
+
+import pytest
+
+from engine.errors import MaintenanceError, StepFailed, UnexpectedOutput
+from engine.gaia import installer, probe
+from engine.gaia.text import cleaned
+from engine.model import PackageState
+
+STAT = """\
+--------------------------------------------------------------------------------
+| System Status - Maestro                                                      |
+--------------------------------------------------------------------------------
+| Up time                       | 1 day, 10:13:27 hours                        |
+| SGMs                          | 4 / 4                                        |
+| Version                       | R81.20 (Build Number 631)                    |
+| FW Policy Date                | 12Mar24 10:51                                |
+--------------------------------------------------------------------------------
+| SGM ID                  Chassis 1                                            |
+|                          ACTIVE                                              |
+--------------------------------------------------------------------------------
+|  1 (local)              ACTIVE                                               |
+|  2                      DOWN (admin)                                         |
+|  3                      ACTIVE(!)                                            |
+|  4                      DETACHED                                             |
+--------------------------------------------------------------------------------
+| Synchronization                                                              |
+|   Sync to Active chassis: Enabled                                            |
+|   Sync to all chassis:    Enabled                                            |
+--------------------------------------------------------------------------------
+"""
+CPHAPROB = """
+Cluster Mode:   HA Over LS
+
+ID         Unique Address  Assigned Load   State          Name
+
+1 (local)  192.0.2.1       100%            ACTIVE         cti-ch01-01
+2          192.0.2.2       0%              DOWN           cti-ch01-02
+
+Active PNOTEs: None
+"""
+POLICY = """\
++-------+-------------------+---------------+-----------------+--------+
+|SGM    |Policy Name        |Policy Date    |Policy Signature |Status  |
++-------+-------------------+---------------+-----------------+--------+
+|1_01   |InitialPolicy      |22Aug22 08:54  |7fe2a401f        |Failed  |
+|1_02   |Standard           |22Aug22 08:54  |ba4ca088a        |Success |
++-------+-------------------+---------------+-----------------+--------+
+"""
+CLONING = "1_01:\nImage auto-clone state is off\n\n1_02:\nImage auto-clone state is on\n"
+FRAME = """\
+Querying cluster members...
+
+\x1b[2J
+Wed Aug 31 14:35:06 IDT 2022Update Service Engine
++------------------------------------------------------------------------------+
+|Member ID    |Status                                                          |
++-------------+----------------------------------------------------------------+
+|1_01 (local) |Initiating package import...                                    |
+|1_02         |Initiating package import...                                    |
++-------------+----------------------------------------------------------------+
+Wed Aug 31 14:36:06 IDT 2022Update Service Engine
++------------------------------------------------------------------------------+
+|Member ID    |Status                                                          |
++-------------+----------------------------------------------------------------+
+|1_01 (local) |Build number 101 of this package is already stored on this      |
+|             |machine. Another build of this package is already stored on the |
+|             |machine. Please remove all stored builds of this package.       |
+|1_02         |The package 'Check_Point_R80_30SP_..' was successfully imported.|
++-------------+----------------------------------------------------------------+
+
+[Aug 31 15:35:13] verify x.tgz cannot be performed on members :1_02, please use member_ids option
+"""
+
+
+def test_the_group_picture_gives_version_sync_and_each_state():
+    stat = probe.read_stat(STAT)
+
+    assert (stat.version, stat.platform, stat.mode, stat.sync) == (
+        "R81.20",
+        "Maestro",
+        "Gateway",
+        True,
+    )
+    assert stat.states == {
+        "1_1": ("ACTIVE", ()),
+        "1_2": ("DOWN", ("ADMIN",)),
+        "1_3": ("ACTIVE(!)", ()),
+        "1_4": ("DETACHED", ()),
+    }
+
+
+def test_sync_that_is_not_enabled_or_not_shown_is_not_enabled():
+    assert not probe.read_stat(STAT.replace("chassis: Enabled", "chassis: Disabled")).sync
+    assert not probe.read_stat(STAT.replace("Sync to Active", "")).sync
+
+
+def test_a_members_own_state_and_notes():
+    assert probe.read_cphaprob(CPHAPROB) == ("ACTIVE", ())
+    noted = CPHAPROB.replace("None", "FSYNC, AMW, ROUTED")
+    assert probe.read_cphaprob(noted) == ("ACTIVE", ("FSYNC", "AMW", "ROUTED"))
+    assert probe.read_cphaprob("HA module not started.\n") == ("NOT STARTED", ())
+
+
+def test_policies_and_cloning_are_read_per_member():
+    assert probe.read_policies(POLICY)["1_1"].name == "InitialPolicy"
+    assert probe.read_policies(POLICY)["1_2"].signature == "ba4ca088a"
+    assert probe.read_cloning(CLONING) == {"1_1": False, "1_2": True}
+
+
+READERS = [probe.read_stat, probe.read_policies, probe.read_cloning, probe.read_cphaprob]
+
+
+@pytest.mark.parametrize("reader", [*READERS, installer.last_frame])
+@pytest.mark.parametrize(
+    "text",
+    ["", "bash: asg: command not found\n", "CLINFR0819  User: ansible denied access via CLI\n"],
+)
+def test_unreadable_output_is_an_error_never_an_absence(reader, text):
+    with pytest.raises(UnexpectedOutput):
+        reader(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("Available for Install", PackageState.AVAILABLE),
+        ("Installed Successfully", PackageState.INSTALLED),
+        ("Installed", PackageState.INSTALLED),
+        ("Available for download", PackageState.ABSENT),
+        ("Installing", PackageState.UNKNOWN),
+        ("Partially imported", PackageState.UNKNOWN),
+    ],
+)
+def test_each_word_of_a_packages_state(words, state):
+    text = json.dumps({"packages": [{"filename": "a.tgz", "state": words}]})
+
+    assert probe.read_packages(text) == (("a.tgz", state),)
+
+
+@pytest.mark.parametrize(
+    ("progress", "read"), [("32", 32), ("", None), ("N/A", None), ("100", 100)]
+)
+def test_progress_may_be_a_number_or_nothing(progress, read):
+    action = {
+        "Action ID": "209",
+        "Action Type": "Install",
+        "Status": "in progress",
+        "Progress": progress,
+        "Message": "m",
+    }
+
+    seen = probe.read_action(json.dumps(action))
+
+    assert seen is not None
+    assert (seen.id, seen.progress) == (209, read)
+
+
+def test_no_action_is_none():
+    assert probe.read_action('{"Action ID": "-1", "Message": "none"}') is None
+
+
+@pytest.mark.parametrize("said", ["maybe", None, 1, "0"])
+def test_an_agent_that_does_not_say_whether_it_is_busy_is_not_taken_for_idle(said):
+    with pytest.raises(UnexpectedOutput, match="busy"):
+        probe._busy({"Installation in Progress": said})
+
+
+@pytest.mark.parametrize(
+    ("text", "take"),
+    [
+        ("BUNDLE_R82_JUMBO_HF_MAIN Take: 60\n", 60),
+        ("  BUNDLE_R81_20_JUMBO_HF_MAIN\tTake:  120 \n", 120),
+        ("This is Check Point CPinfo Build 914000231 for GAIA\n[FW1]\n no hotfixes\n", 0),
+    ],
+)
+def test_the_take_is_read_from_the_bundle(text, take):
+    assert probe.read_take(text) == take
+
+
+def test_a_cpinfo_that_says_nothing_is_not_a_take_of_zero():
+    with pytest.raises(UnexpectedOutput):
+        probe.read_take(" \n")
+
+
+def test_the_last_frame_counts_and_wrapped_rows_are_joined():
+    frame = installer.last_frame(FRAME)
+
+    assert frame["1_1"].startswith(
+        "Build number 101 of this package is already stored on this machine."
+    )
+    assert frame["1_1"].endswith("Please remove all stored builds of this package.")
+    assert installer.IMPORTED in frame["1_2"]
+    assert "cannot be performed on members :1_02" in installer.after_frames(FRAME)
+
+
+def test_a_packages_number_is_its_place_in_the_list_and_tar_is_listed_as_tgz():
+    text = json.dumps({"packages": [{"filename": "a.tgz"}, {"filename": "b.tgz"}]})
+
+    assert installer.package_number(text, "b.tar") == 2
+    with pytest.raises(StepFailed):
+        installer.package_number(text, "c.tgz")
+
+
+def test_core_dumps_connections_and_disk():
+    dumps = (
+        "Checking for process core dumps:\n-*- 1 blade: 1_01 -*-\n* No core dumps found *\n-*- 1 blade: 1_02 -*-\n"
+        "2022-08-31 14:52:57.85408552 /var/log/dump/usermode/cpviewd.52606.core.gz\n\n"
+        "Checking for kernel core dumps:\n-*- 2 blades: 1_01 1_02 -*-\n* No core dumps found *\n"
+    )
+
+    assert probe.read_core_dumps(dumps) == {
+        "1_2": ("/var/log/dump/usermode/cpviewd.52606.core.gz",)
+    }
+    assert probe.read_connections("1_01:\n 30000 31000 60000\n1_02:\n 1 2 3\n") == {
+        "1_1": 30000,
+        "1_2": 1,
+    }
+    df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a 100 1 60000000 1% /var/log\n"
+    assert probe.read_disk(df) == {"/var/log": 61440}
+
+
+def test_terminal_sequences_are_gone_after_cleaning():
+    raw = "\x1b]0;admin@host:~\x07\x1b[?1034h[Expert@cti-ch01-02:0]# \r\r\nnext\x1b[2J\x1b[1;1Hrow\x08"
+
+    assert cleaned(raw).split() == ["[Expert@cti-ch01-02:0]#", "next", "row"]
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (probe.read_stat, STAT),
+        (probe.read_cphaprob, CPHAPROB),
+        (probe.read_policies, POLICY),
+        (probe.read_cloning, CLONING),
+    ],
+)
+def test_cut_at_any_byte_a_reading_is_true_or_an_error_but_never_better_than_the_whole(
+    reader, text
+):
+    """No cut may make a member look healthier than it is."""
+    whole = reader(text)
+    for end in range(len(text)):
+        try:
+            seen = reader(text[:end])
+        except MaintenanceError:
+            continue
+        if reader is probe.read_stat:
+            assert all(whole.states[m] == s for m, s in seen.states.items())
+            assert seen.sync in (False, whole.sync)
+        elif reader is probe.read_cphaprob:
+            assert seen[0] in (whole[0], whole[0][: len(seen[0])])
+        else:
+            assert all(whole[m] == value for m, value in seen.items())
