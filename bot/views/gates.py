@@ -65,9 +65,14 @@ def gate_message(
         fit(list(blocks)),
         broadcast=True,
         live=True,
-        reactions=REACTIONS,
+        reactions=REACTIONS if asks(story, opening) else (),
         gate=opening.gate.name,
     )
+
+
+def asks(story: Story, opening: Opening) -> bool:
+    """Tell whether votes can still change anything here."""
+    return opening.gate.open and opening.begun_at is None and story.state.ended is None
 
 
 def mark(opening: Opening) -> str:

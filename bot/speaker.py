@@ -1,0 +1,671 @@
+"""Makes Slack say what the views say: the list of messages, minus what was delivered.
+
+There is no outbox. Asking, reminding, reporting and rendering again are one comparison of
+`bot.views.render` with `deliveries`; so after any crash the same comparison goes on.
+
+Question: how is a message neither lost nor posted twice, when Slack has no key for a repeated
+post? Answer: "sending" is saved before the call, and every message carries its key in its
+metadata; after an unclear post it is looked for in the channel or thread before it is posted
+again. Given up: order within one second of another speaker's posts in the same channel.
+
+What a message says, and who may vote, does not belong here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.views import Message, render
+from engine.journal import Kind
+from engine.model import Request, from_json
+from engine.ports import Clock
+from storage.records import Delivery, Record, Stores, canonical
+
+log = structlog.get_logger(__name__)
+
+OnShown = Callable[[str, str, str, str], Awaitable[None]]
+
+EVENT_TYPE = "hotfix"
+
+# Slack asks for about one post a second and channel, and 50 edits a minute in all.
+POST_INTERVAL = timedelta(seconds=1)
+EDIT_INTERVAL = timedelta(seconds=3)
+EDIT_INTERVAL_PER_RUN = timedelta(seconds=1.3)
+RETRY_FIRST = timedelta(seconds=2)
+RETRY_LONGEST = timedelta(seconds=60)
+
+# A lost message is looked for so many pages back; it was sent shortly before. A guess.
+PAGES_LOOKED_AT = 5
+PAGE = 200
+
+# Refusals that say nothing about the content: the same call may succeed later.
+_LATER = frozenset(
+    {
+        "account_inactive",
+        "channel_not_found",
+        "enterprise_is_restricted",
+        "fatal_error",
+        "internal_error",
+        "invalid_auth",
+        "is_archived",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "not_in_channel",
+        "ratelimited",
+        "rate_limited",
+        "read_only_channel",
+        "request_timeout",
+        "restricted_action",
+        "restricted_action_thread_locked",
+        "service_unavailable",
+        "team_added_to_org",
+        "token_expired",
+        "token_revoked",
+    }
+)
+# Slack says of these that a part of the call may have been done.
+_UNCLEAR = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+_MESSAGE_GONE = frozenset(
+    {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
+)
+
+
+class _Trouble(Exception):
+    """Slack did not do it. `unclear` where it may have."""
+
+    def __init__(self, error: str, *, unclear: bool, retry_after: float | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.unclear = unclear
+        self.retry_after = retry_after
+
+    @property
+    def about_content(self) -> bool:
+        """Whether other content might be taken."""
+        return not self.unclear and self.error not in _LATER and self.retry_after is None
+
+
+@dataclass
+class _Voice:
+    """What is in hand for one run."""
+
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    shown: set[tuple[str, str]] = field(default_factory=set)
+    edited_at: dict[str, float] = field(default_factory=dict)
+    plain: set[str] = field(default_factory=set)
+    failures: int = 0
+
+
+@dataclass
+class _Pace:
+    """One budget of edits for the workspace, and one of posts for each channel."""
+
+    clock: Clock
+    post_interval: timedelta
+    edit_interval: timedelta
+    edit_interval_per_run: timedelta
+    next_edit: float = float("-inf")
+    next_post: dict[str, float] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+
+    def take_post(self, channel: str) -> float:
+        """Return 0 and take the turn, or the seconds until there is one."""
+        now = self.clock.monotonic()
+        wait = self.next_post.get(channel, now) - now
+        if wait > 0:
+            return wait
+        self.next_post[channel] = now + self.post_interval.total_seconds()
+        return 0
+
+    def take_edit(self, run: str, rank: int, live_runs: int) -> float:
+        """Return 0 and take the turn, or the seconds until it makes sense to ask again.
+
+        The lowest rank of all runs that wait goes first (gates), then who has waited longest.
+        """
+        self.waiting[run] = rank
+        now = self.clock.monotonic()
+        if now < self.next_edit:
+            return self.next_edit - now
+        interval = max(self.edit_interval, self.edit_interval_per_run * live_runs).total_seconds()
+        first = min(self.waiting, key=lambda one: self.waiting[one])
+        if first != run:
+            return interval
+        del self.waiting[run]
+        self.next_edit = now + interval
+        return 0
+
+    def withdraw(self, run: str) -> None:
+        """A run that does not wait (any more) is in nobody's way."""
+        self.waiting.pop(run, None)
+
+
+@dataclass
+class _Round:
+    """One comparison of what should stand with what was delivered."""
+
+    run: str
+    channel: str
+    open: bool
+    messages: Sequence[Message]
+    delivered: dict[str, Delivery]
+    shown: frozenset[str]
+
+    @property
+    def root(self) -> Message:
+        return self.messages[0]
+
+    def of(self, message: Message) -> Delivery | None:
+        return self.delivered.get(message.key)
+
+    def unsent(self) -> list[Message]:
+        """Return what must still be posted, or finished after its post, in order."""
+        return [m for m in self.messages if (d := self.of(m)) is None or d.state != "sent"]
+
+    def stale(self) -> list[Message]:
+        """Return what stands with other content than it should."""
+        return [
+            m
+            for m in self.messages
+            if m.live and (d := self.of(m)) and d.state == "sent" and d.digest != digest(m)
+        ]
+
+
+class Speaker:
+    """Says what is to be said of each run; at most one at a time per run.
+
+    Args:
+        stores: the journal that is read, and where deliveries are kept.
+        client: address and token of the Web API; calls go through a client of our own without
+            retries, since a blind retry of a post would post twice.
+        clock: for pacing and back-off.
+        channel_of: the channel of a Security Group; asked once per run, then the delivery of
+            its root decides.
+        on_shown: told (run, gate, channel, ts) when a gate's message stands, again after a
+            restart as long as the journal has no GATE_SHOWN.
+        post_interval: between two posts in a channel.
+        edit_interval: least time between two edits in the workspace.
+        edit_interval_per_run: the same, times the number of open runs.
+        retry_first: the first pause after a failure; it doubles.
+        retry_longest: the longest of them.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        client: AsyncWebClient,
+        clock: Clock,
+        channel_of: Callable[[str], str],
+        on_shown: OnShown,
+        *,
+        post_interval: timedelta = POST_INTERVAL,
+        edit_interval: timedelta = EDIT_INTERVAL,
+        edit_interval_per_run: timedelta = EDIT_INTERVAL_PER_RUN,
+        retry_first: timedelta = RETRY_FIRST,
+        retry_longest: timedelta = RETRY_LONGEST,
+    ) -> None:
+        self._stores = stores
+        self._client = _without_retries(client)
+        self._clock = clock
+        self._channel_of = channel_of
+        self._on_shown = on_shown
+        self._pace = _Pace(clock, post_interval, edit_interval, edit_interval_per_run)
+        self._retry_first = retry_first
+        self._retry_longest = retry_longest
+        self._voices: dict[str, _Voice] = {}
+        self._closed = False
+
+    # ------------------------------------------------------------------------- speaking
+
+    def wake(self, run: str) -> None:
+        """Have a run told soon; may be called as often as one likes."""
+        if self._closed:
+            return
+        voice = self._voices.setdefault(run, _Voice())
+        voice.told.clear()
+        voice.settled.clear()
+        voice.nudge.set()
+        if voice.task is None or voice.task.done():
+            voice.task = asyncio.ensure_future(self._tell(run, voice))
+
+    async def speak(self, run: str) -> None:
+        """Say what is to be said; return when every post is out, or Slack refuses for now.
+
+        Edits that must wait for their turn, and retries, go on by themselves afterwards.
+        """
+        self.wake(run)
+        if run in self._voices:
+            await self._voices[run].told.wait()
+
+    async def settle(self, run: str) -> None:
+        """Like `speak`, and also wait for the last edit."""
+        self.wake(run)
+        if run in self._voices:
+            await self._voices[run].settled.wait()
+
+    async def catch_up(self) -> None:
+        """Wake every run of which something may be missing: after a start or an outage."""
+        for row in await asyncio.to_thread(self._stores.journal.runs, open_only=False):
+            if row.open or not await self._finished(row.id):
+                self.wake(row.id)
+
+    async def close(self) -> None:
+        """Stop speaking; what is missing is said after the next start. Never raises."""
+        self._closed = True
+        tasks = [voice.task for voice in self._voices.values() if voice.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for voice in self._voices.values():
+            voice.told.set()
+            voice.settled.set()
+
+    async def _tell(self, run: str, voice: _Voice) -> None:
+        """Go round until nothing is left to say; the task ends then, and `wake` starts another."""
+        while True:
+            voice.nudge.clear()
+            try:
+                wait = await self._go_round(run, voice)
+                voice.failures = 0
+            except _Trouble as trouble:
+                wait = self._back_off(run, voice, trouble)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("speaking failed", run=run)
+                wait = self._back_off(run, voice, _Trouble("ours", unclear=True))
+            if wait is None and not voice.nudge.is_set():
+                return
+            if wait:
+                await self._pause(voice, wait)
+
+    def _back_off(self, run: str, voice: _Voice, trouble: _Trouble) -> float:
+        self._pace.withdraw(run)
+        doubled = self._retry_first * float(2 ** min(voice.failures, 16))
+        pause = min(doubled, self._retry_longest)
+        voice.failures += 1
+        wait = max(pause.total_seconds(), trouble.retry_after or 0)
+        log.warning("slack refuses", run=run, error=trouble.error, again_in_s=wait)
+        voice.told.set()
+        return wait
+
+    async def _pause(self, voice: _Voice, seconds: float) -> None:
+        """Wait for the next turn. After a failure a nudge does not shorten it."""
+        sleeper = asyncio.ensure_future(self._clock.sleep(timedelta(seconds=seconds)))
+        waits: set[asyncio.Future[Any]] = {sleeper}
+        nudged = asyncio.ensure_future(voice.nudge.wait())
+        if not voice.failures:
+            waits.add(nudged)
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            nudged.cancel()
+
+    async def _go_round(self, run: str, voice: _Voice) -> float | None:
+        """Compare once and do what is due now.
+
+        Returns the seconds until there is more to do (0: at once), or None when all is said.
+        """
+        current = await self._compare(run)
+        if current is None:
+            voice.told.set()
+            voice.settled.set()
+            return None
+        await self._confirm_gates(current, voice)
+        waits = [await self._edit_one(current, voice), await self._post_one(current, voice)]
+        due = [wait for wait in waits if wait is not None]
+        if due:
+            return min(due)
+        if not current.open:
+            await self._save(Delivery(_told_key(run), current.channel, None, "", "sent"))
+        if not voice.nudge.is_set():
+            voice.settled.set()
+        return None
+
+    async def _compare(self, run: str) -> _Round | None:
+        records = await asyncio.to_thread(self._stores.journal.read, run)
+        messages = await asyncio.to_thread(render, records)
+        if not messages:
+            return None
+        rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
+        delivered = {row.message_key: row for row in rows}
+        root = delivered.get(messages[0].key)
+        shown = frozenset(r.body["gate"] for r in records if r.kind == Kind.GATE_SHOWN)
+        return _Round(
+            run,
+            root.channel if root else self._channel_of(_group(records)),
+            all(r.kind != Kind.ENDED for r in records),
+            messages,
+            delivered,
+            shown,
+        )
+
+    async def _finished(self, run: str) -> bool:
+        rows = await asyncio.to_thread(self._stores.deliveries.all, _told_key(run))
+        return any(row.message_key == _told_key(run) for row in rows)
+
+    # -------------------------------------------------------------------------- posting
+
+    async def _post_one(self, current: _Round, voice: _Voice) -> float | None:
+        """Post the next message; return when the one after it is due, or None without any."""
+        unsent = current.unsent()
+        if not unsent:
+            if not voice.nudge.is_set():
+                voice.told.set()
+            return None
+        message = unsent[0]
+        delivery = current.of(message)
+        if delivery is None or delivery.ts is None:
+            if wait := self._pace.take_post(current.channel):
+                return wait
+            try:
+                delivery = await self._stand(current, message, delivery, voice)
+            except _Trouble as trouble:
+                if trouble.error != "thread_not_found":
+                    raise
+                await self._begin_anew(current, trouble)
+                return 0
+        await self._finish(current, message, delivery, voice)
+        return 0
+
+    async def _stand(
+        self, current: _Round, message: Message, former: Delivery | None, voice: _Voice
+    ) -> Delivery:
+        """Return the delivery of a message that stands in Slack now, posted or found again."""
+        if former is not None and former.state == "sending":
+            ts = await self._look_for(current, message)
+            if ts:
+                log.info("found again", key=message.key, ts=ts)
+                return await self._save(replace(former, ts=ts))
+        sending = Delivery(message.key, current.channel, None, digest(message), "sending")
+        await self._save(sending)
+        try:
+            ts = await self._post(current, message, voice)
+        except _Trouble as trouble:
+            if not trouble.unclear:
+                await self._save(replace(sending, state="failed"))
+            raise
+        return await self._save(replace(sending, ts=ts))
+
+    async def _post(self, current: _Round, message: Message, voice: _Voice) -> str:
+        """Post a message, without its blocks where Slack does not take them."""
+        root = current.of(current.root)
+        thread: dict[str, Any] = {}
+        if message.in_thread and root is not None:
+            thread = {"thread_ts": root.ts, "reply_broadcast": message.broadcast}
+        payload = {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}}
+        answer = await self._said(
+            lambda content: self._client.chat_postMessage(
+                channel=current.channel,
+                metadata=payload,
+                unfurl_links=False,
+                unfurl_media=False,
+                **content,
+                **thread,
+            ),
+            message,
+            voice,
+        )
+        return str(answer["ts"])
+
+    async def _said(
+        self,
+        call: Callable[[dict[str, Any]], Coroutine[Any, Any, Any]],
+        message: Message,
+        voice: _Voice,
+    ) -> dict[str, Any]:
+        """Post or edit with all of a message's content; with its text alone where refused."""
+        content: dict[str, Any] = {"text": message.text, "parse": "none", "link_names": False}
+        if message.blocks and message.key not in voice.plain:
+            try:
+                return await _called(call({**content, "blocks": list(message.blocks)}))
+            except _Trouble as trouble:
+                if not trouble.about_content or trouble.error in _MESSAGE_GONE:
+                    raise
+                log.warning("said without blocks", key=message.key, error=trouble.error)
+                voice.plain.add(message.key)
+        # An empty list takes away blocks of a former edit; Slack refuses none for it.
+        return await _called(call({**content, "blocks": []}))
+
+    async def _look_for(self, current: _Round, message: Message) -> str | None:
+        """Return where a message stands that we may have posted, by its metadata."""
+        root = current.of(current.root)
+        async for found in self._stood(current.channel, root if message.in_thread else None):
+            metadata = found.get("metadata") or {}
+            if metadata.get("event_type") != EVENT_TYPE:
+                continue
+            if metadata.get("event_payload", {}).get("key") == message.key:
+                return str(found["ts"])
+        return None
+
+    async def _stood(self, channel: str, root: Delivery | None) -> AsyncIterator[dict[str, Any]]:
+        """Go through the messages of a thread, or of the channel from its newest back."""
+        cursor: str | None = None
+        page = 0
+        # A thread comes oldest first, so all of it is read; a channel has no end.
+        while root is not None or page < PAGES_LOOKED_AT:
+            page += 1
+            asked: dict[str, Any] = {"channel": channel, "limit": PAGE, "cursor": cursor}
+            if root is not None and root.ts is not None:
+                call = self._client.conversations_replies(
+                    ts=root.ts, include_all_metadata=True, **asked
+                )
+            else:
+                call = self._client.conversations_history(include_all_metadata=True, **asked)
+            answer = await _called(call)
+            for found in answer.get("messages", []):
+                yield found
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            if cursor is None:
+                return
+
+    # ------------------------------------------------------------------ after the post
+
+    async def _finish(
+        self, current: _Round, message: Message, delivery: Delivery, voice: _Voice
+    ) -> None:
+        """Do what belongs to a message that stands: votes may come, emoji, file."""
+        current.delivered[message.key] = delivery
+        await self._confirm(current, message, voice)
+        for name in message.reactions:
+            await self._react(delivery, name)
+        if message.file is not None:
+            await self._upload(current, message.file)
+        await self._save(replace(delivery, state="sent"))
+        voice.edited_at[message.key] = self._clock.monotonic()
+
+    async def _confirm_gates(self, current: _Round, voice: _Voice) -> None:
+        for message in current.messages:
+            if message.gate:
+                await self._confirm(current, message, voice)
+
+    async def _confirm(self, current: _Round, message: Message, voice: _Voice) -> None:
+        """Tell that a gate's message stands, until the journal says so."""
+        delivery = current.of(message)
+        if not message.gate or delivery is None or delivery.ts is None:
+            return
+        if message.gate in current.shown or (message.gate, delivery.ts) in voice.shown:
+            return
+        await self._on_shown(current.run, message.gate, delivery.channel, delivery.ts)
+        voice.shown.add((message.gate, delivery.ts))
+
+    async def _react(self, delivery: Delivery, name: str) -> None:
+        """Add an emoji for people to click. It is a convenience: refused, it is let go."""
+        try:
+            await _called(
+                self._client.reactions_add(
+                    channel=delivery.channel, timestamp=delivery.ts or "", name=name
+                )
+            )
+        except _Trouble as trouble:
+            if trouble.error == "already_reacted":
+                return
+            if trouble.unclear or trouble.retry_after is not None:
+                raise
+            log.warning("no reaction", key=delivery.message_key, error=trouble.error)
+
+    async def _upload(self, current: _Round, file: tuple[str, str]) -> None:
+        """Put a file into the thread, unless it is there; a file is a convenience too."""
+        name, content = file
+        root = current.of(current.root)
+        if root is None or root.ts is None:
+            return
+        try:
+            async for found in self._stood(current.channel, root):
+                if any(one.get("name") == name for one in found.get("files", ())):
+                    return
+            await _called(
+                self._client.files_upload_v2(
+                    channel=current.channel,
+                    thread_ts=root.ts,
+                    filename=name,
+                    title=name,
+                    content=content,
+                )
+            )
+        except _Trouble as trouble:
+            if trouble.unclear or trouble.retry_after is not None:
+                raise
+            log.warning("no file", file=name, error=trouble.error)
+
+    # -------------------------------------------------------------------------- editing
+
+    async def _edit_one(self, current: _Round, voice: _Voice) -> float | None:
+        """Bring one live message up to date, if it is our turn; return when to come again."""
+        stale = current.stale()
+        if not stale:
+            self._pace.withdraw(current.run)
+            return None
+        message = min(stale, key=lambda m: (_rank(m), voice.edited_at.get(m.key, 0.0)))
+        live = len(await asyncio.to_thread(self._stores.journal.runs))
+        if wait := self._pace.take_edit(current.run, _rank(message), max(1, live)):
+            return wait
+        voice.edited_at[message.key] = self._clock.monotonic()
+        delivery = current.delivered[message.key]
+        try:
+            await self._said(
+                lambda content: self._client.chat_update(
+                    channel=delivery.channel, ts=delivery.ts or "", **content
+                ),
+                message,
+                voice,
+            )
+        except _Trouble as trouble:
+            if trouble.error not in _MESSAGE_GONE:
+                raise
+            await self._replace(current, message, delivery, trouble)
+            return 0
+        await self._save(replace(delivery, digest=digest(message)))
+        return 0
+
+    async def _replace(
+        self, current: _Round, message: Message, delivery: Delivery, trouble: _Trouble
+    ) -> None:
+        """A message that can no longer be edited: the root is posted anew, others stay.
+
+        A gate stays as it is on purpose: its votes are bound to the place where it stood.
+        """
+        if message is current.root:
+            await self._begin_anew(current, trouble)
+            return
+        log.warning("cannot be edited", key=message.key, error=trouble.error)
+        await self._save(replace(delivery, digest=digest(message)))
+
+    async def _begin_anew(self, current: _Round, trouble: _Trouble) -> None:
+        """Somebody deleted the root: the next round posts another, and goes on below that."""
+        log.warning("the root is gone", run=current.run, error=trouble.error)
+        root = current.delivered[current.root.key]
+        await self._save(replace(root, ts=None, state="failed"))
+
+    async def _save(self, delivery: Delivery) -> Delivery:
+        await asyncio.to_thread(self._stores.deliveries.save, delivery)
+        return delivery
+
+
+def digest(message: Message) -> str:
+    """Return what a message's content is recognised by."""
+    content = canonical([message.text, list(message.blocks)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _rank(message: Message) -> int:
+    """Gates first: people are deciding on what they read there."""
+    return 0 if message.gate else 1
+
+
+def _told_key(run: str) -> str:
+    """The delivery that says that nothing of an ended run is missing."""
+    return f"{run}/told"
+
+
+def _group(records: Sequence[Record]) -> str:
+    ordered = next(r for r in records if r.kind == Kind.ORDERED)
+    return from_json(Request, ordered.body["request"]).security_group
+
+
+def _without_retries(client: AsyncWebClient) -> AsyncWebClient:
+    """Return a client to the same place that calls once: whether to repeat is decided here."""
+    return AsyncWebClient(
+        token=client.token,
+        base_url=client.base_url,
+        timeout=client.timeout,
+        ssl=client.ssl,
+        proxy=client.proxy,
+        session=client.session,
+        trust_env_in_session=client.trust_env_in_session,
+        headers={k: v for k, v in client.headers.items() if k.lower() != "user-agent"},
+        retry_handlers=[],
+    )
+
+
+async def _called(call: Awaitable[Any]) -> dict[str, Any]:
+    """Return Slack's answer.
+
+    Raises:
+        _Trouble: Slack did not do it, or nobody knows.
+    """
+    try:
+        answer = await call
+    except SlackApiError as error:
+        raise _refused(error) from error
+    except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _Trouble(f"{type(error).__name__}: {error}", unclear=True) from error
+    data: dict[str, Any] = answer.data
+    return data
+
+
+def _refused(error: SlackApiError) -> _Trouble:
+    response: Any = error.response
+    # A body that is no JSON comes with the raw response of aiohttp instead of Slack's answer.
+    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
+    data = getattr(response, "data", None)
+    name = str(data.get("error") or "") if isinstance(data, dict) else ""
+    if status == 429 or name in ("ratelimited", "rate_limited"):
+        headers = getattr(response, "headers", None) or {}
+        after = next((v for k, v in headers.items() if k.lower() == "retry-after"), "1")
+        return _Trouble("ratelimited", unclear=False, retry_after=_seconds(after))
+    unclear = status >= 500 or not name or name in _UNCLEAR
+    return _Trouble(name or f"HTTP {status}", unclear=unclear)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(text))
+    return 1.0
