@@ -14,7 +14,9 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
     AsyncServerErrorRetryHandler,
 )
@@ -34,22 +36,16 @@ REQUEST_TIMEOUT_S = 10
 _ALL = re.compile(r".*", re.DOTALL)
 
 
-def web_client(api_url: str, token: str, *, posts: bool = False) -> AsyncWebClient:
-    """Return a client of the Web API.
-
-    Args:
-        api_url: where it is.
-        token: the bot's token.
-        posts: it posts messages. Then only what Slack certainly did not do is repeated: a post
-            whose answer was lost may stand there already, and a gate must not be asked twice.
-    """
-    client = AsyncWebClient(
-        token=token, base_url=api_url, timeout=REQUEST_TIMEOUT_S, retry_handlers=[]
+def web_client(api_url: str, token: str) -> AsyncWebClient:
+    """Return a client for questions; the speaker, whose posts must not be repeated, has its own."""
+    handlers: list[AsyncRetryHandler] = [
+        AsyncConnectionErrorRetryHandler(),
+        AsyncRateLimitErrorRetryHandler(max_retry_count=RETRIES),
+        AsyncServerErrorRetryHandler(max_retry_count=RETRIES),
+    ]
+    return AsyncWebClient(
+        token=token, base_url=api_url, timeout=REQUEST_TIMEOUT_S, retry_handlers=handlers
     )
-    client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=RETRIES))
-    if not posts:
-        client.retry_handlers.append(AsyncServerErrorRetryHandler(max_retry_count=RETRIES))
-    return client
 
 
 def slack_app(

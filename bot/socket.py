@@ -37,7 +37,7 @@ REPLACE_AFTER = timedelta(seconds=60)
 class _Line:
     """One connection, and since when it is down."""
 
-    handler: AsyncSocketModeHandler
+    client: Any
     task: asyncio.Task[None]
     down_since: float | None = None
 
@@ -77,7 +77,7 @@ class Sockets:
 
     async def connected(self) -> int:
         """Return how many connections work now."""
-        working = [await line.handler.client.is_connected() for line in self._lines]
+        working = [await line.client.is_connected() for line in self._lines]
         return sum(working)
 
     async def close(self) -> None:
@@ -104,7 +104,7 @@ class Sockets:
 
     async def _is_lost(self, line: _Line) -> bool:
         """Look after one connection; True when it must be replaced."""
-        if await line.handler.client.is_connected():
+        if await line.client.is_connected():
             line.down_since = None
             return False
         now = self._clock.monotonic()
@@ -112,13 +112,14 @@ class Sockets:
             line.down_since = now
         down_s = now - line.down_since
         if down_s >= ASK_ANEW_AFTER.total_seconds():
-            line.handler.client.wss_uri = None
+            line.client.wss_uri = None
         return down_s >= REPLACE_AFTER.total_seconds()
 
     def _line(self) -> _Line:
         handler = AsyncSocketModeHandler(self._app, self._token)
-        handler.client.message_listeners.append(self._hear)
-        return _Line(handler, asyncio.ensure_future(handler.connect_async()))
+        client: Any = handler.client  # its `connect` and `close` have no type hints
+        client.message_listeners.append(self._hear)
+        return _Line(client, asyncio.ensure_future(client.connect()))
 
     async def _hear(self, _client: object, message: dict[str, Any], _raw: str | None) -> None:
         if message.get("type") == "hello":
@@ -128,7 +129,7 @@ class Sockets:
     async def _drop(self, line: _Line) -> None:
         line.task.cancel()
         try:
-            await line.handler.close_async()
+            await line.client.close()
         except (OSError, RuntimeError) as error:
             log.info("a connection did not close cleanly", error=type(error).__name__)
         await asyncio.wait([line.task])

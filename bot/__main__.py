@@ -1,0 +1,306 @@
+"""The command line: `hotfix-bot serve | demo | runs | show | halt | verify | check`.
+
+What it says is for people, or one JSON value with `--json`. A mistake is one sentence on standard
+error and exit code 2; 1 is for a command that ran and found something wrong.
+
+Heavy libraries are imported where they are needed, so that `serve` carries none of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot import wiring
+from bot.config import Loaded, Secrets, SettingsWrong, load
+from bot.redaction import Redactor
+from engine.clock import SystemClock
+from storage.records import HOUSE, InboxRow, StorageRefusal, Stores
+
+if TYPE_CHECKING:
+    from storage.records import Record
+
+USAGE = 2
+
+app = typer.Typer(
+    name="hotfix-bot",
+    help="Installs hotfixes on Check Point Security Groups from a Slack channel.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings; else HOTFIX_BOT_CONFIG, else hotfix.toml here."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    if version:
+        print(wiring.our_version())
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    log_format: Annotated[
+        str, typer.Option("--log", help="json, console, or auto: by what stderr is.")
+    ] = "auto",
+) -> None:
+    """Hear Slack, act on devices, tell what happens; until told to stop."""
+    from bot.logs import set_up_logging
+
+    if log_format not in ("json", "console", "auto"):
+        raise _refusal(f"--log is {log_format!r}, but may be json, console or auto")
+    with _mistakes_told():
+        settings, secrets = load(config).settings, Secrets.read()
+        as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+        set_up_logging(Redactor(secrets.values), as_json=as_json)
+        asyncio.run(wiring.serve(settings, secrets))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo(context: typer.Context) -> None:
+    """Play an installation with a Slack and a Security Group that do not exist."""
+    from bot.demo import stage
+
+    raise typer.Exit(stage.main(context.args))
+
+
+@app.command()
+def runs(config: Config = None, as_json: AsJson = False) -> None:
+    """List all runs, oldest first."""
+    from bot.chronicle import header
+
+    with _reading(config) as (_, stores):
+        headers = [
+            header(stores.journal.read(row.id)) for row in stores.journal.runs(open_only=False)
+        ]
+    if as_json:
+        _print_json(headers)
+        return
+    if not headers:
+        print("There are no runs.")
+    for one in headers:
+        print(f"{one['run']}  {one['group']}  {one['package']}  {one['state']}")
+
+
+@app.command()
+def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
+    """Tell a run: what it is, its plan, and everything that happened and why."""
+    from bot.chronicle import header, lines, plan_lines
+
+    with _reading(config) as (_, stores):
+        records = _records(stores, run)
+    if as_json:
+        told = [asdict(line) for line in lines(records)]
+        raw = [{"kind": r.kind, "body": r.body, "hash": r.hash} for r in records]
+        both = [{**line, **record} for line, record in zip(told, raw, strict=True)]
+        _print_json({**header(records), "steps": plan_lines(records), "records": both})
+        return
+    from bot.printing import print_run
+
+    print_run(header(records), plan_lines(records), lines(records))
+
+
+@app.command()
+def halt(
+    target: Annotated[
+        str, typer.Argument(help="A group or a run; needed if several are open.")
+    ] = "",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have nothing more sent to a group, also when Slack is down; looking goes on."""
+    from bot.chronicle import header
+    from bot.runs import NoSuchRun, Runs
+
+    with _reading(config) as (loaded, stores):
+        known = Runs(stores.journal, stores.deliveries, sorted(loaded.settings.groups))
+        try:
+            run = known.open_one(target)
+        except NoSuchRun as error:
+            raise _refusal(str(error).replace("`", "")) from error
+        _say(stores, run, "halt")
+        told = header(stores.journal.read(run))
+    if as_json:
+        _print_json({k: told[k] for k in ("run", "group", "out_of_service", "by_hand")})
+        return
+    print(f"Halt was said to {run}; the service takes it before it sends anything more.")
+    out = told["out_of_service"]
+    print(f"Out of service when last seen: {', '.join(out) or 'nobody'}.")
+    if told["by_hand"]:
+        print("To bring them back by hand, in Expert mode on a member that is in service:")
+        print(f"    {told['by_hand']}")
+    elif out:
+        print("Nothing that we took down is down; look at these members by hand.")
+
+
+def _say(stores: Stores, run: str, verb: str) -> None:
+    """Put a word into the inbox, as this login."""
+    user, now = f"shell:{_login()}", SystemClock().now()
+    body = {"verb": verb, "user": user, "answer": {}}
+    stores.inbox.put(
+        InboxRow(
+            key=f"{user}/{verb}/{run}/{now.isoformat()}", run=run, kind="word", body=body, at=now
+        )
+    )
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+@app.command()
+def verify(
+    run: Annotated[str, typer.Argument(help="One run; without it all, and the house.")] = "",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that journals are unbroken, and judge every promise from them."""
+    from engine.promises import explained
+
+    with _reading(config) as (_, stores):
+        streams = [run] if run else list(stores.journal.streams())
+        found: dict[str, Any] = {}
+        for stream in streams:
+            records = _records(stores, stream)
+            chain = _chain_fault(records)
+            verdicts = {} if stream == HOUSE else explained(records)
+            found[stream] = {
+                "records": len(records),
+                "chain": chain or "unbroken",
+                "promises": {name: verdict for name, (verdict, _) in verdicts.items()},
+                "broken": [why for _, reasons in verdicts.values() for why in reasons],
+            }
+    wrong = [one for one in found.values() if one["chain"] != "unbroken" or one["broken"]]
+    if as_json:
+        _print_json(found)
+    else:
+        for stream, one in found.items():
+            held = sum(verdict == "held" for verdict in one["promises"].values())
+            print(f"{stream}: {one['records']} records, chain {one['chain']}, {held} promises held")
+            for why in one["broken"]:
+                print(f"    broken: {why}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _chain_fault(records: Sequence[Record]) -> str:
+    from storage.records import GENESIS, record_hash
+
+    before = GENESIS
+    for place, record in enumerate(records, start=1):
+        fields = asdict(record)
+        del fields["hash"]
+        if record.seq != place or record.prev != before or record_hash(**fields) != record.hash:
+            return f"broken at record {place}"
+        before = record.hash
+    return ""
+
+
+@app.command()
+def check(config: Config = None, as_json: AsJson = False) -> None:
+    """Read the settings and the secrets' places, and say what is wrong before anything runs."""
+    with _mistakes_told():
+        loaded, secrets = load(config), Secrets.read()
+    settings = loaded.settings
+    warnings = [
+        *(f"{key} cannot be read" for key in settings.ssh.client_keys if not key.is_file()),
+        *_lacking(settings.ssh.known_hosts.is_file(), f"{settings.ssh.known_hosts} is not there"),
+        *_lacking(
+            settings.packages.directory.is_dir(), f"{settings.packages.directory} is no folder"
+        ),
+        *_lacking(bool(settings.groups), "there are no groups"),
+    ]
+    try:
+        secrets.need_slack()
+    except SettingsWrong as error:
+        warnings.append(str(error))
+    if as_json:
+        _print_json(
+            {"file": str(loaded.file), "groups": sorted(settings.groups), "wrong": warnings}
+        )
+    else:
+        groups = ", ".join(sorted(settings.groups)) or "none"
+        print(f"{loaded.file} can be used; groups: {groups}")
+        for warning in warnings:
+            print(f"wrong: {warning}")
+    if warnings:
+        raise typer.Exit(1)
+
+
+def _lacking(there: bool, sentence: str) -> Iterator[str]:
+    if not there:
+        yield sentence
+
+
+# -------------------------------------------------------------------------------- what all share
+
+
+@contextmanager
+def _mistakes_told() -> Iterator[None]:
+    """Turn what a person can put right into sentences and exit code 2."""
+    try:
+        yield
+    except (SettingsWrong, StorageRefusal) as error:
+        raise _refusal(str(error)) from error
+
+
+@contextmanager
+def _reading(config: Path | None) -> Iterator[tuple[Loaded, Stores]]:
+    with _mistakes_told():
+        loaded = load(config)
+        with wiring.stores_to_read(loaded.settings) as stores:
+            yield loaded, stores
+
+
+def _refusal(sentence: str) -> typer.Exit:
+    print(sentence, file=sys.stderr)
+    return typer.Exit(USAGE)
+
+
+def _records(stores: Stores, run: str) -> Sequence[Record]:
+    import difflib
+
+    records = stores.journal.read(run)
+    if not records:
+        known = [row.id for row in stores.journal.runs(open_only=False)]
+        close = difflib.get_close_matches(run, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "; see hotfix-bot runs"
+        raise _refusal(f"there is no run {run}{hint}")
+    return records
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401 -- any JSON value
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

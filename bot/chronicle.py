@@ -1,0 +1,316 @@
+"""A run in plain words, record by record: what happened, who caused it, and the facts that decided.
+
+Pure; for the command line and for reports. How it is laid out on a terminal is not here. Every kind
+of record has words of its own, and a kind that this version does not know is shown as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.runs import story_of
+from bot.views.words import headline, state_word, titled
+from engine.journal import ENGINE, RunState
+from engine.model import spelled
+from storage.records import Record
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record in words. `facts` are what decided, as short phrases."""
+
+    seq: int
+    at: str
+    by: str
+    what: str
+    facts: tuple[str, ...] = ()
+
+
+def header(records: Sequence[Record]) -> dict[str, Any]:
+    """Return what a run is, and how it stands."""
+    story = story_of(records)
+    state, plan, request = story.state, story.plan, story.state.the_request
+    return {
+        "run": state.run,
+        "state": state_word(story),
+        "headline": headline(story),
+        "group": plan.security_group,
+        "package": plan.package.name,
+        "sha256": plan.package.sha256,
+        "requester": request.requester_name or request.requester,
+        "ticket": request.ticket,
+        "take": {"before": plan.take_before, "after": plan.take_after},
+        "revision": plan.revision,
+        "digest": plan.digest,
+        "open": state.ended is None,
+        "hold": state.hold.reason if state.hold else "",
+        "out_of_service": list(state.out_of_service()),
+        "by_hand": by_hand(state),
+        "cloning_owed": state.cloning_owed,
+    }
+
+
+def plan_lines(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return the steps of the plan in force, each with how far it has come."""
+    state = RunState.replay(records)
+    return [
+        {
+            "step": step.id,
+            "title": titled(step),
+            "group": step.group,
+            "members": spelled(step.members) if step.members else "",
+            "status": state.of(step).status,
+            "attempt": state.of(step).attempt,
+            "how": state.of(step).how,
+        }
+        for step in state.the_plan.steps
+    ]
+
+
+def lines(records: Sequence[Record]) -> list[Line]:
+    """Return every record in words."""
+    names = _names(records)
+    return [_line(record, names) for record in records]
+
+
+def by_hand(state: RunState) -> str:
+    """Return the command that brings back what a run took down, or ""."""
+    members = state.facts.members if state.facts else ()
+    down = [m.id for m in members if "ADMIN" in m.notes]
+    return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
+
+
+def _names(records: Sequence[Record]) -> dict[str, str]:
+    names = {ENGINE: "bot"}
+    for record in records:
+        body = record.body
+        if record.kind == "ORDERED":
+            request = body["request"]
+            names[request["requester"]] = request.get("requester_name") or request["requester"]
+        if body.get("user") and body.get("name"):
+            names[body["user"]] = body["name"]
+    return names
+
+
+def _line(record: Record, names: Mapping[str, str]) -> Line:
+    teller = _TELLERS.get(record.kind)
+    what, facts = teller(record.body, names) if teller else (record.kind, ())
+    by = names.get(record.by, record.by)
+    return Line(record.seq, record.at.isoformat(), by, what, tuple(f for f in facts if f))
+
+
+Told = tuple[str, Sequence[str]]
+Body = Mapping[str, Any]
+Names = Mapping[str, str]
+
+
+def _ordered(body: Body, _: Names) -> Told:
+    request = body["request"]
+    facts = [f"ticket {request['ticket']}" if request.get("ticket") else ""]
+    return f"ordered: {request['kind']} {request['package']} on {request['security_group']}", facts
+
+
+def _planned(body: Body, _: Names) -> Told:
+    plan = body["plan"]
+    groups = [f"{g['name']} = {', '.join(g['members'])}" for g in plan["groups"]]
+    cause = body.get("cause", "ordered")
+    again = f"revision {body['revision']} ({cause})" if body["revision"] > 1 else "planned"
+    take = f"take {plan['take_before']} → {plan['take_after']}"
+    steps = f"{len(plan['steps'])} steps"
+    return f"{again}: {'; '.join(groups)}", [take, steps, f"digest {body['digest'][:12]}"]
+
+
+def _taken_up(body: Body, _: Names) -> Told:
+    return "taken up after a restart", [str(body.get("holder", "")), str(body.get("version", ""))]
+
+
+def _seen(body: Body, _: Names) -> Told:
+    changes = [str(one) for one in body.get("changes", ())]
+    return ("seen: " + "; ".join(changes) if changes else "looked"), []
+
+
+def _gate_opened(body: Body, _: Names) -> Told:
+    roles = ", ".join(body.get("roles", ())) or "no role"
+    evidence = body.get("evidence") or {}
+    members = evidence.get("members") or {}
+    states = sorted({str(one.get("state")) for one in members.values()})
+    facts = [
+        f"{len(members)} members: {', '.join(states)}" if members else "",
+        f"policy {', '.join(evidence.get('policy', ()))}" if evidence.get("policy") else "",
+        f"facts {body['facts_digest'][:12]}",
+        f"expires {body['expires_at']}",
+        *(f"changed: {one}" for one in body.get("changed", ())),
+    ]
+    return f"asked at {body['step']} ({body['code']}): {body['votes']} of {roles}", facts
+
+
+def _gate_shown(body: Body, _: Names) -> Told:
+    place = f"{body['channel']} {body['ts']}"
+    return f"{body.get('gate') or body['step']} stands in Slack", [place]
+
+
+def _voted(body: Body, _: Names) -> Told:
+    roles = ", ".join(body.get("roles", ()))
+    return f"voted {body['choice']} at {body.get('gate') or body['step']}", [roles, body["source"]]
+
+
+def _withdrawn(body: Body, _: Names) -> Told:
+    return f"took the vote at {body['step']} back", []
+
+
+def _refused(body: Body, _: Names) -> Told:
+    what = body.get("word") or f"vote {body.get('choice', '')}".strip()
+    where = f" at {body['step']}" if body.get("step") else ""
+    return f"refused: {what}{where}", [str(body.get("reason", ""))]
+
+
+def _gate_closed(body: Body, names: Names) -> Told:
+    voters = [names.get(v, v) for v in body.get("voters", ())]
+    facts = [
+        f"by {', '.join(voters)}" if voters else "",
+        str(body.get("reason", "")),
+        f"starts {body['starts_at']}" if body.get("starts_at") else "",
+        f"good until {body['good_until']}" if body.get("good_until") else "",
+    ]
+    return f"{body['step']}: {body['outcome']}", facts
+
+
+def _intended(body: Body, names: Names) -> Told:
+    members = ", ".join(body.get("members", ()))
+    voters = [names.get(v, v) for v in body.get("voters", ())]
+    facts = [
+        f"in service: {', '.join(body['in_service'])}" if body.get("in_service") else "",
+        f"approved by {', '.join(voters)} at {body.get('gate', '')}" if voters else "",
+    ]
+    attempt = f", attempt {body['attempt']}" if int(body.get("attempt", 1)) > 1 else ""
+    return f"begins {body['step']}{f' on {members}' if members else ''}{attempt}", facts
+
+
+def _committing(body: Body, _: Names) -> Told:
+    facts = [f"in service: {', '.join(body['in_service'])}" if body.get("in_service") else ""]
+    return f"{body['step']}: gives the answer that commits, on {body.get('on', '?')}", facts
+
+
+def _progress(body: Body, _: Names) -> Told:
+    shown = ", ".join(f"{m} {p}" for m, p in sorted(dict(body.get("members", {})).items()))
+    return f"{body['step']}: {shown}", []
+
+
+def _found(body: Body, _: Names) -> Told:
+    started = {True: "had started", False: "had not started"}.get(body.get("started", None), "")
+    return f"{body['step']}: looked what happened; {started}".rstrip("; "), [_text(body, "found")]
+
+
+def _done(body: Body, _: Names) -> Told:
+    take = f"take {body['take']}" if body.get("take") is not None else ""
+    trouble = [str(one) for one in body.get("trouble", ())]
+    return f"{body['step']} done ({body.get('how', '')})", [take, *trouble]
+
+
+def _undone(body: Body, _: Names) -> Told:
+    return f"undone: {', '.join(body['steps'])}", [_text(body, "reason"), f"by {body.get('by')}"]
+
+
+def _alarmed(body: Body, _: Names) -> Told:
+    return f"alarm ({body.get('what', '')}): {body.get('reason', '')}", []
+
+
+def _held(body: Body, _: Names) -> Told:
+    out, ways = body.get("out_of_service", ()), body.get("ways", ())
+    facts = [
+        f"out of service: {', '.join(out)}" if out else "",
+        f"by hand: {body['by_hand']}" if body.get("by_hand") else "",
+        f"ways out: {', '.join(ways)}" if ways else "",
+        f"the device said: {body['text'][-200:].strip()}" if body.get("text") else "",
+    ]
+    where = f" at {body['step']}" if body.get("step") else ""
+    return f"held{where}: {body.get('reason', '')}", facts
+
+
+def _broken(body: Body, names: Names) -> Told:
+    what, facts = _held(body, names)
+    return f"BROKEN, {what}", facts
+
+
+def _reminded(body: Body, _: Names) -> Told:
+    where = f" of {body['step']}" if body.get("step") else ""
+    return f"reminded{where}", []
+
+
+def _retried(body: Body, _: Names) -> Told:
+    again = ", ".join(body.get("again", ()))
+    return "said retry", [f"again: {again}" if again else ""]
+
+
+def _halted(body: Body, _: Names) -> Told:
+    out = body.get("out_of_service", ())
+    by_hand_ = body.get("by_hand", "")
+    return "said halt: nothing more is sent", [
+        f"out of service: {', '.join(out)}" if out else "",
+        f"by hand: {by_hand_}" if by_hand_ else "",
+    ]
+
+
+def _aborted(body: Body, _: Names) -> Told:
+    case = str(body.get("case", "")).replace("_", " ")
+    return f"said abort ({case})", [f"group {body['group']}" if body.get("group") else ""]
+
+
+def _owed(body: Body, _: Names) -> Told:
+    return "auto-clone is owed from here on", [f"it was {'on' if body.get('was') else 'off'}"]
+
+
+def _settled(_: Body, __: Names) -> Told:
+    return "auto-clone is what it was before; nothing is owed", []
+
+
+def _ended(body: Body, _: Names) -> Told:
+    takes = ", ".join(str(take) for take in body.get("takes", ()))
+    broken = [name for name, verdict in body.get("promises", {}).items() if verdict == "broken"]
+    return f"ended: {body.get('state')}", [
+        f"take {takes}" if takes else "",
+        "auto-clone is owed" if body.get("cloning_owed") else "",
+        f"promises broken: {', '.join(broken)}" if broken else "no promise broken",
+    ]
+
+
+def _said(word: str) -> Callable[[Body, Names], Told]:
+    return lambda _body, _names: (f"said {word}", ())
+
+
+def _text(body: Body, name: str) -> str:
+    return str(body.get(name) or "")
+
+
+_TELLERS: dict[str, Callable[[Body, Names], Told]] = {
+    "ORDERED": _ordered,
+    "PLANNED": _planned,
+    "TAKEN_UP": _taken_up,
+    "SEEN": _seen,
+    "GATE_OPENED": _gate_opened,
+    "GATE_SHOWN": _gate_shown,
+    "VOTED": _voted,
+    "WITHDRAWN": _withdrawn,
+    "REFUSED": _refused,
+    "GATE_CLOSED": _gate_closed,
+    "INTENDED": _intended,
+    "COMMITTING": _committing,
+    "PROGRESS": _progress,
+    "FOUND": _found,
+    "DONE": _done,
+    "UNDONE": _undone,
+    "ALARMED": _alarmed,
+    "HELD": _held,
+    "BROKEN": _broken,
+    "REMINDED": _reminded,
+    "RETRIED": _retried,
+    "PAUSED": _said("pause: wait after the group in hand"),
+    "HALTED": _halted,
+    "RESUMED": _said("resume"),
+    "ABORTED": _aborted,
+    "OWED": _owed,
+    "SETTLED": _settled,
+    "ENDED": _ended,
+}
