@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from engine.ports import Clock
@@ -253,7 +254,7 @@ class Group:
             if fault.matches(name):
                 fault.triggered = True
                 if fault.delay_s:
-                    self.after(fault.delay_s, lambda fault=fault: self._trigger(fault))  # type: ignore[misc]
+                    self.after(fault.delay_s, partial(self._trigger, fault))
                 else:
                     self._trigger(fault)
 

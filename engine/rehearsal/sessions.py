@@ -6,10 +6,9 @@ Both the in-process shell and the SSH server use these, so that they behave alik
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 
 from engine.rehearsal.devices import host_of
-from engine.rehearsal.devices.host import login_shell
+from engine.rehearsal.devices.host import Host, login_shell
 from engine.rehearsal.group import Group
 from engine.rehearsal.interpreter import State, run
 from engine.rehearsal.streams import FromText, Sink, Source
@@ -61,11 +60,7 @@ class Login:
         host = host_of(self.group, self.member)
         state = State(host, {0: stdin, 1: stdout, 2: stderr})
         self.group.moment(f"command:{command}")
-        if command:
-            work: Coroutine[None, None, int] = self._one(command, state)
-        else:
-            work = login_shell(host, state)
-        task = asyncio.get_running_loop().create_task(self._guarded(work, state))
+        task = asyncio.get_running_loop().create_task(self._run(command, host, state))
         if isinstance(stdin, Tty):
             stdin.foreground = None
         self._tasks.add(task)
@@ -74,12 +69,9 @@ class Login:
             task.cancel()
         return task
 
-    async def _one(self, command: str, state: State) -> int:
-        return await run(command, state)
-
-    async def _guarded(self, work: Coroutine[None, None, int], state: State) -> int:
+    async def _run(self, command: str, host: Host, state: State) -> int:
         try:
-            return await work
+            return await (run(command, state) if command else login_shell(host, state))
         except UnsupportedSyntax as problem:
             self.group.unsupported.append(str(problem))
             raise

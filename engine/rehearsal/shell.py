@@ -80,7 +80,7 @@ class RehearsalTerminal:
         if not self._login.open or self._task.done():
             raise MemberUnreachable(f"the session is closed: {self._login.why}")
         self._tty.typed(text)
-        await asyncio.sleep(0)  # noqa: TID251 -- lets the program run; no time passes
+        await self._clock.sleep(timedelta(0))
 
     async def close(self) -> None:
         """See engine.ports.Terminal."""

@@ -1,8 +1,9 @@
-"""Nights that the vendor forbids, played against the bare rehearsal: the witness objects to each."""
+"""Nights that the vendor forbids, on the bare rehearsal: the witness objects to each."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,11 @@ from tests.simulation.loop import VirtualClock, run_virtual, virtual_clock
 Night = Callable[[RehearsalShell, Group, VirtualClock], Awaitable[None]]
 
 
-def play(night: Night, tmp_path: Path, *, members: int = 4, seed: int = 0) -> dict:
+def play(night: Night, tmp_path: Path, *, members: int = 4, seed: int = 0) -> dict[str, Any]:
     package = tmp_path / PACKAGE
     package.write_bytes(b"x" * 1000)
 
-    async def whole() -> dict:
+    async def whole() -> dict[str, Any]:
         clock = virtual_clock()
         group = Group(Setup(members=members, seed=seed), clock)
         shell = RehearsalShell(group)

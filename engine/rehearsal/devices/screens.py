@@ -52,7 +52,7 @@ class Screen:
             return
         date = f"{self.host.stamp():<160}{TITLE:<160}"
         rest = " " * (BLANK_TAIL if len(rows) else 0)
-        self.say(f"\x1b[1;1H{date}\n{body}{rest}\n\x1b[{10 + len(lines) - 5};1H")
+        self.say(f"\x1b[1;1H{date}\n{body}{rest}\n\x1b[{6 + len(lines)};1H")
 
 
 BLANK_TAIL = 1120

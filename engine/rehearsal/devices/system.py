@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 
 from engine.rehearsal.devices.host import Host, login_shell
 from engine.rehearsal.faults import canonical
@@ -164,7 +165,7 @@ async def reboot(host: Host, process: Process) -> int:
         raise UnsupportedSyntax(f"reboot {' '.join(process.args)}")
     for target in targets:
         host.group.order("reboot", target.id, [t.id for t in targets])
-        host.group.after(2.0, lambda target=target: host.group.reboot(target))  # type: ignore[misc]
+        host.group.after(2.0, partial(host.group.reboot, target))
     return 0
 
 

@@ -1,0 +1,186 @@
+"""The rehearsal prints what real devices printed; samples and sources are in recorded/."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.rehearsal.group import Group, Setup
+from engine.rehearsal.shell import RehearsalShell
+from tests.rehearsing import PACKAGE, SOON, admin, answering, command, prepare, talk, until
+from tests.simulation.loop import run_virtual, virtual_clock
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def recorded(name: str) -> str:
+    return (RECORDED / name).read_text()
+
+
+def play(scene, tmp_path: Path, **settings) -> str:
+    package = tmp_path / PACKAGE
+    package.write_bytes(b"x" * 100)
+
+    async def whole() -> str:
+        group = Group(Setup(**{"name": "cti", "members": 2, **settings}), virtual_clock())
+        shell = RehearsalShell(group)
+        text: str = await scene(shell, group, package)
+        await shell.close()
+        return text
+
+    return run_virtual(whole())
+
+
+def plain(text: str) -> str:
+    """End lines as the recording does."""
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "")
+
+
+def test_admin_down_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        terminal = await shell.terminal("member 1_1", within=SOON)
+        shown = await talk(
+            terminal,
+            (":0]# ", "g_clusterXL_admin -b 1_2 down"),
+            ("any other key - no) ", "y"),
+            ("full name: ", "Ansible"),
+            ("[Maintenance]: ", "Automated Upgrade"),
+        )
+        return shown + await until(terminal, "state is DOWN\r\n")
+
+    shown = plain(play(scene, tmp_path))
+    assert recorded("admin_down.txt") in shown
+
+
+def test_the_last_healthy_member_answers_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        await admin(shell, "1_1", "1_2")
+        return await admin(shell, "1_1", "1_1")
+
+    assert recorded("admin_down_refused.txt") in plain(play(scene, tmp_path))
+
+
+def test_the_install_dialogue_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        await prepare(shell, package)
+        await admin(shell, "1_1", "1_2")
+        terminal = await shell.terminal("member 1_2", within=SOON)
+        shown = await talk(
+            terminal,
+            (":0]# ", "gclish -c 'installer install 1 member_ids 1_2'"),
+            ("([y]es / [n]o)\r\r\n", "y"),
+            ("any other key - no) ", "y"),
+            ("any other key - no) ", "y"),
+            ("full name: ", "Ansible"),
+            ("[Maintenance]: ", "Automated Upgrade"),
+        )
+        shown += await until(terminal, "Installing package...")
+        assert "reboot after install.\r\r\n" in shown
+        assert "\x1b[2J\r\r\n" in shown
+        assert "\x1b[11;1H" in shown
+        assert "\x1b]0;admin@cti-ch01-02:~\x07\x1b[?1034h[Expert@cti-ch01-02:0]# " in shown
+        return shown
+
+    assert recorded("install_dialogue.txt") in plain(play(scene, tmp_path))
+
+
+def test_cphaprob_state_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        await admin(shell, "1_1", "1_2")
+        return await command(shell, "cphaprob state")
+
+    shown = play(scene, tmp_path).strip("\n").split("\n")
+    sample = recorded("cphaprob_state.txt").strip("\n").split("\n")
+    assert len(shown) == len(sample)
+    for line, expected in zip(shown, sample, strict=True):
+        assert line.startswith(expected)
+
+
+def test_an_import_of_another_build_fails_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        group.add_fault({"name": "other_build", "member": "1_1", "build": 101})
+        await shell.upload(package, f"/var/log/upload/{PACKAGE}", within=SOON)
+        return await command(shell, f"gclish -c 'installer import local /var/log/upload/{PACKAGE}'")
+
+    assert recorded("import_other_build.txt") in play(scene, tmp_path)
+
+
+def test_a_verify_of_a_mixed_set_aborts_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        group.add_fault({"name": "import_missing", "member": "1_2"})
+        await prepare(shell, package)
+        return await command(shell, "gclish -c 'installer verify 1'")
+
+    shown = play(scene, tmp_path)
+    assert recorded("verify_mixed.txt") in shown
+    assert re.search(
+        rf"\[\w{{3}} \d\d \d\d:\d\d:\d\d\] verify {re.escape(PACKAGE)} cannot be performed on "
+        r"members :1_02, please use member_ids option with the correct members list \n",
+        shown,
+    )
+    assert f"Action was aborted (verify, '{PACKAGE}'). \n" in shown
+
+
+def test_an_index_that_is_not_there_is_refused_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        return await command(shell, "gclish -c 'installer verify 1'")
+
+    shown = play(scene, tmp_path)
+    assert re.search(r"\] Package index doesn't exist on the local member \('1'\)\n", shown)
+
+
+def test_auto_clone_off_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        return await command(shell, 'gclish -s -c "set smo image auto-clone state off"')
+
+    assert play(scene, tmp_path) == recorded("auto_clone_off.txt")
+
+
+def test_a_policy_of_mixed_takes_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        group.member("1_1").foreign_take = 120
+        text = await command(shell, "asg policy verify -a")
+        for member, name in (("1_1", "SIGNATUR1"), ("1_2", "SIGNATUR2")):
+            text = text.replace(group.member(member).signature, name)
+        return text
+
+    assert play(scene, tmp_path) == recorded("policy_mixed.txt")
+
+
+def test_core_dumps_read_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        group.add_fault({"name": "core_dump", "member": "1_2"})
+        output = await shell.run("core_dump_verifier -v", within=SOON)
+        assert output.status == 1
+        return re.sub(r"\d{4}-\d\d-\d\d [\d:.]+", "DATE", output.text)
+
+    assert play(scene, tmp_path) == recorded("core_dumps.txt")
+
+
+def test_ids_and_process_rows_read_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        ids = await command(shell, "asg stat -i all_ids")
+        await admin(shell, "1_1", "1_2")
+        return ids + await command(shell, "asg stat -i proc | grep DOWN")
+
+    assert play(scene, tmp_path) == recorded("ids.txt") + recorded("proc_row.txt")
+
+
+@pytest.mark.parametrize("members", [1, 2, 8, 31])
+def test_every_table_row_has_one_width(members: int, tmp_path: Path):
+    async def scene(shell, group, package):
+        return await command(shell, "asg stat -v; asg stat -i sgm_info; asg stat -i tasks")
+
+    assert {len(line) for line in play(scene, tmp_path, members=members).splitlines()} == {80}
+
+
+def test_the_group_address_moves_to_the_next_member_and_back(tmp_path: Path):
+    async def scene(shell, group, package):
+        await admin(shell, "1_2", "1_1")
+        await answering(group, group.clock)
+        before = await command(shell, "hostname -i")
+        await admin(shell, "1_2", "1_1", "up")
+        await answering(group, group.clock)
+        return before + await command(shell, "hostname -i")
+
+    assert play(scene, tmp_path) == "192.0.2.2\n192.0.2.1\n"
