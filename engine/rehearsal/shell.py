@@ -138,8 +138,8 @@ class RehearsalShell:
     ) -> None:
         """See engine.ports.Shell."""
         login = await self._kept_login()
-        content = await asyncio.to_thread(source.read_bytes) if _is_large(source) else _read(source)
-        size, group = len(content), self.group
+        size, group = _size(source), self.group
+        digest = await asyncio.to_thread(_digest, source) if size > LARGE else _digest(source)
         there = login.member.files.files.get(target)
         begun = there.size if there is not None and 0 < there.size < size else 0
         if progress is not None:
@@ -151,7 +151,7 @@ class RehearsalShell:
         await group.sleep(seconds)
         if not login.open:
             raise MemberUnreachable(f"the session broke: {login.why}")
-        store_upload(group, login, target, File(None, size, hashlib.sha256(content).hexdigest()))
+        store_upload(group, login, target, File(None, size, digest))
         if progress is not None:
             progress(size, size)
 
@@ -208,9 +208,10 @@ LARGE = 4 * 1024 * 1024
 """Files above this are read in a thread; smaller ones take no time worth it."""
 
 
-def _is_large(source: Path) -> bool:
-    return source.stat().st_size > LARGE
+def _size(source: Path) -> int:
+    return source.stat().st_size
 
 
-def _read(source: Path) -> bytes:
-    return source.read_bytes()
+def _digest(source: Path) -> str:
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""The shell port, in process and over real SSH, and the nights that the vendor forbids."""

@@ -1,0 +1,1 @@
+"""What devices printed: read by the parsers, and printed alike by the rehearsal."""
