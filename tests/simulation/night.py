@@ -166,7 +166,9 @@ class Night:
         setup: Setup | None = None,
         policy: Policy = POLICY,
         people: Reaction = everyone_agrees,
+        ticks: timedelta = timedelta(seconds=1),
     ) -> None:
+        self.ticks = ticks
         self.clock = virtual_clock()
         self.group = Group(setup or Setup(), self.clock)
         self.shell = RehearsalShell(self.group)
@@ -209,7 +211,7 @@ class Night:
             with contextlib.suppress(Killed):
                 await worker.tick()
                 self._show_gates()
-            await self.clock.sleep(timedelta(seconds=1))
+            await self.clock.sleep(self.ticks)
 
     async def kill(self) -> None:
         """Drop the executor with everything it had in memory."""
@@ -294,7 +296,7 @@ class Night:
             dead = self.mortal is not None and self.mortal.dead.is_set()
             if dead or (state.last_seq and true(state)):
                 break
-            await self.clock.sleep(timedelta(seconds=5))
+            await self.clock.sleep(timedelta(seconds=15))
         return state
 
     async def until_over(self, *, hours: float = 6) -> RunState:

@@ -1,46 +1,34 @@
-"""One undisturbed night, and nights with one fault each."""
+"""One undisturbed night."""
 
 from pathlib import Path
 
-import pytest
-
 from engine import promises
-from engine.journal import RunState
+from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    return small_package(tmp_path)
-
-
-def test_an_install_goes_from_order_to_done(package: Path):
-    async def night() -> tuple[RunState, dict, dict]:
-        stage = Night(package)
+def test_an_installation_goes_from_order_to_done(tmp_path: Path):
+    async def night() -> Night:
+        stage = Night(small_package(tmp_path), setup=Setup(members=8))
         stage.begin()
         stage.order()
-        state = await stage.until_over()
-        report = stage.group.report()
-        verdict = promises.explained(stage.records())
-        for r in stage.records():
-            print(
-                r.seq,
-                r.at.time(),
-                r.kind,
-                {
-                    k: v
-                    for k, v in r.body.items()
-                    if k not in ("plan", "facts", "before", "evidence", "request")
-                },
-            )
-        print(stage.said.texts)
+        await stage.until_over()
         await stage.close()
-        return state, report, verdict
+        return stage
 
-    state, report, verdict = run_virtual(night())
-    print(verdict)
-    print(report["objections"], report["unsupported"])
+    stage = run_virtual(night())
+    state, seen = stage.state(), stage.group.report()
+
     assert state.hold is None
     assert state.ended is not None
     assert state.ended["state"] == "done"
+    assert {m["take_after"] for m in seen["members"]} == {120}
+    assert {m["installs_started"] for m in seen["members"]} == {1}
+    assert (seen["active_min"], seen["connections_lost"]) == (4, 0)
+    assert seen["auto_clone"] == {"before": "on", "after": "on"}
+    assert seen["objections"] == []
+    assert seen["unsupported"] == []
+    verdicts = promises.judge(stage.records())
+    assert "broken" not in verdicts.values()
+    assert {p for p, v in verdicts.items() if v == "held"} >= {"P1", "P2", "P3", "P5", "P8", "P10"}

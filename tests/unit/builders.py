@@ -53,7 +53,7 @@ def facts(*changed: MemberFacts, count: int = 4, **changes: Any) -> GroupFacts:
     """A healthy group, with some members replaced."""
     by_id = {m.id: m for m in changed}
     members = tuple(by_id.get(f"1_{n}", member(n)) for n in range(1, count + 1))
-    whole = GroupFacts(NOW, "1_1", "R81.20", "Maestro", "Gateway", "1_1", True, members)  # noqa: FBT003
+    whole = GroupFacts(NOW, "1_1", "R81.20", "Maestro", "Gateway", "1_1", True, members)
     return replace(whole, **changes)
 
 

@@ -6,7 +6,10 @@ from engine.errors import StepFailed, UnknownPrompt
 from engine.gaia.dialogues import Dialogue, admin_state, package
 from engine.gaia.text import audit_text
 
-REBOOT = "The machines(1_02) will automatically reboot after install.\nDo you want to continue? ([y]es / [n]o)\n"
+REBOOT = (
+    "The machines(1_02) will automatically reboot after install.\n"
+    "Do you want to continue? ([y]es / [n]o)\n"
+)
 CLONE = (
     "y\nAttention! In case image auto-clone is enabled, this operation may be overridden by "
     "auto-cloning from SMO during next boot.\nTo disable image auto-clone run: set smo image "
@@ -27,7 +30,8 @@ REASON = (
 )
 ALL = [REBOOT, CLONE, CONFIRM, NAME, REASON]
 FRAMES = (
-    "Querying cluster members...\x1b[2J\r\r\nWed Aug 31 16:05:01 IDT 2022Update Service Engine\r\r\n"
+    "Querying cluster members...\x1b[2J\r\r\n"
+    "Wed Aug 31 16:05:01 IDT 2022Update Service Engine\r\r\n"
     "|1_02 (local) |Package is ready for installation    |\r\r\n"
 )
 
@@ -37,13 +41,12 @@ def install() -> Dialogue:
 
 
 def talk(dialogue: Dialogue, *texts: str, pieces: int = 1) -> list[str]:
-    answers = []
-    for text in texts:
-        size = max(1, len(text) // pieces)
-        for start in range(0, len(text), size):
-            if (answer := dialogue.hear(text[start : start + size])) is not None:
-                answers.append(answer.text)
-    return answers
+    heard = (
+        dialogue.hear(text[start : start + max(1, len(text) // pieces)])
+        for text in texts
+        for start in range(0, len(text), max(1, len(text) // pieces))
+    )
+    return [answer.text for answer in heard if answer is not None]
 
 
 @pytest.mark.parametrize("pieces", [1, 3, 1000])

@@ -20,7 +20,8 @@ def device(tmp_path: Path):
         '#!/bin/bash\n[ "$3" = local_id ] && cat "$HOME/local" || cat "$HOME/active"\n'
     )
     (bin_ / "act").write_text(
-        '#!/bin/bash\necho acted "$@" >>"$HOME/trace"\n[ -z "$HOLD" ] || read -r _ <"$HOLD"\nexit "${STATUS:-0}"\n'
+        '#!/bin/bash\necho acted "$@" >>"$HOME/trace"\n'
+        '[ -z "$HOLD" ] || read -r _ <"$HOLD"\nexit "${STATUS:-0}"\n'
     )
     for file in bin_.iterdir():
         file.chmod(0o755)

@@ -206,7 +206,8 @@ def test_a_packages_number_is_its_place_in_the_list_and_tar_is_listed_as_tgz():
 
 def test_core_dumps_connections_and_disk():
     dumps = (
-        "Checking for process core dumps:\n-*- 1 blade: 1_01 -*-\n* No core dumps found *\n-*- 1 blade: 1_02 -*-\n"
+        "Checking for process core dumps:\n-*- 1 blade: 1_01 -*-\n* No core dumps found *\n"
+        "-*- 1 blade: 1_02 -*-\n"
         "2022-08-31 14:52:57.85408552 /var/log/dump/usermode/cpviewd.52606.core.gz\n\n"
         "Checking for kernel core dumps:\n-*- 2 blades: 1_01 1_02 -*-\n* No core dumps found *\n"
     )
@@ -218,12 +219,14 @@ def test_core_dumps_connections_and_disk():
         "1_1": 30000,
         "1_2": 1,
     }
-    df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a 100 1 60000000 1% /var/log\n"
+    head = "Filesystem 1024-blocks Used Available Capacity Mounted on\n"
+    df = f"{head}/dev/a 100 1 60000000 1% /var/log\n"
     assert probe.read_disk(df) == {"/var/log": 61440}
 
 
 def test_terminal_sequences_are_gone_after_cleaning():
-    raw = "\x1b]0;admin@host:~\x07\x1b[?1034h[Expert@cti-ch01-02:0]# \r\r\nnext\x1b[2J\x1b[1;1Hrow\x08"
+    title = "\x1b]0;admin@host:~\x07\x1b[?1034h"
+    raw = f"{title}[Expert@cti-ch01-02:0]# \r\r\nnext\x1b[2J\x1b[1;1Hrow\x08"
 
     assert cleaned(raw).split() == ["[Expert@cti-ch01-02:0]#", "next", "row"]
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,6 @@ from engine.errors import PlanRefused
 from engine.model import PackageState, by_number, spelled
 from engine.planner import package_ref, plan_install, split
 from engine.ports import PackageFile
-from pathlib import Path
 from tests.unit.builders import NAME, PACKAGE, POLICY, REQUEST, facts, member, plan, without_package
 
 
