@@ -41,6 +41,12 @@ def visible(text: str, *, keep: str = "") -> str:
     return "".join(c for c in bare if c in keep or unicodedata.category(c) not in _UNSEEN)
 
 
+def printed(text: str) -> str:
+    """Return what a device printed, without what nobody sees at its ends of lines."""
+    seen = visible(text, keep="\n\t")
+    return "\n".join(line.rstrip() for line in seen.splitlines()).strip("\n")
+
+
 def phrase(text: str, longest: int = LONGEST_PHRASE) -> str:
     """Return text from elsewhere as one line of plain text."""
     line = visible(" ".join(_ANSI.sub("", text).split()))
@@ -102,6 +108,16 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
+def lowered(text: str) -> str:
+    """Return a sentence's beginning as its middle: only the first letter changes."""
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def times(count: int) -> str:
+    """Return how often, in words where there are words."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def listed(items: Iterable[str]) -> str:
     """Join with commas and a final `and`."""
     *first, last = list(items) or [""]
@@ -134,10 +150,13 @@ def divider() -> Block:
 
 
 def preformatted(text: str, longest: int = LONGEST_SHOWN) -> Block:
-    """Return text from elsewhere exactly as it stands; nothing in it is mrkdwn."""
-    shown = visible(text, keep="\n\t") or "-"
+    """Return text from elsewhere as it stands; nothing in it is mrkdwn.
+
+    Of too much the end is kept: a device says last what it wants.
+    """
+    shown = printed(text) or "-"
     if len(shown) > longest:
-        shown = f"{shown[: longest - 1]}…"
+        shown = f"…{shown[1 - longest :]}"
     return {
         "type": "rich_text",
         "elements": [

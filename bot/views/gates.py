@@ -43,7 +43,7 @@ def failover(story: Story, opening: Opening) -> Message:
         f"{words.others_named(plan, group)} carries the traffic"
     )
     blocks = [
-        header(f"{mark(opening)} {first}"),
+        *title(opening, first),
         *_warnings(opening),
         *_changed(opening),
         section("*What happens*", *_what_happens(plan, group)),
@@ -68,6 +68,13 @@ def gate_message(
         reactions=REACTIONS if asks(story, opening) else (),
         gate=opening.gate.name,
     )
+
+
+def title(opening: Opening, first: str) -> list[Block]:
+    """Return the first line as a heading, and again in full where a heading is too short."""
+    heading = header(f"{mark(opening)} {first}")
+    cut = heading["text"]["text"].endswith("…")
+    return [heading, section(f"*{escape(first, 2_000)}*")] if cut else [heading]
 
 
 def asks(story: Story, opening: Opening) -> bool:

@@ -17,9 +17,11 @@ from bot.views.format import (
     escape,
     fit,
     listed,
+    lowered,
     mention,
     moment,
     preformatted,
+    printed,
     section,
     span,
 )
@@ -60,7 +62,7 @@ def preparing(story: Story, key: str) -> Message:
     if steps and len(done) == len(steps):
         first = "✅ Prepared: package uploaded, imported and verified; auto-clone off"
     elif now in steps:
-        first = f"▶️ Preparing, {len(done)} of {len(steps)}: {words.doing(now).lower()}"
+        first = f"▶️ Preparing, {len(done)} of {len(steps)}: {lowered(words.doing(now))}"
     else:
         first = f"⏹️ Preparation ended after {len(done)} of {len(steps)} steps"
     lines = [_prepared(story, step, now) for step in steps]
@@ -85,19 +87,31 @@ def installing(story: Story, running: Installation, key: str) -> Message:
     plan = story.plan
     group = words.group_named(plan.group(running.step.group))
     again = f", attempt {running.attempt}" if running.attempt > 1 else ""
-    what = f"take {plan.take_after} on {group}{again}"
-    if running.done_at is not None:
-        took = span(running.done_at - (running.committed_at or running.intended_at))
-        first = f"✅ Installed {what}, in {took}"
-    elif running.undone:
-        first = f"⏹️ The installation of {what} ended: {escape(running.undone, 300)}"
-    elif running.committed_at is None:
-        first = f"▶️ About to install {what}"
-    else:
-        first = f"▶️ Installing {what}, since {moment(running.committed_at)}"
+    first = _installation(story, running, f"take {plan.take_after} on {group}{again}")
     lines = [] if running.done_at else _percentages(running)
     wait = "A pause of ten minutes at one percentage is normal." if lines else ""
     return Message(key, first, fit([section(f"*{first}*", *lines, wait)]), live=True)
+
+
+def _installation(story: Story, running: Installation, what: str) -> str:
+    """Say how an installation stands; a run that stopped does not stop what a device began."""
+    begun = running.committed_at
+    if running.done_at is not None:
+        return f"✅ Installed {what}, in {span(running.done_at - (begun or running.intended_at))}"
+    if running.undone:
+        return f"⏹️ The installation of {what} ended: {escape(running.undone, 300)}"
+    if begun is None and (story.state.ended is not None or words.alarming(story)):
+        return f"🛑 Stopped before the installation of {what} began"
+    if begun is None:
+        return f"▶️ About to install {what}"
+    if story.state.ended is not None:
+        return f"⏹️ The installation of {what} was begun; its end was not seen"
+    if words.alarming(story):
+        return (
+            f"🛑 Installing {what}, since {moment(begun)}; the run is "
+            f"{words.state_word(story)}, but what a device has begun goes on by itself"
+        )
+    return f"▶️ Installing {what}, since {moment(begun)}"
 
 
 def _percentages(running: Installation) -> list[str]:
@@ -231,7 +245,7 @@ def _cloning_restored(story: Story, record: Record, step: Step) -> tuple[str, ..
     if how.startswith("owed"):
         return (
             "⚠️ Image auto-clone stays *off* and is owed by this group: "
-            f"{escape(how.partition(': ')[2])}.",
+            f"{escape(how.partition(': ')[2].partition(', so ')[0])}.",
         )
     if story.state.cloning_was is None:
         return ()
@@ -309,8 +323,8 @@ def _held(story: Story, record: Record, key: str) -> Message:
         ways(tuple(hold.ways if hold else ()) or ("retry", "abort"), str(body.get("by_hand", ""))),
     )
     text = clip("\n".join(lines), LONGEST_TEXT)
-    shown = str(body.get("text", ""))
-    if not shown.strip():
+    shown = printed(str(body.get("text", "")))
+    if not shown:
         return Message(key, text, broadcast=True)
     blocks = [section(*lines), section("What the device printed:"), preformatted(shown)]
     name = f"{story.state.run}-{record.seq}.txt"
@@ -331,7 +345,7 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
         )
     out = words.out_words(body.get("out_of_service", ()))
     hold = story.state.hold
-    offered = hold.ways if hold else ("resume",)
+    offered = hold.ways if hold else ("resume", "abort")
     return told(
         key,
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.views import gates, words
-from bot.views.format import code, escape, header, section, size, span
+from bot.views.format import code, escape, section, size, span
 from bot.views.message import Message
 from bot.views.story import Opening, Story
 from engine.model import GatePolicy, Plan
@@ -19,7 +19,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         f"on {split}"
     )
     blocks = [
-        header(f"{gates.mark(opening)} {first}"),
+        *gates.title(opening, first),
         *([gates.warning(plan.notes)] if plan.notes else []),
         section(*_asked(story, plan)),
         section(*_split(story, plan)),

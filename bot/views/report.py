@@ -17,6 +17,7 @@ from bot.views.format import (
     preformatted,
     section,
     span,
+    times,
 )
 from bot.views.gates import bullets
 from bot.views.message import Message
@@ -62,7 +63,8 @@ def _takes_now(story: Story) -> dict[str, int | None]:
 
 
 def _sentence(story: Story) -> str:
-    takes = sorted({str(take) for take in _takes_now(story).values() if take is not None})
+    numbers = {take for take in _takes_now(story).values() if take is not None}
+    takes = [str(take) for take in sorted(numbers)]
     group = escape(story.plan.security_group, 80)
     if len(takes) == 1:
         return f"Every member of {group} is at take {escape(takes[0], 20)}."
@@ -108,7 +110,7 @@ def _duration(story: Story) -> str:
     state = story.state
     if state.first_at is None or state.last_at is None:
         return ""
-    restarts = f" The bot was restarted {state.restarts} times." if state.restarts else ""
+    restarts = f" The bot was restarted {times(state.restarts)}." if state.restarts else ""
     return (
         f"*Duration:* {span(state.last_at - state.first_at)}, from {moment(state.first_at)} to "
         f"{moment(state.last_at)}.{restarts}"
@@ -121,6 +123,8 @@ def _promises(story: Story) -> str:
     by_verdict: dict[str, list[str]] = {}
     for name, verdict in verdicts.items():
         by_verdict.setdefault(str(verdict), []).append(str(name))
+    for names in by_verdict.values():
+        names.sort(key=lambda name: (len(name), name))
     parts = [
         f"{'❗ *' if verdict == 'broken' else ''}{escape(verdict, 30)}"
         f"{'*' if verdict == 'broken' else ''}: {escape(', '.join(names), 200)}"

@@ -16,10 +16,12 @@ from bot.views.format import (
     escape,
     fit,
     header,
+    lowered,
     moment,
     preformatted,
     section,
     span,
+    times,
     visible,
 )
 from bot.views.message import Message
@@ -213,11 +215,11 @@ def _line(story: Story, step: Step, now: Step | None) -> str:
         return f"      ▫️ {title}: to come"
     if words.alarming(story):
         return f"      🛑 {title}: stopped here"
-    return f"      ▶️ {title}: {escape(words.doing(step), 120).lower()}"
+    return f"      ▶️ {title}: {escape(lowered(words.doing(step)), 120)}"
 
 
 def _small_print(story: Story) -> str:
     state = story.state
     seen = f"last look that showed something new {moment(state.facts.at)}" if state.facts else ""
-    restarts = f" · the bot was restarted {state.restarts} times" if state.restarts else ""
+    restarts = f" · the bot was restarted {times(state.restarts)}" if state.restarts else ""
     return f"{escape(state.run, 40)}, plan revision {story.plan.revision} · {seen}{restarts}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from bot.views.format import escape, span
+from bot.views.format import escape, lowered, span
 from bot.views.story import Opening, Story
 from engine.invariants import described
 from engine.model import LogicalGroup, MemberFacts, Plan, Step, StepKind, in_service, spelled
@@ -144,6 +144,8 @@ def _progress_of(member: str, story: Story) -> str:
         return ""
     if running[-1].done_at is not None:
         return "installed"
+    if running[-1].committed_at is None:
+        return ""
     return str(running[-1].members.get(member, "installing"))
 
 
@@ -168,7 +170,7 @@ def state_word(story: Story) -> str:
         return f"Waiting for approval {opening.gate.name}"
     step = state.next_step()
     word = doing(step) if step else "Ending"
-    return f"Aborting: {word[0].lower()}{word[1:]}" if state.aborted else word
+    return f"Aborting: {lowered(word)}" if state.aborted else word
 
 
 def ended_word(story: Story) -> str:
