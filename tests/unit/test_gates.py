@@ -1,3 +1,5 @@
+"""Gates: who may vote, when votes are enough, and what ends a gate."""
+
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations

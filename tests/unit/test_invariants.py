@@ -1,3 +1,5 @@
+"""What must hold before each step: each missing condition is named."""
+
 import pytest
 
 from engine import invariants

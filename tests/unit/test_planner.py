@@ -1,3 +1,5 @@
+"""Plans and refusals."""
+
 from pathlib import Path
 
 import pytest

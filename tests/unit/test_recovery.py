@@ -1,3 +1,5 @@
+"""Did it happen? Each sign leads to one finding."""
+
 from dataclasses import replace
 from datetime import timedelta
 
