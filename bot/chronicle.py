@@ -6,8 +6,10 @@ of record has words of its own, and a kind that this version does not know is sh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.runs import story_of
@@ -15,6 +17,8 @@ from bot.views.words import headline, state_word, titled
 from engine.journal import ENGINE, RunState
 from engine.model import spelled
 from storage.records import Record
+
+_MEMBER = re.compile(r"\d+_\d+")
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def _ordered(body: Body, _: Names) -> Told:
 
 def _planned(body: Body, _: Names) -> Told:
     plan = body["plan"]
-    groups = [f"{g['name']} = {', '.join(g['members'])}" for g in plan["groups"]]
+    groups = [f"{g['name']} = {spelled(g['members'])}" for g in plan["groups"]]
     cause = body.get("cause", "ordered")
     again = f"revision {body['revision']} ({cause})" if body["revision"] > 1 else "planned"
     take = f"take {plan['take_before']} → {plan['take_after']}"
@@ -127,8 +131,25 @@ def _taken_up(body: Body, _: Names) -> Told:
 
 
 def _seen(body: Body, _: Names) -> Told:
-    changes = [str(one) for one in body.get("changes", ())]
+    changes = _by_change([str(one) for one in body.get("changes", ())])
     return ("seen: " + "; ".join(changes) if changes else "looked"), []
+
+
+def _by_change(changes: Sequence[str]) -> list[str]:
+    """Say once what changed alike on several members: `1_1-1_4: take 99 → 120`."""
+    members: dict[str, list[str]] = {}
+    for change in changes:
+        member, _, what = change.partition(": ")
+        if _MEMBER.fullmatch(member):
+            members.setdefault(what, []).append(member)
+        else:
+            members[change] = []
+    return [f"{spelled(who)}: {what}" if who else what for what, who in members.items()]
+
+
+def _time(iso: str) -> str:
+    """Return the time of day of a moment; the day stands in the line's own time."""
+    return datetime.fromisoformat(iso).astimezone(UTC).strftime("%H:%M:%S")
 
 
 def _gate_opened(body: Body, _: Names) -> Told:
@@ -140,7 +161,7 @@ def _gate_opened(body: Body, _: Names) -> Told:
         f"{len(members)} members: {', '.join(states)}" if members else "",
         f"policy {', '.join(evidence.get('policy', ()))}" if evidence.get("policy") else "",
         f"facts {body['facts_digest'][:12]}",
-        f"expires {body['expires_at']}",
+        f"expires {_time(body['expires_at'])}",
         *(f"changed: {one}" for one in body.get("changed", ())),
     ]
     return f"asked at {body['step']} ({body['code']}): {body['votes']} of {roles}", facts
@@ -171,17 +192,17 @@ def _gate_closed(body: Body, names: Names) -> Told:
     facts = [
         f"by {', '.join(voters)}" if voters else "",
         str(body.get("reason", "")),
-        f"starts {body['starts_at']}" if body.get("starts_at") else "",
-        f"good until {body['good_until']}" if body.get("good_until") else "",
+        f"starts {_time(body['starts_at'])}" if body.get("starts_at") else "",
+        f"good until {_time(body['good_until'])}" if body.get("good_until") else "",
     ]
     return f"{body['step']}: {body['outcome']}", facts
 
 
 def _intended(body: Body, names: Names) -> Told:
-    members = ", ".join(body.get("members", ()))
+    members = spelled(body.get("members", ()))
     voters = [names.get(v, v) for v in body.get("voters", ())]
     facts = [
-        f"in service: {', '.join(body['in_service'])}" if body.get("in_service") else "",
+        f"in service: {spelled(body['in_service'])}" if body.get("in_service") else "",
         f"approved by {', '.join(voters)} at {body.get('gate', '')}" if voters else "",
     ]
     attempt = f", attempt {body['attempt']}" if int(body.get("attempt", 1)) > 1 else ""
@@ -189,12 +210,15 @@ def _intended(body: Body, names: Names) -> Told:
 
 
 def _committing(body: Body, _: Names) -> Told:
-    facts = [f"in service: {', '.join(body['in_service'])}" if body.get("in_service") else ""]
+    facts = [f"in service: {spelled(body['in_service'])}" if body.get("in_service") else ""]
     return f"{body['step']}: gives the answer that commits, on {body.get('on', '?')}", facts
 
 
 def _progress(body: Body, _: Names) -> Told:
-    shown = ", ".join(f"{m} {p}" for m, p in sorted(dict(body.get("members", {})).items()))
+    alike: dict[str, list[str]] = {}
+    for member, progress in dict(body.get("members", {})).items():
+        alike.setdefault(str(progress), []).append(member)
+    shown = ", ".join(f"{spelled(members)} {progress}" for progress, members in alike.items())
     return f"{body['step']}: {shown}", []
 
 
@@ -220,7 +244,7 @@ def _alarmed(body: Body, _: Names) -> Told:
 def _held(body: Body, _: Names) -> Told:
     out, ways = body.get("out_of_service", ()), body.get("ways", ())
     facts = [
-        f"out of service: {', '.join(out)}" if out else "",
+        f"out of service: {spelled(out)}" if out else "",
         f"by hand: {body['by_hand']}" if body.get("by_hand") else "",
         f"ways out: {', '.join(ways)}" if ways else "",
         f"the device said: {body['text'][-200:].strip()}" if body.get("text") else "",
@@ -248,7 +272,7 @@ def _halted(body: Body, _: Names) -> Told:
     out = body.get("out_of_service", ())
     by_hand_ = body.get("by_hand", "")
     return "said halt: nothing more is sent", [
-        f"out of service: {', '.join(out)}" if out else "",
+        f"out of service: {spelled(out)}" if out else "",
         f"by hand: {by_hand_}" if by_hand_ else "",
     ]
 

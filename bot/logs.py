@@ -15,8 +15,15 @@ from structlog.typing import Processor
 
 from bot.redaction import Redactor
 
-NOISY = ("slack_bolt", "slack_sdk", "apscheduler", "asyncssh", "aiohttp.access", "alembic")
-"""Libraries that tell at INFO what only their authors need."""
+NOISY = {
+    "slack_bolt": "ERROR",  # it warns that our own way to authorize is not its usual one
+    "slack_sdk": "WARNING",
+    "apscheduler": "WARNING",
+    "asyncssh": "WARNING",
+    "aiohttp.access": "WARNING",
+    "alembic": "WARNING",
+}
+"""From which level on libraries are heard that tell more than their users need."""
 
 
 def set_up_logging(redactor: Redactor, *, as_json: bool, level: str = "INFO") -> None:
@@ -55,8 +62,8 @@ def set_up_logging(redactor: Redactor, *, as_json: bool, level: str = "INFO") ->
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in NOISY.items():
+        logging.getLogger(name).setLevel(least)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
