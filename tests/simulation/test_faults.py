@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def gate(name: str, **votes: str) -> Reaction:
             everyone_agrees(night, shown, step)
             return
         for after, (user, choice) in enumerate(votes.items(), start=1):
-            night.later(20.0 * after, lambda u=user, c=choice: night.react(name, u, c))
+            night.later(20.0 * after, partial(night.react, name, user, choice))
 
     return people
 
@@ -234,8 +235,9 @@ def test_after_a_rescue_and_a_recovery_retry_asks_again_and_finishes(play):
 
 def test_an_unknown_prompt_is_not_answered_and_abort_brings_the_group_up(play):
     async def abort(stage: Night) -> None:
-        assert stage.state().hold is not None
-        assert stage.state().hold.error == "UnknownPrompt"
+        held = stage.state().hold
+        assert held is not None
+        assert held.error == "UnknownPrompt"
         assert stage.group.states()["1_1"] == "DOWN"
         stage.say("abort")
         await stage.until(lambda s: s.ended is not None)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ def vote(user: str, *roles: str, choice: str = "yes") -> Vote:
     return Vote(user, user, choice, "reaction", frozenset(roles), NOW)
 
 
-def gate(*votes: Vote, **changes: object) -> GateState:
+def gate(*votes: Vote, **changes: Any) -> GateState:
     state = GateState(
         step="A.FAILOVER",
         number=2,

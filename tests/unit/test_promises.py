@@ -137,10 +137,8 @@ def test_p6_notices_a_hold_that_hides_what_was_printed():
 
 
 def test_p7_notices_an_act_after_a_halt():
-    halted, resumed = ("HALTED", {}), ("RESUMED", {})
-
-    assert verdict(ORDERED, halted, INSTALL, promise="P7") == "broken"
-    assert verdict(ORDERED, halted, resumed, INSTALL, promise="P7") == "held"
+    assert verdict(ORDERED, ("HALTED", {}), INSTALL, promise="P7") == "broken"
+    assert verdict(ORDERED, ("HALTED", {}), ("RESUMED", {}), INSTALL, promise="P7") == "held"
 
 
 def test_p8_notices_a_changed_a_missing_and_a_moved_record():
