@@ -27,6 +27,8 @@ LONGEST_TEXT = 3_000
 LONGEST_PHRASE = 600
 # Device text shown in a message; more becomes a file.
 LONGEST_SHOWN = 1_500
+# What is read of a device's text at all; the engine keeps less.
+LONGEST_PRINTED = 20_000
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
@@ -43,13 +45,13 @@ def visible(text: str, *, keep: str = "") -> str:
 
 def printed(text: str) -> str:
     """Return what a device printed, without what nobody sees at its ends of lines."""
-    seen = visible(text, keep="\n\t")
+    seen = visible(text[-LONGEST_PRINTED:], keep="\n\t")
     return "\n".join(line.rstrip() for line in seen.splitlines()).strip("\n")
 
 
 def phrase(text: str, longest: int = LONGEST_PHRASE) -> str:
     """Return text from elsewhere as one line of plain text."""
-    line = visible(" ".join(_ANSI.sub("", text).split()))
+    line = visible(" ".join(_ANSI.sub("", text[: 10 * longest]).split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
