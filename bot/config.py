@@ -53,7 +53,7 @@ def parse_duration(value: object) -> timedelta:
 def _known_zone(value: object) -> object:
     try:
         ZoneInfo(str(value))
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{value!r} is no time zone; write it like Europe/Berlin") from error
     return value
 

@@ -1,0 +1,165 @@
+"""What people type: read exactly, or refused with what would be right."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands import Install, Mistake, Question, Word, help_text, read_command
+from bot.reactions import choice_of, is_gate, plain_name, run_of
+
+GROUPS = ["site-1", "site-2"]
+PACKAGE = "Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz"
+SUM = "ab" * 32
+
+
+def read(text: str):
+    return read_command(text, groups=GROUPS)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(Mistake) as mistake:
+        read(text)
+    return str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        (f"install site-1 {PACKAGE}", Install("site-1", PACKAGE)),
+        (f"  INSTALL   site-1\t{PACKAGE} ", Install("site-1", PACKAGE)),
+        (
+            f"install site-2 {PACKAGE} sha256 {SUM.upper()} ticket CHG0042",
+            Install("site-2", PACKAGE, SUM, "CHG0042"),
+        ),
+        (
+            f"install site-1 {PACKAGE} split 1_1-1_2,1_04/1_5,1_3",
+            Install("site-1", PACKAGE, split=(("1_1", "1_2", "1_4"), ("1_5", "1_3"))),
+        ),
+        ("abort", Word("abort")),
+        ("halt site-1", Word("halt", "site-1")),
+        ("Retry hf-1a2b3c", Word("retry", "hf-1a2b3c")),
+        ("<@U0000HOTFIX> resume", Word("resume")),
+        ("<@U0000HOTFIX|hotfix> pause site-2", Word("pause", "site-2")),
+        ("status", Question("status")),
+        ("status site-1", Question("status", "site-1")),
+        ("help", Question("help")),
+        ("", Question("help")),
+        ("<@U0000HOTFIX>", Question("help")),
+    ],
+)
+def test_a_command_is_understood(text, command):
+    assert read(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            f"instal site-1 {PACKAGE}",
+            ["I do not know `instal`", f"`/hotfix install site-1 {PACKAGE}`"],
+        ),
+        ("frobnicate", ["I do not know `frobnicate`", "`status`", "/hotfix help"]),
+        ("install", ["not which group and which package", "/hotfix install &lt;group&gt;"]),
+        ("install site-1", ["`install site-1`, but not which package"]),
+        (f"install site1 {PACKAGE}", ["there is no group `site1`", f"install site-1 {PACKAGE}"]),
+        (f"install berlin {PACKAGE}", ["there is no group `berlin`", "`site-1`, `site-2`"]),
+        ("install site-1 ../etc/passwd", ["`../etc/passwd` cannot be a package", "without a path"]),
+        ("install site-1 /var/log/a.tgz", ["cannot be a package"]),
+        ("install site-1 a.tgz;reboot", ["cannot be a package"]),
+        ("install site-1 $(reboot).tgz", ["cannot be a package"]),
+        ("install site-1 -rf", ["cannot be a package"]),
+        ("install site-1 a&amp;b.tgz", ["`a&amp;b.tgz` cannot be a package"]),
+        (f"install site-1 {PACKAGE} now", ["not `now`", "[ticket &lt;id&gt;]"]),
+        (f"install site-1 {PACKAGE} tickt CHG1", ["not `tickt`; did you mean `ticket`?"]),
+        (f"install site-1 {PACKAGE} ticket", ["nothing follows `ticket`"]),
+        (f"install site-1 {PACKAGE} ticket a ticket b", ["`ticket` is there twice"]),
+        (f"install site-1 {PACKAGE} ticket `reboot`", ["no ticket's id"]),
+        (f"install site-1 {PACKAGE} sha256 abc", ["`abc` is no SHA-256"]),
+        (f"install site-1 {PACKAGE} split 1_1-2_3/1_4", ["is no split", "split 1_1-1_4/1_5-1_8"]),
+        (f"install site-1 {PACKAGE} split a/b", ["is no split"]),
+        ("abort site-1 now", ["`abort site-1`, but not `now`"]),
+        ("halt ../x", ["`../x` can be neither a group nor a run"]),
+        ("approve G2 7K3F", ["Votes are reactions"]),
+        ("x" * 1001, ["too long"]),
+    ],
+)
+def test_a_mistake_says_what_was_not_understood_and_what_is_right(text, sentences):
+    told = refusal(text)
+
+    for sentence in sentences:
+        assert sentence in told
+
+
+@given(st.text(alphabet=string.printable + "<>@!&;`ü😀", max_size=80))
+def test_any_text_is_a_command_or_a_mistake_that_mentions_nobody(text):
+    try:
+        command = read(text)
+    except Mistake as mistake:
+        told = str(mistake)
+        assert "<" not in told, "nothing of Slack's markup comes through"
+        assert told.count("`") % 2 == 0
+    else:
+        assert isinstance(command, Install | Word | Question)
+
+
+@given(
+    st.text(alphabet=string.printable, min_size=1, max_size=60).filter(
+        lambda t: len(t.split()) == 1
+    )
+)
+def test_no_package_name_reaches_a_path_or_a_shell(name):
+    try:
+        command = read(f"install site-1 {name.strip()}")
+    except Mistake:
+        return
+    assert isinstance(command, Install)
+    assert not set(command.package) & set("/\\;|&$`'\"*?<>(){}[]!~ \n\t")
+    assert not command.package.startswith((".", "-"))
+
+
+def test_help_names_every_word_and_the_groups():
+    told = help_text("/hotfix", GROUPS)
+
+    for word in ("install", "status", "pause", "resume", "halt", "retry", "abort", "site-2"):
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("emoji", "choice"),
+    [
+        ("white_check_mark", "yes"),
+        (":white_check_mark:", "yes"),
+        ("heavy_check_mark", "yes"),
+        ("x", "no"),
+        ("no_entry", "no"),
+        ("stop_sign", "no"),
+        ("octagonal_sign", "no"),
+        ("raised_hand::skin-tone-3", ""),
+        ("+1", ""),
+        ("thumbsup::skin-tone-6", ""),
+        ("eyes", ""),
+    ],
+)
+def test_only_check_marks_and_crosses_are_votes(emoji, choice):
+    assert choice_of(emoji) == choice
+
+
+def test_an_emoji_has_one_name():
+    assert plain_name("thumbsup::skin-tone-4") == plain_name("+1") == "+1"
+
+
+@pytest.mark.parametrize(
+    ("key", "gate"),
+    [
+        ("hf-1a2b3c/gate/G2", True),
+        ("hf-1a2b3c/proposal", True),
+        ("hf-1a2b3c/root", False),
+        ("hf-1a2b3c/milestone/7", False),
+        ("hf-1a2b3c/gate/G2/closed", False),
+    ],
+)
+def test_only_messages_that_ask_are_voted_on(key, gate):
+    assert is_gate(key) is gate
+    assert run_of(key) == "hf-1a2b3c"

@@ -1,0 +1,224 @@
+"""Settings: read whole, refused with a sentence, and never more permissive than they say."""
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bot import config
+from bot.config import Loaded, Secrets, Settings, SettingsWrong, load, unsatisfiable
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "hotfix.example.toml"
+
+SMALL = """
+[policy.proposal]
+voters = ["network"]
+[policy.failover]
+voters = ["network"]
+[roles.network]
+members = ["U1", "U2", "U3"]
+[groups.site-1]
+address = "192.0.2.1"
+channel = "C1"
+"""
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def read_text(text: str) -> Loaded:
+        file = tmp_path / "hotfix.toml"
+        file.write_text(text)
+        return load(file)
+
+    return read_text
+
+
+def refusal(read, text: str) -> str:
+    with pytest.raises(SettingsWrong) as wrong:
+        read(text)
+    return str(wrong.value)
+
+
+def test_the_example_is_read_and_says_every_default():
+    settings = load(EXAMPLE).settings
+
+    assert settings.policy_of("site-1").soak == timedelta(minutes=10)
+    given = tomllib.loads(EXAMPLE.read_text())
+    for section in ("slack", "storage", "packages", "ssh", "policy"):
+        assert set(given[section]) == set(type(getattr(settings, section)).model_fields)
+        for name, value in type(getattr(settings, section))():
+            if name in ("directory", "known_hosts", "client_keys", "url", "operators"):
+                continue
+            if not isinstance(value, BaseModel):
+                assert getattr(getattr(settings, section), name) == value, f"{section}.{name}"
+
+
+def test_the_example_says_every_key_of_gates_limits_roles_and_groups():
+    given = tomllib.loads(EXAMPLE.read_text())
+
+    assert set(given["policy"]["proposal"]) == set(config.GateSettings.model_fields)
+    assert set(given["policy"]["failover"]) == set(config.GateSettings.model_fields)
+    assert set(given["policy"]["limits"]) == set(config.LimitSettings.model_fields)
+    assert set(given["roles"]["network"]) == set(config.RoleSettings.model_fields)
+    assert set(given["groups"]["site-1"]) >= set(config.GroupSettings.model_fields)
+
+
+def test_every_setting_says_what_it_is():
+    for section in vars(config).values():
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            for name, field in section.model_fields.items():
+                leaf = section not in (Settings, Secrets) and not (
+                    isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+                )
+                assert field.description or not leaf, f"{section.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[slack]\nchanels = ["C1"]', "slack.chanels is not a setting; did you mean channels?"),
+        ("[polcy]\n", "polcy is not a setting; did you mean policy?"),
+        (
+            "[policy.failover]\nvote = 3",
+            "policy.failover.vote is not a setting; did you mean votes?",
+        ),
+        (
+            "[policy.limits]\ninstal = '1h'",
+            "policy.limits.instal is not a setting; did you mean install?",
+        ),
+        (
+            SMALL + "soack = '5m'",
+            "groups.site-1.soack is not a setting; did you mean soak?",
+        ),
+        (
+            '[groups.a]\naddress = "x"\nchanel = "C1"',
+            "groups.a.channel is missing; you wrote chanel",
+        ),
+        (
+            "[policy]\nsoak = 300",
+            "policy.soak: 300 is no duration; write it like 10s, 5m or 1h 30m",
+        ),
+        ('[slack]\ntransport = "http"', "slack.transport is 'http', but may be 'socket'"),
+        (
+            SMALL + 'timezone = "Mars/Olympus"',
+            "'Mars/Olympus' is no time zone; write it like Europe/Berlin",
+        ),
+        (SMALL + 'mode = "VSX"', "groups.site-1.mode is 'VSX', but may be 'Gateway'"),
+        (
+            SMALL.replace('voters = ["network"]', 'voters = ["netwrok"]', 1),
+            "groups.site-1: there is no role netwrok; did you mean network?",
+        ),
+        ("[slack", "Expected ']'"),
+    ],
+)
+def test_a_mistake_is_told_with_file_key_and_what_would_be_right(read, tmp_path, text, sentence):
+    told = refusal(read, text)
+
+    assert sentence in told
+    assert all(line.startswith(f"{tmp_path / 'hotfix.toml'}: ") for line in told.splitlines())
+
+
+def test_a_file_that_is_not_there_is_told_with_how_to_name_one(tmp_path):
+    with pytest.raises(SettingsWrong, match="cannot be read .*--config or HOTFIX_BOT_CONFIG"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_the_environment_names_the_file_but_no_setting(tmp_path, monkeypatch, read):
+    read(SMALL)
+    monkeypatch.setenv("HOTFIX_BOT_CONFIG", str(tmp_path / "hotfix.toml"))
+    monkeypatch.setenv("POLICY", '{"failover": {"votes": 1}}')
+    monkeypatch.setenv("SLACK", '{"command": "/other"}')
+
+    loaded = load()
+
+    assert loaded.file == tmp_path / "hotfix.toml"
+    assert loaded.settings.policy.failover.votes == 2
+    assert loaded.settings.slack.command == "/hotfix"
+
+
+def test_paths_start_at_the_files_folder(read, tmp_path):
+    settings = read(SMALL).settings
+
+    assert settings.packages.directory == tmp_path / "packages"
+    assert settings.ssh.known_hosts == tmp_path / "known_hosts"
+    assert settings.storage.url == f"sqlite:///{tmp_path / 'hotfix.db'}"
+
+
+def test_a_group_changes_what_it_names_and_nothing_else(read):
+    settings = read(SMALL + 'soak = "7m"\nfailover.votes = 1\nlimits.install = "2h"\n').settings
+    policy = settings.policy_of("site-1").policy()
+
+    assert policy.soak == timedelta(minutes=7)
+    assert policy.failover.votes == 1
+    assert policy.failover.voters == ("network",)
+    assert policy.limits.install == timedelta(hours=2)
+    assert policy.limits.verify == timedelta(minutes=5)
+    assert policy.proposal.votes == 1
+    assert settings.policy.policy().soak == timedelta(minutes=5)
+
+
+def test_the_defaults_are_those_of_the_engine():
+    policy = config.PolicySettings().policy()
+
+    assert policy == type(policy)()
+
+
+def test_a_gate_that_a_possible_requester_could_never_pass_is_refused(read):
+    told = refusal(read, SMALL.replace(', "U3"]', "]"))
+
+    assert "groups.site-1: if U1 asks, the failover gate cannot pass; lacks 1 more person" in told
+    assert "if U2 asks" in told
+
+
+def test_a_gate_that_nobody_can_pass_is_refused(read):
+    told = refusal(read, SMALL.replace('["U1", "U2", "U3"]', "[]"))
+
+    assert "nobody can pass the proposal gate" in told
+    assert "nobody can pass the failover gate" in told
+
+
+def test_roles_of_a_user_group_are_judged_once_slack_was_asked(read):
+    text = SMALL.replace('["U1", "U2", "U3"]', '[]\nusergroup = "S1"')
+    settings = read(text).settings
+
+    assert list(unsatisfiable(settings, None)) == []
+    assert list(unsatisfiable(settings, {"S1": frozenset({"U1", "U2", "U3"})})) == []
+    assert len(list(unsatisfiable(settings, {"S1": frozenset({"U1", "U2"})}))) == 2
+    assert len(list(unsatisfiable(settings, {"S1": frozenset()}))) == 2
+
+
+def test_a_person_in_two_roles_does_not_make_an_impossible_policy_look_possible(read):
+    text = SMALL + "failover.voters = []\nfailover.needs = {network = 1, firewall = 1}\n"
+    text += '[roles.firewall]\nmembers = ["U1"]\n'
+
+    told = refusal(read, text)
+
+    assert "if U1 asks, the failover gate cannot pass" in told
+
+
+def test_secrets_come_from_files_named_in_the_environment(tmp_path, monkeypatch):
+    file = tmp_path / "token"
+    file.write_text("xoxb-secret-in-a-file\n")
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    monkeypatch.setenv("SLACK_BOT_TOKEN_FILE", str(file))
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-secret")
+
+    secrets = Secrets.read()
+
+    assert secrets.bot_token == "xoxb-secret-in-a-file"
+    assert set(secrets.values) == {"xoxb-secret-in-a-file", "xapp-secret"}
+    assert "secret" not in f"{secrets} {secrets!r}"
+    secrets.need_slack()
+
+
+def test_a_secret_that_is_missing_is_told_by_its_name(tmp_path, monkeypatch):
+    for name in ("SLACK_BOT_TOKEN", "SLACK_BOT_TOKEN_FILE", "SLACK_APP_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsWrong, match="SLACK_BOT_TOKEN is not set"):
+        Secrets.read().need_slack()
+
+    monkeypatch.setenv("SLACK_BOT_TOKEN_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsWrong, match="SLACK_BOT_TOKEN_FILE names .* cannot be read"):
+        Secrets.read()
