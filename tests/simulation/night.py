@@ -196,7 +196,7 @@ class Night:
         self.mortal = Mortal(self.stores.journal, die_at, after=after)
         stores = _Stores(self.stores, self.mortal)
         self.worker = Worker(
-            stores,  # type: ignore[arg-type]  # the same stores, with a journal that can die
+            stores,
             self.clock,
             Site(self.policy, self.shell),
             self.crowd,
