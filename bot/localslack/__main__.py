@@ -22,9 +22,10 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
     parser.add_argument("--workspace", type=Path, help="TOML file; the demo's without it")
+    parser.add_argument("--hurry", type=float, default=1.0, help="as many calls more than Slack")
     given = parser.parse_args()
     seed = read_seed(given.workspace) if given.workspace else demo_workspace()
-    asyncio.run(_serve(LocalSlack(seed), given.host, given.port))
+    asyncio.run(_serve(LocalSlack(seed, hurry=given.hurry), given.host, given.port))
 
 
 async def _serve(slack: LocalSlack, host: str, port: int) -> None:

@@ -45,7 +45,7 @@ class Parts:
     answers: Answers
 
     @classmethod
-    def build(cls, seed: Seed, clock: Clock) -> Parts:
+    def build(cls, seed: Seed, clock: Clock, *, hurry: float = 1.0) -> Parts:
         """Put the parts together."""
         changes = Changes()
         workspace = Workspace(seed, clock.now, changes)
@@ -54,7 +54,7 @@ class Parts:
         sockets = SocketMode(clock, workspace, faults, traffic)
         events = Events(clock, workspace, sockets, faults, traffic)
         answers = Answers(workspace, events)
-        limiter = RateLimiter(clock.now)
+        limiter = RateLimiter(lambda: clock.now() * hurry)
         return cls(clock, changes, workspace, faults, traffic, limiter, sockets, events, answers)
 
 

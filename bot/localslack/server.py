@@ -29,8 +29,18 @@ SECONDS_TO_STOP = 1.0
 class LocalSlack:
     """A server that an app cannot tell from Slack."""
 
-    def __init__(self, seed: Seed | None = None, *, clock: Clock | None = None) -> None:
-        self._parts = Parts.build(seed or demo_workspace(), clock or WallClock())
+    def __init__(
+        self, seed: Seed | None = None, *, clock: Clock | None = None, hurry: float = 1.0
+    ) -> None:
+        """Take what is in the workspace.
+
+        Args:
+            seed: people, channels and the app; without it the demo's.
+            clock: where time comes from.
+            hurry: how many times as many calls as Slack allows are allowed here, for a night
+                that is played that many times as fast.
+        """
+        self._parts = Parts.build(seed or demo_workspace(), clock or WallClock(), hurry=hurry)
         self._runner: web.AppRunner | None = None
         self._address = ""
 

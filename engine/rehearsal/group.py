@@ -420,7 +420,8 @@ class Group:
     # acting
 
     def order(self, act: str, member: str, group: Sequence[str], **facts: str) -> None:
-        """Tell the witness that somebody ordered something."""
+        """Tell the witness that somebody ordered something, at the time that it is now."""
+        self.advance()
         known = {k: facts[k] for k in ("by", "reason", "package") if k in facts}
         self.witness.act(
             Act(self.now, act, member, tuple(group), self.states(), self.auto_clones(), **known)

@@ -1,0 +1,129 @@
+"""The people who play along: they see what stands in Slack, and act there.
+
+They go by what a person goes by. A message is known by the key in its metadata, since that is
+what tells one question from another without reading its words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from bot.demo.device import DeviceControl
+from bot.demo.moments import Moments
+from bot.demo.scenario import Deed, Order
+from bot.localslack.client import ControlClient
+from engine.ports import Clock
+
+CHANNEL = "firewall-ops"
+
+_TOLD = {"HELD": "held", "BROKEN": "held", "TAKEN_UP": "restarted", "HALTED": "halted"}
+"""Kinds of record whose message in the thread is a moment."""
+
+
+class Crowd:
+    """Watches Slack, and lets each person do once what the scenario says."""
+
+    def __init__(
+        self, slack: ControlClient, device: DeviceControl, moments: Moments, clock: Clock
+    ) -> None:
+        """Take the two places where people act."""
+        self._slack = slack
+        self._device = device
+        self._moments = moments
+        self._clock = clock
+        self._gates = 0
+        self.watching = asyncio.Event()
+        self.waiting_for: list[Deed] = []
+
+    # ------------------------------------------------------------------------- seeing
+
+    async def watch(self) -> None:
+        """Say what appears in Slack, for ever."""
+        async for kind, body in self._slack.stream():
+            if kind == "ready":
+                self.watching.set()
+            if kind == "message_posted":
+                self._seen(body)
+            if kind == "ephemeral_posted":
+                self._moments.say("told", to=body.get("to", ""), text=body.get("text", ""))
+
+    def _seen(self, message: dict[str, Any]) -> None:
+        key = str(message.get("metadata", {}).get("event_payload", {}).get("key", ""))
+        _, slash, rest = key.partition("/")
+        if not slash:
+            return
+        place = {"channel": message["channel"], "ts": message["ts"]}
+        self._moments.say(f"slack:{rest}", **place)
+        if rest == "proposal":
+            self._moments.say("proposal", **place)
+        elif rest.startswith("gate/"):
+            self._gates += 1
+            self._moments.say(f"gate:{self._gates}", **place)
+        elif rest == "end":
+            self._moments.say("ended", **place)
+
+    async def hear_what_is_told(self) -> None:
+        """Say `held` and the like once the thread has told what the journal holds."""
+        await asyncio.gather(*(self._hear(kind, moment) for kind, moment in _TOLD.items()))
+
+    async def _hear(self, kind: str, moment: str) -> None:
+        record = await self._moments.wait(f"record:{kind}")
+        place = await self._moments.wait(f"slack:m/{record['seq']}")
+        self._moments.say(moment, **place)
+
+    # ------------------------------------------------------------------------- acting
+
+    async def order(self, order: Order) -> None:
+        """Type the command with which it all begins.
+
+        Raises:
+            RuntimeError: Slack would not take it.
+        """
+        self._moments.say("did", user=order.user, what=f"types {order.text}")
+        await self._act(order.user, "command", channel=CHANNEL, text=order.text)
+
+    async def play(self, deeds: Sequence[Deed]) -> None:
+        """Let each deed happen at its moment."""
+        self.waiting_for = list(deeds)
+        await asyncio.gather(*(self._play(deed) for deed in deeds))
+
+    async def _play(self, deed: Deed) -> None:
+        await self._moments.wait(deed.on)
+        await self._clock.sleep(timedelta(seconds=deed.after_s))
+        await self._do(deed)
+        self.waiting_for.remove(deed)
+
+    async def _do(self, deed: Deed) -> None:
+        match deed.do:
+            case "react" | "unreact":
+                place = await self._moments.wait(deed.at or deed.on)
+                words = "reacts with" if deed.do == "react" else "takes away"
+                self._say(deed, f"{words} :{deed.emoji}: at {deed.at or deed.on}")
+                await self._act(deed.user, deed.do, emoji=deed.emoji, **place)
+            case "say":
+                root = await self._moments.wait("slack:root")
+                self._say(deed, f"writes @hotfix {deed.text}")
+                await self._act(
+                    deed.user,
+                    "mention",
+                    channel=root["channel"],
+                    text=deed.text,
+                    thread_ts=root["ts"],
+                )
+            case "command":
+                self._say(deed, f"types {deed.text}")
+                await self._act(deed.user, "command", channel=CHANNEL, text=deed.text)
+            case _:
+                self._say(deed, f"repairs {deed.member}")
+                await self._device.fault(name="member_recovers", member=deed.member, after_s=0)
+
+    def _say(self, deed: Deed, what: str) -> None:
+        self._moments.say("did", user=deed.user, what=what)
+
+    async def _act(self, user: str, do: str, **details: Any) -> None:  # noqa: ANN401 -- JSON values
+        answer = await self._slack.act(user, do, **details)
+        if not answer.get("ok"):
+            raise RuntimeError(f"{user} could not {do}: {answer.get('error')}")

@@ -1,0 +1,174 @@
+"""What stands on the stage before it begins: a package, settings, tokens, in one folder.
+
+The settings are the product's own; only durations are shortened, as the group lives faster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import secrets
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.demo.scenario import PACKAGE, Scenario
+from bot.localslack.seed import demo_workspace
+
+GROUP = "site-1"
+CHANNEL_ID = "C0000FWOPS0"
+
+PACKAGE_BYTES = 2_000_000
+"""Enough for more than one block of sftp; a real bundle has three gigabytes."""
+
+
+@dataclass(frozen=True)
+class Props:
+    """Where things lie, and the secrets that must never be seen."""
+
+    folder: Path
+    speed: float
+    auto: bool
+    bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(12)}")
+    app_token: str = field(default_factory=lambda: f"xapp-{secrets.token_hex(12)}")
+
+    @property
+    def settings(self) -> Path:
+        """The bot's settings."""
+        return self.folder / "hotfix.toml"
+
+    @property
+    def rehearsal(self) -> Path:
+        """The rehearsal's settings."""
+        return self.folder / "rehearsal.toml"
+
+    @property
+    def workspace(self) -> Path:
+        """The Slack workspace."""
+        return self.folder / "workspace.toml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the bot gets as its environment: its secrets, and nothing of ours."""
+        return {"SLACK_BOT_TOKEN": self.bot_token, "SLACK_APP_TOKEN": self.app_token}
+
+    def log(self, name: str) -> Path:
+        """The file for what a process writes."""
+        return self.folder / f"{name}.log"
+
+
+def lay_out(props: Props, scenario: Scenario) -> None:
+    """Write everything that does not depend on where the processes will listen."""
+    for name in ("packages", "keys"):
+        (props.folder / name).mkdir(parents=True, exist_ok=True)
+    _write_package(props.folder / "packages" / PACKAGE)
+    group = {"name": GROUP, **scenario.group, "speed": props.speed}
+    props.rehearsal.write_text(_toml({**group, "faults": list(scenario.faults)}))
+    app = demo_workspace()["app"] | {"bot_token": props.bot_token, "app_token": props.app_token}
+    props.workspace.write_text(_toml({"app": app}))
+
+
+def _write_package(path: Path) -> None:
+    content = secrets.token_bytes(PACKAGE_BYTES)
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        info = tarfile.TarInfo("hotfix/payload.bin")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
+
+
+def write_settings(props: Props, device: Mapping[str, Any], slack: Mapping[str, Any]) -> None:
+    """Write the bot's settings, now that Slack and the group have addresses."""
+    settings: dict[str, Any] = {
+        "slack": {"api_url": slack["base_url"], **_slack_pace(props)},
+        "storage": {"url": f"sqlite:///{props.folder / 'hotfix.db'}"},
+        "packages": {"directory": str(props.folder / "packages")},
+        "ssh": {"known_hosts": device["known_hosts"], "client_keys": [device["client_key"]]},
+        "policy": _policy(props),
+        "roles": {
+            "firewall": {"members": ["U00000RITA0", "U000000BEN0"]},
+            "network": {"members": ["U000000ANA0", "U00000NOOR0"]},
+        },
+        "groups": {
+            GROUP: {
+                "address": device["address"],
+                "port": device["port"],
+                "username": device["username"],
+                "channel": CHANNEL_ID,
+                "timezone": "Europe/Berlin",
+            }
+        },
+    }
+    props.settings.write_text(_toml(settings))
+
+
+def _slack_pace(props: Props) -> dict[str, str]:
+    """Messages follow a night that goes a hundred times as fast."""
+    if not props.auto:
+        return {"edit_every": "1s", "edit_per_run": "500ms", "post_every": "500ms"}
+    return {"edit_every": "500ms", "edit_per_run": "100ms", "post_every": "100ms"}
+
+
+def _policy(props: Props) -> dict[str, Any]:
+    """Scale what is meant in the group's time; what is meant for people stays near theirs."""
+    voters = ["firewall", "network"]
+    grace = "1s" if props.auto else "10s"
+
+    def scaled(seconds: float, least: float) -> str:
+        return f"{max(least, seconds / props.speed):.2f}s"
+
+    return {
+        "operators": voters,
+        "watch": scaled(60, 0.4),
+        "quiet": scaled(180, 1.5),
+        "settle": scaled(30, 0.3),
+        "soak": scaled(300, 1.0),
+        "remind": scaled(600, 10.0),
+        "proposal": {"votes": 1, "voters": voters, "grace": grace},
+        "failover": {"votes": 2, "voters": voters, "grace": grace},
+        "limits": {
+            "look": "30s",
+            "prompt": scaled(360, 4.0),
+            "admin_down": scaled(600, 10.0),
+            "comeback": scaled(3600, 30.0),
+        },
+    }
+
+
+def _toml(table: Mapping[str, Any], prefix: str = "") -> str:
+    """Write a table: values first, then the tables in it."""
+    lines, tables = [], []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            name = f"{prefix}{key}"
+            tables.append(f"\n[{name}]\n{_toml(value, f'{name}.')}")
+        else:
+            lines.append(f"{key} = {_value(value)}")
+    return "\n".join(lines) + "\n" + "".join(tables)
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 -- JSON values
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(one) for one in value)}]"
+    # JSON's strings, numbers and truth values are TOML's too.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def leaks(props: Props, client_key: Path, texts: Mapping[str, str]) -> list[str]:
+    """Say where a secret is seen that must be seen nowhere: journal, logs, Slack (P11)."""
+    planted = {"the bot's token": props.bot_token, "the app's token": props.app_token}
+    body = [line for line in client_key.read_text().splitlines() if len(line) >= 40]  # noqa: PLR2004 -- base64, no marker
+    planted |= {f"line {n} of the SSH key": line for n, line in enumerate(body, start=1)}
+    return [
+        f"{what} is seen in {where}"
+        for where, text in texts.items()
+        for what, secret in planted.items()
+        if secret in text
+    ]

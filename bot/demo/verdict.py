@@ -1,0 +1,319 @@
+"""What came of it: the one JSON line, and whether each promise was kept.
+
+Device figures are the witness's, run figures the journal's. A promise was held only if
+`engine.promises` over the journal and the witness both say so; either alone can break it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from bot.demo import ballots
+from bot.demo.matching import SLACK_S, Matched, Timeline, match
+from engine import promises
+from engine.journal import Kind, RunState
+from engine.promises import BROKEN, HELD, UNUSED
+from storage.records import Record
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that is there to judge when a scenario is over."""
+
+    scenario: str
+    records: Sequence[Record]
+    device: Mapping[str, Any]
+    timeline: Timeline
+    traffic: Sequence[Mapping[str, Any]] = ()
+    bot_user: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    leaks: Sequence[str] = ()
+    kills: int = 0
+    took_s: float = 0.0
+
+    def name(self, user: str) -> str:
+        """Return what a person is called."""
+        return self.names.get(user, user)
+
+
+def verdict(seen: Seen) -> dict[str, Any]:
+    """Return the JSON line's content."""
+    state = RunState.replay(seen.records)
+    request = state.request
+    return {
+        "scenario": seen.scenario,
+        "run": state.run,
+        "state": _state(state),
+        "hold": state.hold.reason if state.hold else None,
+        "requester": seen.name(request.requester) if request else None,
+        "gates": list(_gates(seen)),
+        "members": list(seen.device["members"]),
+        "active_min": seen.device["active_min"],
+        "connections_lost": seen.device["connections_lost"],
+        "auto_clone": {**seen.device["auto_clone"], "owed": state.cloning_owed},
+        "promises": {name: word for name, (word, _) in judged(seen).items()},
+        "faults": list(seen.device["faults"]),
+        "kills": seen.kills,
+        "took_s": round(seen.took_s, 1),
+    }
+
+
+def _state(state: RunState) -> str:
+    if state.ended is not None:
+        return str(state.ended["state"])
+    if state.halted:
+        return "halted"
+    if state.hold is not None:
+        return "held"
+    return "paused" if state.paused else "open"
+
+
+def line(told: Mapping[str, Any]) -> str:
+    """Return the JSON line."""
+    return json.dumps(told, ensure_ascii=False)
+
+
+# ----------------------------------------------------------------------------------- gates
+
+
+def _gates(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Yield every gate that was asked, in order, with who stood with a yes at its end."""
+    opened = [r for r in seen.records if r.kind == Kind.GATE_OPENED]
+    for number, record in enumerate(opened, start=1):
+        step = record.body["step"]
+        later = [r for r in seen.records if r.seq > record.seq]
+        until = next((r.seq for r in later if r.kind == Kind.GATE_OPENED and _is(r, step)), None)
+        mine = [r for r in later if until is None or r.seq < until]
+        yield {"name": f"G{number}", "step": step, **_ending(mine, step, seen)}
+
+
+def _is(record: Record, step: str) -> bool:
+    return bool(record.body.get("step") == step)
+
+
+def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
+    state, votes = "open", dict[str, str]()
+    for record in records:
+        body = record.body
+        if state == "approved" and record.kind == Kind.DONE and _is(record, step):
+            break
+        if record.kind == Kind.ABORTED:
+            state = "superseded"
+            break
+        if not _is(record, step):
+            continue
+        match record.kind:
+            case Kind.VOTED:
+                votes[body["user"]] = body["choice"]
+            case Kind.WITHDRAWN:
+                votes.pop(body["user"], None)
+                state = "open"
+            case Kind.GATE_CLOSED:
+                state = body["outcome"]
+                if state != "approved":
+                    break
+            case _:
+                pass
+    told = {"state": state, "voters": [seen.name(u) for u, c in votes.items() if c == "yes"]}
+    against = [seen.name(u) for u, c in votes.items() if c == "no"]
+    return {**told, "against": against} if against else told
+
+
+# -------------------------------------------------------------------------------- promises
+
+Judged = dict[str, tuple[str, tuple[str, ...]]]
+
+
+def judged(seen: Seen) -> Judged:
+    """Return each promise's verdict by both judges, with the sentences that say what broke it."""
+    matched = match(seen.device["acts"], seen.records, seen.timeline)
+    both: Judged = {}
+    for name, (word, why) in promises.explained(seen.records).items():
+        objections = tuple(_WITNESS.get(name, _nothing)(seen, matched))
+        broken = word == BROKEN or bool(objections)
+        kept = HELD if name in _ALWAYS else word
+        both[name] = (BROKEN if broken else kept, (*why, *objections))
+    return both
+
+
+_ALWAYS = frozenset({"P11"})
+"""A journal alone cannot show these; the witness looks at them every time."""
+
+Objections = Iterator[str]
+
+
+def _nothing(_seen: Seen, _matched: Matched) -> Objections:
+    return iter(())
+
+
+def _objections(seen: Seen, promise: str) -> Objections:
+    for sentence in seen.device["objections"]:
+        if _promise_of(sentence) == promise:
+            yield f"witness: {sentence}"
+
+
+def _promise_of(objection: str) -> str:
+    """Return the promise that one of the witness's sentences is about."""
+    if "auto-clone" in objection:
+        return "P5"
+    return "P3" if "started twice" in objection else "P1"
+
+
+def _p1(seen: Seen, _matched: Matched) -> Objections:
+    yield from _objections(seen, "P1")
+
+
+def _p2(seen: Seen, matched: Matched) -> Objections:
+    """Each failover that the devices saw was voted for, by people whose yes stood in Slack."""
+    for batch in matched.without_record:
+        if batch.act == "admin_down":
+            yield f"witness: {batch}, and no record allows it"
+    touched = ballots.touches(seen.traffic, seen.bot_user)
+    asked = ballots.askings(seen.records)
+    for record in seen.records:
+        step = record.body.get("gate_step")
+        if record.kind != Kind.INTENDED or not step:
+            continue
+        absent = [
+            seen.name(user)
+            for user in record.body.get("voters", ())
+            if not ballots.stood(touched, asked, step, user, record.at)
+        ]
+        if absent:
+            yield f"Slack: no yes of {', '.join(absent)} stood at record {record.seq}"
+
+
+def _p3(seen: Seen, matched: Matched) -> Objections:
+    yield from _objections(seen, "P3")
+    for batch in matched.without_record:
+        if batch.act in ("install", "uninstall"):
+            yield f"witness: {batch}, and no record allows it"
+    for what in ("install", "uninstall"):
+        allowed: dict[str, int] = {}
+        for member, _ in _attempts(seen.records, what.upper()):
+            allowed[member] = allowed.get(member, 0) + 1
+        for member in seen.device["members"]:
+            started = member[f"{what}s_started"]
+            if started > allowed.get(member["id"], 0):
+                yield f"witness: {member['id']} saw {started} starts of {what}"
+
+
+def _attempts(records: Sequence[Record], kind: str) -> set[tuple[str, tuple[str, int]]]:
+    """Return member and attempt of every installation that was committed."""
+    members = {
+        r.body["step"]: r.body["members"]
+        for r in records
+        if r.kind == Kind.INTENDED and r.body["kind"] == kind
+    }
+    return {
+        (member, (r.body["step"], r.body["attempt"]))
+        for r in records
+        if r.kind == Kind.COMMITTING
+        for member in members.get(r.body["step"], ())
+    }
+
+
+def _p5(seen: Seen, _matched: Matched) -> Objections:
+    yield from _objections(seen, "P5")
+    state = RunState.replay(seen.records)
+    cloning = seen.device["auto_clone"]
+    if state.ended is None:
+        return
+    changed = cloning["before"] != cloning["after"]
+    if changed and not state.cloning_owed:
+        yield f"witness: cloning was {cloning['before']}, is {cloning['after']}, and not owed"
+    if not changed and state.cloning_owed:
+        yield f"witness: cloning is {cloning['after']} as before, but said to be owed"
+
+
+def _p7(seen: Seen, matched: Matched) -> Objections:
+    """After a halt nothing begins that was not under way already."""
+    for halted, until in _halts(seen.records):
+        for batch, one in matched.pairs:
+            after = batch.at > halted.at + timedelta(seconds=2 * SLACK_S)
+            before = until is None or batch.at < until.at
+            if (after and before) or (
+                one.seq > halted.seq and (until is None or one.seq < until.seq)
+            ):
+                yield f"witness: {batch}, after the halt of record {halted.seq}"
+
+
+def _halts(records: Sequence[Record]) -> Iterator[tuple[Record, Record | None]]:
+    halted: Record | None = None
+    for record in records:
+        if record.kind == Kind.HALTED and halted is None:
+            halted = record
+        if record.kind in (Kind.RESUMED, Kind.ABORTED) and halted is not None:
+            yield halted, record
+            halted = None
+    if halted is not None:
+        yield halted, None
+
+
+def _p8(_seen: Seen, matched: Matched) -> Objections:
+    for batch in matched.without_record:
+        yield f"witness: {batch}, and no record allows it"
+    yield from matched.without_act
+
+
+def _p10(seen: Seen, _matched: Matched) -> Objections:
+    """What the end says is what the devices show."""
+    ended = next((r.body for r in seen.records if r.kind == Kind.ENDED), None)
+    if ended is None:
+        return
+    for member in seen.device["members"]:
+        if member["state"] != "ACTIVE" and ended["state"] != "degraded":
+            yield f"witness: ended {ended['state']}, but {member['id']} is {member['state']}"
+        said = ended["members"].get(member["id"])
+        if said != member["take_after"]:
+            yield f"witness: {member['id']} is at take {member['take_after']}, the end says {said}"
+
+
+def _p11(seen: Seen, _matched: Matched) -> Objections:
+    yield from seen.leaks
+
+
+def _p12(seen: Seen, _matched: Matched) -> Objections:
+    yield from ballots.miscounted(seen.records, seen.traffic, seen.bot_user)
+
+
+_WITNESS: Mapping[str, Callable[[Seen, Matched], Objections]] = {
+    "P1": _p1,
+    "P2": _p2,
+    "P3": _p3,
+    "P5": _p5,
+    "P7": _p7,
+    "P8": _p8,
+    "P10": _p10,
+    "P11": _p11,
+    "P12": _p12,
+}
+
+
+# ----------------------------------------------------------------------------------- shortfalls
+
+
+def shortfalls(told: Mapping[str, Any], seen: Seen) -> list[str]:
+    """Return what is wrong whatever a scenario expects: broken promises, faults that never fired."""
+    wrong = [
+        f"{name} is broken: {sentence}"
+        for name, (word, why) in judged(seen).items()
+        if word == BROKEN
+        for sentence in why
+    ]
+    wrong += [
+        f"the fault {fault['name']} never fired"
+        for fault in told["faults"]
+        if fault["fired_at"] is None
+    ]
+    wrong += [
+        f"the rehearsal did not understand: {text}" for text in seen.device.get("unsupported", ())
+    ]
+    return wrong
+
+
+__all__ = ["BROKEN", "HELD", "UNUSED", "Seen", "judged", "line", "shortfalls", "verdict"]
