@@ -47,7 +47,7 @@ def failover(story: Story, opening: Opening) -> Message:
         *_warnings(opening),
         *_changed(opening),
         section("*What happens*", *_what_happens(plan, group)),
-        section(*_facts(story, opening)),
+        section(*_facts(opening)),
         section(*plan_lines(opening)),
         *votes(story, opening),
     ]
@@ -160,7 +160,7 @@ CONTINGENCY = (
 )
 
 
-def _facts(story: Story, opening: Opening) -> list[str]:
+def _facts(opening: Opening) -> list[str]:
     evidence = opening.asked["evidence"]
     at = moment(datetime.fromisoformat(evidence["at"]))
     policy = ", ".join(str(name) for name in evidence.get("policy", ())) or "not known"
@@ -169,7 +169,7 @@ def _facts(story: Story, opening: Opening) -> list[str]:
         *_members(opening.plan, evidence.get("members", {})),
         f"Synchronised: {'yes' if evidence.get('sync') else '*no*'} · SMO: "
         f"{escape(str(evidence.get('smo') or 'none'), 20)} · policy: {escape(policy, 200)}",
-        _headroom(story, opening.step.group),
+        _headroom(opening.headroom),
     ]
 
 
@@ -188,8 +188,7 @@ def _members(plan: Plan, members: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _headroom(story: Story, group: str) -> str:
-    seen = story.headroom.get(group, {})
+def _headroom(seen: Mapping[str, Any]) -> str:
     if not seen.get("connections_now") or seen.get("each_then") is None:
         return ""
     return (

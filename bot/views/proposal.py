@@ -22,7 +22,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         *gates.title(opening, first),
         *([gates.warning(plan.notes)] if plan.notes else []),
         section(*_asked(story, plan)),
-        section(*_split(story, plan)),
+        section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
         section(*_who(story, opening)),
         *gates.votes(story, opening),
@@ -44,14 +44,14 @@ def _asked(story: Story, plan: Plan) -> list[str]:
     ]
 
 
-def _split(story: Story, plan: Plan) -> list[str]:
-    smo = story.state.facts.smo if story.state.facts else None
+def _split(opening: Opening) -> list[str]:
+    plan, smo = opening.plan, opening.gate.facts.get("smo")
     lines = [f"*{words.group_named(group)}*" for group in plan.groups]
     where = next((g.name for g in plan.groups if smo in g.members), "")
     return [
         "*Logical Groups, in this order*",
         *(f"{place}. {line}" for place, line in enumerate(lines, start=1)),
-        f"SMO: {escape(smo or 'none', 20)}{f' (in {escape(where, 10)})' if where else ''}",
+        f"SMO: {escape(str(smo or 'none'), 20)}{f' (in {escape(where, 10)})' if where else ''}",
     ]
 
 

@@ -25,6 +25,7 @@ class Opening:
     plan: Plan
     step: Step
     asked: Mapping[str, Any]
+    headroom: Mapping[str, Any]
     closed_at: datetime | None = None
     begun_at: datetime | None = None
 
@@ -108,7 +109,9 @@ class Story:
 
     def _on_gate_opened(self, _: Record, body: Mapping[str, Any]) -> None:
         gate, plan = self.state.gates[body["step"]], self.plan
-        self.openings[gate.number] = Opening(gate, plan, plan.step(gate.step), body)
+        step = plan.step(gate.step)
+        headroom = self.headroom.get(step.group, {})
+        self.openings[gate.number] = Opening(gate, plan, step, body, headroom)
 
     def _on_voted(self, _: Record, body: Mapping[str, Any]) -> None:
         self.names[body["user"]] = body["name"]

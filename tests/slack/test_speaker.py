@@ -1,0 +1,389 @@
+"""The speaker against a Slack on loopback: nothing lost, nothing twice, in order and in time."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.localslack import ControlClient, LocalSlack
+from bot.speaker import Speaker
+from bot.views import render
+from engine.journal import Kind, RunState
+from storage.memory import MemoryStores
+from storage.records import Delivery, Draft, Record
+from tests.slack.hasty import HastyClock
+from tests.unit.nights import night, until
+
+CHANNEL = "C0000FWOPS0"
+
+
+@dataclass
+class Stage:
+    """A journal that grows, a Slack, and a speaker between them."""
+
+    clock: HastyClock
+    slack: LocalSlack
+    people: ControlClient
+    stores: MemoryStores = field(default_factory=MemoryStores)
+    shown: list[tuple[str, str, str, str]] = field(default_factory=list)
+    speakers: list[Speaker] = field(default_factory=list)
+
+    def speaker(self, **settings: Any) -> Speaker:
+        """Start a speaker, as a fresh process would."""
+        speaker = Speaker(
+            self.stores,
+            AsyncWebClient(token="xoxb-localslack", base_url=self.slack.base_url),
+            self.clock,
+            {"site-1": CHANNEL}.__getitem__,
+            self._on_shown,
+            **settings,
+        )
+        self.speakers.append(speaker)
+        return speaker
+
+    async def _on_shown(self, run: str, gate: str, channel: str, ts: str) -> None:
+        self.shown.append((run, gate, channel, ts))
+
+    def append(self, records: Sequence[Record]) -> str:
+        """Let these happen; return the run."""
+        run = records[0].stream
+        there = list(self.stores.journal.read(run))
+        state = RunState.replay(there)
+        for record in records:
+            state.apply(record)
+        drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
+        self.stores.journal.append(
+            run, drafts, lease=None, last_seq=len(there), index=state.index()
+        )
+        return run
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What stands in the channel and its threads, oldest first."""
+        workspace = self.slack.workspace
+        found = workspace.channels[CHANNEL].messages.values()
+        ordered = sorted(found, key=lambda m: m.ts)
+        return [workspace.shown(m, with_metadata=True) for m in ordered]
+
+    def keys(self) -> list[str]:
+        """The keys of what stands, in order."""
+        ours = [m for m in self.messages() if m.get("metadata")]
+        return [m["metadata"]["event_payload"]["key"] for m in ours]
+
+    def standing(self, key: str) -> dict[str, Any]:
+        """The message that stands under a key."""
+        ours = [m for m in self.messages() if m.get("metadata")]
+        return next(m for m in ours if m["metadata"]["event_payload"]["key"] == key)
+
+    async def calls(self, method: str) -> list[dict[str, Any]]:
+        """What was asked of a method, also where it was refused."""
+        return [line for line in await self.people.traffic() if line.get("method") == method]
+
+    def delivery(self, key: str) -> Delivery:
+        """What we remember of a delivery."""
+        return next(d for d in self.stores.deliveries.all(key) if d.message_key == key)
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    clock = HastyClock()
+    slack = LocalSlack(clock=clock.as_slack())
+    await slack.start()
+    async with ControlClient(slack.url) as people:
+        made = Stage(clock, slack, people)
+        yield made
+        for speaker in made.speakers:
+            await speaker.close()
+    await slack.stop()
+
+
+def expected(records: Sequence[Record]) -> list[str]:
+    """The keys that should stand, in order."""
+    return [m.key for m in render(records)]
+
+
+async def test_a_whole_night_is_told_in_order_once_and_as_it_is_now(stage: Stage):
+    records = night("good")
+    run = stage.append(records)
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+    root, *rest = stage.messages()
+    assert "thread_ts" not in root or root["thread_ts"] == root["ts"]
+    assert {m["thread_ts"] for m in rest} == {root["ts"]}
+    for message in render(records):
+        assert stage.standing(message.key)["text"] == message.text
+
+
+async def test_what_is_told_piece_by_piece_ends_the_same(stage: Stage):
+    records = night("rescued")
+    speaker = stage.speaker()
+    for start in range(2, len(records), 3):
+        speaker.wake(stage.append(records[0 if start == 2 else start : start + 3]))
+        await stage.clock.sleep(timedelta(seconds=2))
+    run = records[0].stream
+
+    await speaker.settle(run)
+
+    assert sorted(stage.keys()) == sorted(expected(records))
+    for message in render(records):
+        assert stage.standing(message.key)["text"] == message.text
+
+
+async def test_speaking_again_says_nothing_new(stage: Stage):
+    run = stage.append(night("rejected"))
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    before = await stage.people.traffic()
+
+    await speaker.settle(run)
+    await stage.speaker().settle(run)
+
+    assert [t for t in await stage.people.traffic() if t["kind"] == "api"] == [
+        t for t in before if t["kind"] == "api"
+    ]
+
+
+async def test_a_gate_gets_its_emoji_and_is_broadcast_and_confirmed(stage: Stage):
+    run = stage.append(until(night("good"), Kind.GATE_OPENED, step="PROPOSAL"))
+
+    await stage.speaker().settle(run)
+
+    gate = stage.standing(f"{run}/proposal")
+    assert {r["name"] for r in gate["reactions"]} == {"white_check_mark", "x"}
+    assert gate["subtype"] == "thread_broadcast"
+    assert stage.shown == [(run, "G1", CHANNEL, gate["ts"])]
+
+
+async def test_a_gate_is_confirmed_again_after_a_restart_until_the_journal_has_it(stage: Stage):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(records[:-1])
+    await stage.speaker().settle(run)
+
+    await stage.speaker().settle(run)
+    assert len(stage.shown) == 2
+
+    stage.append(records[-1:])
+    await stage.speaker().settle(run)
+    assert len(stage.shown) == 2
+
+
+async def test_a_live_message_is_edited_in_place_and_keeps_its_reactions(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    before = stage.standing(f"{run}/gate/G2")
+
+    stage.append(until(records, Kind.VOTED, gate="G2")[len(asked) :])
+    await speaker.settle(run)
+
+    after = stage.standing(f"{run}/gate/G2")
+    assert "1 of 2 — ana" in after["text"]
+    assert after["ts"] == before["ts"]
+    assert after["reactions"] == before["reactions"]
+
+
+# --------------------------------------------------------------------------------- pacing
+
+
+async def test_posts_keep_their_distance_in_a_channel(stage: Stage):
+    run = stage.append(night("rejected"))
+
+    await stage.speaker().settle(run)
+
+    posts = [float(m["ts"]) for m in stage.messages()]
+    gaps = [later - earlier for earlier, later in pairwise(posts)]
+    assert min(gaps) >= 0.9
+
+
+async def test_edits_keep_their_distance_and_the_gate_goes_first(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    speaker = stage.speaker(edit_interval=timedelta(seconds=30))
+    await speaker.settle(run)
+    told = len(await stage.calls("chat.update"))
+
+    stage.append(until(records, Kind.INTENDED, step="A.INSTALL")[len(asked) :])
+    began = stage.clock.monotonic()
+    await speaker.settle(run)
+
+    edits = (await stage.calls("chat.update"))[told:]
+    first = [e["args"]["ts"] for e in edits]
+    assert first[0] == stage.standing(f"{run}/gate/G2")["ts"]
+    assert len(edits) >= 2
+    assert stage.clock.monotonic() - began >= 25 * (len(edits) - 1)
+    assert stage.standing(f"{run}/root")["text"].startswith("▶️ Installing on A")
+
+
+# --------------------------------------------------------------------------------- trouble
+
+
+async def test_a_post_whose_answer_was_lost_is_found_again_and_not_repeated(stage: Stage):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(records)
+    await stage.people.fault("lose_response", method="chat.postMessage", n=3)
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+
+
+async def test_a_crash_between_post_and_save_does_not_post_twice(stage: Stage):
+    records = until(night("good"), Kind.VOTED, gate="G2")
+    run = stage.append(records)
+    await stage.speaker().settle(run)
+    for key in (f"{run}/root", f"{run}/gate/G2"):
+        stage.stores.deliveries.save(replace(stage.delivery(key), ts=None, state="sending"))
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+    assert stage.delivery(f"{run}/gate/G2").ts == stage.standing(f"{run}/gate/G2")["ts"]
+
+
+async def test_a_crash_before_the_post_is_made_good(stage: Stage):
+    records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
+    run = stage.append(records)
+    stage.stores.deliveries.save(Delivery(f"{run}/root", CHANNEL, None, "", "sending"))
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "rate_limit", "method": "chat.postMessage", "n": 3, "seconds": 5},
+        {"kind": "server_error", "method": "chat.postMessage", "n": 2},
+        {"kind": "server_error", "method": "reactions.add", "n": 1},
+        {"kind": "rate_limit", "method": "reactions.add", "n": 1, "seconds": 5},
+        {"kind": "lose_response", "method": "chat.update", "n": 1},
+        {"kind": "outage", "seconds": 20},
+    ],
+    ids=lambda fault: f"{fault['kind']}-{fault.get('method', 'all')}",
+)
+async def test_trouble_is_ridden_out(stage: Stage, fault: dict[str, Any]):
+    records = night("unknown prompt")
+    run = stage.append(records)
+    await stage.people.fault(**fault)
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+
+
+async def test_retry_after_is_honoured(stage: Stage):
+    run = stage.append(night("good")[:2])
+    await stage.people.fault("rate_limit", method="chat.postMessage", seconds=40)
+    began = stage.clock.monotonic()
+
+    await stage.speaker().settle(run)
+
+    assert stage.clock.monotonic() - began >= 40
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"is_archived": True}, {"is_archived": False}),
+        ({"members": ["U00000RITA0"]}, {"members": ["U00000RITA0", "U0000HOTFIX"]}),
+    ],
+    ids=["archived", "not a member"],
+)
+async def test_a_channel_that_cannot_be_written_to_is_waited_for(stage: Stage, wrong, right):
+    records = night("good")[:2]
+    run = stage.append(records)
+    await stage.people.change("channel", CHANNEL, **wrong)
+    speaker = stage.speaker()
+
+    await speaker.speak(run)
+    assert stage.messages() == []
+    await stage.people.change("channel", CHANNEL, **right)
+    await speaker.settle(run)
+
+    assert stage.keys() == expected(records)
+
+
+async def test_blocks_that_are_refused_do_not_lose_the_message(stage: Stage, monkeypatch):
+    records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
+
+    def with_bad_blocks(given: Sequence[Record]) -> tuple[Any, ...]:
+        return tuple(replace(m, blocks=({"type": "no such block"},)) for m in render(given))
+
+    monkeypatch.setattr("bot.speaker.render", with_bad_blocks)
+    run = stage.append(records)
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+    assert stage.standing(f"{run}/proposal")["text"] == render(records)[1].text
+
+
+async def test_a_root_that_somebody_deleted_is_posted_again(stage: Stage):
+    asked = until(night("good"), Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(asked)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    old = stage.standing(f"{run}/root")["ts"]
+    client = AsyncWebClient(token="xoxb-localslack", base_url=stage.slack.base_url)
+    await client.chat_delete(channel=CHANNEL, ts=old)
+
+    stage.append(until(night("good"), Kind.GATE_SHOWN, gate="G2")[len(asked) :])
+    await speaker.settle(run)
+
+    new = stage.delivery(f"{run}/root").ts
+    assert new not in (None, old)
+    assert stage.standing(f"{run}/gate/G2")["thread_ts"] == new
+
+
+async def test_long_device_text_comes_as_a_file_once(stage: Stage):
+    *records, last = night("unknown prompt")
+    printed = "".join(f"line {n} <!channel>\n" for n in range(200))
+    records.append(replace(last, body={**last.body, "text": printed}))
+    run = stage.append(records)
+    await stage.speaker().settle(run)
+    held = next(m for m in render(records) if m.file)
+    stage.stores.deliveries.save(replace(stage.delivery(held.key), state="sending"))
+
+    await stage.speaker().settle(run)
+
+    files = [f["name"] for m in stage.messages() for f in m.get("files", [])]
+    assert files == [f"{run}-{records[-1].seq}.txt"]
+
+
+# ------------------------------------------------------------------------------- the process
+
+
+async def test_catching_up_tells_what_is_missing_and_leaves_told_runs_alone(stage: Stage):
+    run = stage.append(night("rejected and aborted"))
+    speaker = stage.speaker()
+    await speaker.catch_up()
+    assert set(speaker._voices) == {run}
+    await speaker.settle(run)
+    assert stage.keys() == expected(night("rejected and aborted"))
+
+    fresh = stage.speaker()
+    await fresh.catch_up()
+    assert fresh._voices == {}
+
+
+async def test_close_ends_everything_at_once(stage: Stage):
+    run = stage.append(night("good"))
+    speaker = stage.speaker()
+    speaker.wake(run)
+
+    await speaker.close()
+    await speaker.speak(run)
+    there = len(stage.messages())
+    speaker.wake(run)
+    await stage.clock.sleep(timedelta(seconds=10))
+
+    assert len(stage.messages()) == there
