@@ -175,5 +175,7 @@ def _must_have_acted(intended: Mapping[str, Any], done: Mapping[str, Any]) -> bo
 
 
 def _everyone(records: Sequence[Record]) -> frozenset[str]:
-    groups = next((r.body["plan"]["groups"] for r in records if r.kind == Kind.PLANNED), [])
+    groups: Sequence[Mapping[str, Any]] = next(
+        (r.body["plan"]["groups"] for r in records if r.kind == Kind.PLANNED), []
+    )
     return frozenset(member for group in groups for member in group["members"])

@@ -164,7 +164,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 -- JSON values
 def leaks(props: Props, client_key: Path, texts: Mapping[str, str]) -> list[str]:
     """Say where a secret is seen that must be seen nowhere: journal, logs, Slack (P11)."""
     planted = {"the bot's token": props.bot_token, "the app's token": props.app_token}
-    body = [line for line in client_key.read_text().splitlines() if len(line) >= 40]  # noqa: PLR2004 -- base64, no marker
+    body = [line for line in client_key.read_text().splitlines() if len(line) >= 40]
     planted |= {f"line {n} of the SSH key": line for n, line in enumerate(body, start=1)}
     return [
         f"{what} is seen in {where}"

@@ -56,9 +56,28 @@ DOINGS: Mapping[str, frozenset[str]] = {
 `recover` is somebody who repairs a member at the device."""
 
 DEVICE_MOMENTS = frozenset(
-    """admin_down admin_up import imported verify dialogue upload auto_clone_on auto_clone_off
-    install_started install_progress install_done install_failed rebooting rebooted returned
-    cloned failed state smo""".split()
+    [
+        "admin_down",
+        "admin_up",
+        "import",
+        "imported",
+        "verify",
+        "dialogue",
+        "upload",
+        "auto_clone_on",
+        "auto_clone_off",
+        "install_started",
+        "install_progress",
+        "install_done",
+        "install_failed",
+        "rebooting",
+        "rebooted",
+        "returned",
+        "cloned",
+        "failed",
+        "state",
+        "smo",
+    ]
 )
 
 _MOMENTS = (

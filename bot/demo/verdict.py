@@ -298,7 +298,7 @@ _WITNESS: Mapping[str, Callable[[Seen, Matched], Objections]] = {
 
 
 def shortfalls(told: Mapping[str, Any], seen: Seen) -> list[str]:
-    """Return what is wrong whatever a scenario expects: broken promises, faults that never fired."""
+    """Return what is wrong whatever is expected: broken promises, faults that never fired."""
     wrong = [
         f"{name} is broken: {sentence}"
         for name, (word, why) in judged(seen).items()
