@@ -14,18 +14,17 @@ What a message says, and who may vote, does not belong here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.calls import Trouble, called, without_retries
+from bot.pacing import EDIT_INTERVAL, EDIT_INTERVAL_PER_RUN, POST_INTERVAL, Pace
 from bot.views import Message, render
 from engine.journal import Kind
 from engine.model import Request, from_json
@@ -38,10 +37,6 @@ OnShown = Callable[[str, str, str, str], Awaitable[None]]
 
 EVENT_TYPE = "hotfix"
 
-# Slack asks for about one post a second and channel, and 50 edits a minute in all.
-POST_INTERVAL = timedelta(seconds=1)
-EDIT_INTERVAL = timedelta(seconds=3)
-EDIT_INTERVAL_PER_RUN = timedelta(seconds=1.3)
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_LONGEST = timedelta(seconds=60)
 
@@ -49,53 +44,9 @@ RETRY_LONGEST = timedelta(seconds=60)
 PAGES_LOOKED_AT = 5
 PAGE = 200
 
-# Refusals that say nothing about the content: the same call may succeed later.
-_LATER = frozenset(
-    {
-        "account_inactive",
-        "channel_not_found",
-        "enterprise_is_restricted",
-        "fatal_error",
-        "internal_error",
-        "invalid_auth",
-        "is_archived",
-        "missing_scope",
-        "no_permission",
-        "not_allowed_token_type",
-        "not_authed",
-        "not_in_channel",
-        "ratelimited",
-        "rate_limited",
-        "read_only_channel",
-        "request_timeout",
-        "restricted_action",
-        "restricted_action_thread_locked",
-        "service_unavailable",
-        "team_added_to_org",
-        "token_expired",
-        "token_revoked",
-    }
-)
-# Slack says of these that a part of the call may have been done.
-_UNCLEAR = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 _MESSAGE_GONE = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
 )
-
-
-class _Trouble(Exception):
-    """Slack did not do it. `unclear` where it may have."""
-
-    def __init__(self, error: str, *, unclear: bool, retry_after: float | None = None) -> None:
-        super().__init__(error)
-        self.error = error
-        self.unclear = unclear
-        self.retry_after = retry_after
-
-    @property
-    def about_content(self) -> bool:
-        """Whether other content might be taken."""
-        return not self.unclear and self.error not in _LATER and self.retry_after is None
 
 
 @dataclass
@@ -110,49 +61,6 @@ class _Voice:
     edited_at: dict[str, float] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
     failures: int = 0
-
-
-@dataclass
-class _Pace:
-    """One budget of edits for the workspace, and one of posts for each channel."""
-
-    clock: Clock
-    post_interval: timedelta
-    edit_interval: timedelta
-    edit_interval_per_run: timedelta
-    next_edit: float = float("-inf")
-    next_post: dict[str, float] = field(default_factory=dict)
-    waiting: dict[str, int] = field(default_factory=dict)
-
-    def take_post(self, channel: str) -> float:
-        """Return 0 and take the turn, or the seconds until there is one."""
-        now = self.clock.monotonic()
-        wait = self.next_post.get(channel, now) - now
-        if wait > 0:
-            return wait
-        self.next_post[channel] = now + self.post_interval.total_seconds()
-        return 0
-
-    def take_edit(self, run: str, rank: int, live_runs: int) -> float:
-        """Return 0 and take the turn, or the seconds until it makes sense to ask again.
-
-        The lowest rank of all runs that wait goes first (gates), then who has waited longest.
-        """
-        self.waiting[run] = rank
-        now = self.clock.monotonic()
-        if now < self.next_edit:
-            return self.next_edit - now
-        interval = max(self.edit_interval, self.edit_interval_per_run * live_runs).total_seconds()
-        first = min(self.waiting, key=lambda one: self.waiting[one])
-        if first != run:
-            return interval
-        del self.waiting[run]
-        self.next_edit = now + interval
-        return 0
-
-    def withdraw(self, run: str) -> None:
-        """A run that does not wait (any more) is in nobody's way."""
-        self.waiting.pop(run, None)
 
 
 @dataclass
@@ -220,11 +128,11 @@ class Speaker:
         retry_longest: timedelta = RETRY_LONGEST,
     ) -> None:
         self._stores = stores
-        self._client = _without_retries(client)
+        self._client = without_retries(client)
         self._clock = clock
         self._channel_of = channel_of
         self._on_shown = on_shown
-        self._pace = _Pace(clock, post_interval, edit_interval, edit_interval_per_run)
+        self._pace = Pace(clock, post_interval, edit_interval, edit_interval_per_run)
         self._retry_first = retry_first
         self._retry_longest = retry_longest
         self._voices: dict[str, _Voice] = {}
@@ -283,19 +191,19 @@ class Speaker:
             try:
                 wait = await self._go_round(run, voice)
                 voice.failures = 0
-            except _Trouble as trouble:
+            except Trouble as trouble:
                 wait = self._back_off(run, voice, trouble)
             except asyncio.CancelledError:
                 raise
             except Exception:
                 log.exception("speaking failed", run=run)
-                wait = self._back_off(run, voice, _Trouble("ours", unclear=True))
+                wait = self._back_off(run, voice, Trouble("ours", unclear=True))
             if wait is None and not voice.nudge.is_set():
                 return
             if wait:
                 await self._pause(voice, wait)
 
-    def _back_off(self, run: str, voice: _Voice, trouble: _Trouble) -> float:
+    def _back_off(self, run: str, voice: _Voice, trouble: Trouble) -> float:
         self._pace.withdraw(run)
         doubled = self._retry_first * float(2 ** min(voice.failures, 16))
         pause = min(doubled, self._retry_longest)
@@ -377,7 +285,7 @@ class Speaker:
                 return wait
             try:
                 delivery = await self._stand(current, message, delivery, voice)
-            except _Trouble as trouble:
+            except Trouble as trouble:
                 if trouble.error != "thread_not_found":
                     raise
                 await self._begin_anew(current, trouble)
@@ -398,7 +306,7 @@ class Speaker:
         await self._save(sending)
         try:
             ts = await self._post(current, message, voice)
-        except _Trouble as trouble:
+        except Trouble as trouble:
             if not trouble.unclear:
                 await self._save(replace(sending, state="failed"))
             raise
@@ -435,14 +343,14 @@ class Speaker:
         content: dict[str, Any] = {"text": message.text, "parse": "none", "link_names": False}
         if message.blocks and message.key not in voice.plain:
             try:
-                return await _called(call({**content, "blocks": list(message.blocks)}))
-            except _Trouble as trouble:
+                return await called(call({**content, "blocks": list(message.blocks)}))
+            except Trouble as trouble:
                 if not trouble.about_content or trouble.error in _MESSAGE_GONE:
                     raise
                 log.warning("said without blocks", key=message.key, error=trouble.error)
                 voice.plain.add(message.key)
         # An empty list takes away blocks of a former edit; Slack refuses none for it.
-        return await _called(call({**content, "blocks": []}))
+        return await called(call({**content, "blocks": []}))
 
     async def _look_for(self, current: _Round, message: Message) -> str | None:
         """Return where a message stands that we may have posted, by its metadata."""
@@ -469,7 +377,7 @@ class Speaker:
                 )
             else:
                 call = self._client.conversations_history(include_all_metadata=True, **asked)
-            answer = await _called(call)
+            answer = await called(call)
             for found in answer.get("messages", []):
                 yield found
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
@@ -509,12 +417,12 @@ class Speaker:
     async def _react(self, delivery: Delivery, name: str) -> None:
         """Add an emoji for people to click. It is a convenience: refused, it is let go."""
         try:
-            await _called(
+            await called(
                 self._client.reactions_add(
                     channel=delivery.channel, timestamp=delivery.ts or "", name=name
                 )
             )
-        except _Trouble as trouble:
+        except Trouble as trouble:
             if trouble.error == "already_reacted":
                 return
             if trouble.unclear or trouble.retry_after is not None:
@@ -531,7 +439,7 @@ class Speaker:
             async for found in self._stood(current.channel, root):
                 if any(one.get("name") == name for one in found.get("files", ())):
                     return
-            await _called(
+            await called(
                 self._client.files_upload_v2(
                     channel=current.channel,
                     thread_ts=root.ts,
@@ -540,7 +448,7 @@ class Speaker:
                     content=content,
                 )
             )
-        except _Trouble as trouble:
+        except Trouble as trouble:
             if trouble.unclear or trouble.retry_after is not None:
                 raise
             log.warning("no file", file=name, error=trouble.error)
@@ -567,7 +475,7 @@ class Speaker:
                 message,
                 voice,
             )
-        except _Trouble as trouble:
+        except Trouble as trouble:
             if trouble.error not in _MESSAGE_GONE:
                 raise
             await self._replace(current, message, delivery, trouble)
@@ -576,7 +484,7 @@ class Speaker:
         return 0
 
     async def _replace(
-        self, current: _Round, message: Message, delivery: Delivery, trouble: _Trouble
+        self, current: _Round, message: Message, delivery: Delivery, trouble: Trouble
     ) -> None:
         """A message that can no longer be edited: the root is posted anew, others stay.
 
@@ -588,7 +496,7 @@ class Speaker:
         log.warning("cannot be edited", key=message.key, error=trouble.error)
         await self._save(replace(delivery, digest=digest(message)))
 
-    async def _begin_anew(self, current: _Round, trouble: _Trouble) -> None:
+    async def _begin_anew(self, current: _Round, trouble: Trouble) -> None:
         """Somebody deleted the root: the next round posts another, and goes on below that."""
         log.warning("the root is gone", run=current.run, error=trouble.error)
         root = current.delivered[current.root.key]
@@ -618,54 +526,3 @@ def _told_key(run: str) -> str:
 def _group(records: Sequence[Record]) -> str:
     ordered = next(r for r in records if r.kind == Kind.ORDERED)
     return from_json(Request, ordered.body["request"]).security_group
-
-
-def _without_retries(client: AsyncWebClient) -> AsyncWebClient:
-    """Return a client to the same place that calls once: whether to repeat is decided here."""
-    return AsyncWebClient(
-        token=client.token,
-        base_url=client.base_url,
-        timeout=client.timeout,
-        ssl=client.ssl,
-        proxy=client.proxy,
-        session=client.session,
-        trust_env_in_session=client.trust_env_in_session,
-        headers={k: v for k, v in client.headers.items() if k.lower() != "user-agent"},
-        retry_handlers=[],
-    )
-
-
-async def _called(call: Awaitable[Any]) -> dict[str, Any]:
-    """Return Slack's answer.
-
-    Raises:
-        _Trouble: Slack did not do it, or nobody knows.
-    """
-    try:
-        answer = await call
-    except SlackApiError as error:
-        raise _refused(error) from error
-    except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _Trouble(f"{type(error).__name__}: {error}", unclear=True) from error
-    data: dict[str, Any] = answer.data
-    return data
-
-
-def _refused(error: SlackApiError) -> _Trouble:
-    response: Any = error.response
-    # A body that is no JSON comes with the raw response of aiohttp instead of Slack's answer.
-    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
-    data = getattr(response, "data", None)
-    name = str(data.get("error") or "") if isinstance(data, dict) else ""
-    if status == 429 or name in ("ratelimited", "rate_limited"):
-        headers = getattr(response, "headers", None) or {}
-        after = next((v for k, v in headers.items() if k.lower() == "retry-after"), "1")
-        return _Trouble("ratelimited", unclear=False, retry_after=_seconds(after))
-    unclear = status >= 500 or not name or name in _UNCLEAR
-    return _Trouble(name or f"HTTP {status}", unclear=unclear)
-
-
-def _seconds(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(text))
-    return 1.0
