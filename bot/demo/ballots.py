@@ -80,7 +80,7 @@ def _over(records: Sequence[Record], step: str, since: int) -> datetime | None:
         passed = record.kind == Kind.DONE
         if body.get("step") == step and (closed or passed):
             return record.at
-        if record.kind in (Kind.ABORTED, Kind.ENDED):
+        if record.kind in (Kind.ABORTED, Kind.ROLLED_BACK, Kind.ENDED):
             return record.at
     return None
 

@@ -93,6 +93,11 @@ class Child:
         """Whether it runs."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, or None where it runs."""
+        return self._process.returncode if self._process else None
+
     def refuse_dead(self) -> None:
         """Say so when it ended although it is needed.
 

@@ -175,7 +175,5 @@ def _must_have_acted(intended: Mapping[str, Any], done: Mapping[str, Any]) -> bo
 
 
 def _everyone(records: Sequence[Record]) -> frozenset[str]:
-    groups: Sequence[Mapping[str, Any]] = next(
-        (r.body["plan"]["groups"] for r in records if r.kind == Kind.PLANNED), []
-    )
-    return frozenset(member for group in groups for member in group["members"])
+    planned = next((r.body["plan"] for r in records if r.kind == Kind.PLANNED), {"groups": ()})
+    return frozenset(member for group in planned["groups"] for member in group["members"])

@@ -37,6 +37,8 @@ async def play(stage: Stage, played: Scenario) -> bool:
         journal.keen = lambda: kills.waits_for_a_record
         wrong = await _night(stage, played, moments, crowd, journal, kills)
         seen = await _gather(stage, played, journal, kills.done)
+    if stage.bot.exit_code:
+        wrong.append(f"the bot ended with {stage.bot.exit_code}, told to stop")
     outcome = verdict(seen)
     wrong += shortfalls(outcome, seen)
     wrong += differences(outcome, played.expect)

@@ -5,7 +5,7 @@ that a misspelt moment is an error at once and not a night that waits for ever:
 
     about = "one sentence for --list"
     until = "ended"            when the night is over: ended, held or halted
-    limit_s = 120              real seconds after which it is given up
+    limit_s = 90               real seconds after which it is given up
     [group]                    what the rehearsal starts with (engine.rehearsal.group.Setup)
     [order]                    user and text of the slash command that begins it
     [[people]]                 on, user, do, emoji | text, at, after_s
@@ -57,26 +57,10 @@ DOINGS: Mapping[str, frozenset[str]] = {
 
 DEVICE_MOMENTS = frozenset(
     [
-        "admin_down",
-        "admin_up",
-        "import",
-        "imported",
-        "verify",
-        "dialogue",
-        "upload",
-        "auto_clone_on",
-        "auto_clone_off",
-        "install_started",
-        "install_progress",
-        "install_done",
-        "install_failed",
-        "rebooting",
-        "rebooted",
-        "returned",
-        "cloned",
-        "failed",
-        "state",
-        "smo",
+        *("admin_down", "admin_up", "auto_clone_on", "auto_clone_off", "smo", "state"),
+        *("upload", "import", "imported", "verify", "dialogue"),
+        *("install_started", "install_progress", "install_done", "install_failed"),
+        *("rebooting", "rebooted", "returned", "cloned", "failed"),
     ]
 )
 
@@ -128,7 +112,7 @@ class Scenario:
     name: str
     about: str
     until: str = "ended"
-    limit_s: float = 120.0
+    limit_s: float = 90.0
     group: Mapping[str, Any] = field(default_factory=dict)
     order: Order = field(default_factory=Order)
     people: tuple[Deed, ...] = ()
@@ -181,7 +165,7 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
         name=name,
         about=str(raw["about"]),
         until=until,
-        limit_s=float(raw.get("limit_s", 120.0)),
+        limit_s=float(raw.get("limit_s", 90.0)),
         group=raw.get("group", {}),
         order=_order(name, raw.get("order", {})),
         people=tuple(_deed(f"{name}: people", one) for one in raw.get("people", ())),

@@ -101,7 +101,7 @@ def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
         body = record.body
         if state == "approved" and record.kind == Kind.DONE and _is(record, step):
             break
-        if record.kind == Kind.ABORTED:
+        if record.kind in (Kind.ABORTED, Kind.ROLLED_BACK):
             state = "superseded"
             break
         if not _is(record, step):
@@ -247,7 +247,7 @@ def _halts(records: Sequence[Record]) -> Iterator[tuple[Record, Record | None]]:
     for record in records:
         if record.kind == Kind.HALTED and halted is None:
             halted = record
-        if record.kind in (Kind.RESUMED, Kind.ABORTED) and halted is not None:
+        if record.kind in (Kind.RESUMED, Kind.ABORTED, Kind.ROLLED_BACK) and halted is not None:
             yield halted, record
             halted = None
     if halted is not None:
