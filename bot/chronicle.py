@@ -334,6 +334,7 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "HALTED": _halted,
     "RESUMED": _said("resume"),
     "ABORTED": _aborted,
+    "ROLLED_BACK": _said("rollback: the groups already done go back to the take of before"),
     "OWED": _owed,
     "SETTLED": _settled,
     "ENDED": _ended,

@@ -17,7 +17,7 @@ from bot.views.format import code, escape
 from engine.errors import UnexpectedOutput
 from engine.model import MemberId, by_number, member_id
 
-WORDS = ("pause", "halt", "resume", "retry", "abort")
+WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 """What people say to a run; what each does is in engine.words."""
 
 ANSWERED = ("status", "help")
@@ -228,6 +228,7 @@ def help_text(command: str, groups: Sequence[str]) -> str:
             f"`{command} halt {name}` sends nothing more, not even to bring a group up",
             f"`{command} retry {name}` looks again and goes on after a hold",
             f"`{command} abort {name}` goes to the nearest safe end",
+            f"`{command} rollback {name}` plans the way back for the groups already done",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
             "Votes are reactions on the message that asks: :white_check_mark: yes, :x: no.",
             f"Groups: {_listed(groups)}",

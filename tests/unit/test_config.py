@@ -121,7 +121,7 @@ def test_a_mistake_is_told_with_file_key_and_what_would_be_right(read, tmp_path,
 
 
 def test_a_file_that_is_not_there_is_told_with_how_to_name_one(tmp_path):
-    with pytest.raises(SettingsWrong, match="cannot be read .*--config or HOTFIX_BOT_CONFIG"):
+    with pytest.raises(SettingsWrong, match=r"cannot be read .*--config or HOTFIX_BOT_CONFIG"):
         load(tmp_path / "nowhere.toml")
 
 
@@ -220,5 +220,5 @@ def test_a_secret_that_is_missing_is_told_by_its_name(tmp_path, monkeypatch):
         Secrets.read().need_slack()
 
     monkeypatch.setenv("SLACK_BOT_TOKEN_FILE", str(tmp_path / "nowhere"))
-    with pytest.raises(SettingsWrong, match="SLACK_BOT_TOKEN_FILE names .* cannot be read"):
+    with pytest.raises(SettingsWrong, match=r"SLACK_BOT_TOKEN_FILE names .* cannot be read"):
         Secrets.read()

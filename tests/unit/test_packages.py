@@ -54,7 +54,7 @@ async def test_another_content_is_refused_also_when_it_was_right_before(folder):
     await packages.find(NAME)
     (folder / NAME).write_bytes(CONTENT[:-1] + b"!")
 
-    with pytest.raises(PlanRefused, match="checksum of .* is .* but .* was expected"):
+    with pytest.raises(PlanRefused, match=r"checksum of .* is .* but .* was expected"):
         await packages.find(NAME)
 
 

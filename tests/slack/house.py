@@ -1,0 +1,157 @@
+"""A bot's Slack side without an engine behind it: real Bolt, real connections, stores in memory."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+
+from bot.app import slack_app, web_client
+from bot.config import (
+    GateSettings,
+    GroupSettings,
+    PolicySettings,
+    ProposalSettings,
+    RoleSettings,
+    Settings,
+    SlackSettings,
+)
+from bot.hearing import Hearing
+from bot.inbox import storing
+from bot.localslack import LocalSlack
+from bot.people import Self, SlackAnswers
+from bot.runs import Runs
+from engine.journal import first_records
+from engine.model import Request
+from storage.memory import MemoryStores
+from storage.records import Delivery, Draft, InboxRow, InboxStore, RunRow
+from tests.unit.builders import NAME, plan, without_package
+
+CHANNEL = "C0000FWOPS0"
+RITA, ANA, BEN, NOOR, GUS = (
+    "U00000RITA0",
+    "U000000ANA0",
+    "U000000BEN0",
+    "U00000NOOR0",
+    "U000000GUS0",
+)
+BOT = "U0000HOTFIX"
+PACKAGE = NAME
+ROLES = {
+    "network": RoleSettings(members=(ANA,), usergroup="S0FWAPPROV0"),
+    "firewall": RoleSettings(members=(RITA,)),
+}
+
+
+class StillClock:
+    """A clock that a test moves; see engine.ports.Clock."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, 2, 22, 0, tzinfo=UTC) + self.passed
+
+    def monotonic(self) -> float:
+        return self.passed.total_seconds()
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.Event().wait()
+
+
+class FragileInbox:
+    """An inbox whose database fails as often as a test asks; see storage.records.InboxStore."""
+
+    def __init__(self, inbox: InboxStore) -> None:
+        self._inbox = inbox
+        self.failures = 0
+        self.puts = 0
+
+    def put(self, row: InboxRow) -> bool:
+        self.puts += 1
+        if self.failures:
+            self.failures -= 1
+            raise OSError("disk full")
+        return self._inbox.put(row)
+
+    def waiting(self, *, run: str | None = None, limit: int = 100) -> Any:
+        return self._inbox.waiting(run=run, limit=limit)
+
+    def drop(self, key: str, *, seq: int = 0) -> None:
+        self._inbox.drop(key, seq=seq)
+
+
+class House:
+    """The Slack side of a bot, connected to a Slack on loopback."""
+
+    def __init__(self, slack: LocalSlack) -> None:
+        self.settings = settings(slack)
+        self.clock = StillClock()
+        self.stores = MemoryStores()
+        self.inbox = FragileInbox(self.stores.inbox)
+        self.woken: list[str] = []
+        self.client = web_client(slack.base_url, "xoxb-localslack")
+        self.me = Self(self.client)
+        groups = sorted(self.settings.groups)
+        runs = Runs(self.stores.journal, self.stores.deliveries, groups)
+        hearing = Hearing(self.settings, runs, self.stores.deliveries, self.clock)
+        self.answers = SlackAnswers(self.client, self.stores.deliveries)
+        self.bolt = slack_app(
+            self.client,
+            "xoxb-localslack",
+            self.me,
+            storing(hearing, self.inbox),
+            self.answers,
+            self.woken.append,
+        )
+        self.handler = AsyncSocketModeHandler(self.bolt, "xapp-localslack")
+
+    async def connect(self) -> None:
+        await self.handler.connect_async()
+
+    async def close(self) -> None:
+        await self.handler.close_async()
+        self.stores.close()
+
+    @property
+    def rows(self) -> list[InboxRow]:
+        return list(self.stores.inbox.waiting())
+
+    def add_run(self, run: str = "hf-000001", group: str = "site-1") -> str:
+        """Have a run that waits for the approval of its proposal."""
+        request = Request("install", group, PACKAGE, RITA, CHANNEL, "rita")
+        facts = without_package()
+        drafts, index = first_records(
+            run, request, plan(run=run, security_group=group), facts, self.clock, by=RITA
+        )
+        self.stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+        return run
+
+    def end_run(self, run: str, group: str = "site-1") -> None:
+        """Have a run that is over."""
+        ended = Draft("ENDED", self.clock.now(), "engine", {"state": "done"})
+        index = RunRow(run, group, "install", open=False, occupies=False, wake_at=None)
+        self.stores.journal.append(run, [ended], lease=None, last_seq=2, index=index)
+
+    async def post(self, key: str, thread_ts: str | None = None) -> str:
+        """Post a message of a run, as the speaker does, and return its place."""
+        said = await self.client.chat_postMessage(channel=CHANNEL, text=key, thread_ts=thread_ts)
+        ts = str(said["ts"])
+        self.stores.deliveries.save(Delivery(key, CHANNEL, ts, "digest", "sent"))
+        return ts
+
+
+def settings(slack: LocalSlack) -> Settings:
+    """Settings for two groups, one of them told in a channel of its own."""
+    gate = {"voters": ("network", "firewall")}
+    return Settings(
+        slack=SlackSettings(api_url=slack.base_url),
+        policy=PolicySettings(
+            proposal=ProposalSettings(**gate), failover=GateSettings(**gate), operators=("network",)
+        ),
+        roles=ROLES,
+        groups={
+            "site-1": GroupSettings(address="192.0.2.1", channel=CHANNEL),
+            "site-2": GroupSettings(address="192.0.2.2", channel="C0000OTHER0"),
+        },
+    )

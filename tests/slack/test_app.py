@@ -1,0 +1,354 @@
+"""The real Bolt app against a Slack on loopback: stored before the ack, answered, or let go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from slack_bolt.request.async_request import AsyncBoltRequest
+
+from engine.model import Request, from_json
+from tests.slack.house import ANA, BEN, BOT, CHANNEL, NOOR, PACKAGE, RITA, House
+from tests.slack.watch import PATIENCE_S, clock_is_awaited
+
+YES = "white_check_mark"
+
+
+@pytest.fixture
+async def house(slack) -> AsyncIterator[House]:
+    """Run the Slack side of a bot."""
+    built = House(slack)
+    await built.connect()
+    yield built
+    await built.close()
+
+
+async def say(people, text: str, user: str = "rita", channel: str = CHANNEL) -> str:
+    """Give a command and return what the person sees."""
+    seen = await people.act(user, "command", channel=channel, text=f"/hotfix {text}".rstrip())
+    assert all(message["is_ephemeral"] for message in seen["saw"])
+    return "\n".join(message["text"] for message in seen["saw"])
+
+
+async def until(people, holds: Callable[[], bool]) -> None:
+    """Wait until something holds; each question to the server lets others run."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():
+            await people.state()
+
+
+# ------------------------------------------------------------------------------------ commands
+
+
+async def test_an_order_is_stored_before_its_ack_and_answered(house, people):
+    told = await say(people, f"install site-1 {PACKAGE} ticket CHG1 split 1_1-1_4/1_5-1_8")
+
+    (row,) = house.rows
+    assert row.kind == "order"
+    assert row.run is None
+    assert row.key.startswith("cmd:")
+    request = from_json(Request, row.body["request"])
+    assert request.security_group == "site-1"
+    assert (request.requester, request.requester_name, request.channel) == (RITA, "rita", CHANNEL)
+    assert request.ticket == "CHG1"
+    assert request.split == (("1_1", "1_2", "1_3", "1_4"), ("1_5", "1_6", "1_7", "1_8"))
+    assert row.body["answer"]["user"] == RITA
+    assert row.body["answer"]["response_url"].startswith("http")
+    assert f"Understood: install `{PACKAGE}` on `site-1`" in told
+
+
+async def test_an_order_for_a_group_told_elsewhere_says_where(house, people):
+    told = await say(people, f"install site-2 {PACKAGE}")
+
+    assert "the proposal follows in <#C0000OTHER0>" in told
+    assert house.rows[0].body["request"]["channel"] == "C0000OTHER0"
+
+
+async def test_a_command_that_cannot_be_stored_fails_visibly_and_changes_nothing(
+    house, people, clock, watch
+):
+    house.inbox.failures = 1
+    waiting = people.act(
+        "rita", "command", channel=CHANNEL, text=f"/hotfix install site-1 {PACKAGE}"
+    )
+
+    seen = asyncio.ensure_future(waiting)
+    await watch.until_traffic("delivery", type="slash_commands")
+    await until(people, lambda: house.inbox.puts > 0)
+    clock.advance(3)
+    answer = await seen
+
+    assert answer.get("error") == "operation_timeout" or "operation_timeout" in str(answer)
+    assert house.rows == []
+
+
+async def test_a_duplicate_envelope_is_acked_and_dropped(house, people, watch):
+    await people.fault("duplicate_envelope")
+
+    await say(people, f"install site-1 {PACKAGE}")
+    await until(people, lambda: house.inbox.puts == 2)
+
+    assert len(house.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("instal site-1 x.tgz", "Did you mean `/hotfix install site-1 x.tgz`?"),
+        ("install site-9 x.tgz", "there is no group `site-9`"),
+        ("install site-1 ../../etc/passwd", "cannot be a package"),
+        ("abort", "No run is open."),
+        ("abort hf-zzzzzz", "There is no run or group `hf-zzzzzz`"),
+        ("retry site-2", "No run is open on `site-2`."),
+        ("help", "tells how things stand"),
+        ("", "tells how things stand"),
+        ("status", "No run is open on `site-1`, `site-2`."),
+        ("status site-1", "There was never a run on `site-1`."),
+        ("status site-3", "did you mean `site-"),
+    ],
+)
+async def test_what_is_no_order_is_answered_to_the_person_alone(house, people, text, sentence):
+    before = (await people.channel("firewall-ops"))["messages"]
+
+    assert sentence in await say(people, text)
+
+    assert house.rows == []
+    assert (await people.channel("firewall-ops"))["messages"] == before
+
+
+async def test_a_name_that_would_mention_everybody_mentions_nobody(house, people):
+    told = await say(people, "install <!channel> x.tgz")
+
+    assert "<!channel>" not in told
+    assert "&lt;!channel&gt;" in told
+
+
+async def test_commands_are_not_taken_in_other_channels(slack, house, people):
+    house.settings.groups["site-1"].__dict__["channel"] = "C0000ELSE00"
+
+    told = await say(people, f"install site-1 {PACKAGE}")
+
+    assert "Commands are not taken in this channel; they are in <#C0000ELSE00>" in told
+    assert house.rows == []
+
+
+@pytest.mark.parametrize("target", ["", " site-1", " hf-000001"])
+async def test_a_word_is_stored_for_the_run_that_is_meant(house, people, target):
+    run = house.add_run()
+
+    told = await say(people, f"halt{target}", user="ana")
+
+    (row,) = house.rows
+    assert (row.kind, row.run) == ("word", run)
+    assert (row.body["verb"], row.body["user"]) == ("halt", ANA)
+    assert f"Understood: `halt` for `{run}`" in told
+    assert house.woken == [run]
+
+
+async def test_a_word_that_could_mean_two_runs_is_asked_back(house, people):
+    house.add_run()
+    house.add_run("hf-000002", "site-2")
+
+    assert "Which one? Open are `hf-000001` (site-1), `hf-000002` (site-2)" in await say(
+        people, "abort"
+    )
+    assert house.rows == []
+
+
+async def test_status_tells_how_a_run_stands(house, people):
+    house.add_run()
+
+    told = await say(people, "status")
+
+    assert "hf-000001" in told
+    assert "No run is open on `site-2`." in told
+
+
+# ----------------------------------------------------------------------------- words in threads
+
+
+async def test_a_word_in_a_runs_thread_is_for_that_run(house, people, watch):
+    house.add_run("hf-000002", "site-2")
+    root = await house.post(f"{house.add_run()}/root")
+
+    await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text="retry")
+    await watch.until_traffic("ack", ok=True)
+
+    (row,) = house.rows
+    assert (row.kind, row.run, row.body["verb"]) == ("word", "hf-000001", "retry")
+    assert row.body["answer"] == {"channel": CHANNEL, "user": ANA, "thread_ts": root}
+    assert row.key.startswith("evt:")
+
+
+async def test_a_question_in_a_thread_is_answered_there(house, people, watch):
+    root = await house.post(f"{house.add_run()}/root")
+
+    await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text="status")
+    told = await watch.until("ephemeral_posted", to=ANA)
+
+    assert "hf-000001" in told["text"]
+    assert told["thread_ts"] == root
+    assert house.rows == []
+
+
+async def test_a_mistake_in_a_thread_is_answered_to_the_person_alone(house, people, watch):
+    root = await house.post(f"{house.add_run()}/root")
+
+    await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text="abrot")
+    told = await watch.until("ephemeral_posted", to=ANA)
+
+    assert "Did you mean `@hotfix abort`?" in told["text"]
+    assert house.rows == []
+
+
+async def test_talk_without_the_bots_name_is_nobodys_command(house, people):
+    root = await house.post(f"{house.add_run()}/root")
+
+    await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="abort?")
+
+    assert house.rows == []
+
+
+# ----------------------------------------------------------------------------------- reactions
+
+
+@pytest.mark.parametrize("place", ["proposal", "gate/G2"])
+@pytest.mark.parametrize(("emoji", "choice"), [(YES, "yes"), ("x", "no"), ("no_entry", "no")])
+async def test_a_reaction_on_a_gate_is_stored_as_a_hint(house, people, watch, place, emoji, choice):
+    ts = await house.post(f"{house.add_run()}/{place}")
+
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji=emoji)
+    await watch.until_traffic("ack", ok=True)
+
+    (row,) = house.rows
+    assert (row.kind, row.run) == ("hint", "hf-000001")
+    assert row.body == {
+        "channel": CHANNEL,
+        "ts": ts,
+        "user": BEN,
+        "emoji": emoji,
+        "choice": choice,
+        "added": True,
+    }
+    assert row.key.startswith("evt:reaction_added/")
+    await until(people, lambda: bool(house.woken))
+    assert house.woken == ["hf-000001"]
+
+
+async def test_a_reaction_taken_back_and_given_again_is_three_hints(house, people, watch):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+
+    for do in ("react", "unreact", "react"):
+        await people.act("ben", do, channel=CHANNEL, ts=ts, emoji=YES)
+        await watch.until_traffic("ack", ok=True)
+
+    assert [row.body["added"] for row in house.rows] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("key", "emoji"),
+    [
+        ("hf-000001/root", YES),
+        ("hf-000001/m/3", "x"),
+        ("hf-000001/gate/G2", "eyes"),
+        ("hf-000001/gate/G2", "thumbsup"),
+    ],
+)
+async def test_a_reaction_that_is_no_vote_is_acked_and_let_go(house, people, watch, key, emoji):
+    house.add_run()
+    ts = await house.post(key)
+
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji=emoji)
+    await watch.until_traffic("ack", ok=True)
+
+    assert house.rows == []
+
+
+async def test_a_reaction_on_somebody_elses_message_is_acked_and_let_go(house, people, watch):
+    said = await people.act("ana", "message", channel=CHANNEL, text="lunch?")
+
+    await people.act("ben", "react", channel=CHANNEL, ts=said["ts"], emoji=YES)
+    await watch.until_traffic("ack", ok=True)
+
+    assert house.rows == []
+
+
+async def test_the_bots_own_reactions_are_no_votes(house, watch):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+
+    await house.client.reactions_add(channel=CHANNEL, timestamp=ts, name=YES)
+    delivered = await watch.until_traffic("delivery", ok=True)
+    await watch.until_traffic("ack", ok=True)
+
+    assert delivered["payload"]["event"]["user"] == BOT
+    assert house.rows == []
+
+
+async def test_a_reaction_that_cannot_be_stored_comes_again(house, people, watch, clock):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+    house.inbox.failures = 1
+
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji=YES)
+    await watch.until_traffic("delivery", ok=True, retry_attempt=0)
+    await until(people, lambda: house.inbox.puts > 0)
+    assert house.rows == []
+    clock.advance(3)
+    await watch.until_traffic("delivery", ok=True, retry_attempt=1)
+    await watch.until_traffic("ack", ok=True)
+
+    (row,) = house.rows
+    assert row.body["user"] == BEN
+
+
+async def test_a_lost_ack_brings_the_reaction_again_but_not_its_hint(house, people, watch, clock):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+    await people.fault("lose_ack")
+
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji=YES)
+    await watch.until_traffic("ack", error="lost")
+    clock.advance(3)
+    await watch.until_traffic("ack", ok=True)
+
+    assert house.inbox.puts == 2
+    assert len(house.rows) == 1
+
+
+async def test_the_same_reaction_under_another_event_id_is_one_hint(house, people, watch, slack):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji=YES)
+    first = await watch.until_traffic("delivery", ok=True)
+    await watch.until_traffic("ack", ok=True)
+
+    again = {**first["payload"], "event_id": "Ev0ANOTHER"}
+    answer = await house.bolt.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=again))
+
+    assert answer.status == 200
+    assert len(house.rows) == 1
+
+
+async def test_a_vote_after_the_end_is_answered(house, people, watch):
+    run = house.add_run()
+    ts = await house.post(f"{run}/gate/G2")
+    house.end_run(run)
+
+    await people.act("noor", "react", channel=CHANNEL, ts=ts, emoji=YES)
+    told = await watch.until("ephemeral_posted", to=NOOR)
+
+    assert f"Your vote does not count: `{run}` has ended." in told["text"]
+    assert house.rows == []
+
+
+async def test_when_slack_cannot_say_who_we_are_an_event_is_not_acked(house, people, watch, clock):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+    await people.fault("server_error", method="auth.test", n=3)
+
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji=YES)
+    await watch.until_traffic("delivery", ok=True, retry_attempt=0)
+    for _ in range(200):
+        await people.state()
+    assert house.rows == []
+    await clock_is_awaited(people, clock, within=3)
+    clock.advance(3)
+    await watch.until_traffic("delivery", ok=True, retry_attempt=1)
+    await watch.until_traffic("ack", ok=True)
+
+    assert len(house.rows) == 1

@@ -1,0 +1,229 @@
+"""The command line: what it tells, what it refuses, and that it never acts by itself."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.__main__ import app
+from engine.journal import Kind, first_records
+from storage.records import Draft, Record
+from storage.stores import open_stores
+from tests.unit.builders import PACKAGE, REQUEST, plan, without_package
+from tests.unit.test_config import SMALL
+
+RUN = "hf-000001"
+ROOT = Path(__file__).parents[2]
+
+
+class StillClock:
+    def now(self) -> datetime:
+        return datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, duration) -> None:
+        raise AssertionError("nobody waits here")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "hotfix.toml"
+    file.write_text(SMALL)
+    return file
+
+
+@pytest.fixture
+def database(tmp_path: Path, config: Path) -> str:
+    """A database with one run, as a service that died left it."""
+    url = f"sqlite:///{tmp_path / 'hotfix.db'}"
+    facts = without_package()
+    drafts, index = first_records(RUN, REQUEST, plan(), facts, StillClock(), by=REQUEST.requester)
+    stores = open_stores(url, acting=True)
+    stores.journal.append(RUN, drafts, lease=None, last_seq=0, index=index)
+    stores.close()
+    return url
+
+
+def run(*words: str, code: int = 0) -> str:
+    """Run the command line in this process; return what it prints."""
+    done = CliRunner().invoke(app, list(words))
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture
+def told(config, database):
+    return lambda *words, code=0: run(*words, "--config", str(config), code=code)
+
+
+def test_runs_are_listed(told):
+    assert f"{RUN}  site-1  {PACKAGE.name}" in told("runs")
+    (one,) = json.loads(told("runs", "--json"))
+    assert (one["run"], one["group"], one["open"]) == (RUN, "site-1", True)
+
+
+def test_a_run_is_told_so_that_one_can_follow_it(told):
+    shown = told("show", RUN)
+
+    assert "Plan" in shown
+    assert "A.INSTALL 1_1-1_2" in shown
+    assert "ordered: install" in shown
+    assert "planned: A = 1_1-1_2; B = 1_3-1_4" in shown
+    assert "take 99 → 120" in shown
+
+
+def test_a_run_is_told_in_json_with_its_records(told):
+    shown = json.loads(told("show", RUN, "--json"))
+
+    assert [record["kind"] for record in shown["records"]] == ["ORDERED", "PLANNED"]
+    assert shown["records"][0]["what"].startswith("ordered: install")
+    assert shown["steps"][0] == {
+        "step": "PROPOSAL",
+        "title": "proposal approved",
+        "group": "",
+        "members": "",
+        "status": "waiting",
+        "attempt": 1,
+        "how": "",
+    }
+
+
+def test_a_run_that_is_not_there_gets_the_nearest(told):
+    assert f"there is no run hf-000002; did you mean {RUN}?" in told("show", "hf-000002", code=2)
+    assert "see hotfix-bot runs" in told("show", "x", code=2)
+
+
+@pytest.mark.parametrize("target", [[], ["site-1"], [RUN]])
+def test_halt_puts_a_word_into_the_inbox_beside_a_running_service(told, database, target):
+    service = open_stores(database, acting=True)
+    try:
+        said = told("halt", *target)
+
+        (row,) = service.inbox.waiting()
+    finally:
+        service.close()
+    assert (row.kind, row.run, row.body["verb"]) == ("word", RUN, "halt")
+    assert row.body["user"].startswith("shell:")
+    assert f"Halt was said to {RUN}" in said
+    assert "Out of service when last seen: nobody." in said
+
+
+def test_halt_says_who_is_down_and_the_command_that_brings_them_back(told, database):
+    from dataclasses import replace
+
+    from engine.model import to_json
+    from tests.unit.builders import facts, member
+
+    down = facts(*(member(n, state="DOWN", own_state="DOWN", notes=("ADMIN",)) for n in (1, 2)))
+    stores = open_stores(database, acting=True)
+    index = stores.journal.run(RUN)
+    assert index is not None
+    seen = Draft(Kind.SEEN, StillClock().now(), "engine", {"facts": to_json(down), "changes": []})
+    stores.journal.append(RUN, [seen], lease=None, last_seq=2, index=replace(index))
+    stores.close()
+
+    said = told("halt")
+
+    assert "Out of service when last seen: 1_1, 1_2." in said
+    assert "    g_clusterXL_admin -b 1_1-1_2 up" in said
+    assert json.loads(told("halt", "--json"))["by_hand"] == "g_clusterXL_admin -b 1_1-1_2 up"
+
+
+def test_halt_without_an_open_run_is_refused(told):
+    assert "There is no run or group site-7" in told("halt", "site-7", code=2)
+
+
+def test_verify_judges_the_journal(told):
+    assert f"{RUN}: 2 records, chain unbroken" in told("verify")
+    assert json.loads(told("verify", RUN, "--json"))[RUN]["chain"] == "unbroken"
+
+
+def test_verify_finds_a_record_that_was_changed(told, tmp_path):
+    import sqlite3
+
+    database = sqlite3.connect(tmp_path / "hotfix.db")
+    database.execute("UPDATE journal SET by = 'somebody else' WHERE seq = 1")
+    database.commit()
+    database.close()
+
+    assert "broken at record 1" in told("verify", code=1)
+
+
+def test_reading_makes_no_database(config, tmp_path):
+    said = run("runs", "--config", str(config), code=2)
+
+    assert "there is no database at" in said
+    assert not (tmp_path / "hotfix.db").exists()
+
+
+def test_settings_that_are_wrong_are_one_sentence_each(config):
+    config.write_text(SMALL + 'soack = "1m"\n')
+
+    said = run("serve", "--config", str(config), code=2)
+
+    assert said == f"{config}: groups.site-1.soack is not a setting; did you mean soak?\n"
+
+
+def test_serving_without_tokens_is_refused(config, monkeypatch):
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+
+    assert "SLACK_BOT_TOKEN is not set" in run("serve", "--config", str(config), code=2)
+
+
+def test_a_database_in_use_is_told(config, database, monkeypatch):
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-none")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-none")
+    service = open_stores(database, acting=True)
+    try:
+        said = run("serve", "--config", str(config), code=2)
+    finally:
+        service.close()
+
+    assert "is in use by process" in said
+
+
+def test_check_says_what_is_missing(config, monkeypatch):
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+
+    said = run("check", "--config", str(config), code=1)
+
+    assert "can be used; groups: site-1" in said
+    assert "known_hosts is not there" in said
+    assert "wrong: SLACK_BOT_TOKEN is not set" in said
+
+
+def test_the_version_and_an_unknown_command():
+    assert run("--version").strip()
+    assert "No such command 'srve'" in run("srve", code=2)
+
+
+def test_serving_loads_no_heavy_library():
+    look = (
+        "import sys, bot.__main__, bot.logs\n"
+        "print([name for name in ('alembic', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_every_kind_of_record_has_words():
+    from bot import chronicle
+
+    assert {kind.value for kind in Kind} <= set(chronicle._TELLERS)
+
+
+def test_a_record_of_a_later_version_is_shown_as_it_stands():
+    from bot.chronicle import lines
+
+    record = Record(RUN, 1, 0, "NEWS", StillClock().now(), "engine", {}, prev="", hash="")
+
+    assert lines([record])[0].what == "NEWS"
