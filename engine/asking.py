@@ -16,6 +16,7 @@ from engine.errors import InDoubt, PeopleUnreadable
 from engine.invariants import described
 from engine.journal import GateState, Kind
 from engine.model import GatePolicy, GroupFacts, Step, StepKind, differences
+from engine.planner import can_roll_back
 from engine.ports import Ballot
 from storage.records import Draft
 
@@ -221,7 +222,7 @@ async def _close_and_hold(duty: Duty, step: Step, decision: gates.Decision) -> N
         step=step.id,
         reason=f"{gate.name} {decision.reason}",
         error=decision.outcome,
-        ways=["retry", "abort"],
+        ways=["retry", "abort", *(["rollback"] if can_roll_back(duty.state) else [])],
         out_of_service=list(duty.state.out_of_service()),
     )
     await duty.journal.append([closed, held])
@@ -231,8 +232,8 @@ def _asked_again_with(duty: Duty, gate: Step) -> list[str]:
     """Return the steps that are due again when a gate ended without its failover."""
     if not gate.group:
         return [gate.id]
-    kinds = (StepKind.READY, StepKind.FAILOVER, StepKind.ADMIN_DOWN)
-    return [s.id for s in duty.plan.steps if s.group == gate.group and s.kind in kinds]
+    place = duty.plan.steps.index(gate)
+    return [step.id for step in duty.plan.steps[place - 1 : place + 2]]
 
 
 async def _remind_if_due(duty: Duty, gate: GateState) -> None:

@@ -188,7 +188,7 @@ class Duty:
 
     def approvers(self, group: str) -> str:
         """Return the names for the audit prompt: who approved this group's failover."""
-        for step in self.plan.steps:
+        for step in reversed(self.plan.steps):
             gate = self.state.gates.get(step.id)
             if step.group == group and gate is not None and gate.outcome == "approved":
                 return ", ".join(v.name for v in gate.votes.values() if v.choice == "yes")

@@ -18,7 +18,7 @@ from engine.gaia.dialogues import Dialogue
 from engine.gaia.dialogues import admin_state as admin_state_dialogue
 from engine.gaia.dialogues import package as package_dialogue
 from engine.gaia.text import audit_text, cleaned
-from engine.model import GroupFacts, MemberId, PackageRef, Policy
+from engine.model import GroupFacts, MemberId, PackageRef, Policy, StepKind
 from engine.ports import Clock, Shell, Terminal
 
 Commit = Callable[[MemberId], Awaitable[None]]
@@ -33,6 +33,17 @@ DIALOGUE_LIMIT = timedelta(minutes=10)
 SIGN_LIMIT = timedelta(seconds=60)
 """How long we stay after the last answer to see a first sign. The recorded playbooks cut their
 session after 60 s, and the installation went on."""
+
+
+_CHANGES = {
+    StepKind.INSTALL: (commands.available_packages, commands.install, "Package Installation"),
+    StepKind.UNINSTALL: (
+        commands.installed_packages,
+        commands.uninstall,
+        "Package Uninstallation",
+    ),
+}
+"""What is listed, typed and asked. The uninstall dialogue is inferred from install's frame [I]."""
 
 
 class LiveGroup:
@@ -141,7 +152,7 @@ class LiveGroup:
             StepFailed: not allowed on a member, or refused as a whole.
         """
         limit = self._policy.limits.verify
-        number = await self._number(package, at)
+        number = await self._number(package, at, commands.available_packages())
         line = commands.on_member(at, commands.verify(number, members))
         text = await self._tell(line, limit)
         statuses = installer.last_frame(text)
@@ -206,8 +217,9 @@ class LiveGroup:
             )
         return text
 
-    async def install(
+    async def change(
         self,
+        what: StepKind,
         package: PackageRef,
         members: Sequence[MemberId],
         *,
@@ -217,31 +229,33 @@ class LiveGroup:
         reason: str,
         commit: Commit,
     ) -> str:
-        """Begin the installation on these members, from one of them; return what was said.
+        """Begin INSTALL or UNINSTALL on these members, from one of them; return what was said.
 
         It goes on by itself after the last answer; whoever looks will see how far it is.
 
         Raises:
             StepFailed, ConditionFailed, UnknownPrompt: it was not begun.
         """
-        number = await self._number(package, at)
-        command = commands.install(number, members)
+        listing, command, title = _CHANGES[what]
+        number = await self._number(package, at, listing())
         script = package_dialogue(
-            "Package Installation",
+            title,
             members,
             name=audit_text(name, "Hotfix Bot"),
             reason=audit_text(reason, "none"),
         )
-        return await self._converse(at, command, script, outside, commit, stay=False)
+        return await self._converse(
+            at, command(number, members), script, outside, commit, stay=False
+        )
 
     # --------------------------------------------------------------------------- inside
 
     def _upload_path(self, package: PackageRef) -> str:
         return f"{self._policy.upload_directory}/{package.name}"
 
-    async def _number(self, package: PackageRef, at: MemberId) -> int:
+    async def _number(self, package: PackageRef, at: MemberId, listing: str) -> int:
         """Read the package's number on the member that will use it, right before use."""
-        line = commands.on_member(at, commands.available_packages())
+        line = commands.on_member(at, listing)
         output = await self._shell.run(line, within=self._policy.limits.look)
         return installer.package_number(output.text, package.name)
 

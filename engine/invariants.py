@@ -147,9 +147,7 @@ def _idle(members: Sequence[MemberFacts]) -> list[str]:
 
 
 def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
-    return (
-        _before_down(step, facts, state) + _healthy(facts, state) + _done_groups(step, facts, state)
-    )
+    return _before_down(step, facts, state) + _healthy(facts, state) + _takes(facts, state)
 
 
 def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
@@ -162,7 +160,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     ]
     problems += _cloning_off(facts)
     problems += _idle(facts.members)
-    problems += _available(step, facts, plan)
+    problems += _listed(step, facts, state)
     return problems + policy_drift(facts, state)
 
 
@@ -195,24 +193,28 @@ def _cloning_off(facts: GroupFacts) -> list[str]:
     ]
 
 
-def _available(step: Step, facts: GroupFacts, plan: Plan) -> list[str]:
+def _listed(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    """The package must be there to install, or be installed to uninstall."""
+    plan, change = state.the_plan, state.changing(step.group)
+    uninstalls = change is not None and change.kind is StepKind.UNINSTALL
+    wanted = PackageState.INSTALLED if uninstalls else PackageState.AVAILABLE
     return [
         f"{member.id} shows the package as {member.package(plan.package.name)}"
         for member in facts.some(step.members)
-        if member.package(plan.package.name) is not PackageState.AVAILABLE
+        if member.package(plan.package.name) is not wanted
     ]
 
 
-def _done_groups(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+def _takes(facts: GroupFacts, state: RunState) -> list[str]:
+    """Every group must be at the take that its last return left it at."""
     plan, problems = state.the_plan, []
     for group in plan.groups:
-        returned = any(
-            s.kind is StepKind.RETURN and s.group == group.name and state.of(s).status == "done"
+        returns = [
+            s.take
             for s in plan.steps
-        )
-        expected = plan.take_after if returned else plan.take_before
-        if group.name == step.group and expected == plan.take_after:
-            continue
+            if s.kind is StepKind.RETURN and s.group == group.name and state.of(s).status == "done"
+        ]
+        expected = returns[-1] if returns else plan.take_before
         problems += [
             f"{m.id} is at take {m.take}, expected {expected}"
             for m in facts.some(group.members)
@@ -221,7 +223,7 @@ def _done_groups(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     return problems
 
 
-def _install(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     plan = state.the_plan
     problems = carrying_traffic(step.members, facts, plan)
     for member in facts.some(step.members):
@@ -231,7 +233,7 @@ def _install(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
             problems.append(f"{member.id} is {described(member)}, expected DOWN (ADMIN)")
     problems += _cloning_off(facts)
     problems += _idle(facts.some(step.members))
-    return problems + _available(step, facts, plan)
+    return problems + _listed(step, facts, state)
 
 
 def _restore(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
@@ -246,6 +248,7 @@ _CHECKS = {
     StepKind.PREFLIGHT: _preflight,
     StepKind.READY: _ready,
     StepKind.ADMIN_DOWN: _before_down,
-    StepKind.INSTALL: _install,
+    StepKind.INSTALL: _change,
+    StepKind.UNINSTALL: _change,
     StepKind.CLONING_RESTORE: _restore,
 }

@@ -33,6 +33,7 @@ from storage.records import (
     RunRow,
     StreamMoved,
     WordWaiting,
+    record_hash,
 )
 
 
@@ -63,6 +64,7 @@ class Kind(StrEnum):
     HALTED = "HALTED"
     RESUMED = "RESUMED"
     ABORTED = "ABORTED"
+    ROLLED_BACK = "ROLLED_BACK"
     BROKEN = "BROKEN"
     OWED = "OWED"
     SETTLED = "SETTLED"
@@ -164,6 +166,7 @@ class RunState:
     halted: str = ""
     paused: str = ""
     aborted: str = ""
+    rolled_back: str = ""
     cloning_was: bool | None = None
     cloning_owed: bool = False
     rescued: frozenset[str] = frozenset()
@@ -174,6 +177,7 @@ class RunState:
     first_at: datetime | None = None
     last_at: datetime | None = None
     last_seq: int = 0
+    last_hash: str = ""
     reminded_at: datetime | None = None
 
     @classmethod
@@ -210,6 +214,15 @@ class RunState:
             return None
         return next((s for s in self.plan.steps if self.of(s).status != "done"), None)
 
+    def step_of(self, group: str, *kinds: StepKind) -> Step | None:
+        """Return a Logical Group's step of one of these kinds; the latest, after a rollback."""
+        steps = self.plan.steps if self.plan else ()
+        return next((s for s in reversed(steps) if s.group == group and s.kind in kinds), None)
+
+    def changing(self, group: str) -> Step | None:
+        """Return the step that changes a group's software: its INSTALL or UNINSTALL."""
+        return self.step_of(group, StepKind.INSTALL, StepKind.UNINSTALL)
+
     @property
     def resting(self) -> bool:
         """Whether nothing may be sent: held, halted, or paused between groups."""
@@ -223,12 +236,8 @@ class RunState:
 
     def group_in_hand(self, step: Step) -> bool:
         """Whether the step belongs to a Logical Group that is out of service by our act."""
-        if not step.group or self.plan is None:
-            return False
-        downs = (
-            s for s in self.plan.steps if s.group == step.group and s.kind is StepKind.ADMIN_DOWN
-        )
-        begun = any(self.of(s).status != "waiting" for s in downs)
+        down = self.step_of(step.group, StepKind.ADMIN_DOWN) if step.group else None
+        begun = down is not None and self.of(down).status != "waiting"
         return begun and step.kind not in (StepKind.READY, StepKind.FAILOVER, StepKind.SOAK)
 
     def gate_of(self, step: Step) -> GateState | None:
@@ -299,6 +308,7 @@ class RunState:
         self.last_at = record.at
         self.first_at = self.first_at or record.at
         self.last_seq = record.seq
+        self.last_hash = record.hash
         fold = getattr(self, f"_on_{record.kind.lower()}", None)
         if fold is None:
             raise LookupError(f"record kind {record.kind} is not known to this version")
@@ -464,6 +474,11 @@ class RunState:
         for gate in [g for g in self.gates.values() if g.open and not self._passed(g)]:
             self._gate(gate.step, outcome="superseded", reason="aborted")
 
+    def _on_rolled_back(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._on_aborted(record, body)
+        self.aborted = ""
+        self.rolled_back = record.by
+
     def _on_owed(self, _: Record, body: Mapping[str, Any]) -> None:
         self.cloning_owed = True
         self.cloning_was = body["was"]
@@ -519,6 +534,20 @@ class RunJournal:
     async def records(self) -> Sequence[Record]:
         """Return all records of the run, as they stand in the store."""
         return await asyncio.to_thread(self._store.read, self.state.run)
+
+    def foreseen(self, draft: Draft) -> Record:
+        """Return the record that a draft would become now, chained to the last one we read."""
+        fields: dict[str, Any] = {
+            "stream": self.state.run,
+            "seq": self.state.last_seq + 1,
+            "epoch": self.lease.epoch,
+            "kind": str(draft.kind),
+            "at": draft.at,
+            "by": draft.by,
+            "body": draft.body,
+            "prev": self.state.last_hash,
+        }
+        return Record(**fields, hash=record_hash(**fields))
 
     def draft(self, kind: Kind, /, *, by: str = ENGINE, **body: Json) -> Draft:
         """Return a record to be, stamped with the present moment."""

@@ -379,6 +379,7 @@ class StepKind(StrEnum):
     FAILOVER = "FAILOVER"
     ADMIN_DOWN = "ADMIN_DOWN"
     INSTALL = "INSTALL"
+    UNINSTALL = "UNINSTALL"
     RETURN = "RETURN"
     SOAK = "SOAK"
     CLONING_RESTORE = "CLONING_RESTORE"
@@ -409,6 +410,7 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.FAILOVER: Repetition.GATE,
     StepKind.ADMIN_DOWN: Repetition.CONVERGENT,
     StepKind.INSTALL: Repetition.ONCE,
+    StepKind.UNINSTALL: Repetition.ONCE,
     StepKind.RETURN: Repetition.WAIT,
     StepKind.SOAK: Repetition.WAIT,
     StepKind.CLONING_RESTORE: Repetition.CONVERGENT,
@@ -429,12 +431,16 @@ class LogicalGroup:
 
 @dataclass(frozen=True)
 class Step:
-    """One kind of act on one target. `id` is unique in a run and never used again for another."""
+    """One kind of act on one target. `id` is unique in a run and never used again for another.
+
+    `take` is what its members show once it is done, where the step is about that.
+    """
 
     id: str
     kind: StepKind
     group: str = ""
     members: tuple[MemberId, ...] = ()
+    take: int | None = None
 
     @property
     def repetition(self) -> Repetition:

@@ -87,7 +87,7 @@ def plan_install(
         security_group=request.security_group,
         package=package,
         groups=groups,
-        steps=install_steps(groups),
+        steps=install_steps(groups, package.take),
         policy=policy,
         version=facts.version,
         platform=facts.platform,
@@ -190,34 +190,84 @@ def _notes(groups: Sequence[LogicalGroup], facts: GroupFacts) -> tuple[str, ...]
     )
 
 
-def install_steps(groups: Sequence[LogicalGroup]) -> tuple[Step, ...]:
-    """Return the steps of an installation, in order."""
-    steps = [
-        Step("PROPOSAL", StepKind.PROPOSAL),
-        Step("PREFLIGHT", StepKind.PREFLIGHT),
-        Step("UPLOAD", StepKind.UPLOAD),
-        Step("IMPORT", StepKind.IMPORT),
-        Step("VERIFY", StepKind.VERIFY),
-        Step("CLONING_OFF", StepKind.CLONING_OFF),
-    ]
+def install_steps(groups: Sequence[LogicalGroup], take: int) -> tuple[Step, ...]:
+    """Return the steps of an installation that leads to a take, in order."""
+    prepare = (
+        StepKind.PROPOSAL,
+        StepKind.PREFLIGHT,
+        StepKind.UPLOAD,
+        StepKind.IMPORT,
+        StepKind.VERIFY,
+        StepKind.CLONING_OFF,
+    )
+    steps = [Step(str(kind), kind) for kind in prepare]
     for group in groups:
-        steps += [
-            Step(f"{group.name}.{kind}", kind, group.name, group.members)
-            for kind in (
-                StepKind.READY,
-                StepKind.FAILOVER,
-                StepKind.ADMIN_DOWN,
-                StepKind.INSTALL,
-                StepKind.RETURN,
-                StepKind.SOAK,
-            )
-        ]
-    steps += [
-        Step("CLONING_RESTORE", StepKind.CLONING_RESTORE),
-        Step("CLEANUP", StepKind.CLEANUP),
-        Step("POSTFLIGHT", StepKind.POSTFLIGHT),
+        steps += _group_steps(group, StepKind.INSTALL, take)
+    return (*steps, *_last_steps(take))
+
+
+def _group_steps(
+    group: LogicalGroup, change: StepKind, take: int | None, suffix: str = ""
+) -> list[Step]:
+    """Return what is done with one Logical Group, from READY to SOAK."""
+    kinds = (
+        StepKind.READY,
+        StepKind.FAILOVER,
+        StepKind.ADMIN_DOWN,
+        change,
+        StepKind.RETURN,
+        StepKind.SOAK,
+    )
+    return [
+        Step(f"{group.name}.{kind}{suffix}", kind, group.name, group.members, take)
+        for kind in kinds
     ]
-    return tuple(steps)
+
+
+def _last_steps(take: int | None, suffix: str = "") -> tuple[Step, ...]:
+    kinds = (StepKind.CLONING_RESTORE, StepKind.CLEANUP, StepKind.POSTFLIGHT)
+    return tuple(Step(f"{kind}{suffix}", kind, take=take) for kind in kinds)
+
+
+def plan_rollback(state: RunState) -> Plan:
+    """Revise the plan so that the groups already done go back to the take of before.
+
+    The group that was changed last goes back first. Each has a gate of its own.
+
+    Raises:
+        PlanRefused: no group was changed, or the take of before was never seen.
+    """
+    plan = state.the_plan
+    revision = plan.revision + 1
+    done = tuple(step for step in plan.steps if state.of(step).status == "done")
+    installed = [g for g in plan.groups if any(_installs(step, g) for step in done)]
+    if not installed:
+        raise PlanRefused("no group has been changed, so there is nothing to roll back")
+    if plan.take_before is None:
+        raise PlanRefused("the take of before was never seen, so nobody can tell what to expect")
+    tail: list[Step] = []
+    for group in reversed(installed):
+        tail += _group_steps(group, StepKind.UNINSTALL, plan.take_before, f".r{revision}")
+    return replace(
+        plan,
+        revision=revision,
+        phase="rollback",
+        steps=(*done, *tail, *_last_steps(plan.take_before, f".r{revision}")),
+        cause="rollback",
+    )
+
+
+def can_roll_back(state: RunState) -> bool:
+    """Tell whether `plan_rollback` would make a plan."""
+    try:
+        plan_rollback(state)
+    except PlanRefused:
+        return False
+    return not state.rolled_back
+
+
+def _installs(step: Step, group: LogicalGroup) -> bool:
+    return step.kind is StepKind.INSTALL and step.group == group.name
 
 
 def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
@@ -246,7 +296,7 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
             step
             for step in plan.steps
             if step.group == group
-            and step.kind in (StepKind.INSTALL, StepKind.RETURN, StepKind.SOAK)
+            and step.kind in (StepKind.INSTALL, StepKind.UNINSTALL, StepKind.RETURN, StepKind.SOAK)
             and state.of(step).status != "done"
         ]
         tail.extend(waiting)

@@ -182,7 +182,7 @@ def _p7(records: Sequence[Record]) -> Iterable[Finding]:
         if record.kind == Kind.HALTED:
             halted = record.seq
             yield None
-        if record.kind in (Kind.RESUMED, Kind.ABORTED):
+        if record.kind in (Kind.RESUMED, Kind.ABORTED, Kind.ROLLED_BACK):
             halted = None
         if halted and record.kind in (Kind.INTENDED, Kind.COMMITTING):
             yield f"record {record.seq}: an act after the halt of record {halted}"
@@ -225,7 +225,7 @@ def _p10(records: Sequence[Record]) -> Iterable[Finding]:
     """At the end every member is at one take, or the end says otherwise."""
     for record in _of(records, Kind.ENDED):
         body: Mapping[str, Any] = record.body
-        if body["state"] == "done":
+        if body["state"] in ("done", "rolled back"):
             one_take = len(set(body["members"].values())) == 1
             yield None if one_take else f"record {record.seq}: done with takes {body['members']}"
         else:

@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from engine.journal import StepState
-from engine.model import GroupFacts, MemberFacts, MemberId, PackageState, Plan, Step, in_service
+from engine.model import (
+    GroupFacts,
+    MemberFacts,
+    MemberId,
+    PackageState,
+    Plan,
+    Step,
+    StepKind,
+    in_service,
+)
 
 
 class Finding(StrEnum):
@@ -77,32 +86,43 @@ def admin_up(step: Step, facts: GroupFacts, plan: Plan) -> Findings:
     }
 
 
-def install(step: Step, facts: GroupFacts, plan: Plan, begun: StepState, now: datetime) -> Findings:
-    """Say per member whether the installation that this step intends has happened.
+def change(step: Step, facts: GroupFacts, plan: Plan, begun: StepState, now: datetime) -> Findings:
+    """Say per member whether the INSTALL or UNINSTALL that this step intends has happened.
 
     No COMMITTING record means that the answer which commits was never typed: not started, once
     our old session there is closed. With it, "not started" needs all signs and the quiet time.
     """
-    return {member.id: _install(member, plan, begun, now) for member in facts.some(step.members)}
+    return {
+        member.id: _change(member, step, plan, begun, now) for member in facts.some(step.members)
+    }
 
 
-def _install(member: MemberFacts, plan: Plan, begun: StepState, now: datetime) -> Found:
+def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
+    """Tell whether CPUSE on a member shows the effect that the step is for."""
+    shown = member.package(plan.package.name)
+    if step.kind is StepKind.INSTALL:
+        return shown is PackageState.INSTALLED
+    return shown in (PackageState.AVAILABLE, PackageState.ABSENT)
+
+
+def _change(member: MemberFacts, step: Step, plan: Plan, begun: StepState, now: datetime) -> Found:
     committed = begun.committed_at
+    shown = member.package(plan.package.name)
     if not member.answered:
         if committed is not None:
             return Found(Finding.UNDER_WAY, f"{member.state}, does not answer: it restarts")
         return Found(Finding.CANNOT_TELL, f"{member.state}, does not answer")
-    if member.package(plan.package.name) is PackageState.INSTALLED:
-        if member.agent_busy:
-            return Found(Finding.UNDER_WAY, "listed as installed, CPUSE still at work")
-        return Found(Finding.HAPPENED, "listed as installed")
     if member.agent_busy:
         if committed is None:
             return Found(Finding.CANNOT_TELL, "CPUSE is busy, but we never committed")
         return Found(Finding.UNDER_WAY, _shown_progress(member))
+    if changed(member, step, plan):
+        return Found(Finding.HAPPENED, f"the package is {shown}")
+    if shown is PackageState.UNKNOWN:
+        return Found(Finding.CANNOT_TELL, "CPUSE is idle, and lists the package in no known state")
     if member.session_open:
         return Found(Finding.UNDER_WAY, "our former session is still open there")
-    return _idle_without_package(member, plan, begun, now)
+    return _idle_without_effect(member, plan, begun, now)
 
 
 def _shown_progress(member: MemberFacts) -> str:
@@ -113,15 +133,13 @@ def _shown_progress(member: MemberFacts) -> str:
     return f"CPUSE action {action.id}:{percent} {action.message}".strip()
 
 
-def _idle_without_package(
-    member: MemberFacts, plan: Plan, begun: StepState, now: datetime
-) -> Found:
-    """Judge a member that is idle and does not have the package."""
+def _idle_without_effect(member: MemberFacts, plan: Plan, begun: StepState, now: datetime) -> Found:
+    """Judge a member that is idle and does not show the effect."""
     if begun.committed_at is None:
         return Found(Finding.NOT_HAPPENED, "the answer that commits was never typed")
     before = begun.before.get(member.id, {})
     if member.boot_id is None or member.boot_id != before.get("boot_id"):
-        return Found(Finding.CANNOT_TELL, "restarted, but the package is not installed")
+        return Found(Finding.CANNOT_TELL, "restarted without the effect")
     newest = member.action.id if member.action else None
     known = before.get("action")
     if known is None:
@@ -132,7 +150,7 @@ def _idle_without_package(
         return Found(Finding.CANNOT_TELL, f"CPUSE action {newest} ended: {status} {text}".strip())
     if now < begun.committed_at + plan.policy.quiet:
         return Found(Finding.UNDER_WAY, "no sign yet, the quiet time is not over")
-    return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, not installed")
+    return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, no effect")
 
 
 def ended_without_effect(findings: Findings) -> bool:

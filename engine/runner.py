@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
+from typing import Any
 
 from engine import asking, invariants, promises, recovery, words
 from engine.duty import Duty
@@ -31,6 +32,7 @@ from engine.errors import (
 )
 from engine.journal import Kind, RunState
 from engine.model import GroupFacts, Repetition, Step, StepKind, in_service
+from engine.planner import can_roll_back
 from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble
 from storage.records import Draft
 
@@ -180,11 +182,13 @@ def _gone(duty: Duty, error: MaintenanceError) -> list[Draft]:
 
 def _ways(duty: Duty, step: Step) -> list[str]:
     """Return the words that help here, the best first."""
-    if duty.state.group_in_hand(step) and duty.state.of(f"{step.group}.INSTALL").status != "done":
-        begun = duty.state.of(f"{step.group}.INSTALL")
-        if begun.committed_at is None:
+    change = duty.state.changing(step.group) if step.group else None
+    if duty.state.group_in_hand(step) and change is not None:
+        begun = duty.state.of(change)
+        if begun.status != "done" and begun.committed_at is None:
             return ["abort", "retry"]
-    return ["retry", "abort"]
+        return ["retry", "abort"]
+    return ["retry", "abort", *(["rollback"] if can_roll_back(duty.state) else [])]
 
 
 async def _rescued(duty: Duty, step: Step) -> bool:
@@ -280,17 +284,21 @@ async def _end(duty: Duty) -> None:
         told = "; ".join(f"{m.id} is {invariants.described(m)}" for m in ill)
         await _hold_at_end(duty, told)
         return
-    verdict = promises.judge(await duty.journal.records())
-    takes = sorted({m.take for m in facts.members if m.take is not None})
-    done = not duty.state.aborted
-    await duty.journal.write(
-        Kind.ENDED,
-        state="done" if done else "aborted",
-        takes=takes,
-        members={m.id: m.take for m in facts.members},
-        cloning_owed=duty.state.cloning_owed,
-        promises=verdict,
-    )
+    body: dict[str, Any] = {
+        "state": _how_it_ended(duty.state),
+        "takes": sorted({m.take for m in facts.members if m.take is not None}),
+        "members": {m.id: m.take for m in facts.members},
+        "cloning_owed": duty.state.cloning_owed,
+    }
+    draft = duty.journal.draft(Kind.ENDED, **body)
+    verdict = promises.judge([*await duty.journal.records(), duty.journal.foreseen(draft)])
+    await duty.journal.write(Kind.ENDED, **body, promises=verdict)
+
+
+def _how_it_ended(state: RunState) -> str:
+    if state.aborted:
+        return "aborted"
+    return "rolled back" if state.rolled_back else "done"
 
 
 async def _hold_at_end(duty: Duty, reason: str) -> None:

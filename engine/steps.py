@@ -143,7 +143,9 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Check everything that the failover needs; what is seen becomes the gate's evidence."""
     _effects_still_there(duty, step, facts)
     invariants.check(step, facts, duty.state)
-    await duty.group.verify(duty.plan.package, step.members, at=step.members[0])
+    change = duty.state.changing(step.group)
+    if change is not None and change.kind is StepKind.INSTALL:
+        await duty.group.verify(duty.plan.package, step.members, at=step.members[0])
     await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(step, facts))
 
 
@@ -154,14 +156,16 @@ def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if on and off_step.status == "done":
         raise EffectGone(f"CLONING_OFF: auto-clone is on again on {', '.join(on)}")
     for group in duty.plan.groups:
-        installed = duty.state.of(f"{group.name}.INSTALL")
+        change = duty.state.changing(group.name)
+        if change is None or group.name == step.group or duty.state.of(change).status != "done":
+            continue
         lost = [
             m.id
             for m in facts.some(group.members)
-            if m.answered and m.package(duty.plan.package.name) is not PackageState.INSTALLED
+            if m.answered and not recovery.changed(m, change, duty.plan)
         ]
-        if installed.status == "done" and group.name != step.group and lost:
-            raise EffectGone(f"{group.name}.INSTALL: the package is gone on {', '.join(lost)}")
+        if lost:
+            raise EffectGone(f"{change.id}: its effect is gone on {', '.join(lost)}")
 
 
 def _headroom(step: Step, facts: GroupFacts) -> dict[str, object]:
@@ -258,8 +262,8 @@ def _commit_up(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
 # ---------------------------------------------------------------------------- the install
 
 
-async def install(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Install on a Logical Group that is down; begun at most once per attempt (P3)."""
+async def change(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """INSTALL or UNINSTALL on a group that is down; begun at most once per attempt (P3)."""
     begun = duty.state.of(step)
     if begun.status == "intended" and not await _resolved(duty, step, facts):
         return
@@ -268,10 +272,11 @@ async def install(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if duty.state.aborted:
         await replan_abort(duty, "down_not_started", step.group)
         return
-    _downs_still_there(step, facts)
+    _downs_still_there(duty, step, facts)
     invariants.check(step, facts, duty.state)
     await duty.intend(step, facts)
-    starting = duty.group.install(
+    starting = duty.group.change(
+        step.kind,
         duty.plan.package,
         step.members,
         at=step.members[0],
@@ -288,10 +293,11 @@ async def install(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await duty.pause(duty.plan.policy.settle)
 
 
-def _downs_still_there(step: Step, facts: GroupFacts) -> None:
+def _downs_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    down = duty.state.step_of(step.group, StepKind.ADMIN_DOWN)
     up = [m.id for m in facts.some(step.members) if m.answered and m.state != "DOWN"]
-    if up:
-        raise EffectGone(f"{step.group}.ADMIN_DOWN: {', '.join(up)} left the state DOWN")
+    if up and down is not None:
+        raise EffectGone(f"{down.id}: {', '.join(up)} left the state DOWN")
 
 
 async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
@@ -301,7 +307,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         InDoubt, StepFailed: a person must look.
     """
     plan, begun = duty.plan, duty.state.of(step)
-    findings = recovery.install(step, facts, plan, begun, duty.clock.now())
+    findings = recovery.change(step, facts, plan, begun, duty.clock.now())
     if recovery.all_are(findings, Finding.HAPPENED):
         await duty.done(step, how="seen", found=recovery.told(findings))
         return True
@@ -313,7 +319,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         await _wait_for_install(duty, step, facts, findings)
         return False
     if recovery.any_is(findings, Finding.HAPPENED):
-        raise InDoubt(f"only a part of the group was installed: {recovery.told(findings)}")
+        raise InDoubt(f"only a part of the group was changed: {recovery.told(findings)}")
     await duty.journal.write(Kind.FOUND, step=step.id, started=False, found=recovery.told(findings))
     return True
 
@@ -333,17 +339,17 @@ async def _wait_for_install(
 
 async def _report_progress(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Record progress where a person would see a difference."""
-    shown = {m.id: _progress(m, duty) for m in facts.some(step.members)}
+    shown = {m.id: _progress(m, step, duty) for m in facts.some(step.members)}
     last = duty.state.progress.get(step.id, {}).get("members")
     if shown != last:
         await duty.journal.write(Kind.PROGRESS, step=step.id, members=shown)
 
 
-def _progress(member: MemberFacts, duty: Duty) -> str:
+def _progress(member: MemberFacts, step: Step, duty: Duty) -> str:
     if not member.answered:
         return "restarting"
-    if member.package(duty.plan.package.name) is PackageState.INSTALLED:
-        return "installed"
+    if recovery.changed(member, step, duty.plan):
+        return "installed" if step.kind is StepKind.INSTALL else "uninstalled"
     action = member.action
     if not member.agent_busy or action is None:
         return "waiting"
@@ -363,7 +369,7 @@ async def alarm_outside(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Wait until every member of the group carries traffic again (RETURN and COMEBACK)."""
-    expected = duty.plan.take_after if step.kind is StepKind.RETURN else None
+    expected = step.take if step.kind is StepKind.RETURN else None
     await alarm_outside(duty, step, facts)
     open_points = _not_back(duty, step, facts, expected)
     if not open_points:
@@ -406,9 +412,12 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
 
     Installed, idle, the same boot as before and the quiet time over: then no restart is coming.
     """
-    begun = duty.state.of(f"{step.group}.INSTALL")
-    if step.kind is not StepKind.RETURN or _waited(duty, step) < duty.plan.policy.quiet:
+    change = duty.state.changing(step.group)
+    if step.kind is not StepKind.RETURN or change is None:
         return False
+    if _waited(duty, step) < duty.plan.policy.quiet:
+        return False
+    begun = duty.state.of(change)
     waiting = [
         m.id
         for m in facts.some(step.members)
@@ -503,10 +512,9 @@ async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
 async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Compare with PREFLIGHT: exactly the hotfix, and every other difference by name."""
     _all_in_service(duty, facts)
-    plan = duty.plan
-    wrong = [f"{m.id} is at take {m.take}" for m in facts.members if m.take != plan.take_after]
+    wrong = [f"{m.id} is at take {m.take}" for m in facts.members if m.take != step.take]
     if wrong:
-        raise StepFailed(f"expected take {plan.take_after}: {', '.join(wrong)}")
+        raise StepFailed(f"expected take {step.take}: {', '.join(wrong)}")
     problems = invariants.same_policy(facts.members)
     if problems:
         raise ConditionFailed("; ".join(problems))
@@ -583,11 +591,11 @@ def traffic_trouble(duty: Duty, step: Step, facts: GroupFacts) -> list[str]:
 
 def nothing_started(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     """Tell whether every sign says that no installation was begun on the group of this step."""
-    install_step = duty.plan.step(f"{step.group}.INSTALL")
-    begun = duty.state.of(install_step)
-    if begun.status == "waiting":
+    change = duty.state.changing(step.group)
+    begun = duty.state.of(change) if change is not None else None
+    if change is None or begun is None or begun.status == "waiting":
         return True
-    findings = recovery.install(install_step, facts, duty.plan, begun, duty.clock.now())
+    findings = recovery.change(change, facts, duty.plan, begun, duty.clock.now())
     return recovery.all_are(findings, Finding.NOT_HAPPENED)
 
 
@@ -608,13 +616,14 @@ async def rescue(duty: Duty, step: Step, facts: GroupFacts, why: str) -> None:
         duty.plan.policy.limits.admin_down,
         "the group without admin-down",
     )
-    undone = [
-        s.id
-        for s in duty.plan.steps
-        if s.group == step.group
-        and s.kind in (StepKind.READY, StepKind.FAILOVER, StepKind.ADMIN_DOWN, StepKind.INSTALL)
-        and duty.state.of(s).status != "waiting"
-    ]
+    kinds = (
+        (StepKind.READY,),
+        (StepKind.FAILOVER,),
+        (StepKind.ADMIN_DOWN,),
+        (StepKind.INSTALL, StepKind.UNINSTALL),
+    )
+    latest = [duty.state.step_of(step.group, *sort) for sort in kinds]
+    undone = [s.id for s in latest if s is not None and duty.state.of(s).status != "waiting"]
     finished = duty.journal.draft(Kind.DONE, step=up.id, kind="RESCUE_UP", how="acted", attempt=1)
     gone = duty.journal.draft(
         Kind.UNDONE, steps=undone, by="the rescue", reason=why, rescued=step.group
@@ -632,7 +641,8 @@ HANDLERS: dict[StepKind, Handler] = {
     StepKind.CLONING_OFF: cloning_off,
     StepKind.READY: ready,
     StepKind.ADMIN_DOWN: admin_down,
-    StepKind.INSTALL: install,
+    StepKind.INSTALL: change,
+    StepKind.UNINSTALL: change,
     StepKind.RETURN: comeback,
     StepKind.SOAK: soak,
     StepKind.CLONING_RESTORE: cloning_restore,

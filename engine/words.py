@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from engine import asking, recovery
 from engine.duty import Duty
-from engine.errors import MaintenanceError, PeopleUnreadable
+from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
-from engine.model import GroupFacts, Step, StepKind, spelled
-from engine.planner import plan_abort
+from engine.model import GroupFacts, Repetition, Step, StepKind, spelled
+from engine.planner import plan_abort, plan_rollback
 from engine.recovery import Finding
 from storage.records import InboxRow
 
@@ -172,7 +172,7 @@ async def _retry(duty: Duty, row: InboxRow) -> None:
 
 async def _attempt_again(duty: Duty, held_at: str) -> list[str]:
     step = duty.state.next_step()
-    if step is None or step.id != held_at or step.kind is not StepKind.INSTALL:
+    if step is None or step.id != held_at or step.repetition is not Repetition.ONCE:
         return []
     begun = duty.state.of(step)
     if begun.committed_at is None:
@@ -181,7 +181,7 @@ async def _attempt_again(duty: Duty, held_at: str) -> list[str]:
         facts = await duty.observe()
     except MaintenanceError:
         return []
-    findings = recovery.install(step, facts, duty.plan, begun, duty.clock.now())
+    findings = recovery.change(step, facts, duty.plan, begun, duty.clock.now())
     ended = recovery.ended_without_effect(findings)
     if ended and not recovery.all_are(findings, Finding.HAPPENED):
         return [step.id]
@@ -207,8 +207,10 @@ async def _abort_case(duty: Duty) -> tuple[str, str]:
     step = _down_step(duty)
     if step is None:
         return "nothing_down", ""
-    install = duty.plan.step(f"{step.group}.INSTALL")
-    begun = duty.state.of(install)
+    change = duty.state.changing(step.group)
+    if change is None:
+        return "down_not_started", step.group
+    begun = duty.state.of(change)
     if begun.status == "done":
         return "under_way", step.group
     if begun.status == "waiting" or begun.committed_at is None:
@@ -217,11 +219,30 @@ async def _abort_case(duty: Duty) -> tuple[str, str]:
         facts = await duty.observe()
     except MaintenanceError:
         return "under_way", step.group
-    return _case_after_commit(duty, install, facts), step.group
+    return _case_after_commit(duty, change, facts), step.group
 
 
-def _case_after_commit(duty: Duty, install: Step, facts: GroupFacts) -> str:
-    findings = recovery.install(install, facts, duty.plan, duty.state.of(install), duty.clock.now())
+async def _rollback(duty: Duty, row: InboxRow) -> None:
+    """Plan the way back for the groups already done; each gets a gate of its own."""
+    if duty.state.rolled_back:
+        await _refuse(duty, row, "this run is being rolled back already")
+        return
+    if _down_step(duty) is not None:
+        await _refuse(duty, row, "a group is out of service by this run; first `abort` or `retry`")
+        return
+    try:
+        plan = plan_rollback(duty.state)
+    except PlanRefused as refused:
+        await _refuse(duty, row, str(refused))
+        return
+    facts = duty.state.facts
+    rolled = duty.journal.draft(Kind.ROLLED_BACK, by=row.body["user"])
+    planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
+    await duty.journal.append([rolled, planned] if planned else [rolled], take=[row.key])
+
+
+def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
+    findings = recovery.change(change, facts, duty.plan, duty.state.of(change), duty.clock.now())
     if recovery.all_are(findings, Finding.NOT_HAPPENED):
         return "down_not_started"
     if recovery.any_is(findings, Finding.CANNOT_TELL):
@@ -233,12 +254,13 @@ def _case_after_commit(duty: Duty, install: Step, facts: GroupFacts) -> str:
 
 def _down_step(duty: Duty) -> Step | None:
     """Return the ADMIN_DOWN of the group in hand: begun, and not back yet."""
-    for step in duty.plan.steps:
-        if step.kind is not StepKind.ADMIN_DOWN or duty.state.of(step).status == "waiting":
+    for group in duty.plan.groups:
+        down = duty.state.step_of(group.name, StepKind.ADMIN_DOWN)
+        back = duty.state.step_of(group.name, StepKind.RETURN)
+        if down is None or duty.state.of(down).status == "waiting":
             continue
-        back = [s for s in duty.plan.steps if s.group == step.group and s.kind is StepKind.RETURN]
-        if back and duty.state.of(back[0]).status != "done":
-            return step
+        if back is not None and duty.state.of(back).status != "done":
+            return down
     return None
 
 
@@ -252,4 +274,5 @@ _VERBS: dict[str, Taker] = {
     "resume": _resume,
     "retry": _retry,
     "abort": _abort,
+    "rollback": _rollback,
 }

@@ -430,6 +430,19 @@ def _aborted(story: Story, record: Record, key: str) -> Message:
     )
 
 
+def _rolled_back(story: Story, record: Record, key: str) -> Message:
+    revised = story.plan
+    going = [g.name for g in revised.groups if story.state.step_of(g.name, StepKind.UNINSTALL)]
+    named = ", ".join(words.group_named(g) for g in revised.groups if g.name in going)
+    return told(
+        key,
+        f"↩️ {_who(story, record)} said rollback. {named or 'What was changed'} goes back to take "
+        f"{revised.take_before}, with a gate of its own at each failover; auto-clone stays off "
+        "until every member is at the same take.",
+        broadcast=True,
+    )
+
+
 _TELLERS: dict[Kind, Teller] = {
     Kind.TAKEN_UP: _taken_up,
     Kind.SEEN: _seen,
@@ -449,4 +462,5 @@ _TELLERS: dict[Kind, Teller] = {
     Kind.HALTED: _halted,
     Kind.RESUMED: _resumed,
     Kind.ABORTED: _aborted,
+    Kind.ROLLED_BACK: _rolled_back,
 }

@@ -128,8 +128,11 @@ class Story:
             if opening.begun_at is None and opening.closed_at is None:
                 opening.closed_at = record.at
 
+    def _on_rolled_back(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._on_aborted(record, body)
+
     def _on_intended(self, record: Record, body: Mapping[str, Any]) -> None:
-        if body.get("kind") != StepKind.INSTALL:
+        if body.get("kind") not in (StepKind.INSTALL, StepKind.UNINSTALL):
             return
         key = (body["step"], int(body.get("attempt", 1)))
         if key not in self.installations:
@@ -168,7 +171,7 @@ class Story:
                 self.takes_before = {m.id: m.take for m in self.state.baseline.members}
         if kind == StepKind.READY:
             self.headroom[self.plan.step(step).group] = body.get("headroom", {})
-        if kind == StepKind.INSTALL and (running := self._running(step)):
+        if kind in (StepKind.INSTALL, StepKind.UNINSTALL) and (running := self._running(step)):
             running.done_at = record.at
         if kind == StepKind.POSTFLIGHT:
             self.not_by_us = tuple(body.get("not_by_us", ()))

@@ -24,6 +24,7 @@ DOING: Mapping[StepKind, str] = {
     StepKind.FAILOVER: "Waiting for approval of the failover of {group}",
     StepKind.ADMIN_DOWN: "Taking {group} out of service",
     StepKind.INSTALL: "Installing on {group}",
+    StepKind.UNINSTALL: "Uninstalling from {group}",
     StepKind.RETURN: "Waiting for {group} to come back",
     StepKind.SOAK: "Watching {group} after its return",
     StepKind.CLONING_RESTORE: "Restoring auto-clone",
@@ -44,6 +45,7 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.FAILOVER: "failover approved",
     StepKind.ADMIN_DOWN: "out of service",
     StepKind.INSTALL: "installed",
+    StepKind.UNINSTALL: "uninstalled",
     StepKind.RETURN: "back in service",
     StepKind.SOAK: "stable",
     StepKind.CLONING_RESTORE: "auto-clone restored",
@@ -65,6 +67,7 @@ _MINUTES: Mapping[StepKind, float] = {
     StepKind.READY: 1,
     StepKind.ADMIN_DOWN: 1,
     StepKind.INSTALL: 16,
+    StepKind.UNINSTALL: 16,
     StepKind.RETURN: 4,
     StepKind.CLONING_RESTORE: 1,
     StepKind.CLEANUP: 0.5,
@@ -178,6 +181,8 @@ def ended_word(story: Story) -> str:
     ended = story.state.ended or {}
     if ended.get("state") == "done":
         return "Done"
+    if ended.get("state") == "rolled back":
+        return "Rolled back"
     return "DEGRADED" if ended.get("state") == "degraded" else "Ended by abort"
 
 

@@ -66,6 +66,22 @@ def install(number: int, members: Sequence[MemberId]) -> str:
     return f"gclish -c 'installer install {number} member_ids {spelled(members)}'"
 
 
+def installed_packages() -> str:
+    """List what is installed on the member that runs it.
+
+    Source: DACLI (`status=installed`); that `installer uninstall` counts in this list is [I].
+    """
+    return "da_cli packages_info status=installed"
+
+
+def uninstall(number: int, members: Sequence[MemberId]) -> str:
+    """Uninstall a package from these members; a dialogue, on one of them.
+
+    Source: CH-U1 (`installer uninstall <Number of CPUSE Package> member_ids <ids>`).
+    """
+    return f"gclish -c 'installer uninstall {number} member_ids {spelled(members)}'"
+
+
 def admin_state(
     dialect: Dialect, state: str, members: Sequence[MemberId], *, accelerated: bool
 ) -> str:

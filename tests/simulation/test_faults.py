@@ -121,6 +121,39 @@ def test_after_a_rejection_abort_ends_with_cloning_owed(play):
     assert night.broken() == {}
 
 
+def test_a_rollback_midway_takes_a_back_with_a_gate_of_its_own(play):
+    async def roll_back(stage: Night) -> None:
+        stage.say("rollback")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(people=gate("G3", U0NOOR0001="no"), then=roll_back)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "rolled back"
+    assert night.state.gates_asked == 4
+    assert {m["take_after"] for m in night.seen["members"]} == {99}
+    assert {m["id"]: m["uninstalls_started"] for m in night.seen["members"]} == {
+        "1_1": 1,
+        "1_2": 1,
+        "1_3": 0,
+        "1_4": 0,
+    }
+    assert night.seen["auto_clone"] == {"before": "on", "after": "on"}
+    assert night.seen["objections"] == []
+    assert night.broken() == {}
+
+
+def test_there_is_nothing_to_roll_back_before_a_group_was_changed(play):
+    async def roll_back(stage: Night) -> None:
+        stage.say("rollback")
+        await stage.clock.sleep(timedelta(seconds=30))
+
+    night = play(people=gate("G2", U0NOOR0001="no"), then=roll_back)
+
+    assert night.state.hold is not None
+    assert any("nothing to roll back" in text for _, text in night.said)
+
+
 def test_the_requesters_yes_does_not_count_but_the_requesters_no_stops(play):
     night = play(people=gate("G2", U0RITA0001="yes", U0ANA00001="yes"), hours=0.2)
 

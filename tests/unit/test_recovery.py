@@ -51,7 +51,7 @@ def begun(*, committed: bool = True) -> StepState:
 def test_each_sign_leads_to_one_finding_and_never_to_a_guess(changes, committed, now, finding):
     seen = facts(member(1, **changes), member(2, **DOWN))
 
-    found = recovery.install(STEP, seen, plan(), begun(committed=committed), now)
+    found = recovery.change(STEP, seen, plan(), begun(committed=committed), now)
 
     assert found["1_1"].finding is finding, found["1_1"].why
 
@@ -60,21 +60,21 @@ def test_a_member_whose_actions_cannot_be_numbered_is_never_called_not_started()
     before = {one: {**signs, "action": None} for one, signs in BEFORE.items()}
     seen = facts(member(1, **DOWN, action=None), member(2, **DOWN, action=None))
 
-    found = recovery.install(STEP, seen, plan(), replace(begun(), before=before), LATER)
+    found = recovery.change(STEP, seen, plan(), replace(begun(), before=before), LATER)
 
     assert found["1_1"].finding is Finding.CANNOT_TELL
 
 
 def test_a_failure_that_the_device_showed_allows_a_new_attempt():
     failed = member(1, **DOWN, action=CpuseAction(8, "Install", "failure", 40, "no space"))
-    found = recovery.install(STEP, facts(failed, member(2, **DOWN)), plan(), begun(), LATER)
+    found = recovery.change(STEP, facts(failed, member(2, **DOWN)), plan(), begun(), LATER)
 
     assert recovery.ended_without_effect(found)
 
 
 def test_a_restart_without_the_package_does_not_allow_a_new_attempt():
     odd = member(1, **{**DOWN, "boot_id": "another"})
-    found = recovery.install(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), LATER)
+    found = recovery.change(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), LATER)
 
     assert not recovery.ended_without_effect(found)
 
