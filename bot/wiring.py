@@ -146,12 +146,13 @@ class Service:
         Raises:
             SettingsWrong: a gate that nobody could ever pass.
         """
-        await self._refuse_the_impossible()
+        # Devices first: what is under way must not wait until Slack answers, or gives up.
         self.alarm.start()
         self._ticking = True
-        self.sockets.start()
         self.wake_all()
         await self.speaker.catch_up()
+        await self._refuse_the_impossible()
+        self.sockets.start()
         log.info("serving", groups=sorted(self.settings.groups), version=our_version())
 
     def wake_all(self) -> None:

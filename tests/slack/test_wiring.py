@@ -1,0 +1,65 @@
+"""The whole service, wired as it serves: it begins with Slack, without Slack, or not at all."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bot.config import RoleSettings, Secrets, Settings, SettingsWrong, StorageSettings
+from bot.localslack import LocalSlack
+from bot.wiring import Service, service, stores_to_act
+from tests.slack.house import CHANNEL, settings
+from tests.slack.watch import Watch
+
+SECRETS = Secrets(bot_token="xoxb-localslack", app_token="xapp-localslack")
+
+
+def settings_here(slack: LocalSlack, folder: Path, **changes: object) -> Settings:
+    storage = StorageSettings(url=f"sqlite:///{folder / 'hotfix.db'}")
+    return settings(slack).model_copy(update={"storage": storage, **changes})
+
+
+@pytest.fixture
+async def serving(slack: LocalSlack, tmp_path: Path) -> AsyncIterator[Service]:
+    chosen = settings_here(slack, tmp_path)
+    with stores_to_act(chosen) as stores:
+        built = service(chosen, SECRETS, stores)
+        yield built
+        await built.close()
+
+
+async def test_a_service_connects_and_answers(serving, people, watch: Watch):
+    await serving.start()
+    await watch.until("connection_opened", open=1)
+
+    seen = await people.act("rita", "command", channel=CHANNEL, text="/hotfix status")
+
+    assert "No run is open on `site-1`, `site-2`." in seen["saw"][0]["text"]
+
+
+async def test_a_service_begins_without_slack(serving, slack):
+    await slack.stop()
+
+    with structlog.testing.capture_logs() as logged:
+        await serving.start()
+
+    events = [line["event"] for line in logged]
+    assert "user groups were not checked" in events
+    assert "serving" in events
+
+
+async def test_a_gate_that_a_user_group_cannot_pass_is_refused(slack, tmp_path):
+    few = {
+        "network": RoleSettings(usergroup="S0FWAPPROV0"),
+        "firewall": RoleSettings(),
+    }
+    slack.workspace.usergroups["S0FWAPPROV0"].users = ["U000000ANA0"]
+    chosen = settings_here(slack, tmp_path, roles=few)
+    with stores_to_act(chosen) as stores:
+        built = service(chosen, SECRETS, stores)
+        try:
+            with pytest.raises(SettingsWrong, match="nobody can pass the failover gate"):
+                await built.start()
+        finally:
+            await built.close()
