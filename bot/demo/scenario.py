@@ -68,7 +68,7 @@ _MOMENTS = (
     "proposal", "gate:N", "held", "ended", "restarted", "step:STEP", "done:STEP",
     "record:KIND[:STEP]", "device:MOMENT",
 )  # fmt: skip
-_STEP = re.compile(r"(?:([A-Z])\.)?([A-Z_]+?)(?:\.r\d+)?")
+_STEP = re.compile(r"(?:([A-Z]|ABORT)\.)?([A-Z_]+?)(?:\.r\d+)?")
 
 
 class ScenarioWrong(Exception):

@@ -1,0 +1,1 @@
+"""Scenarios as processes, in real time."""
