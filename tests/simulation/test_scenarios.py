@@ -1,0 +1,178 @@
+"""The demo's scenarios in virtual time: the same files, the same verdict, no sockets."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.demo.expectation import differences
+from bot.demo.matching import Timeline
+from bot.demo.moments import Moments
+from bot.demo.scenario import Deed, Kill, Scenario, load, names
+from bot.demo.verdict import Seen, shortfalls, verdict
+from engine.journal import Kind
+from engine.rehearsal.group import Setup
+from storage.records import Record
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import CHANNEL, REQUESTER, Night, small_package
+
+PEOPLE_SLOWER = 10.0
+"""Simulated seconds for one real second of a person: as the grace time is, 10 s for 1 s."""
+
+LOOK_EVERY = timedelta(seconds=0.25)
+HOURS = 6.0
+
+IDS = {"rita": REQUESTER, "ana": "U0ANA00001", "ben": "U0BEN00001", "noor": "U0NOOR0001"}
+CHOICES = {"white_check_mark": "yes", "x": "no"}
+TOLD = {Kind.HELD: "held", Kind.BROKEN: "held", Kind.ENDED: "ended", Kind.HALTED: "halted"}
+
+
+class Play:
+    """One scenario on the stage of a simulated night."""
+
+    def __init__(self, scenario: Scenario, package: Path) -> None:
+        self.scenario = scenario
+        self.moments = Moments()
+        setup = Setup(**{**scenario.group, "faults": scenario.faults})
+        self.night = Night(package, setup=setup, people=self._asked)
+        self.gates: dict[str, str] = {}
+        self.traffic: list[dict[str, Any]] = []
+        self.records: list[Record] = []
+        self.kills = 0
+        self.undone: list[str] = []
+
+    async def until_over(self) -> Seen:
+        """Play to the end, and return what was seen."""
+        self.night.begin()
+        self.night.order()
+        self.night.group.start()
+        acting = [self._deed(deed) for deed in self.scenario.people]
+        acting += [self._kill(kill) for kill in self.scenario.kills]
+        endless = [asyncio.ensure_future(one) for one in (self._follow(), *self._device())]
+        all_of_it = asyncio.gather(self.moments.wait(self.scenario.until), *acting)
+        limit = asyncio.ensure_future(self._limit())
+        await asyncio.wait({all_of_it, limit}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*endless, all_of_it, limit):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._read_on()
+        seen = self._seen()
+        await self.night.close()
+        return seen
+
+    async def _limit(self) -> None:
+        # Not the bare sleep: a kill drops every one of those.
+        await self.night.clock.sleep(timedelta(hours=HOURS))
+
+    def _seen(self) -> Seen:
+        report = self.night.group.report()
+        now = self.night.clock.now()
+        return Seen(
+            scenario=self.scenario.name,
+            records=self.records,
+            device=report,
+            timeline=Timeline(now - timedelta(seconds=report["seconds"]), 1.0),
+            traffic=self.traffic,
+            names={user: name for name, user in IDS.items()},
+            kills=self.kills,
+        )
+
+    # ---------------------------------------------------------------------- moments
+
+    def _asked(self, _night: Night, gate: str, step: str) -> None:
+        failovers = sum(name.startswith("gate:") for name in self.gates)
+        name = "proposal" if step == "PROPOSAL" else f"gate:{failovers + 1}"
+        self.gates[name] = gate
+        self.moments.say(name)
+
+    async def _follow(self) -> None:
+        while True:
+            self._read_on()
+            await self.night.clock.sleep(LOOK_EVERY)
+
+    def _read_on(self) -> None:
+        last = self.records[-1].seq if self.records else 0
+        for record in self.night.stores.journal.read(self.night.run, after=last):
+            self.records.append(record)
+            step = record.body.get("step", "")
+            self.moments.say(f"record:{record.kind}")
+            self.moments.say(f"record:{record.kind}:{step}")
+            before = {Kind.INTENDED: "step", Kind.DONE: "done"}.get(Kind(record.kind))
+            self.moments.say(f"{before}:{step}" if before else TOLD.get(Kind(record.kind), ""))
+
+    def _device(self) -> list[Coroutine[Any, Any, None]]:
+        named = [d.on for d in self.scenario.people] + [k.when for k in self.scenario.kills]
+        return [self._device_says(name) for name in set(named) if name.startswith("device:")]
+
+    async def _device_says(self, name: str) -> None:
+        moment = name.removeprefix("device:")
+        if await self.night.group.wait_for(moment, within=timedelta(hours=HOURS)):
+            self.moments.say(name)
+
+    # ------------------------------------------------------------------------ acting
+
+    async def _deed(self, deed: Deed) -> None:
+        self.undone.append(f"{deed.user}: {deed.do} on {deed.on}")
+        await self.moments.wait(deed.on)
+        await self.night.clock.sleep(timedelta(seconds=deed.after_s * PEOPLE_SLOWER))
+        if deed.do == "say":
+            self.night.say(deed.text, IDS[deed.user])
+        elif deed.do == "recover":
+            self.night.group.add_fault(
+                {"name": "member_recovers", "member": deed.member, "after_s": 0}
+            )
+        else:
+            where = deed.at or deed.on
+            await self.moments.wait(where)
+            self._react(self.gates[where], deed)
+        self.undone.remove(f"{deed.user}: {deed.do} on {deed.on}")
+
+    def _react(self, gate: str, deed: Deed) -> None:
+        user, added = IDS[deed.user], deed.do == "react"
+        event = {
+            "type": "reaction_added" if added else "reaction_removed",
+            "user": user,
+            "reaction": deed.emoji,
+            "item": {"channel": CHANNEL, "ts": gate},
+            "event_ts": str(len(self.traffic)),
+        }
+        at = self.night.clock.now().timestamp()
+        self.traffic.append({"kind": "delivery", "at": at, "payload": {"event": event}})
+        self.night.react(gate, user, CHOICES[deed.emoji], added=added)
+
+    async def _kill(self, kill: Kill) -> None:
+        await self.moments.wait(kill.when)
+        await self.night.kill()
+        self.kills += 1
+        await self.night.clock.sleep(timedelta(seconds=kill.restart_after_s * PEOPLE_SLOWER))
+        self.night.begin()
+
+
+def test_the_people_of_scenarios_exist_in_simulated_nights():
+    acting = {deed.user for name in names() for deed in load(name).people}
+
+    assert acting <= IDS.keys() | {"gus"}
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_scenario_comes_out_as_it_says_in_virtual_time(name: str, tmp_path: Path):
+    scenario = load(name)
+    if any(d.user not in IDS or d.do == "command" for d in scenario.people):
+        pytest.skip("what this scenario shows is in Slack, which is not simulated here")
+    package = small_package(tmp_path)
+
+    async def night() -> tuple[Seen, list[str]]:
+        play = Play(scenario, package)
+        return await play.until_over(), play.undone
+
+    seen, undone = run_virtual(night())
+    told = verdict(seen)
+
+    assert undone == []
+    assert shortfalls(told, seen) == []
+    assert differences(told, scenario.expect) == []
