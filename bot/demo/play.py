@@ -90,7 +90,7 @@ async def _night(
 async def _first_of(awaited: Awaitable[object], others: Sequence[asyncio.Future[None]]) -> None:
     """Wait for one thing, and fail at once where something else fails meanwhile."""
     mine = asyncio.ensure_future(awaited)
-    waiting: set[asyncio.Future[object]] = {mine, *others}  # type: ignore[arg-type]
+    waiting: set[asyncio.Future[object]] = {mine, *others}  # type: ignore[arg-type]  # sets are invariant
     while not mine.done():
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

@@ -102,7 +102,7 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
 def _children(props: Props) -> tuple[Child, Child, Child]:
     """Return the rehearsal, localslack and the bot, none of them started."""
     keys = ["--directory", str(props.folder / "keys")]
-    hurry = ["--hurry", str(max(1.0, props.speed * HURRY))] if props.auto else []
+    hurry = ["--hurry", str(max(1.0, props.speed * HURRY))]
 
     def child(name: str, *command: str) -> Child:
         return Child(name, [sys.executable, "-m", *command], props.log(name))

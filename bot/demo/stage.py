@@ -46,6 +46,9 @@ def main(argv: Sequence[str]) -> int:
     except ScenarioWrong as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
+    if options.keep and options.keep.exists() and any(options.keep.iterdir()):
+        sys.stderr.write(f"{options.keep} is not empty; --keep wants a new folder\n")
+        return USAGE
     try:
         return asyncio.run(_run(options, played))
     except (ChildFailed, SettingsWrong) as error:
@@ -95,7 +98,11 @@ def _end_on_sigterm() -> None:
 
 
 async def _show(stage: Stage) -> bool:
-    """Let a person play, until Ctrl-C."""
+    """Let a person play, until Ctrl-C; who kills the bot sees it start again."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
     sys.stderr.write(
         f"""
 Open  {stage.address}
@@ -104,16 +111,17 @@ and type, as any of the people there:
     /hotfix install site-1 {PACKAGE}
 
 Another person then approves with a check mark on the message that asks.
+To see it survive:  kill -9 {stage.bot.pid}
 Settings and logs are in {stage.props.folder}. Ctrl-C ends it.
 """
     )
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     while not stopped.is_set():
-        for child in (stage.bot, stage.localslack, stage.rehearsal):
+        for child in (stage.localslack, stage.rehearsal):
             child.refuse_dead()
+        if not stage.bot.alive:
+            sys.stderr.write("The bot is gone, and is started again. ")
+            await stage.start_bot()
+            sys.stderr.write(f"Now it is process {stage.bot.pid}.\n")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await stopped.wait()
