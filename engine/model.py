@@ -274,7 +274,7 @@ def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
     """Name field by field what differs between two `digested` facts, for people to read."""
     found = [
-        f"{key}: {before.get(key)} → {now.get(key)}"
+        f"{key}: {_seen(key, before.get(key))} → {_seen(key, now.get(key))}"
         for key in sorted((before.keys() | now.keys()) - {"members"})
         if before.get(key) != now.get(key)
     ]
@@ -286,9 +286,20 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
             continue
         for key in old[one]:
             if old[one].get(key) != new[one].get(key):
-                name = key.replace("_", " ")
-                found.append(f"{one}: {name} {old[one].get(key)} → {new[one].get(key)}")
+                was, is_ = _seen(key, old[one].get(key)), _seen(key, new[one].get(key))
+                found.append(f"{one}: {key.replace('_', ' ')} {was} → {is_}")
     return tuple(found)
+
+
+def _seen(key: str, value: Json) -> str:
+    """Say a digested value in words: short boot ids, on and off, and never `None`."""
+    if value is None:
+        return "not seen"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " ".join(str(one) for one in value) or "none"
+    return str(value)[:8] if key == "boot_id" else str(value)
 
 
 # ------------------------------------------------------------------------------------ policy

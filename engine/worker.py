@@ -130,6 +130,7 @@ class Worker:
         try:
             index = await asyncio.to_thread(self._stores.journal.run, run)
             if index is None or not index.open:
+                await self._turn_away(run)
                 return
             lease = await self._lease(index.group)
             setup = self._inventory.group(index.group)
@@ -145,6 +146,15 @@ class Worker:
             log.exception("advance failed", run=run)
         finally:
             hand.last_end = self._clock.monotonic()
+
+    async def _turn_away(self, run: str) -> None:
+        """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
+        for row in await asyncio.to_thread(self._stores.inbox.waiting, run=run):
+            await asyncio.to_thread(self._stores.inbox.drop, row.key)
+            if row.kind == "word":
+                to = {**row.body.get("answer", {}), "user": row.body["user"]}
+                said = row.body["verb"]
+                await self._answers.answer(to, f"`{said}` changed nothing: {run} has ended.")
 
     async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
         journal = await RunJournal.open(

@@ -390,3 +390,14 @@ def test_a_failed_installation_is_tried_again_only_after_retry(play):
 
     assert night.broken() == {}
     assert Kind.RETRIED in night.kinds()
+
+
+def test_a_word_to_a_run_that_has_ended_is_answered_and_does_not_stay(play):
+    async def late(stage: Night) -> None:
+        stage.say("abort")
+        await stage.clock.sleep(timedelta(seconds=90))
+        assert stage.stores.inbox.waiting() == []
+
+    night = play(then=late)
+
+    assert any("has ended" in text for _, text in night.said)
