@@ -124,7 +124,7 @@ def _policy(props: Props) -> dict[str, Any]:
     return {
         "operators": voters,
         "watch": scaled(60, 0.4),
-        "quiet": scaled(180, 1.5),
+        "quiet": scaled(180, 3.0),
         "settle": scaled(30, 0.3),
         "soak": scaled(300, 1.0),
         "remind": scaled(600, 10.0),

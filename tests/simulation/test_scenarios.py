@@ -1,7 +1,6 @@
 """The demo's scenarios in virtual time: the same files, the same verdict, no sockets."""
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -52,14 +51,16 @@ class Play:
         self.night.group.start()
         acting = [self._deed(deed) for deed in self.scenario.people]
         acting += [self._kill(kill) for kill in self.scenario.kills]
-        endless = [asyncio.ensure_future(one) for one in (self._follow(), *self._device())]
-        all_of_it = asyncio.gather(self.moments.wait(self.scenario.until), *acting)
-        limit = asyncio.ensure_future(self._limit())
-        await asyncio.wait({all_of_it, limit}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (*endless, all_of_it, limit):
+        tasks = [asyncio.ensure_future(one) for one in (self._follow(), *self._device())]
+        over: asyncio.Future[Any] = asyncio.gather(self.moments.wait(self.scenario.until), *acting)
+        limit: asyncio.Future[Any] = asyncio.ensure_future(self._limit())
+        await asyncio.wait({over, limit}, return_when=asyncio.FIRST_COMPLETED)
+        if over.done():
+            over.result()
+        for task in (*tasks, limit):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        over.cancel()
+        await asyncio.gather(*tasks, limit, over, return_exceptions=True)
         self._read_on()
         seen = self._seen()
         await self.night.close()
