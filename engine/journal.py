@@ -179,6 +179,7 @@ class RunState:
     last_seq: int = 0
     last_hash: str = ""
     reminded_at: datetime | None = None
+    retried_at: datetime | None = None
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
@@ -222,6 +223,12 @@ class RunState:
     def changing(self, group: str) -> Step | None:
         """Return the step that changes a group's software: its INSTALL or UNINSTALL."""
         return self.step_of(group, StepKind.INSTALL, StepKind.UNINSTALL)
+
+    @property
+    def agreed_to_degraded(self) -> bool:
+        """Whether people agreed that this run ends with members out of service."""
+        steps = self.plan.steps if self.plan else ()
+        return any(s.kind is StepKind.DEGRADED and self.of(s).status == "done" for s in steps)
 
     @property
     def resting(self) -> bool:
@@ -454,8 +461,9 @@ class RunState:
     def _on_broken(self, record: Record, body: Mapping[str, Any]) -> None:
         self._on_held(record, {**body, "ways": ["retry", "abort"]})
 
-    def _on_retried(self, _: Record, body: Mapping[str, Any]) -> None:
+    def _on_retried(self, record: Record, body: Mapping[str, Any]) -> None:
         self.hold = None
+        self.retried_at = record.at
         self._again(body["again"])
 
     def _on_paused(self, record: Record, _: Mapping[str, Any]) -> None:

@@ -398,6 +398,7 @@ class StepKind(StrEnum):
     POSTFLIGHT = "POSTFLIGHT"
     ADMIN_UP = "ADMIN_UP"
     COMEBACK = "COMEBACK"
+    DEGRADED = "DEGRADED"
 
 
 class Repetition(StrEnum):
@@ -429,6 +430,7 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.POSTFLIGHT: Repetition.READ,
     StepKind.ADMIN_UP: Repetition.CONVERGENT,
     StepKind.COMEBACK: Repetition.WAIT,
+    StepKind.DEGRADED: Repetition.GATE,
 }
 
 

@@ -257,6 +257,14 @@ def plan_rollback(state: RunState) -> Plan:
     )
 
 
+def plan_degraded_end(state: RunState) -> Plan:
+    """Revise an aborted plan: to end with members out of service takes the votes of a failover."""
+    plan = state.the_plan
+    revision = plan.revision + 1
+    gate = Step(f"DEGRADED.r{revision}", StepKind.DEGRADED)
+    return replace(plan, revision=revision, steps=(*plan.steps, gate), cause="degraded end")
+
+
 def can_roll_back(state: RunState) -> bool:
     """Tell whether `plan_rollback` would make a plan."""
     try:
@@ -275,8 +283,9 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
 
     Args:
         state: the run as it is.
-        case: "nothing_down", "down_not_started" (bring `group` up) or "under_way" (wait until
-            `group` is back, and end before the next one).
+        case: "nothing_down", "down_not_started" (bring `group` up), "under_way" (wait until
+            `group` is back, and end before the next one) or "not_back" (it did not come back
+            in time, and is not waited for again).
         group: the Logical Group in hand.
     """
     plan = state.the_plan

@@ -30,9 +30,9 @@ from engine.errors import (
     Stopped,
     UnexpectedOutput,
 )
-from engine.journal import Kind, RunState
+from engine.journal import Kind, RunState, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind, in_service
-from engine.planner import can_roll_back
+from engine.planner import can_roll_back, plan_degraded_end
 from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble
 from storage.records import Draft
 
@@ -60,8 +60,8 @@ async def advance(duty: Duty) -> RunState:
             raise
         except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, never loop
             await _break(duty, step, error)
-    if duty.state.next_step() is None and duty.state.ended is None:
-        await _end(duty)
+    if duty.state.next_step() is None and duty.state.ended is None and await _end(duty):
+        return await advance(duty)
     return duty.state
 
 
@@ -74,7 +74,7 @@ async def _one_step(duty: Duty, step: Step) -> bool:
         return True
     if not await asking.ask(duty, step):
         return _asked_again(duty, step)
-    if step.kind is StepKind.PROPOSAL:
+    if step.kind in (StepKind.PROPOSAL, StepKind.DEGRADED):
         await duty.done(step, how="approved")
         return True
     return await _fail_over(duty, step, _beside(duty, step, +1))
@@ -269,30 +269,41 @@ async def _remind_if_due(duty: Duty) -> None:
 # --------------------------------------------------------------------------------- the end
 
 
-async def _end(duty: Duty) -> None:
-    """End the run, if every member is in service (P10); otherwise hold and say which is not."""
+async def _end(duty: Duty) -> bool:
+    """End the run where every member is in service (P10); True where it goes on to a last gate.
+
+    Otherwise it holds and says which member is not. After an abort people may end it all the
+    same, DEGRADED, with the votes of a failover.
+    """
     if duty.state.resting:
-        return
+        return False
     try:
         facts = await duty.observe()
     except MaintenanceError as error:
         await _hold_at_end(duty, str(error))
-        return
+        return False
     words_ = duty.plan.policy.state_words
     ill = [m for m in facts.members if not in_service(m, words_)]
-    if ill:
+    agreed = duty.state.agreed_to_degraded
+    if ill and duty.state.aborted and not agreed:
+        plan = plan_degraded_end(duty.state)
+        await duty.journal.write(Kind.PLANNED, **planned_body(plan, facts))
+        return True
+    if ill and not agreed:
         told = "; ".join(f"{m.id} is {invariants.described(m)}" for m in ill)
         await _hold_at_end(duty, told)
-        return
+        return False
     body: dict[str, Any] = {
-        "state": _how_it_ended(duty.state),
+        "state": "degraded" if ill else _how_it_ended(duty.state),
         "takes": sorted({m.take for m in facts.members if m.take is not None}),
         "members": {m.id: m.take for m in facts.members},
+        "out_of_service": [m.id for m in ill],
         "cloning_owed": duty.state.cloning_owed,
     }
     draft = duty.journal.draft(Kind.ENDED, **body)
     verdict = promises.judge([*await duty.journal.records(), duty.journal.foreseen(draft)])
     await duty.journal.write(Kind.ENDED, **body, promises=verdict)
+    return False
 
 
 def _how_it_ended(state: RunState) -> str:

@@ -9,7 +9,7 @@ journal. A person's stop comes as `Stopped`, and everything that the world refus
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine import invariants, planner, recovery
 from engine.duty import Duty
@@ -329,8 +329,7 @@ async def _wait_for_install(
 ) -> None:
     """Watch an installation that runs by itself: report, raise the alarm, keep the limit."""
     begun = duty.state.of(step)
-    since = begun.committed_at or begun.intended_at
-    if since is not None and duty.clock.now() - since > duty.plan.policy.limits.install:
+    if _since(duty, begun.committed_at or begun.intended_at) > duty.plan.policy.limits.install:
         raise TooLate(f"{step.id}: {recovery.told(findings)}")
     await _report_progress(duty, step, facts)
     await alarm_outside(duty, step, facts)
@@ -386,8 +385,13 @@ def _waited(duty: Duty, step: Step) -> timedelta:
     """Return how long the group had to come back: since the step before it was done."""
     steps = duty.plan.steps
     before = steps[steps.index(step) - 1]
-    since = duty.state.of(before).done_at
-    return duty.clock.now() - since if since else timedelta(0)
+    return _since(duty, duty.state.of(before).done_at)
+
+
+def _since(duty: Duty, moment: datetime | None) -> timedelta:
+    """Return the time since a moment, or since people last said `retry`: that gives new time."""
+    moments = [m for m in (moment, duty.state.retried_at) if m is not None]
+    return duty.clock.now() - max(moments) if moments else timedelta(0)
 
 
 def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -> list[str]:

@@ -212,7 +212,9 @@ async def _abort_case(duty: Duty) -> tuple[str, str]:
         return "down_not_started", step.group
     begun = duty.state.of(change)
     if begun.status == "done":
-        return "under_way", step.group
+        hold = duty.state.hold
+        given_up = hold is not None and hold.step == _return_of(duty, step.group)
+        return "not_back" if given_up else "under_way", step.group
     if begun.status == "waiting" or begun.committed_at is None:
         return "down_not_started", step.group
     try:
@@ -250,6 +252,12 @@ def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
             return "down_not_started"
         return "cannot_tell"
     return "under_way"
+
+
+def _return_of(duty: Duty, group: str) -> str:
+    """Return the id of a group's RETURN: held there, an abort does not wait for it again."""
+    step = duty.state.step_of(group, StepKind.RETURN)
+    return step.id if step is not None else ""
 
 
 def _down_step(duty: Duty) -> Step | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bot.views.gates import failover
+from bot.views.gates import degraded_end, failover
 from bot.views.message import Message
 from bot.views.milestones import installing, milestone, preparing
 from bot.views.proposal import proposal
@@ -44,8 +44,14 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
 
 
 def _gate(story: Story, opening: Opening) -> Callable[[], Message]:
-    view = proposal if opening.step.kind is StepKind.PROPOSAL else failover
-    return partial(view, story, opening)
+    return partial(_GATES[opening.step.kind], story, opening)
+
+
+_GATES = {
+    StepKind.PROPOSAL: proposal,
+    StepKind.FAILOVER: failover,
+    StepKind.DEGRADED: degraded_end,
+}
 
 
 def _same(message: Message) -> Message:

@@ -70,6 +70,26 @@ def code(text: str, longest: int = LONGEST_PHRASE) -> str:
     return f"`{inner}`" if inner.strip() else ""
 
 
+def button(label: str, action: str, value: str, question: str, *, style: str = "") -> Block:
+    """Return a button that asks once more before it does anything."""
+    made: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": label},
+        "action_id": action,
+        "value": value,
+        "accessibility_label": f"{label}: {question}"[:75],
+        "confirm": {
+            "title": {"type": "plain_text", "text": f"{label}?"},
+            "text": {"type": "plain_text", "text": question[:300]},
+            "confirm": {"type": "plain_text", "text": label},
+            "deny": {"type": "plain_text", "text": "Leave it"},
+        },
+    }
+    if style:
+        made["style"] = style
+    return made
+
+
 def clip(mrkdwn: str, longest: int) -> str:
     """Cut finished mrkdwn, never inside an entity or a date, and say so with an ellipsis."""
     if len(mrkdwn) <= longest:

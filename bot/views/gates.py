@@ -54,6 +54,29 @@ def failover(story: Story, opening: Opening) -> Message:
     return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
 
 
+def degraded_end(story: Story, opening: Opening) -> Message:
+    """Return the message that asks whether an aborted run may end with members out of service."""
+    gate, plan = opening.gate, opening.plan
+    members = opening.asked["evidence"].get("members", {})
+    out = [one for one, seen in members.items() if seen.get("state") != "ACTIVE"]
+    first = (
+        f"{gate.name} · {gate.code} · {plan.security_group}: end DEGRADED, with "
+        f"{words.ids(out)} out of service"
+    )
+    blocks = [
+        *title(opening, first),
+        section(
+            "*What happens*",
+            "1. The run ends, and nobody here looks after these members any more.",
+            "2. Auto-clone stays as it is now; what is owed stays owed.",
+        ),
+        section(*_facts(opening)),
+        section(*plan_lines(opening)),
+        *votes(story, opening),
+    ]
+    return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
+
+
 def gate_message(
     key: str, first: str, blocks: Iterable[Block], story: Story, opening: Opening
 ) -> Message:
@@ -144,18 +167,26 @@ def bullets(lines: Iterable[str], most: int = 20) -> list[str]:
 
 def _what_happens(plan: Plan, group: str) -> list[str]:
     mine, others = words.group_named(plan.group(group)), words.others_named(plan, group)
-    estimate = span(words.work(plan, [s for s in plan.steps if s.group == group]))
+    change = words.change_of(plan, group)
+    mine_now = plan.steps[plan.steps.index(change) - 2 :]
+    estimate = span(words.work(plan, [s for s in mine_now if s.group == group]))
+    what = (
+        f"The package is uninstalled from {mine}"
+        if change.kind is StepKind.UNINSTALL
+        else f"Take {change.take} is installed on {mine}"
+    )
     return [
         f"1. {mine} is taken out of service; its connections move to {others}.",
-        f"2. Take {plan.take_after} is installed on {mine}, whose members restart: about "
-        f"{estimate} (an estimate).",
-        f"3. They take traffic again by themselves, at take {plan.take_after}, when they return.",
-        CONTINGENCY,
+        f"2. {what}, whose members restart: about {estimate} (an estimate).",
+        f"3. They take traffic again by themselves, at take {change.take}, when they return.",
+        CONTINGENCY.format(
+            change="uninstallation" if change.kind is StepKind.UNINSTALL else "installation"
+        ),
     ]
 
 
 CONTINGENCY = (
-    "If a member that must carry traffic leaves service before the installation begins, the "
+    "If a member that must carry traffic leaves service before the {change} begins, the "
     "group is brought back up by itself; this approval covers that."
 )
 

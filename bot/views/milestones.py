@@ -169,6 +169,8 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
         who = listed(escape(v.name, 80) for v in opening.yes)
         if opening.step.kind is StepKind.PROPOSAL:
             return told(key, f"✅ {gate.name} approved by {who}. The preparation begins.")
+        if opening.step.kind is StepKind.DEGRADED:
+            return told(key, f"✅ {gate.name} approved by {who}. The run ends as it stands.")
         grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"
         return told(
             key,
@@ -417,6 +419,8 @@ _ABORTS = {
     "down_not_started": "Nothing was started on {group}, so it is brought back up; then it ends.",
     "under_way": "The installation on {group} cannot be stopped: it is waited for until {group} "
     "is back, and no other group is touched.",
+    "not_back": "{group} did not come back in time and is not waited for any longer; to end like "
+    "that needs the votes of a failover.",
 }
 
 

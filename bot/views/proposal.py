@@ -71,7 +71,9 @@ def _what_will_happen(plan: Plan) -> list[str]:
         "compared with before.",
         f"_Estimate:_ about {span(words.work(plan, plan.steps))} of work, about 20 min of it for "
         "each Logical Group; no promise, and without the time for votes.",
-        gates.CONTINGENCY.replace("this approval", "the approval of the failover"),
+        gates.CONTINGENCY.format(change="installation").replace(
+            "this approval", "the approval of the failover"
+        ),
     ]
 
 

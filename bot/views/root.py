@@ -10,6 +10,7 @@ from bot.views import words
 from bot.views.format import (
     LONGEST_TEXT,
     Block,
+    button,
     clip,
     code,
     context,
@@ -64,8 +65,49 @@ def _running(story: Story) -> list[Block]:
         *_stopped(story),
         _members(story),
         section(*_plan(story)),
+        *_controls(story),
         context(_small_print(story)),
     ]
+
+
+_WAYS: dict[str, tuple[str, str, str]] = {
+    "retry": ("Retry", "The bot looks at the devices again and goes on from here.", "primary"),
+    "abort": (
+        "Abort",
+        "The run goes to its nearest safe end. A group that is down and not started is brought "
+        "up; one that is being installed is waited for.",
+        "danger",
+    ),
+    "rollback": (
+        "Roll back",
+        "The groups already done go back to the take of before, each with a gate of its own.",
+        "danger",
+    ),
+    "resume": ("Resume", "The run goes on from where it stopped, after a fresh look.", "primary"),
+    "pause": ("Pause", "The group in hand is finished up to its return; then the run waits.", ""),
+    "halt": (
+        "Halt",
+        "Nothing more is sent to a device, not even to bring a group up.",
+        "danger",
+    ),
+}
+"""Label, what it does (asked once more before it is done), style."""
+
+
+def _controls(story: Story) -> list[Block]:
+    """The words that help now, as buttons; the same words work in the thread."""
+    state = story.state
+    if state.hold is not None:
+        verbs = [verb for verb in state.hold.ways if verb in _WAYS]
+    elif state.halted:
+        verbs = ["resume", "abort"]
+    else:
+        verbs = ["resume" if state.paused else "pause", "halt"]
+    made = [
+        button(label, f"word:{verb}", state.run, question, style=style)
+        for verb, (label, question, style) in ((verb, _WAYS[verb]) for verb in verbs)
+    ]
+    return [{"type": "actions", "elements": made}] if made else []
 
 
 def _final(story: Story) -> list[Block]:

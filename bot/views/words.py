@@ -32,6 +32,7 @@ DOING: Mapping[StepKind, str] = {
     StepKind.POSTFLIGHT: "Comparing with before",
     StepKind.ADMIN_UP: "Bringing {group} back up",
     StepKind.COMEBACK: "Waiting for {group} to carry traffic again",
+    StepKind.DEGRADED: "Waiting for approval to end with members out of service",
 }
 
 TITLES: Mapping[StepKind, str] = {
@@ -53,6 +54,7 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.POSTFLIGHT: "compared with before",
     StepKind.ADMIN_UP: "brought back up",
     StepKind.COMEBACK: "carries traffic again",
+    StepKind.DEGRADED: "degraded end approved",
 }
 
 # Minutes of work, for the estimate. Source: a vendor engineer's logs of two-member groups (2022):
@@ -184,6 +186,12 @@ def ended_word(story: Story) -> str:
     if ended.get("state") == "rolled back":
         return "Rolled back"
     return "DEGRADED" if ended.get("state") == "degraded" else "Ended by abort"
+
+
+def change_of(plan: Plan, group: str) -> Step:
+    """Return the step that changes a group's software; the latest, after a rollback."""
+    kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
+    return next(s for s in reversed(plan.steps) if s.group == group and s.kind in kinds)
 
 
 def alarming(story: Story) -> bool:

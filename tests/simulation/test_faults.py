@@ -401,3 +401,37 @@ def test_a_word_to_a_run_that_has_ended_is_answered_and_does_not_stay(play):
     night = play(then=late)
 
     assert any("has ended" in text for _, text in night.said)
+
+
+def test_after_an_abort_a_member_that_stays_away_needs_the_votes_of_a_failover_to_end(play):
+    def people(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(300, lambda: night.say("abort"))
+
+    async def wait(stage: Night) -> None:
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(
+        {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}, people=people, then=wait
+    )
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "degraded"
+    assert night.state.ended["out_of_service"] == ["1_2"]
+    assert night.state.ended["cloning_owed"] is True
+    assert any(r.kind == Kind.GATE_OPENED and "DEGRADED" in r.body["step"] for r in night.records)
+    assert night.broken() == {}
+
+
+def test_retry_gives_a_group_that_is_late_the_whole_time_again(play):
+    async def retry(stage: Night) -> None:
+        stage.say("retry")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play({"name": "slow_return", "member": "1_2", "seconds": 2400}, then=retry)
+
+    assert night.kinds().count(Kind.HELD) == 1
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "done"
