@@ -1,4 +1,4 @@
-"""One Slack on loopback: the Web API, Socket Mode and the control API on one port.
+"""One Slack on loopback: Web API, Socket Mode, control API and the page on one port.
 
 Question: how can anyone run and test the whole bot without a workspace? Answer: a real server
 that enforces what Slack enforces, so that the bot only gets another `slack.api_url`. Given up:
@@ -14,6 +14,7 @@ from aiohttp import web
 from bot.localslack.clock import Clock, WallClock
 from bot.localslack.control import Control, refuse_foreign_pages
 from bot.localslack.methods.files import LARGEST_FILE
+from bot.localslack.pages import Pages
 from bot.localslack.parts import Parts
 from bot.localslack.seed import Seed, demo_workspace
 from bot.localslack.webapi import WebApi
@@ -74,6 +75,7 @@ class LocalSlack:
         app = web.Application(middlewares=[refuse_foreign_pages], client_max_size=LARGEST_FILE)
         WebApi(self._parts).add_routes(app)
         Control(self._parts).add_routes(app)
+        Pages(self.workspace).add_routes(app)
         app.router.add_get("/link/", self._parts.sockets.serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SECONDS_TO_STOP)
         await self._runner.setup()
