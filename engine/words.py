@@ -240,7 +240,7 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
     facts = duty.state.facts
     rolled = duty.journal.draft(Kind.ROLLED_BACK, by=row.body["user"])
     planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
-    await duty.journal.append([rolled, planned] if planned else [rolled], take=[row.key])
+    await duty.journal.append([planned, rolled] if planned else [rolled], take=[row.key])
 
 
 def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:

@@ -84,34 +84,45 @@ def _under_way(step: Step, now: Step | None) -> str:
 
 def installing(story: Story, running: Installation, key: str) -> Message:
     """Return the live message about one attempt to install on a Logical Group."""
-    plan = story.plan
-    group = words.group_named(plan.group(running.step.group))
+    plan, step = story.plan, running.step
+    group = words.group_named(plan.group(step.group))
     again = f", attempt {running.attempt}" if running.attempt > 1 else ""
-    first = _installation(story, running, f"take {plan.take_after} on {group}{again}")
+    if step.kind is StepKind.UNINSTALL:
+        verbs, what = _UNINSTALL, f"take {plan.take_after} from {group}{again}"
+    else:
+        verbs, what = _INSTALL, f"take {plan.take_after} on {group}{again}"
+    first = _change(story, running, verbs, what)
     lines = [] if running.done_at else _percentages(running)
     wait = "A pause of ten minutes at one percentage is normal." if lines else ""
     return Message(key, first, fit([section(f"*{first}*", *lines, wait)]), live=True)
 
 
-def _installation(story: Story, running: Installation, what: str) -> str:
-    """Say how an installation stands; a run that stopped does not stop what a device began."""
+_INSTALL = ("Installed", "install", "Installing", "installation")
+_UNINSTALL = ("Uninstalled", "uninstall", "Uninstalling", "uninstallation")
+
+
+def _change(
+    story: Story, running: Installation, verbs: tuple[str, str, str, str], what: str
+) -> str:
+    """Say how it stands; a run that stopped does not stop what a device began."""
+    done, do, doing, noun = verbs
     begun = running.committed_at
     if running.done_at is not None:
-        return f"✅ Installed {what}, in {span(running.done_at - (begun or running.intended_at))}"
+        return f"✅ {done} {what}, in {span(running.done_at - (begun or running.intended_at))}"
     if running.undone:
-        return f"⏹️ The installation of {what} ended: {escape(running.undone, 300)}"
+        return f"⏹️ The {noun} of {what} ended: {escape(running.undone, 300)}"
     if begun is None and (story.state.ended is not None or words.alarming(story)):
-        return f"🛑 Stopped before the installation of {what} began"
+        return f"🛑 Stopped before the {noun} of {what} began"
     if begun is None:
-        return f"▶️ About to install {what}"
+        return f"▶️ About to {do} {what}"
     if story.state.ended is not None:
-        return f"⏹️ The installation of {what} was begun; its end was not seen"
+        return f"⏹️ The {noun} of {what} was begun; its end was not seen"
     if words.alarming(story):
         return (
-            f"🛑 Installing {what}, since {moment(begun)}; the run is "
+            f"🛑 {doing} {what}, since {moment(begun)}; the run is "
             f"{words.state_word(story)}, but what a device has begun goes on by itself"
         )
-    return f"▶️ Installing {what}, since {moment(begun)}"
+    return f"▶️ {doing} {what}, since {moment(begun)}"
 
 
 def _percentages(running: Installation) -> list[str]:
@@ -194,7 +205,7 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
 def _done(story: Story, record: Record, key: str) -> Message | None:
     if record.body.get("kind") == "RESCUE_UP":
         group = _group_of(story, record)
-        return told(key, f"↩️ {group} is back up by itself; nothing was installed there.")
+        return told(key, f"↩️ {group} is back up by itself; nothing was changed there.")
     if record.body["step"] not in {s.id for s in story.plan.steps}:
         return None
     step = story.plan.step(record.body["step"])
@@ -268,7 +279,7 @@ def _found(story: Story, record: Record, key: str) -> Message | None:
     if record.body.get("started") is not False:
         return None
     group = _group_of(story, record)
-    return told(key, f"🔎 Looked at {group}: the installation had not begun, so it may begin now.")
+    return told(key, f"🔎 Looked at {group}: nothing had begun there, so it may begin now.")
 
 
 def _undone(story: Story, record: Record, key: str) -> Message | None:
@@ -307,7 +318,7 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
         return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)
     return told(
         key,
-        f"🚨 {call}*ALARM: {reason}.* The installation in hand cannot be stopped; it goes on and "
+        f"🚨 {call}*ALARM: {reason}.* What CPUSE has begun cannot be stopped; it goes on and "
         "is watched.",
         broadcast=True,
     )
@@ -417,8 +428,8 @@ def _taken_up(story: Story, record: Record, key: str) -> Message:
 _ABORTS = {
     "nothing_down": "No group is down, so it settles auto-clone and ends.",
     "down_not_started": "Nothing was started on {group}, so it is brought back up; then it ends.",
-    "under_way": "The installation on {group} cannot be stopped: it is waited for until {group} "
-    "is back, and no other group is touched.",
+    "under_way": "What CPUSE has begun on {group} cannot be stopped: it is waited for until "
+    "{group} is back, and no other group is touched.",
     "not_back": "{group} did not come back in time and is not waited for any longer; to end like "
     "that needs the votes of a failover.",
 }

@@ -145,10 +145,13 @@ def member_words(member: MemberFacts, story: Story) -> str:
 
 def _progress_of(member: str, story: Story) -> str:
     running = [i for i in story.installations.values() if member in i.step.members and not i.undone]
-    if not running or story.state.of(f"{running[-1].step.group}.RETURN").status == "done":
+    if not running:
+        return ""
+    back = story.state.step_of(running[-1].step.group, StepKind.RETURN)
+    if back is not None and story.state.of(back).status == "done":
         return ""
     if running[-1].done_at is not None:
-        return "installed"
+        return "installed" if running[-1].step.kind is StepKind.INSTALL else "uninstalled"
     if running[-1].committed_at is None:
         return ""
     return str(running[-1].members.get(member, "installing"))

@@ -66,6 +66,12 @@ async def abort(stage: Night) -> None:
     await stage.until(lambda s: s.ended is not None)
 
 
+async def roll_back(stage: Night) -> None:
+    """Somebody says rollback, and it ends."""
+    stage.say("rollback")
+    await stage.until(lambda s: s.ended is not None)
+
+
 async def restart(stage: Night) -> None:
     """The executor dies and another one takes the run up."""
     await stage.kill()
@@ -100,6 +106,10 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
     "good": recorded,
     "rejected": lambda: recorded(people=rejecting("G3")),
     "rejected and aborted": lambda: recorded(people=rejecting("G3"), then=abort),
+    "rolled back": lambda: recorded(people=rejecting("G3"), then=roll_back),
+    "degraded": lambda: recorded(
+        {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}, then=abort
+    ),
     "expired": lambda: recorded(people=_nobody),
     "withdrawn": lambda: recorded(people=_withdrawing, hours=0.3),
     "restarted": lambda: recorded(hours=0.3, then=restart),

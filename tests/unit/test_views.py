@@ -314,7 +314,7 @@ def test_a_rescue_is_told_at_once_and_when_it_is_done():
     alarm = next(i for i, text in enumerate(told) if text.startswith("🚨"))
     assert REQUESTER in told[alarm]
     assert "it is being brought back up now" in told[alarm]
-    assert "A (1_1-1_2) is back up by itself; nothing was installed there" in told[alarm + 1]
+    assert "A (1_1-1_2) is back up by itself; nothing was changed there" in told[alarm + 1]
     assert told[alarm + 2].startswith("🛑 *HELD · out of service: 1_3*")
 
 
