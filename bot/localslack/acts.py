@@ -210,11 +210,7 @@ class Acts:
         """Return the `actions` entry for the element that is meant."""
         wanted = asked.get("action_id")
         for block, element in elements_of(blocks):
-            if element["action_id"] == wanted and asked.get("value") in (
-                None,
-                element.get("value"),
-                *_option_values(element),
-            ):
+            if element["action_id"] == wanted and _may_be(element, asked.get("value")):
                 return {
                     "action_id": element["action_id"],
                     "block_id": block["block_id"],
@@ -427,6 +423,16 @@ def _option_values(element: Json) -> list[str]:
 
 def _option(element: Json, value: object) -> Json | None:
     return next((o for o in _options_of(element) if o["value"] == value), None)
+
+
+def _may_be(element: Json, value: Any) -> bool:  # noqa: ANN401 -- JSON values
+    """Say whether an element can have that value; None leaves it open."""
+    offered = [element.get("value"), *_option_values(element)]
+    if value is None or element["type"] in _CHOSEN_AS:
+        return True
+    if isinstance(value, list):
+        return all(one in offered for one in value)
+    return value in offered
 
 
 # Under which name Slack reports what was chosen in an element.

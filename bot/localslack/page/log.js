@@ -61,7 +61,9 @@ export function createLog({ where, label }) {
     const latest = messages.at(-1)?.ts ?? "";
     if (latest !== last && atEnd) toNew(latest, elsewhere);
     last = latest;
-    if (atEnd && looking() && markRead(me.id, place, latest)) store.changed();
+    if (!atEnd || !looking()) return;
+    if (!list.querySelector(".new-mark")) newFrom = latest;
+    if (markRead(me.id, place, latest)) store.changed();
   }
 
   return { element, log, show, toEnd };
@@ -96,9 +98,11 @@ function entries(messages, { me, channel, thread, newFrom, where }) {
     const unread = replies ? unreadIn(me.id, channel, message.ts) : 0;
     const follows = belongsTo(before, message, thread);
     const { count = 0, latest = "" } = replies ?? {};
+    // A reply in the channel names what it replies to, as that stands now.
+    const about = thread ? "" : channel.messages.get(message.thread_ts)?.text;
     found.push({
       key: message.ts,
-      needs: [message, me.id, store.names, count, latest, unread, follows],
+      needs: [message, me.id, store.names, count, latest, unread, follows, about],
       build: () => drawMessage(message, { where, replies, follows, unread }),
     });
     if (message.ts === thread) found.push(repliesEntry(messages.length - 1));

@@ -215,6 +215,7 @@ listenToKeys({
 });
 
 window.addEventListener("hashchange", () => store.changed());
+window.addEventListener("resize", () => store.changed());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && connection.state === "lost") connect();
   store.changed();
