@@ -16,7 +16,10 @@ from engine.journal import Kind, first_records
 from engine.model import Request, from_json
 from engine.planner import package_ref, plan_install
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, Shell
-from storage.records import HOUSE, Draft, GroupBusy, InboxRow, Lease, Stores
+from storage.records import HOUSE, Draft, GroupBusy, InboxRow, Lease, Stores, StreamMoved
+
+HOUSE_TRIES = 20
+"""Writers of the house's stream are few; so many losses in a row mean something else."""
 
 
 def run_id(key: str) -> str:
@@ -96,17 +99,28 @@ class Orders:
             request["requester"],
             {"request": request, "reason": reason},
         )
-        records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
-        await asyncio.to_thread(
-            self._stores.journal.append,
-            HOUSE,
-            [draft],
-            lease=None,
-            last_seq=records[-1].seq if records else 0,
-            take=[row.key],
-        )
+        await self._write_in_the_house(draft, row)
         asked = f"install {request['security_group']} {request['package']}"
         await self._answers.answer(
             {**row.body.get("answer", {}), "user": request["requester"]},
-            f"I understood `{asked}`, and did not begin: {reason}.",
+            f"I understood `{asked}`, and did not begin: {reason}"
+            f"{'' if reason.endswith(('.', '?')) else '.'}",
         )
+
+    async def _write_in_the_house(self, draft: Draft, row: InboxRow) -> None:
+        """Append to the stream that many write to: read its end again where another was first."""
+        for _ in range(HOUSE_TRIES):
+            records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
+            try:
+                await asyncio.to_thread(
+                    self._stores.journal.append,
+                    HOUSE,
+                    [draft],
+                    lease=None,
+                    last_seq=records[-1].seq if records else 0,
+                    take=[row.key],
+                )
+            except StreamMoved:
+                continue
+            return
+        raise StreamMoved(f"{HOUSE} kept growing")
