@@ -76,7 +76,7 @@ function onMessage(key, element) {
 
 function walked({ key, target }, message, log) {
   const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[key];
-  if (!step || target.matches?.("input")) return false;
+  if (!step) return false;
   const inside = message?.closest(".log") ?? (target.closest?.(".log") || log);
   // Arrows scroll elsewhere; among messages, and from the list itself, they go from one to the next.
   if (key.startsWith("Arrow") && !message && !target.classList?.contains("log")) return false;

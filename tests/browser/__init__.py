@@ -1,0 +1,1 @@
+"""The page of localslack, as a person uses it in Chromium."""
