@@ -204,6 +204,11 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
 
 
 async def _abort_case(duty: Duty) -> tuple[str, str]:
+    coming_up = _coming_up(duty)
+    if coming_up is not None:
+        hold = duty.state.hold
+        given_up = hold is not None and hold.step == coming_up.id
+        return "not_back" if given_up else "down_not_started", coming_up.group
     step = _down_step(duty)
     if step is None:
         return "nothing_down", ""
@@ -229,7 +234,7 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
     if duty.state.rolled_back:
         await _refuse(duty, row, "this run is being rolled back already")
         return
-    if _down_step(duty) is not None:
+    if _coming_up(duty) is not None or _down_step(duty) is not None:
         await _refuse(duty, row, "a group is out of service by this run; first `abort` or `retry`")
         return
     try:
@@ -258,6 +263,12 @@ def _return_of(duty: Duty, group: str) -> str:
     """Return the id of a group's RETURN: held there, an abort does not wait for it again."""
     step = duty.state.step_of(group, StepKind.RETURN)
     return step.id if step is not None else ""
+
+
+def _coming_up(duty: Duty) -> Step | None:
+    """Return the COMEBACK of a group that a former abort is bringing up, and that is not back."""
+    back = (step for step in duty.plan.steps if step.kind is StepKind.COMEBACK)
+    return next((step for step in back if duty.state.of(step).status != "done"), None)
 
 
 def _down_step(duty: Duty) -> Step | None:
