@@ -441,6 +441,10 @@ class RunState:
     def _on_undone(self, _: Record, body: Mapping[str, Any]) -> None:
         if body.get("rescued"):
             self.rescued |= {body["rescued"]}
+        for step in body["steps"]:
+            if step in self.gates and self.gates[step].open:
+                # What people approved is over: a failover after this needs a new gate (P4).
+                self._gate(step, outcome="superseded", reason=body.get("reason", ""))
         self._again(body["steps"])
 
     def _on_alarmed(self, record: Record, body: Mapping[str, Any]) -> None:

@@ -92,6 +92,8 @@ def _approval_problem(records: Sequence[Record], intended: Record, requester: st
     closed = [r for r in _of(before, Kind.GATE_CLOSED) if r.body["step"] == gate]
     if not opened or not closed or closed[-1].body["outcome"] != "approved":
         return f"{at}: a failover without an approved gate"
+    if any(r.seq > opened[-1].seq and gate in r.body["steps"] for r in _of(before, Kind.UNDONE)):
+        return f"{at}: the approval was for a failover that was undone since"
     standing = _standing(before, str(gate), since=opened[-1].seq)
     if len(standing) < opened[-1].body["votes"]:
         return f"{at}: {len(standing)} votes stood, {opened[-1].body['votes']} were needed"
