@@ -249,7 +249,8 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     """Right before a failover: the same ballots, the same facts, still within its time.
 
     True when the act may begin. False when the gate went back to people, or they cannot be
-    read; then no failover begins, and nothing is lost.
+    read; then no failover begins, and nothing is lost. Whatever happens while a difference is
+    looked at twice (a word, a vote, a difference that passes) has all of it judged anew.
     """
     gate = duty.state.gates[step.id]
     try:
@@ -265,10 +266,11 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         return False
     if facts.digest(package) == gate.facts_digest:
         return True
+    heard = duty.state.last_seq
     await duty.pause(duty.plan.policy.settle)
+    if duty.state.last_seq != heard:
+        return False
     again = await duty.observe()
-    if again.digest(package) == gate.facts_digest:
-        return True
     if again.digest(package) == facts.digest(package):
         changes = differences(dict(gate.facts), again.digested(package))
         await _supersede(duty, step, changes)

@@ -152,6 +152,9 @@ async def _hold(duty: Duty, step: Step, error: MaintenanceError) -> None:
     """Stop here and say why; first bring our group up where that is the safe thing to do."""
     if await _rescued(duty, step):
         step = duty.state.next_step() or step
+    if duty.state.aborted and step not in duty.plan.steps:
+        # An abort came while we looked: its plan does not have this step any more.
+        return
     undone = _gone(duty, error)
     held = duty.journal.draft(
         Kind.HELD,
@@ -204,7 +207,11 @@ async def _rescued(duty: Duty, step: Step) -> bool:
         facts = await duty.observe()
         if not traffic_trouble(duty, down, facts):
             return False
+        heard = duty.state.last_seq
         await duty.pause(duty.plan.policy.settle)
+        if duty.state.last_seq != heard:
+            # Somebody said something: that comes first, and the next look decides anew.
+            return False
         facts = await duty.observe()
         trouble = traffic_trouble(duty, down, facts)
         ours = any("ADMIN" in m.notes for m in facts.some(members.members))
