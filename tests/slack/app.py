@@ -106,7 +106,7 @@ FORM = {
     ],
 }
 
-BUTTONS = [
+BUTTONS: list[dict[str, Any]] = [
     {"type": "section", "text": {"type": "mrkdwn", "text": "Gate 2"}},
     {
         "type": "actions",
