@@ -43,7 +43,7 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.VERIFY: "package verified",
     StepKind.CLONING_OFF: "auto-clone off",
     StepKind.READY: "checks before the failover",
-    StepKind.FAILOVER: "failover approved",
+    StepKind.FAILOVER: "approval of the failover",
     StepKind.ADMIN_DOWN: "out of service",
     StepKind.INSTALL: "installed",
     StepKind.UNINSTALL: "uninstalled",
