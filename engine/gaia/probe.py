@@ -184,8 +184,16 @@ def _member(
         agent_build=str(agent.get("DABuildNumber", "")) or None,
         agent_busy=_busy(agent),
         action=read_action(own["action"]),
-        session_open={"held": True, "free": False}.get(own["lock"].strip()),
+        session_open=_held(own["lock"]),
     )
+
+
+def _held(lock: str) -> bool:
+    """Source: our own line; whatever else the shell prints there must not read as free."""
+    shown = lock.strip()
+    if shown not in ("held", "free"):
+        raise UnexpectedOutput("cannot tell whether a session of ours is still open", lock)
+    return shown == "held"
 
 
 def _busy(agent: Mapping[str, object]) -> bool:
@@ -333,7 +341,7 @@ def read_packages(text: str) -> tuple[tuple[str, PackageState], ...]:
 
     Source: DACLI (states), SGMUP (`.packages[] | .filename, .state`).
     """
-    listed = _json(text, "packages_info").get("packages", [])
+    listed = _json(text, "packages_info").get("packages")
     if not isinstance(listed, list):
         raise UnexpectedOutput("packages_info has no list of packages", text)
     return tuple((str(one["filename"]), _package_state(str(one["state"]))) for one in listed)

@@ -185,6 +185,21 @@ def test_a_cpinfo_that_says_nothing_is_not_a_take_of_zero():
         probe.read_take(" \n")
 
 
+@pytest.mark.parametrize("text", ["{}", '{"error": "the agent restarts"}', '{"packages": null}'])
+def test_an_answer_without_a_list_of_packages_is_not_an_empty_list(text):
+    with pytest.raises(UnexpectedOutput, match="no list of packages"):
+        probe.read_packages(text)
+
+
+@pytest.mark.parametrize("text", ["", "bash: flock: command not found\nheld", "free?"])
+def test_a_lock_that_cannot_be_read_is_not_taken_for_free(text):
+    with pytest.raises(UnexpectedOutput, match="session of ours"):
+        probe._held(text)
+
+    assert probe._held("held \n") is True
+    assert probe._held("free") is False
+
+
 def test_the_last_frame_counts_and_wrapped_rows_are_joined():
     frame = installer.last_frame(FRAME)
 
