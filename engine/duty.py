@@ -54,14 +54,14 @@ class Duty:
 
     async def observe(self, *, full: bool = False) -> GroupFacts:
         """Look, patiently, and record the look where it shows something new."""
-        facts = await self.group.observe_patiently(full=full)
+        facts = (await self.group.observe_patiently(full=full)).listing(self.plan.members)
         self.looked_at = self.clock.monotonic()
         await self._record(facts)
         return facts
 
     async def glance(self) -> GroupFacts:
         """Look once, without patience: right before an act, being blind is a reason to stop."""
-        facts = await self.group.observe()
+        facts = (await self.group.observe()).listing(self.plan.members)
         self.looked_at = self.clock.monotonic()
         await self._record(facts)
         return facts

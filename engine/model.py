@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -203,6 +203,14 @@ class GroupFacts:
             if member.id == wanted:
                 return member
         return MemberFacts(id=wanted, state="DETACHED", answered=False)
+
+    def listing(self, expected: Iterable[MemberId]) -> GroupFacts:
+        """Return these facts with every expected member: one that nobody lists is DETACHED.
+
+        A member that the device no longer names must not pass for one that was never there.
+        """
+        ids = sorted({*self.ids, *expected}, key=by_number)
+        return replace(self, members=self.some(ids))
 
     def some(self, wanted: Iterable[MemberId]) -> tuple[MemberFacts, ...]:
         """Return the facts of these members, in their order."""

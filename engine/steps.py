@@ -81,6 +81,8 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if any(member.agent_busy for member in facts.members):
         await _wait_while_busy(duty, step)
         return
+    if await duty.group.uploaded_sha256(package) != package.sha256:
+        raise EffectGone("UPLOAD: the file is not where the group address leads now")
     await duty.intend(step, facts)
     await duty.watching(duty.group.import_package(package), lambda _: None)
     await duty.settle(

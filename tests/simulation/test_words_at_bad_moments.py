@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from engine import promises
+from engine.gaia import probe
 from engine.journal import Kind
+from engine.model import GroupFacts
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, everyone_agrees, quick, small_package
@@ -150,8 +153,47 @@ def test_a_second_abort_does_not_leave_the_group_down(package, again_after):
     assert night.broken() == {}
 
 
-# --------------------------------------------------------------------- approved, then undone
+# ------------------------------------------------------------- what was there, and is not
 
+
+def test_a_member_that_the_device_no_longer_lists_does_not_count_as_in_service(
+    package, monkeypatch
+):
+    read = probe.read_look
+
+    def without_the_dead(text: str, at: datetime) -> GroupFacts:
+        facts = read(text, at)
+        there = tuple(m for m in facts.members if m.answered or m.id != "1_4")
+        return replace(facts, members=there)
+
+    monkeypatch.setattr(probe, "read_look", without_the_dead)
+    fault = {"name": "member_fails", "member": "1_4", "when": "admin_down:1_2", "delay_s": 5}
+    night = directed(package, lambda _: None, fault, hours=0.5)
+
+    assert set(night.installs().values()) == {0}
+    assert night.states()["1_1"] == night.states()["1_2"] == "ACTIVE"
+    assert night.broken() == {}
+
+
+def test_an_smo_that_moves_between_upload_and_import_costs_one_retry(package):
+    async def retry(stage: Night) -> None:
+        stage.say("retry")
+        await stage.until(lambda s: s.of("IMPORT").status == "done", hours=0.2)
+
+    fault = {
+        "name": "smo_moves",
+        "member": "1_2",
+        "seconds": 4000,
+        "when": "command:installer import",
+    }
+    night = directed(package, lambda _: None, fault, after=retry)
+
+    assert night.state.of("IMPORT").status == "done"
+    assert [r.body["steps"] for r in night.records if r.kind == Kind.UNDONE] == [["UPLOAD"]]
+    assert night.broken() == {}
+
+
+# --------------------------------------------------------------------- approved, then undone
 
 FAILS_AND_RECOVERS = {
     "name": "member_fails",
