@@ -285,7 +285,7 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
         state: the run as it is.
         case: "nothing_down", "down_not_started" (bring `group` up), "under_way" (wait until
             `group` is back, and end before the next one) or "not_back" (it did not come back
-            in time, and is not waited for again).
+            in time, and is not waited for again; what we took down is still brought up).
         group: the Logical Group in hand.
     """
     plan = state.the_plan
@@ -297,8 +297,9 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
         members = plan.group(name).members if name else ()
         tail.append(Step(f"{name or 'ABORT'}.{kind}.r{revision}", kind, name, members))
 
-    if case == "down_not_started":
+    if case in ("down_not_started", "not_back"):
         add(StepKind.ADMIN_UP, group)
+    if case == "down_not_started":
         add(StepKind.COMEBACK, group)
     if case == "under_way":
         waiting = [

@@ -14,9 +14,10 @@ from engine import promises
 from engine.gaia import probe
 from engine.journal import Kind
 from engine.model import GroupFacts
+from engine.ports import PackageFile
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import POLICY, Night, everyone_agrees, quick, small_package
+from tests.simulation.night import POLICY, Night, Shelf, everyone_agrees, quick, small_package
 from tests.simulation.test_faults import Played
 
 Direction = Callable[[Night], None]
@@ -151,6 +152,55 @@ def test_a_second_abort_does_not_leave_the_group_down(package, again_after):
     assert set(night.states().values()) == {"ACTIVE"}
     assert night.seen["auto_clone"] == {"before": "on", "after": "on"}
     assert night.broken() == {}
+
+
+def test_an_abort_while_a_package_without_reboot_waits_brings_the_group_up(package):
+    async def late_abort() -> Night:
+        stage = Night(
+            package,
+            setup=Setup(members=4, connections=1000, reboots=False),
+            policy=quick(POLICY, watch=timedelta(seconds=30)),
+        )
+        stage.begin()
+        stage.order()
+        await stage.until(lambda s: s.of("A.INSTALL").status == "done")
+        stage.say("halt")
+        await stage.clock.sleep(timedelta(minutes=40))
+        stage.say("resume")
+        await stage.until(lambda s: s.hold is not None)
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None, hours=1)
+        await stage.close()
+        return stage
+
+    night = run_virtual(late_abort())
+
+    assert set(night.group.states().values()) == {"ACTIVE"}
+    ended = night.state().ended
+    assert ended is not None
+    assert ended["state"] == "aborted"
+
+
+def test_an_order_that_meets_a_mistake_of_ours_is_refused_once(package, monkeypatch):
+    asked = []
+
+    async def unreadable(self: Shelf, name: str, *, sha256: str | None = None) -> PackageFile:
+        asked.append(name)
+        raise PermissionError(13, "Permission denied")
+
+    async def order() -> Night:
+        stage = Night(package, setup=Setup(members=4))
+        stage.begin()
+        stage.order()
+        await stage.clock.sleep(timedelta(minutes=1))
+        await stage.close()
+        return stage
+
+    monkeypatch.setattr(Shelf, "find", unreadable)
+    night = run_virtual(order())
+
+    assert len(asked) == 1
+    assert "a mistake of ours (PermissionError" in night.said.texts[0][1]
 
 
 # ------------------------------------------------------------- what was there, and is not
