@@ -16,7 +16,16 @@ from engine.journal import Kind, first_records
 from engine.model import Request, from_json
 from engine.planner import package_ref, plan_install
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, Shell
-from storage.records import HOUSE, Draft, GroupBusy, InboxRow, Lease, Stores, StreamMoved
+from storage.records import (
+    HOUSE,
+    Draft,
+    GroupBusy,
+    InboxRow,
+    Lease,
+    LeaseLost,
+    Stores,
+    StreamMoved,
+)
 
 HOUSE_TRIES = 20
 """Writers of the house's stream are few; so many losses in a row mean something else."""
@@ -56,6 +65,12 @@ class Orders:
             await self._refuse(row, f"{request.security_group} is busy with {busy}")
         except (PlanRefused, MaintenanceError) as error:
             await self._refuse(row, str(error))
+        except (LeaseLost, StreamMoved):
+            raise  # Somebody else wrote meanwhile: the order is taken again.
+        except Exception as error:
+            # Refused, or it would be tried again every second, with a look each time.
+            await self._refuse(row, f"a mistake of ours ({type(error).__name__}); the log says more")
+            raise
         return None
 
     async def _make(self, row: InboxRow, request: Request, lease: Lease | None) -> str:
