@@ -33,7 +33,12 @@ async def _serve(slack: LocalSlack, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    await slack.start(host, port)
+    try:
+        await slack.start(host, port)
+    except OSError as error:
+        why = error.strerror or str(error)
+        sys.stderr.write(f"cannot listen on {host}:{port}: {why}; --port 0 takes any free port\n")
+        raise SystemExit(2) from error
     app = slack.workspace.app
     ready = {
         "address": slack.address,
