@@ -69,7 +69,8 @@ class Orders:
             raise  # Somebody else wrote meanwhile: the order is taken again.
         except Exception as error:
             # Refused, or it would be tried again every second, with a look each time.
-            await self._refuse(row, f"a mistake of ours ({type(error).__name__}); the log says more")
+            mistake = f"a mistake of ours ({type(error).__name__}); the log says more"
+            await self._refuse(row, mistake)
             raise
         return None
 
