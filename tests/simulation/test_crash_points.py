@@ -15,7 +15,7 @@ import pytest
 from engine import promises
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import POLICY, Night, quick, small_package
+from tests.simulation.night import POLICY, Night, everyone_agrees, quick, small_package
 from tests.simulation.report import Schedule, report
 
 SETUP = Setup(members=4, connections=1000, frame_s=10.0)
@@ -26,6 +26,45 @@ SPARSE = quick(POLICY, watch=timedelta(seconds=60), soak=timedelta(seconds=60))
 
 def stage_of(package: Path) -> Night:
     return Night(package, setup=SETUP, policy=SPARSE, ticks=timedelta(seconds=3))
+
+
+def rejects_b(night: Night, gate: str, step: str) -> None:
+    """People agree, but not with the second failover."""
+    if step == "B.FAILOVER":
+        night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
+    else:
+        everyone_agrees(night, gate, step)
+
+
+async def play_back(stage: Night) -> None:
+    """Let the night go on; where it holds for the rejection, somebody says rollback."""
+    state = await stage.until_over()
+    if state.hold is not None and not state.rolled_back:
+        stage.say("rollback")
+        await stage.until(lambda s: s.ended is not None)
+
+
+async def rolled_back(package: Path, point: int | None, *, after: bool) -> tuple[int, Schedule]:
+    """Install on A, have B rejected, take A back; kill the executor at one append."""
+    stage = Night(package, setup=SETUP, policy=SPARSE, ticks=timedelta(seconds=3), people=rejects_b)
+    stage.begin(die_at=point, after=after)
+    stage.order()
+    await play_back(stage)
+    assert stage.mortal is not None
+    appends = stage.mortal.appends
+    if point is not None:
+        await stage.kill()
+        await stage.clock.sleep(timedelta(seconds=37))
+        stage.begin()
+        await play_back(stage)
+    state, seen = stage.state(), stage.group.report()
+    unsafe = [one for one in unsafe_in(stage) if one]
+    unsafe += [m["id"] for m in seen["members"] if m["uninstalls_started"] > 1]
+    ended = state.ended is not None and state.ended["state"] == "rolled back"
+    takes = {m["take_after"] for m in seen["members"]}
+    stuck = "" if ended and takes == {99} else f"hold {state.hold}, takes {takes}"
+    await stage.close()
+    return appends, Schedule(f"rollback, append {point}", unsafe, stuck)
 
 
 async def clean(package: Path) -> int:
@@ -89,6 +128,30 @@ def test_killed_at_every_append_the_run_ends_as_if_nothing_had_happened(tmp_path
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as pool:
         schedules = list(pool.map(partial(play, package, after), points, chunksize=4))
+
+    report(schedules)
+    assert [s for s in schedules if s.unsafe or s.stuck] == []
+
+
+ROLLBACK_STEP = 2
+"""Every second append of the longer night, the other half before than after: the usual run
+has to stay short."""
+
+
+def play_rollback(package: Path, after: bool, point: int) -> Schedule:
+    return run_virtual(rolled_back(package, point, after=after))[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_on_the_way_back_the_rollback_ends_as_if_nothing_had_happened(tmp_path, after):
+    package = small_package(tmp_path)
+    appends, undisturbed = run_virtual(rolled_back(package, None, after=False))
+    assert (undisturbed.unsafe, undisturbed.stuck) == ([], "")
+    points = range(1 if after else 2, appends + 1, ROLLBACK_STEP)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+        schedules = list(pool.map(partial(play_rollback, package, after), points, chunksize=2))
 
     report(schedules)
     assert [s for s in schedules if s.unsafe or s.stuck] == []
