@@ -74,9 +74,10 @@ class Person:
         await expect(self.thread).to_be_visible()
 
     async def sees_no_overflow(self) -> None:
-        """Nothing is wider than the screen."""
+        """Nothing is wider than the screen, and the page itself does not scroll."""
         assert await self.page.evaluate(
-            "document.scrollingElement.scrollWidth <= innerWidth &&"
+            "document.documentElement.scrollWidth <= innerWidth &&"
+            " document.documentElement.scrollHeight <= innerHeight &&"
             " [...document.querySelectorAll('.log, .foot, .bar, .sidebar-body')].every("
             "   (one) => one.scrollWidth <= one.clientWidth + 1)"
         )

@@ -42,10 +42,16 @@ async def rita(context: BrowserContext, stage: Stage) -> Person:
     return person
 
 
-def gate(person: Person, number: int) -> Locator:
-    """Return the message that asks, in the channel."""
+def gate(person: Person, number: int, *, in_thread: bool = False) -> Locator:
+    """Return the message that asks."""
     heading = person.page.get_by_role("heading", name=re.compile(rf"^\S+ G{number} · "))
-    return person.log.get_by_role("article").filter(has=heading)
+    place = person.thread if in_thread else person.log
+    return place.get_by_role("article").filter(has=heading)
+
+
+def root(person: Person) -> Locator:
+    """Return the run's message in the channel."""
+    return person.log.get_by_role("article").filter(has=person.page.locator(".thread-link"))
 
 
 async def approves(person: Person, number: int, name: str) -> None:
@@ -69,12 +75,10 @@ async def test_an_installation_from_the_order_to_the_end_report(rita: Person):
 
     await approves(rita, 1, "Ana Okafor")
     await expect(gate(rita, 2)).to_contain_text("Still missing 2", timeout=A_STEP_MS)
-    await rita.opens_thread(
-        rita.log.get_by_role("article").filter(has=page.locator(".thread-link"))
-    )
-    asked = rita.thread.get_by_role("article").filter(has_text="G2 · ")
-    await take(page, "2-gate", asked.first)
-    await take(page, "3-gate-votes", asked.first, block="end")
+    await rita.opens_thread(root(rita))
+    asked = gate(rita, 2, in_thread=True)
+    await take(page, "2-gate", asked)
+    await take(page, "3-gate-votes", asked, block="end")
     await approves(rita, 2, "Ana Okafor")
     await expect(gate(rita, 2)).to_contain_text("1 of 2 — ana")
     await approves(rita, 2, "Ben Lindqvist")
@@ -82,6 +86,7 @@ async def test_an_installation_from_the_order_to_the_end_report(rita: Person):
 
     progress = rita.thread.get_by_role("article").filter(has_text="Installing take 120")
     await expect(progress).to_contain_text(re.compile(r"\d+ %"), timeout=A_STEP_MS)
+    await root(rita).evaluate("(one) => one.scrollIntoView()")
     await take(page, "4-installing", progress, block="end")
 
     await expect(gate(rita, 3)).to_contain_text("Still missing 2", timeout=AN_INSTALLATION_MS)
@@ -107,15 +112,15 @@ async def test_a_rejected_failover_holds_and_is_ended_by_a_button(rita: Person):
 
     held = rita.said("HELD · every member is in service")
     await expect(held.last).to_contain_text("every member is in service", timeout=A_STEP_MS)
-    await rita.opens_thread(
-        rita.log.get_by_role("article").filter(has=page.locator(".thread-link"))
-    )
+    await rita.opens_thread(root(rita))
+    await expect(root(rita).get_by_role("heading")).to_contain_text("HELD")
+    await root(rita).evaluate("(one) => one.scrollIntoView()")
+    await expect(root(rita).get_by_role("button", name="Abort")).to_be_in_viewport()
     told = rita.thread.get_by_role("article").filter(has_text="HELD")
     await take(page, "5-hold", told.last, block="end")
 
     await rita.becomes("Rita Marsh")
-    root = rita.thread.get_by_role("article").first
-    await root.get_by_role("button", name="Abort").click()
+    await root(rita).get_by_role("button", name="Abort").click()
     await page.get_by_role("dialog").get_by_role("button", name="Abort").click()
 
-    await expect(root.get_by_role("heading")).to_contain_text("Ended", timeout=A_STEP_MS)
+    await expect(root(rita).get_by_role("heading")).to_contain_text("Ended", timeout=A_STEP_MS)

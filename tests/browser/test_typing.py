@@ -9,6 +9,7 @@ from tests.slack.app import ExampleApp
 
 async def test_a_command_is_suggested_explained_and_answered(person: Person, app: ExampleApp):
     app.answer = "I understood you"
+    await expect(person.log).to_contain_text("Type /hotfix to begin")
     await person.composer.press_sequentially("/ho")
     await expect(person.suggestions).to_contain_text(["Plan and run hotfix installs"])
     await person.composer.press("Tab")

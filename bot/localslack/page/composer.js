@@ -21,6 +21,7 @@ export function createComposer({ label }) {
     "aria-autocomplete": "list",
     "aria-controls": `${id}-list`,
     autocomplete: "off",
+    disabled: true, // until it is known where one is
   });
   const list = h("div", { class: "suggestions", id: `${id}-list`, role: "listbox", hidden: true, "aria-label": "Suggestions" });
   const send = h("button", { type: "submit", class: "send", title: "Send (Enter)" }, icon("send"), spoken("Send"));

@@ -83,6 +83,7 @@ function messagesOf(me, channel, thread) {
 
 /* The list's entries: days, the mark of what is new, and the messages. */
 function entries(messages, { me, channel, thread, newFrom, where }) {
+  if (!messages.length) return [emptyEntry()];
   const threads = thread ? new Map() : threadsOf(channel);
   const found = [];
   let before = null;
@@ -129,6 +130,14 @@ function threadsOf(channel) {
     threads.set(message.thread_ts, known);
   }
   return threads;
+}
+
+/* Whoever is here for the first time learns how it begins. */
+function emptyEntry() {
+  const [first] = store.app.commands ?? [];
+  const words = first ? ["Type ", h("code", {}, first.command), ` to begin: ${first.description}.`] : [];
+  const build = () => h("p", { class: "empty" }, "Nothing was said here yet. ", words);
+  return { key: "empty", needs: [], build };
 }
 
 function dayEntry(ts) {

@@ -12,7 +12,7 @@ import { route } from "./route.js";
 const FENCE = /```([\s\S]+?)```/g;
 const QUOTE = /^(?:&gt;|>) ?(.*)$/;
 // A line that begins like an entry of a list hangs, so that its second line stands below the first.
-const ENTRY = /^( *)(•|◦|\p{Extended_Pictographic}\uFE0F?|\d{1,3}\.) +(.+)$/u;
+const ENTRY = /^( *)(•|◦|○|\p{Extended_Pictographic}\uFE0F?|\d{1,3}\.) +(.+)$/u;
 
 // What may stand inside *bold* and its like: code and links whole, else anything but the mark.
 const inner = (mark) => `((?:\`[^\`\\n]+\`|<[^<>\\n]*>|[^${mark}\`<\\n])+?)`;
