@@ -223,8 +223,8 @@ def _headroom(seen: Mapping[str, Any]) -> str:
     if not seen.get("connections_now") or seen.get("each_then") is None:
         return ""
     return (
-        f"Connections now: {seen['connections_now']}; each of the {seen['members_that_stay']} "
-        f"members that stay will carry about {seen['each_then']}"
+        f"Connections now: {seen['connections_now']:,}; each of the {seen['members_that_stay']} "
+        f"members that stay will carry about {seen['each_then']:,}"
     )
 
 

@@ -75,7 +75,7 @@ def _prepared(story: Story, step: Step, now: Step | None) -> str:
     if story.state.of(step).status == "done":
         already = {"seen": " (it was so already)"}.get(how, "")
         return f"✅ {words.titled(step)}{already}"
-    return f"{'▶️' if step == now else '▫️'} {words.titled(step)}: {_under_way(step, now)}"
+    return f"{'▶️' if step == now else '○'} {words.titled(step)}: {_under_way(step, now)}"
 
 
 def _under_way(step: Step, now: Step | None) -> str:
@@ -314,6 +314,8 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
             f"started on {group}, so it is being brought back up now.",
             broadcast=True,
         )
+    if body.get("what") == "recovered":
+        return told(key, f"✅ {reason[:1].upper()}{reason[1:]}.")
     if body.get("what") == "policy":
         return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)
     return told(

@@ -63,9 +63,11 @@ def _running(story: Story) -> list[Block]:
             f"Auto-clone: {words.cloning_words(story)}.",
         ),
         *_stopped(story),
+        # Who is called because it stopped finds the ways out without scrolling.
+        *(_controls(story) if words.alarming(story) else []),
         _members(story),
         section(*_plan(story)),
-        *_controls(story),
+        *([] if words.alarming(story) else _controls(story)),
         context(_small_print(story)),
     ]
 
@@ -238,7 +240,7 @@ def _part(story: Story, steps: list[Step]) -> list[str]:
         return [f"✅ {title}: done"]
     now = state.next_step()
     if now not in steps:
-        return [f"▫️ {title}: to come, {len(steps)} steps"]
+        return [f"○ {title}: to come, {len(steps)} steps"]
     return [f"▶️ {title}", *(_line(story, step, now) for step in steps)]
 
 
@@ -254,7 +256,7 @@ def _line(story: Story, step: Step, now: Step | None) -> str:
     if story.state.of(step).status == "done":
         return f"      ✅ {title}"
     if step != now:
-        return f"      ▫️ {title}: to come"
+        return f"      ○ {title}: to come"
     if words.alarming(story):
         return f"      🛑 {title}: stopped here"
     return f"      ▶️ {title}: {escape(lowered(words.doing(step)), 120)}"

@@ -159,7 +159,7 @@ def test_the_plan_shows_the_group_in_hand_step_by_step_and_the_rest_in_a_line():
     assert "✅ *Preparation*: done" in shown
     assert "▶️ *A (1_1-1_2)*" in shown
     assert "▶️ installed: installing on A" in shown
-    assert "▫️ *B (1_3-1_4)*: to come, 6 steps" in shown
+    assert "○ *B (1_3-1_4)*: to come, 6 steps" in shown
 
 
 # ----------------------------------------------------------------------------------- gates
