@@ -14,11 +14,20 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from engine import recovery
-from engine.errors import TooLate
+from engine.errors import MemberUnreachable, Stopped, TooLate
 from engine.group import LiveGroup
 from engine.invariants import policy_drift
 from engine.journal import ENGINE, Kind, RunJournal, RunState
-from engine.model import GroupFacts, MemberId, Plan, Step, differences, in_service, to_json
+from engine.model import (
+    GroupFacts,
+    MemberId,
+    Plan,
+    Step,
+    StepKind,
+    differences,
+    in_service,
+    to_json,
+)
 from engine.ports import Answers, Clock, People
 from storage.records import Draft, InboxStore, Json
 
@@ -39,6 +48,7 @@ class Duty:
     listen: Callable[[], Coroutine[Any, Any, None]] | None = None
     tried_since: dict[str, float] = field(default_factory=dict)
     looked_at: float = float("-inf")
+    _hearing: bool = False
 
     @property
     def state(self) -> RunState:
@@ -53,11 +63,28 @@ class Duty:
     # -------------------------------------------------------------------------- looking
 
     async def observe(self, *, full: bool = False) -> GroupFacts:
-        """Look, patiently, and record the look where it shows something new."""
-        facts = (await self.group.observe_patiently(full=full)).listing(self.plan.members)
+        """Look, and record the look where it shows something new.
+
+        Where we are blind we look again until the policy's blind limit, and hear what people
+        say meanwhile: about 35 seconds are normal when the SMO moves.
+
+        Raises:
+            MemberUnreachable, TooLate: still blind at the limit.
+        """
+        facts = (await self._patiently(full=full)).listing(self.plan.members)
         self.looked_at = self.clock.monotonic()
         await self._record(facts)
         return facts
+
+    async def _patiently(self, *, full: bool) -> GroupFacts:
+        until = self.clock.monotonic() + self.plan.policy.limits.blind.total_seconds()
+        while True:
+            try:
+                return await self.group.observe(full=full)
+            except (MemberUnreachable, TooLate):
+                if self.clock.monotonic() >= until:
+                    raise
+            await self.pause(self.plan.policy.watch)
 
     async def glance(self) -> GroupFacts:
         """Look once, without patience: right before an act, being blind is a reason to stop."""
@@ -98,8 +125,29 @@ class Duty:
         finally:
             sleeper.cancel()
             nudged.cancel()
-        if self.listen is not None:
+        await self.hear()
+
+    async def hear(self) -> None:
+        """Take what people said; not again while that is being done (it may look, and wait)."""
+        if self.listen is None or self._hearing:
+            return
+        self._hearing = True
+        try:
             await self.listen()
+        finally:
+            self._hearing = False
+
+    def still_wanted(self, step: Step) -> None:
+        """Stop where people have meanwhile halted the run, or dropped this step from its plan.
+
+        Raises:
+            Stopped: nothing was written, and nothing is sent.
+        """
+        dropped = step.kind is not StepKind.ADMIN_UP and all(
+            step.id != planned.id for planned in self.plan.steps
+        )
+        if self.state.halted or dropped:
+            raise Stopped(f"{step.id} is not wanted any more")
 
     async def settle(
         self, step: Step, test: Callable[[GroupFacts], bool], within: timedelta, what: str
@@ -123,15 +171,19 @@ class Duty:
     ) -> T:
         """Do something while the group is looked at as often as the policy asks.
 
-        `on_look` may raise; then the work is cancelled first, and its error is what counts.
+        `on_look` may raise, and a person's stop does; then the work is cancelled first.
         """
         task = asyncio.ensure_future(work)
+        revision = self.plan.revision
         try:
             while True:
                 done, _ = await asyncio.wait({task}, timeout=self.plan.policy.watch.total_seconds())
                 if done:
                     return task.result()
                 on_look(await self.observe())
+                await self.hear()
+                if self.state.halted or self.plan.revision != revision:
+                    raise Stopped("people decided otherwise meanwhile")
         finally:
             if not task.done():
                 task.cancel()
@@ -149,6 +201,7 @@ class Duty:
         **body: Json,
     ) -> None:
         """Write INTENDED: before the act, durable, and only where no word of a person waits."""
+        self.still_wanted(step)
         self.tried_since.setdefault(step.id, self.clock.monotonic())
         members = step.members or facts.ids
         before = {m.id: recovery.signs(m) for m in facts.some(members)}

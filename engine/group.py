@@ -89,23 +89,6 @@ class LiveGroup:
             self._newest_action = min(known)
         return facts
 
-    async def observe_patiently(self, *, full: bool = False) -> GroupFacts:
-        """Look, and where we are blind look again until the policy's blind limit.
-
-        Being blind for about 35 seconds is normal when the SMO moves.
-
-        Raises:
-            MemberUnreachable: still blind at the limit.
-        """
-        until = self._clock.monotonic() + self._policy.limits.blind.total_seconds()
-        while True:
-            try:
-                return await self.observe(full=full)
-            except (MemberUnreachable, TooLate):
-                if self._clock.monotonic() >= until:
-                    raise
-            await self._clock.sleep(self._policy.watch)
-
     # ------------------------------------------------------------- acts on the whole group
 
     async def uploaded_sha256(self, package: PackageRef) -> str | None:

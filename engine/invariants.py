@@ -55,6 +55,8 @@ def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> lis
 def described(member: MemberFacts) -> str:
     """Say a member's state as its peers and itself see it, with its problem notes."""
     notes = f" ({', '.join(member.notes)})" if member.notes else ""
+    if member.unread:
+        return f"{member.state}, and its answer cannot be read ({member.unread})"
     if not member.answered:
         return f"{member.state}, and does not answer"
     if member.own_state != member.state:
@@ -161,7 +163,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     problems += _cloning_off(facts)
     problems += _idle(facts.members)
     problems += _listed(step, facts, state)
-    return problems + policy_drift(facts, state)
+    return problems
 
 
 def policy_drift(facts: GroupFacts, state: RunState) -> list[str]:
@@ -169,14 +171,15 @@ def policy_drift(facts: GroupFacts, state: RunState) -> list[str]:
 
     Only members in service count: a restarting one has InitialPolicy until it fetches the rest.
     """
-    if state.baseline is None:
-        return []
+    return _drift(state.baseline, facts, state) if state.baseline else []
+
+
+def _drift(known: GroupFacts, facts: GroupFacts, state: RunState) -> list[str]:
+    words = state.the_plan.policy.state_words
     problems = []
     for member in facts.members:
-        before = state.baseline.member(member.id).policy
-        if member.policy is None or before is None:
-            continue
-        if not in_service(member, state.the_plan.policy.state_words):
+        before = known.member(member.id).policy
+        if member.policy is None or before is None or not in_service(member, words):
             continue
         if not _alike(before, member.policy, same_take=False):
             problems.append(
@@ -244,10 +247,17 @@ def _restore(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     return [f"members are at different takes ({shown}), so cloning stays off and is owed"]
 
 
+def _admin_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    """As at READY, and with the policy that READY saw: what changed since, nobody approved."""
+    approved = state.ready.get(step.group)
+    drift = _drift(approved, facts, state) if approved else []
+    return _before_down(step, facts, state) + drift
+
+
 _CHECKS = {
     StepKind.PREFLIGHT: _preflight,
     StepKind.READY: _ready,
-    StepKind.ADMIN_DOWN: _before_down,
+    StepKind.ADMIN_DOWN: _admin_down,
     StepKind.INSTALL: _change,
     StepKind.UNINSTALL: _change,
     StepKind.CLONING_RESTORE: _restore,

@@ -547,6 +547,14 @@ class RunJournal:
         """Return all records of the run, as they stand in the store."""
         return await asyncio.to_thread(self._store.read, self.state.run)
 
+    async def owes_cloning(self) -> bool:
+        """Tell whether an earlier run left this group owing its auto-clone (P5)."""
+        group = self.state.the_request.security_group
+        house = await asyncio.to_thread(self._store.read, HOUSE)
+        said = [r.kind for r in house if r.body.get("group") == group]
+        debts = [kind for kind in said if kind in (Kind.OWED, Kind.SETTLED)]
+        return bool(debts) and debts[-1] == Kind.OWED
+
     def foreseen(self, draft: Draft) -> Record:
         """Return the record that a draft would become now, chained to the last one we read."""
         fields: dict[str, Any] = {

@@ -128,8 +128,9 @@ class CpuseAction:
 class MemberFacts:
     """What was seen of one member. None or "" means: not seen, never "no".
 
-    `answered` is False where the member did not answer itself (it reboots, or is lost); then
-    only `state`, which its peers report, says anything.
+    `answered` is False where the member did not answer itself (it reboots, or is lost), or not
+    so that we can read it (`unread` says what); then only `state`, which its peers report, says
+    anything.
     """
 
     id: MemberId
@@ -146,6 +147,7 @@ class MemberFacts:
     agent_busy: bool | None = None
     action: CpuseAction | None = None
     session_open: bool | None = None
+    unread: str = ""
 
     def package(self, name: str) -> PackageState:
         """Return the state of a package; `.tar` and `.tgz` name the same package on a device."""

@@ -60,8 +60,12 @@ async def advance(duty: Duty) -> RunState:
             raise
         except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, never loop
             await _break(duty, step, error)
-    if duty.state.next_step() is None and duty.state.ended is None and await _end(duty):
-        return await advance(duty)
+    if duty.state.next_step() is None and duty.state.ended is None:
+        if duty.state.hold is not None and duty.state.out_of_service():
+            await _look(duty)
+            await _remind_if_due(duty)
+        elif await _end(duty):
+            return await advance(duty)
     return duty.state
 
 

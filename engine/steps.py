@@ -116,7 +116,9 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
 async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Switch image auto-clone off; from here on the group owes what it was (P5)."""
     if _cloning(facts) == {False}:
-        await duty.done(step, how="seen")
+        inherited = not duty.state.cloning_owed and await duty.journal.owes_cloning()
+        first = [duty.journal.draft(Kind.OWED, was=True, inherited=True)] if inherited else []
+        await duty.done(step, how="seen", first=first)
         return
     owed = []
     house = []
@@ -206,9 +208,13 @@ async def admin_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
     except MemberUnreachable:
         await duty.pause(duty.plan.policy.settle)
         return
-    facts = await duty.observe()
-    if recovery.all_are(recovery.admin_down(step, facts), Finding.HAPPENED):
-        await duty.done(step, how="acted")
+    await duty.settle(
+        step,
+        lambda seen: recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED),
+        duty.plan.policy.limits.admin_down,
+        f"DOWN on {', '.join(step.members)}",
+    )
+    await duty.done(step, how="acted")
 
 
 def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -236,6 +242,7 @@ def _commit(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
 
     async def commit(on: MemberId) -> None:
         facts = await duty.glance()
+        duty.still_wanted(step)
         _still_carrying(duty, step, facts)
         draft = duty.journal.draft(
             Kind.COMMITTING,
@@ -253,6 +260,7 @@ def _commit_up(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
     """Bringing up is never forbidden; only a person's stop comes before it."""
 
     async def commit(on: MemberId) -> None:
+        duty.still_wanted(step)
         draft = duty.journal.draft(
             Kind.COMMITTING, step=step.id, attempt=duty.state.of(step).attempt, on=on
         )
@@ -360,9 +368,18 @@ def _progress(member: MemberFacts, step: Step, duty: Duty) -> str:
 async def alarm_outside(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Say at once when a member that must carry traffic does not, and nothing can be done."""
     problems = invariants.carrying_traffic(step.members, facts, duty.plan)
-    told = duty.state.alarms[-1]["reason"] if duty.state.alarms else ""
+    told = [a for a in duty.state.alarms if a["what"] in ("traffic", "recovered")]
+    last = told[-1] if told else {"what": "recovered", "reason": ""}
     reason = "; ".join(problems)
-    if problems and reason != told:
+    if not problems and last["what"] == "traffic":
+        await duty.journal.write(
+            Kind.ALARMED,
+            what="recovered",
+            reason="every member that must carry traffic does so again",
+            step=step.id,
+            mention=False,
+        )
+    if problems and (last["what"], last["reason"]) != ("traffic", reason):
         await duty.journal.write(
             Kind.ALARMED, what="traffic", reason=reason, step=step.id, mention=True
         )

@@ -198,7 +198,7 @@ class Worker:
             known = self._inventory.group(group) is not None
             run = await self._orders.take(row, await self._lease(group) if known else None)
             if run is not None:
-                self._hands[run] = _Hand(resumed=True)
+                self._hands.setdefault(run, _Hand()).resumed = True
                 if self._listener is not None:
                     self._listener(await asyncio.to_thread(self._stores.journal.read, run))
                 self.wake(run)

@@ -146,7 +146,7 @@ def _by_member(text: str) -> dict[MemberId, dict[str, str]]:
     for part in re.split(r"^(?:\[[0-9_]+\])?@member ", text, flags=re.MULTILINE)[1:]:
         head, _, rest = part.partition("\n")
         sections = _sections(rest, "@")
-        if "end" in sections:
+        if "end" in sections and head.strip():
             found[member_id(head)] = sections
     return found
 
@@ -164,6 +164,27 @@ def _member(
     state, notes = states.get(one, ("DETACHED", ()))
     if not own:
         return MemberFacts(id=one, state=state, answered=False, notes=notes)
+    try:
+        return _answering(one, (state, notes), policies, cloning, own)
+    except (UnexpectedOutput, KeyError) as error:
+        # One member that cannot be read (it boots) must not blind us for all the others.
+        why = f"no section {error}" if isinstance(error, KeyError) else str(error)
+        return MemberFacts(id=one, state=state, answered=False, notes=notes, unread=why)
+
+
+def _answering(
+    one: MemberId,
+    shown: tuple[str, tuple[str, ...]],
+    policies: Mapping[MemberId, InstalledPolicy],
+    cloning: Mapping[MemberId, bool],
+    own: Mapping[str, str],
+) -> MemberFacts:
+    """Read what a member says of itself.
+
+    Raises:
+        UnexpectedOutput, KeyError: a section cannot be read, or is not there.
+    """
+    state, notes = shown
     own_state, own_notes = read_cphaprob(own["state"])
     agent = _json(own["agent"], "da_status")
     running = policies.get(one)
@@ -213,7 +234,7 @@ def _health(
     conns: Mapping[MemberId, int],
     at: datetime,
 ) -> MemberHealth:
-    if not own:
+    if not {"disk", "licences", "clock"} <= own.keys():
         return MemberHealth(id=one)
     free = read_disk(own["disk"])
     clock = own["clock"].strip()

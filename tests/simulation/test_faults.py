@@ -12,7 +12,7 @@ import pytest
 from engine import promises
 from engine.journal import Kind, RunState
 from engine.rehearsal.group import Setup
-from storage.records import Record
+from storage.records import Draft, Record
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
     POLICY,
@@ -435,3 +435,58 @@ def test_retry_gives_a_group_that_is_late_the_whole_time_again(play):
     assert night.kinds().count(Kind.HELD) == 1
     assert night.state.ended is not None
     assert night.state.ended["state"] == "done"
+
+
+def test_a_policy_installed_in_the_night_is_told_and_does_not_lock_the_run(play):
+    night = play({"name": "policy_installed", "when": "install_progress:1_1:32"})
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "done"
+    assert [a for a in night.state.alarms if a["what"] == "policy"]
+    last = [r for r in night.records if r.kind == Kind.DONE and r.body["step"] == "POSTFLIGHT"]
+    assert any("policy on" in one for one in last[-1].body["not_by_us"])
+    assert night.broken() == {}
+
+
+def test_a_halt_is_heard_while_nobody_answers(play):
+    def people(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(400, lambda: night.say("halt"))
+
+    async def look(stage: Night) -> None:
+        await stage.until(lambda s: bool(s.halted))
+
+    night = play(
+        {"name": "blind", "seconds": 560, "when": "install_progress:1_1:24"},
+        people=people,
+        then=look,
+        hours=0.25,
+    )
+
+    halted = next(r for r in night.records if r.kind == Kind.HALTED)
+    opened = next(r for r in night.records if r.kind == Kind.GATE_OPENED and "A." in r.body["step"])
+    assert (halted.at - opened.at).total_seconds() < 450
+    assert night.broken() == {}
+
+
+def test_cloning_that_an_earlier_run_owes_is_settled_by_the_run_that_finishes(play):
+    def owes(night: Night, name: str, step: str) -> None:
+        everyone_agrees(night, name, step)
+        if name == "G1":
+            body = {"group": "site-1", "run": "hf-earlier", "was": True}
+            night.stores.journal.append(
+                "house",
+                [Draft(Kind.OWED, night.clock.now(), "engine", body)],
+                lease=None,
+                last_seq=0,
+            )
+            for member in night.group.members.values():
+                member.auto_clone = False
+
+    night = play(people=owes)
+
+    assert night.state.ended is not None
+    assert night.state.ended["cloning_owed"] is False
+    assert night.seen["auto_clone"]["after"] == "on"
+    assert night.broken() == {}
