@@ -124,14 +124,18 @@ def _standing(records: Sequence[Record], gate: str, *, since: int) -> set[str]:
 def _p3(records: Sequence[Record]) -> Iterable[Finding]:
     """An installation is committed once per attempt, unless a look showed that it never began."""
     committed: dict[tuple[str, int], int] = {}
+    again: set[str] = set()
     kinds = {r.body["step"]: r.body.get("kind") for r in _of(records, Kind.INTENDED)}
-    for record in _of(records, Kind.COMMITTING, Kind.FOUND, Kind.RETRIED):
+    for record in records:
         body = record.body
+        again |= {*body.get("again", ()), *(body["steps"] if record.kind == Kind.UNDONE else ())}
         if record.kind == Kind.FOUND and body.get("started") is False:
             committed = {k: v for k, v in committed.items() if k[0] != body["step"]}
         if record.kind == Kind.COMMITTING and kinds.get(body["step"]) in ONCE_KINDS:
             key = (body["step"], body["attempt"])
-            if key in committed:
+            if body["attempt"] > 1 and body["step"] not in again:
+                yield f"record {record.seq}: a new attempt at {body['step']} that nobody asked for"
+            elif key in committed:
                 yield f"record {record.seq}: {body['step']} committed again (see {committed[key]})"
             else:
                 yield None
@@ -228,10 +232,20 @@ def _p10(records: Sequence[Record]) -> Iterable[Finding]:
     for record in _of(records, Kind.ENDED):
         body: Mapping[str, Any] = record.body
         if body["state"] in ("done", "rolled back"):
-            one_take = len(set(body["members"].values())) == 1
-            yield None if one_take else f"record {record.seq}: done with takes {body['members']}"
+            takes = set(body["members"].values())
+            expected = _take_expected(records, str(body["state"]))
+            fits = len(takes) == 1 and (expected is None or takes == {expected})
+            yield None if fits else f"record {record.seq}: done with takes {body['members']}"
         else:
             yield None
+
+
+def _take_expected(records: Sequence[Record], state: str) -> int | None:
+    """The take that the last plan promised for this way of ending."""
+    planned = _of(records, Kind.PLANNED)
+    key = "take_after" if state == "done" else "take_before"
+    take: int | None = planned[-1].body["plan"][key] if planned else None
+    return take
 
 
 def _p12(records: Sequence[Record]) -> Iterable[Finding]:
@@ -243,7 +257,7 @@ def _p12(records: Sequence[Record]) -> Iterable[Finding]:
             shown.add(body["step"])
         if record.kind == Kind.GATE_CLOSED and body["outcome"] != "approved":
             shown.discard(body["step"])
-        if record.kind == Kind.GATE_OPENED:
+        if record.kind == Kind.GATE_OPENED or (record.kind == Kind.DONE and body.get("step")):
             shown.discard(body["step"])
         if record.kind == Kind.VOTED:
             yield None if body["step"] in shown else f"record {record.seq}: a vote without a gate"

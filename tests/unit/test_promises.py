@@ -103,7 +103,9 @@ def test_p3_notices_a_second_start_and_accepts_one_after_the_device_showed_nothi
     assert (
         verdict(ORDERED, PLANNED, INSTALL, COMMIT, found, INSTALL, COMMIT, promise="P3") == "held"
     )
-    assert verdict(ORDERED, PLANNED, INSTALL, COMMIT, INSTALL, retried, promise="P3") == "held"
+    asked = ("RETRIED", {"again": ["A.INSTALL"]})
+    assert verdict(ORDERED, INSTALL, COMMIT, asked, INSTALL, retried, promise="P3") == "held"
+    assert verdict(ORDERED, INSTALL, COMMIT, INSTALL, retried, promise="P3") == "broken"
 
 
 def test_p4_notices_a_done_step_that_is_begun_again_from_memory():
@@ -162,10 +164,16 @@ def test_p10_notices_an_end_that_calls_two_takes_done():
     end = {"state": "done", "members": {"1_1": 120, "1_2": 99}, "cloning_owed": False}
 
     assert verdict(("ENDED", end), promise="P10") == "broken"
-    assert verdict(("ENDED", {**end, "members": {"1_1": 120, "1_2": 120}}), promise="P10") == "held"
+    alike = {**end, "members": {"1_1": 120, "1_2": 120}}
+    assert verdict(PLANNED, ("ENDED", alike), promise="P10") == "held"
+    old = {**end, "members": {"1_1": 99, "1_2": 99}}
+    assert verdict(PLANNED, ("ENDED", old), promise="P10") == "broken"
+    assert verdict(PLANNED, ("ENDED", {**old, "state": "rolled back"}), promise="P10") == "held"
 
 
 def test_p12_notices_a_vote_that_counts_before_its_gate_was_shown():
     assert verdict(ORDERED, PLANNED, OPENED, vote("ana"), promise="P12") == "broken"
     closed = ("GATE_CLOSED", {"step": "A.FAILOVER", "outcome": "rejected"})
     assert verdict(ORDERED, PLANNED, OPENED, SHOWN, closed, vote("ana"), promise="P12") == "broken"
+    passed = ("DONE", {"step": "A.FAILOVER"})
+    assert verdict(ORDERED, PLANNED, OPENED, SHOWN, passed, vote("ana"), promise="P12") == "broken"

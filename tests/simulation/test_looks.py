@@ -1,0 +1,56 @@
+"""Looks at a whole group: what one odd answer may and may not spoil."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.gaia import probe
+from engine.gaia.dialect import dialect
+from engine.invariants import described
+from engine.model import GroupFacts, in_service
+from engine.rehearsal.group import Setup
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import Night, small_package
+
+
+def look(tmp_path: Path, old: str, new: str) -> GroupFacts:
+    """Look at four members; change what the second one answers."""
+
+    async def night() -> GroupFacts:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4))
+        line = probe.look_line(
+            dialect("R81.20"), directory="/var/log/hotfix-bot", newest_action=0, full=True
+        )
+        output = await stage.shell.run(line, within=timedelta(seconds=90))
+        first, mark, rest = output.text.partition("@member 1_2")
+        assert old in rest
+        facts = probe.read_look(first + mark + rest.replace(old, new, 1), stage.clock.now())
+        await stage.close()
+        return facts
+
+    return run_virtual(night())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("@state", "@nothing"),
+        ("Cluster Mode:", "bash: cphaprob: command not found\n@x\n"),
+        ('"Installation in Progress"', '"Something else"'),
+        ("@lock\nfree", "@lock\nbash: flock: command not found"),
+    ],
+)
+def test_one_member_that_cannot_be_read_is_not_in_service_and_blinds_nobody(tmp_path, old, new):
+    facts = look(tmp_path, old, new)
+
+    assert not in_service(facts.member("1_2"))
+    assert "cannot be read" in described(facts.member("1_2"))
+    assert [in_service(m) for m in facts.others(["1_2"])] == [True, True, True]
+
+
+def test_a_member_whose_answer_is_cut_off_did_not_answer(tmp_path):
+    facts = look(tmp_path, "@end", "")
+
+    assert not facts.member("1_2").answered
+    assert in_service(facts.member("1_1"))
