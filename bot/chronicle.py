@@ -51,7 +51,7 @@ def header(records: Sequence[Record]) -> dict[str, Any]:
         "open": state.ended is None,
         "hold": state.hold.reason if state.hold else "",
         "out_of_service": list(state.out_of_service()),
-        "by_hand": by_hand(state),
+        "by_hand": state.by_hand(),
         "cloning_owed": state.cloning_owed,
     }
 
@@ -77,13 +77,6 @@ def lines(records: Sequence[Record]) -> list[Line]:
     """Return every record in words."""
     names = _names(records)
     return [_line(record, names) for record in records]
-
-
-def by_hand(state: RunState) -> str:
-    """Return the command that brings back what a run took down, or ""."""
-    members = state.facts.members if state.facts else ()
-    down = [m.id for m in members if "ADMIN" in m.notes]
-    return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 
 
 def _names(records: Sequence[Record]) -> dict[str, str]:

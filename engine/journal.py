@@ -20,7 +20,18 @@ from enum import StrEnum
 from typing import Any
 
 from engine.errors import Fenced, Stopped
-from engine.model import GroupFacts, Plan, Request, Step, StepKind, from_json, in_service, to_json
+from engine.model import (
+    GroupFacts,
+    Plan,
+    Request,
+    Step,
+    StepKind,
+    by_number,
+    from_json,
+    in_service,
+    spelled,
+    to_json,
+)
 from engine.ports import Clock
 from storage.records import (
     HOUSE,
@@ -262,11 +273,34 @@ class RunState:
         return self.of(gate.step).status == "done"
 
     def out_of_service(self) -> tuple[str, ...]:
-        """Return the members that were not in service when we last looked."""
+        """Return the members that were not in service when we last looked, lowest first.
+
+        Members that we ordered down and have not seen since count too: while the SMO moves we
+        are blind, and whoever asks then must not read that all is well.
+        """
         if self.facts is None or self.plan is None:
             return ()
         words = self.plan.policy.state_words
-        return tuple(m.id for m in self.facts.members if not in_service(m, words))
+        ill = {m.id for m in self.facts.members if not in_service(m, words)}
+        return tuple(sorted(ill | self._ordered_down(), key=by_number))
+
+    def _ordered_down(self) -> frozenset[str]:
+        """Return the members of a group whose ADMIN_DOWN was committed after our last look."""
+        downs = (s for s in self.the_plan.steps if s.kind is StepKind.ADMIN_DOWN)
+        return frozenset(
+            member
+            for step in downs
+            if (committed := self.of(step).committed_at) is not None
+            and self.of(step).status == "intended"
+            and (self.facts is None or self.facts.at <= committed)
+            for member in step.members
+        )
+
+    def by_hand(self) -> str:
+        """Return the command that brings back what this run took down, or ""."""
+        members = self.facts.members if self.facts else ()
+        down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
+        return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 
     def wake_at(self) -> datetime | None:
         """Return when this run must be looked at again without anybody asking."""

@@ -168,7 +168,7 @@ async def _hold(duty: Duty, step: Step, error: MaintenanceError) -> None:
         out_of_service=list(duty.state.out_of_service()),
         ways=_ways(duty, step),
         text=error.text[-2000:] if isinstance(error, UnexpectedOutput) else "",
-        by_hand=words.by_hand(duty),
+        by_hand=duty.state.by_hand(),
     )
     await duty.journal.append([*undone, held])
 
@@ -331,5 +331,5 @@ async def _hold_at_end(duty: Duty, reason: str) -> None:
         error="ConditionFailed",
         out_of_service=list(duty.state.out_of_service()),
         ways=["retry"],
-        by_hand=words.by_hand(duty),
+        by_hand=duty.state.by_hand(),
     )

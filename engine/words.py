@@ -13,7 +13,7 @@ from engine import asking, recovery
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
-from engine.model import GroupFacts, Repetition, Step, StepKind, spelled
+from engine.model import GroupFacts, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
 from engine.recovery import Finding
 from storage.records import InboxRow
@@ -138,16 +138,9 @@ async def _halt(duty: Duty, row: InboxRow) -> None:
         Kind.HALTED,
         by=row.body["user"],
         out_of_service=list(duty.state.out_of_service()),
-        by_hand=by_hand(duty),
+        by_hand=duty.state.by_hand(),
     )
     await duty.journal.append([draft], take=[row.key])
-
-
-def by_hand(duty: Duty) -> str:
-    """Return the command that brings back what our run took down, or ""."""
-    facts = duty.state.facts
-    down = [m.id for m in facts.members if "ADMIN" in m.notes] if facts else []
-    return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 
 
 async def _resume(duty: Duty, row: InboxRow) -> None:
