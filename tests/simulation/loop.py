@@ -18,32 +18,25 @@ from typing import Any, TypeVar, TypeVarTuple
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# Real seconds one call in a thread may take; a guess, far above any database call of a test.
-THREAD_LIMIT_S = 60.0
-
 # Where simulated time begins unless a test says otherwise: a Monday night, no holiday, no
 # change of daylight saving time near.
 START = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 
 
 class Deadlock(RuntimeError):
-    """Everybody waits, and no timer and no thread will ever wake anybody."""
+    """Everybody waits, and no timer will ever wake anybody."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Runs callbacks like any loop, and jumps over the time in which there are none.
 
-    While a call is out in a thread the loop waits for it really, so that a slow disk never makes
-    a time-out fire.
+    What would go to a thread is done at once, at this moment of simulated time: so a slow disk
+    never makes a time-out fire, a seed gives the same run, and a process may be forked.
     """
 
     def __init__(self) -> None:
         self._elapsed_s = 0.0
-        self._calls_out = 0
-        # One thread: calls end in the order they began, and so a seed gives the same run.
-        self._threads = concurrent.futures.ThreadPoolExecutor(max_workers=1)
         super().__init__(_JumpingSelector(self))
-        self.set_default_executor(self._threads)
 
     def time(self) -> float:
         """Return simulated seconds since the loop was made."""
@@ -53,38 +46,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let simulated time pass."""
         self._elapsed_s += duration_s
 
-    def waits_for_a_thread(self) -> bool:
-        """Tell whether a call in a thread has not come back yet."""
-        return self._calls_out > 0
-
     def run_in_executor(
         self,
         executor: concurrent.futures.Executor | None,
         func: Callable[[*Ts], T],
         *args: *Ts,
     ) -> asyncio.Future[T]:
-        """Run a blocking call in a thread, and hold the clock until it ends.
+        """Make a blocking call now; who awaits it goes on in the loop's next turn.
 
-        The call is counted until the thread is through with it, also when its caller has long
-        given up: what it does to the disk still happens at this moment.
+        As with a thread, what it does to the disk happens also when its caller gives up.
         """
-        call = (executor or self._threads).submit(func, *args)
-        self._calls_out += 1
-        future = asyncio.wrap_future(call, loop=self)
-        # After wrap_future, so that the result is on its way before time may jump again.
-        call.add_done_callback(lambda _: self.call_soon_threadsafe(self._call_came_back))
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            self.call_soon(_resolve, future, func(*args))
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who awaits it
+            self.call_soon(_fail, future, error)
         return future
 
-    def _call_came_back(self) -> None:
-        self._calls_out -= 1
 
-    async def shutdown_default_executor(self, _within_s: float | None = None) -> None:
-        """End the threads and wait for them really, whatever limit Python 3.12 and later pass."""
-        self._calls_out += 1
-        try:
-            await super().shutdown_default_executor()
-        finally:
-            self._calls_out -= 1
+def _resolve(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[T], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 class _JumpingSelector(selectors.BaseSelector):
@@ -92,40 +79,30 @@ class _JumpingSelector(selectors.BaseSelector):
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
-        # A real one beneath: threads wake the loop through a socket pair.
-        self._real = selectors.DefaultSelector()
+        self._keys: dict[int, selectors.SelectorKey] = {}
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if events := self._real.select(0):
-            return events
-        if timeout == 0:
-            return []
-        if self._loop.waits_for_a_thread():
-            return self._wait_for_thread()
         if timeout is None:
             raise Deadlock(_who_waits(self._loop))
-        self._loop.jump(timeout)
+        if timeout > 0:
+            self._loop.jump(timeout)
         return []
 
-    def _wait_for_thread(self) -> list[tuple[selectors.SelectorKey, int]]:
-        if events := self._real.select(THREAD_LIMIT_S):
-            return events
-        raise Deadlock(f"a call in a thread did not come back within {THREAD_LIMIT_S:.0f} s")
+    # The loop registers its own wake-up pipe; nobody writes into it, so nobody waits for it.
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
+        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        return self._keys.setdefault(fd, selectors.SelectorKey(fileobj, fd, events, data))
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
+        return self._keys.pop(fileobj if isinstance(fileobj, int) else fileobj.fileno())
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._real.get_map()
+        return {key.fileobj: key for key in self._keys.values()}
 
-    def close(self) -> None:
-        self._real.close()
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        return self._keys[fd]
 
 
 def _who_waits(loop: asyncio.AbstractEventLoop) -> str:

@@ -75,7 +75,7 @@ class Mortal:
         return records
 
     def _die(self) -> None:
-        self._loop.call_soon_threadsafe(self.dead.set)
+        self._loop.call_soon(self.dead.set)
         raise Killed
 
 

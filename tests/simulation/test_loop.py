@@ -1,7 +1,6 @@
-"""The virtual loop itself: time jumps, threads hold it, and a deadlock is an error."""
+"""The virtual loop itself: time jumps, calls take none of it, and a deadlock is an error."""
 
 import asyncio
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -62,54 +61,28 @@ def test_time_moves_across_more_than_a_day():
     assert run_virtual(soak()) == START + timedelta(hours=72)
 
 
-def test_time_does_not_jump_while_a_call_is_out_in_a_thread():
+def test_a_call_that_would_go_to_a_thread_takes_no_time_and_lets_others_run():
     async def night() -> list[str]:
         came: list[str] = []
-        asked = asyncio.get_running_loop().create_task(virtual_clock().sleep(HOUR))
-        asked.add_done_callback(lambda _: came.append("timer"))
-        gate = threading.Timer(0.05, came.append, ("thread",))
-        gate.start()
-        await asyncio.to_thread(gate.join)
-        came.append(f"{virtual_clock().monotonic():.0f} s")
-        await asked
+        asyncio.get_running_loop().call_soon(came.append, "another")
+        came.append(await asyncio.to_thread(lambda: f"{virtual_clock().monotonic():.0f} s"))
         return came
 
-    assert run_virtual(night()) == ["thread", "0 s", "timer"]
+    assert run_virtual(night()) == ["another", "0 s"]
 
 
-def test_a_limit_does_not_fire_while_a_thread_works():
-    async def night() -> str:
-        async with asyncio.timeout(1):
-            return await asyncio.to_thread(slow_disk)
-
-    def slow_disk() -> str:
-        threading.Event().wait(0.05)
-        return "written"
-
-    assert run_virtual(night()) == "written"
-
-
-def test_time_stands_still_until_an_abandoned_call_in_a_thread_ends():
+def test_a_call_is_made_even_where_its_caller_gives_up():
     async def night() -> list[str]:
         came: list[str] = []
-        released = threading.Event()
-
-        def write() -> None:
-            released.wait(5)
-            came.append("written")
-
-        writing = asyncio.get_running_loop().run_in_executor(None, write)
-        await virtual_clock().sleep(timedelta(0))
+        writing = asyncio.get_running_loop().run_in_executor(None, came.append, "written")
         writing.cancel()
-        threading.Timer(0.05, released.set).start()
         await virtual_clock().sleep(HOUR)
-        came.append("an hour later")
         return came
 
-    assert run_virtual(night()) == ["written", "an hour later"]
+    assert run_virtual(night()) == ["written"]
 
 
-def test_an_error_in_a_thread_arrives_and_time_goes_on():
+def test_an_error_of_such_a_call_arrives_and_time_goes_on():
     async def night() -> float:
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(lambda: 1 // 0)
