@@ -24,7 +24,7 @@ from bot import wiring
 from bot.config import Loaded, Secrets, SettingsWrong, load
 from bot.redaction import Redactor
 from engine.clock import SystemClock
-from storage.records import HOUSE, InboxRow, StorageRefusal, Stores
+from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
 
 if TYPE_CHECKING:
     from storage.records import Record
@@ -271,7 +271,7 @@ def _mistakes_told() -> Iterator[None]:
     """Turn what a person can put right into sentences and exit code 2."""
     try:
         yield
-    except (SettingsWrong, StorageRefusal) as error:
+    except (SettingsWrong, StorageDown, StorageRefusal) as error:
         raise _refusal(str(error)) from error
 
 

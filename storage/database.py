@@ -8,6 +8,9 @@ anyway and a lock in memory waits more fairly than its busy loop. Given up: writ
 of which a run needs hundreds of rows per hour.
 
 PostgreSQL runs READ COMMITTED with named locks: whoever waited sees what the other committed.
+
+What a driver says about the world (gone, locked, full, cut off) leaves here as `StorageDown`; what
+it says about our own statements stays as it is, since then we are wrong.
 """
 
 from __future__ import annotations
@@ -23,11 +26,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session, SQLModel
 
 from storage.lockfile import ProcessLock
-from storage.records import StorageRefusal
+from storage.records import StorageDown, StorageRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,6 +52,9 @@ BUSY_S = 30.0
 
 WAL_ATTEMPTS = 200
 """Tries to switch to WAL, 50 ms apart: SQLite does not wait by itself for that one switch."""
+
+OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+"""What a database says when a statement is wrong; all else it says is about its own state."""
 
 
 class Database:
@@ -73,12 +87,13 @@ class Database:
         else:
             self._reader = _postgres_engine(place)
         self._writer = self._reader.execution_options(writes=True)
+        self._driver_error = self._reader.dialect.loaded_dbapi.Error
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Read one consistent state."""
         self._refuse_closed()
-        with Session(self._reader) as session, session.begin():
+        with self._told(), Session(self._reader) as session, session.begin():
             yield session
 
     @contextmanager
@@ -86,7 +101,11 @@ class Database:
         """Write a word into the inbox: the one thing that a process may write without acting."""
         with self._one_writer:
             self._refuse_closed()
-            with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            with (
+                self._told(),
+                Session(self._writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
 
     @contextmanager
@@ -106,7 +125,7 @@ class Database:
         """Change the schema, in one transaction that excludes every other such change."""
         with self._one_writer:
             self._refuse_closed()
-            with self._writer.begin() as connection:
+            with self._told(), self._writer.begin() as connection:
                 if not self.embedded:
                     connection.execute(select(func.pg_advisory_xact_lock(_number("schema"))))
                 yield connection
@@ -145,6 +164,18 @@ class Database:
             self._reader.dispose()
             if self._lock is not None:
                 self._lock.release()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the driver says about the state of the database into `StorageDown`."""
+        try:
+            yield
+        except DBAPIError as error:
+            if isinstance(error, OUR_MISTAKES) and not error.connection_invalidated:
+                raise
+            raise StorageDown(_one_line(error.orig)) from error
+        except (NoConnectionFree, self._driver_error) as error:
+            raise StorageDown(_one_line(error)) from error
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -234,6 +265,11 @@ def _settle_postgres(connection: DBAPIConnection, _record: object) -> None:
     )
     cursor.close()
     connection.commit()
+
+
+def _one_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _number(name: str) -> int:

@@ -32,7 +32,7 @@ from storage.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -341,6 +341,10 @@ class MemoryStores:
         for resource, lease in shelf.leases.items():
             shelf.leases[resource] = replace(lease, holder="")
         return MemoryStores(shelf)
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """See storage.records.Stores: no other process can write here."""
+        return lambda: None
 
     def close(self) -> None:
         """See storage.records.Stores."""

@@ -3,6 +3,8 @@
 This is the one module of `storage` that the engine may know. No SQL, no driver and no
 decision belongs here: storage keeps what it is given, in order, and gives it back.
 
+Every call on a database may raise `StorageDown`; that is not repeated at each.
+
 All Protocols are synchronous. Callers on an event loop go through `asyncio.to_thread`
 (question: async drivers? answer: no; one thread per process is simpler and was measured
 faster on SQLite; given up: nothing, a run writes hundreds of rows per hour).
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -58,6 +60,21 @@ class NewerDatabase(StorageRefusal):
 
 class DatabaseInUse(StorageRefusal):
     """Another process holds this embedded database (the `flock` beside it)."""
+
+
+class StorageDown(Exception):
+    """The database cannot be used now: gone, locked beyond waiting, disk full, cut off.
+
+    Nothing was written, or nobody knows: who gets this acts on nothing, and reads before it
+    writes again. It is no refusal: the same call may work a moment later, by itself.
+
+    Args:
+        cause: what the database or its driver said, in one line.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the database cannot be used now: {cause}")
+        self.cause = cause
 
 
 @dataclass(frozen=True)
@@ -327,6 +344,19 @@ class Stores(Protocol):
     @property
     def evidence(self) -> EvidenceStore:
         """Long outputs by hash."""
+        ...
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Call `heard` when another process has committed something; return what ends that.
+
+        Only a hint, which may come late, twice or never: polling stays behind it. Where no other
+        process can act (memory, SQLite) nothing is ever heard.
+
+        Args:
+            heard: gets the run that was written to or spoken about, or "" where that is no one
+                run, or where something may have been missed. It is called in a thread of storage
+                and must return at once.
+        """
         ...
 
     def close(self) -> None:

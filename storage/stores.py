@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
-
-from sqlalchemy.exc import DBAPIError
 
 from storage.database import Database
 from storage.deliveries import Deliveries
@@ -14,9 +11,11 @@ from storage.inbox import Inbox
 from storage.journal import Journal
 from storage.leases import Leases, give_back_all
 from storage.migrate import make_current
-from storage.records import StorageRefusal
+from storage.records import StorageDown, StorageRefusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from storage.records import Stores
 
 
@@ -30,6 +29,10 @@ class DatabaseStores:
         self.leases = Leases(database)
         self.deliveries = Deliveries(database)
         self.evidence = Evidence(database)
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """See storage.records.Stores."""
+        return lambda: None
 
     def close(self) -> None:
         """See storage.records.Stores."""
@@ -55,10 +58,9 @@ def open_stores(url: str, *, acting: bool) -> Stores:
         make_current(database)
         if database.embedded and acting:
             give_back_all(database)
-    except (DBAPIError, sqlite3.Error) as error:
+    except StorageDown as error:
         database.close()
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise StorageRefusal(f"the database cannot be opened: {cause}") from error
+        raise StorageRefusal(f"the database cannot be opened: {error.cause}") from error
     except BaseException:
         database.close()
         raise

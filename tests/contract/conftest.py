@@ -18,6 +18,13 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture
+def mortal_postgres() -> Iterator[PostgresServer]:
+    """A server of this test's own, which it may stop and start again."""
+    with running_server() as server:
+        yield server
+
+
 def _place(name: str, request: pytest.FixtureRequest, folder: Path) -> MemoryPlace | DatabasePlace:
     if name == "memory":
         return MemoryPlace()

@@ -9,7 +9,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,14 +22,12 @@ if TYPE_CHECKING:
 OWNER = "hotfix"
 KEEPER = """
 folder=$1
-shift
-"$@" </dev/null &
+control=$2
 read -r _
-kill -QUIT $!
-wait $!
+"$control" stop --silent --mode=immediate --pgdata "$folder/data"
 rm -rf "$folder"
 """
-"""Runs the server until its own standard input ends: also when the tests were killed."""
+"""Stops the server when its own standard input ends: also when the tests were killed."""
 
 _numbers = itertools.count(1)
 
@@ -38,8 +35,27 @@ _numbers = itertools.count(1)
 class PostgresServer:
     """Where the server listens, and how to get an empty database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, user: str | None) -> None:
         self._folder = folder
+        self._control = programs / "pg_ctl"
+        self._user = user
+
+    @property
+    def socket(self) -> Path:
+        """Where the server listens."""
+        return self._folder / ".s.PGSQL.5432"
+
+    def start(self) -> None:
+        """Start the server, or start it again, and wait until it answers."""
+        self._run("start", "--log", self._folder / "log")
+
+    def stop(self) -> None:
+        """Stop the server as a power cut would: nobody is told, nothing is finished."""
+        self._run("stop", "--mode=immediate")
+
+    def _run(self, verb: str, *options: str | Path) -> None:
+        command: list[str | Path] = [self._control, verb, "--silent", "--wait"]
+        _run([*command, "--pgdata", self._folder / "data", *options], self._user)
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{OWNER}@/{database}?host={self._folder}"
@@ -84,44 +100,27 @@ def running_server() -> Iterator[PostgresServer]:
     _run([*initdb, "--auth=trust", "--no-sync", *english], user)
     settings = {
         "listen_addresses": "",
-        "unix_socket_directories": folder,
+        "unix_socket_directories": str(folder),
         "fsync": "off",
         "synchronous_commit": "off",
     }
-    options = [f"--{name}={value}" for name, value in settings.items()]
-    keeper: list[str | Path] = ["sh", "-c", KEEPER, "keeper", folder]
-    keeper += [programs / "postgres", "-D", data, *options]
-    log = folder / "log"
-    with (
-        log.open("wb") as lines,
-        subprocess.Popen(
-            keeper,
-            stdin=subprocess.PIPE,
-            stdout=lines,
-            stderr=lines,
-            start_new_session=True,
-            **_as(user),
-        ) as process,
-    ):
-        server = PostgresServer(folder)
-        _wait_for(server, log)
+    with (data / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    server = PostgresServer(folder, programs, user)
+    keeper: list[str | Path] = ["sh", "-c", KEEPER, "keeper", folder, programs / "pg_ctl"]
+    with subprocess.Popen(
+        keeper,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **_as(user),
+    ) as process:
+        server.start()
         yield server
         assert process.stdin is not None
         process.stdin.close()
         process.wait(30)
-
-
-def _wait_for(server: PostgresServer, log: Path) -> None:
-    import psycopg
-
-    for _ in range(300):
-        try:
-            server.connect().close()
-        except psycopg.OperationalError:
-            threading.Event().wait(0.1)
-        else:
-            return
-    pytest.skip(f"needs postgres: the server did not start: {log.read_text()[-500:]}")
 
 
 def _programs() -> Path:

@@ -1,0 +1,127 @@
+"""The database is taken away: what a store says then, and that the next call works again."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from storage import database as database_module
+from storage.records import (
+    Delivery,
+    Draft,
+    InboxRow,
+    StorageDown,
+    StorageRefusal,
+    Stores,
+)
+from storage.stores import open_stores
+from tests.contract.places import DatabasePlace
+from tests.contract.postgres import PostgresServer
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+DRAFTS = [Draft("ORDERED", NOW, "U1")]
+LONG = [Draft("SEEN", NOW, "engine", {"text": "x" * 100_000})]
+
+
+def calls(stores: Stores) -> dict[str, Callable[[], object]]:
+    """One call of each way into the database."""
+    return {
+        "read": lambda: stores.journal.read("run-1"),
+        "append": lambda: stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0),
+        "index": lambda: stores.journal.runs(),
+        "put": lambda: stores.inbox.put(InboxRow("w", "run-1", "halt", {}, NOW)),
+        "waiting": lambda: stores.inbox.waiting(),
+        "acquire": lambda: stores.leases.acquire("group:g", "me", ttl_s=60, now=NOW),
+        "save": lambda: stores.deliveries.save(Delivery("m", "C1", None, "", "sending")),
+        "keep": lambda: stores.evidence.keep(b"long"),
+    }
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another connection that has the only writer's place."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file of this process grow beyond what a database has already."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_lock_that_is_not_given_back_in_time_is_down(
+    sqlite: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database_module, "BUSY_S", 0.01)
+    stores = sqlite.open()
+    with locked(Path(sqlite.url.removeprefix("sqlite:///"))):
+        for name in ("append", "put", "acquire", "save", "keep"):
+            with pytest.raises(StorageDown, match="cannot be used now: database is locked"):
+                calls(stores)[name]()
+        assert stores.journal.read("run-1") == []
+
+    assert len(stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)) == 1
+
+
+def test_a_full_disk_is_down_and_leaves_the_stream_as_it_was(sqlite: DatabasePlace):
+    stores = sqlite.open()
+    stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+    with full_disk(), pytest.raises(StorageDown, match="disk"):
+        stores.journal.append("run-1", LONG, lease=None, last_seq=1)
+
+    assert [record.seq for record in stores.journal.read("run-1")] == [1]
+    assert [
+        record.seq for record in stores.journal.append("run-1", LONG, lease=None, last_seq=1)
+    ] == [2]
+
+
+def test_a_server_that_is_gone_is_down_and_the_next_call_works_by_itself(
+    mortal_postgres: PostgresServer,
+):
+    with closing(open_stores(mortal_postgres.new_database(), acting=True)) as stores:
+        stores.inbox.put(InboxRow("before", "run-2", "halt", {}, NOW))
+        mortal_postgres.stop()
+        for call in calls(stores).values():
+            with pytest.raises(StorageDown, match="cannot be used now"):
+                call()
+
+        mortal_postgres.start()
+
+        for call in calls(stores).values():
+            call()
+        assert [row.key for row in stores.inbox.waiting()] == ["before", "w"]
+        assert [record.seq for record in stores.journal.read("run-1")] == [1]
+
+
+def test_a_server_that_goes_in_the_middle_of_an_append_is_down(mortal_postgres: PostgresServer):
+    opened = database_module.Database(mortal_postgres.new_database(), acting=True)
+
+    def interrupted() -> None:
+        with opened.write() as session:
+            opened.lock(session, ["run-1"])
+            mortal_postgres.stop()
+            opened.lock(session, ["run-2"])
+
+    with closing(opened), pytest.raises(StorageDown):
+        interrupted()
+
+
+def test_a_refusal_and_a_mistake_of_ours_are_not_called_down(database: DatabasePlace):
+    stores = database.open()
+    with pytest.raises(StorageRefusal):
+        stores.journal.append("run-1", DRAFTS, lease=None, last_seq=7)
+    with pytest.raises(ValueError, match="zone"):
+        stores.inbox.put(InboxRow("w", None, "halt", {}, NOW.replace(tzinfo=None)))
