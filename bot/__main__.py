@@ -1,4 +1,4 @@
-"""The command line: `hotfix-bot serve | demo | runs | show | halt | verify | check`.
+"""The command line: `hotfix-bot serve | worker | demo | runs | show | halt | verify | check`.
 
 What it says is for people, or one JSON value with `--json`. A mistake is one sentence on standard
 error and exit code 2; 1 is for a command that ran and found something wrong.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot import wiring
-from bot.config import Loaded, Secrets, SettingsWrong, load
+from bot.config import Loaded, Secrets, Settings, SettingsWrong, load
 from bot.redaction import Redactor
 from engine.clock import SystemClock
 from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
@@ -65,23 +65,46 @@ def _options(
     pass
 
 
+LogFormat = Annotated[str, typer.Option("--log", help="json, console, or auto: by what stderr is.")]
+
+
 @app.command()
 def serve(
     config: Config = None,
-    log_format: Annotated[
-        str, typer.Option("--log", help="json, console, or auto: by what stderr is.")
-    ] = "auto",
+    log_format: LogFormat = "auto",
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Hear and tell only; `worker` acts elsewhere.")
+    ] = False,
 ) -> None:
     """Hear Slack, act on devices, tell what happens; until told to stop."""
+    with _mistakes_told():
+        settings, secrets = _prepared(config, log_format)
+        serving = wiring.serve_facing if no_worker else wiring.serve
+        asyncio.run(serving(settings, secrets))
+
+
+@app.command()
+def worker(
+    config: Config = None,
+    log_format: LogFormat = "auto",
+    zone: Annotated[str, typer.Option("--zone", help="Act on the groups of this zone alone.")] = "",
+) -> None:
+    """Act on devices only, beside a `serve` elsewhere, over one PostgreSQL; until told to stop."""
+    with _mistakes_told():
+        settings, secrets = _prepared(config, log_format)
+        asyncio.run(wiring.work(settings, secrets, zone))
+
+
+def _prepared(config: Path | None, log_format: str) -> tuple[Settings, Secrets]:
+    """Read settings and secrets, and begin to log without the secrets."""
     from bot.logs import set_up_logging
 
     if log_format not in ("json", "console", "auto"):
-        raise _refusal(f"--log is {log_format!r}, but may be json, console or auto")
-    with _mistakes_told():
-        settings, secrets = load(config).settings, Secrets.read()
-        as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-        set_up_logging(Redactor(secrets.values), as_json=as_json)
-        asyncio.run(wiring.serve(settings, secrets))
+        raise SettingsWrong(f"--log is {log_format!r}, but may be json, console or auto")
+    settings, secrets = load(config).settings, Secrets.read()
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    set_up_logging(Redactor(secrets.values), as_json=as_json)
+    return settings, secrets
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -111,6 +111,11 @@ class StorageSettings(_Section):
         description="sqlite:///file for one machine, postgresql+psycopg://… for more than one.",
     )
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is a file, in which one process alone hears, acts and speaks."""
+        return self.url.startswith("sqlite")
+
 
 class PackagesSettings(_Section):
     """[packages]."""
@@ -297,6 +302,9 @@ class GroupSettings(BaseModel):
     timezone: Annotated[str, BeforeValidator(_known_zone)] = Field(
         "UTC", description="Where it stands: its times are told in it."
     )
+    zone: str = Field(
+        "", description="Network zone: `hotfix-bot worker --zone` acts on the groups of one zone."
+    )
 
 
 class Settings(BaseSettings):
@@ -328,6 +336,19 @@ class Settings(BaseSettings):
         """Return the policy of a group: [policy] with the group's own keys over it."""
         own = self.groups[group].model_extra or {}
         return PolicySettings.model_validate(_over(self.policy.model_dump(exclude_unset=True), own))
+
+    def groups_of(self, zone: str) -> frozenset[str]:
+        """Return the groups of a network zone; of all zones where it is "".
+
+        Raises:
+            SettingsWrong: no group is in this zone.
+        """
+        found = frozenset(n for n, group in self.groups.items() if zone in ("", group.zone))
+        if zone and not found:
+            known = sorted({group.zone for group in self.groups.values() if group.zone})
+            hint = _nearest(zone, known) or "; a group gets one with `zone` in [groups.NAME]"
+            raise SettingsWrong(f"no group is in the zone {zone!r}{hint}")
+        return found
 
     @property
     def channels(self) -> frozenset[str]:
@@ -369,16 +390,27 @@ class Secrets(BaseSettings):
 
     __str__ = __repr__
 
+    def need_web_api(self) -> None:
+        """Refuse to act without what Slack's Web API needs: who may approve is asked there.
+
+        Raises:
+            SettingsWrong: the bot's token is not there.
+        """
+        self._need("bot_token")
+
     def need_slack(self) -> None:
-        """Refuse to serve without what Socket Mode needs.
+        """Refuse to serve without what the Web API and Socket Mode need.
 
         Raises:
             SettingsWrong: a token is not there.
         """
-        for name in ("bot_token", "app_token"):
-            if not getattr(self, name):
-                variable = f"SLACK_{name.upper()}"
-                raise SettingsWrong(f"{variable} is not set (nor {variable}_FILE)")
+        self._need("bot_token")
+        self._need("app_token")
+
+    def _need(self, name: str) -> None:
+        if not getattr(self, name):
+            variable = f"SLACK_{name.upper()}"
+            raise SettingsWrong(f"{variable} is not set (nor {variable}_FILE)")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from bot.views import Message, render
 from engine.journal import Kind
 from engine.model import Request, from_json
 from engine.ports import Clock
-from storage.records import Delivery, Record, Stores, canonical
+from storage.records import Delivery, Record, RunRow, Stores, canonical
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,7 @@ class _Voice:
     edited_at: dict[str, float] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
     failures: int = 0
+    said_until: int = 0
 
 
 @dataclass
@@ -68,6 +69,7 @@ class _Round:
     """One comparison of what should stand with what was delivered."""
 
     run: str
+    last_seq: int
     channel: str
     open: bool
     messages: Sequence[Message]
@@ -136,6 +138,7 @@ class Speaker:
         self._retry_first = retry_first
         self._retry_longest = retry_longest
         self._voices: dict[str, _Voice] = {}
+        self._finished: set[str] = set()
         self._closed = False
 
     # ------------------------------------------------------------------------- speaking
@@ -167,10 +170,26 @@ class Speaker:
             await self._voices[run].settled.wait()
 
     async def catch_up(self) -> None:
-        """Wake every run of which something may be missing: after a start or an outage."""
+        """Wake every run of which something may be missing, whoever wrote it.
+
+        Called again and again: a hint from another process may be lost.
+        """
         for row in await asyncio.to_thread(self._stores.journal.runs, open_only=False):
-            if row.open or not await self._finished(row.id):
+            if await self._has_news(row):
                 self.wake(row.id)
+
+    async def _has_news(self, row: RunRow) -> bool:
+        voice = self._voices.get(row.id)
+        if voice is not None:
+            return voice.said_until != row.last_seq
+        if row.open:
+            return True
+        if row.id not in self._finished:
+            rows = await asyncio.to_thread(self._stores.deliveries.all, _told_key(row.id))
+            if all(delivery.message_key != _told_key(row.id) for delivery in rows):
+                return True
+            self._finished.add(row.id)
+        return False
 
     async def close(self) -> None:
         """Stop speaking; what is missing is said after the next start. Never raises."""
@@ -243,6 +262,7 @@ class Speaker:
             return min(due)
         if not current.open:
             await self._save(Delivery(_told_key(run), current.channel, None, "", "sent"))
+        voice.said_until = current.last_seq
         if not voice.nudge.is_set():
             voice.settled.set()
         return None
@@ -258,16 +278,13 @@ class Speaker:
         shown = frozenset(r.body["gate"] for r in records if r.kind == Kind.GATE_SHOWN)
         return _Round(
             run,
+            records[-1].seq,
             root.channel if root else self._channel_of(_group(records)),
             all(r.kind != Kind.ENDED for r in records),
             messages,
             delivered,
             shown,
         )
-
-    async def _finished(self, run: str) -> bool:
-        rows = await asyncio.to_thread(self._stores.deliveries.all, _told_key(run))
-        return any(row.message_key == _told_key(run) for row in rows)
 
     # -------------------------------------------------------------------------- posting
 

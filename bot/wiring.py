@@ -14,7 +14,8 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,10 +38,18 @@ from engine.errors import PeopleUnreadable
 from engine.ports import Clock, GroupSetup, Shell
 from engine.ssh import SshSettings, SshShell
 from engine.worker import Worker
-from storage.records import InboxRow, Record, Stores
+from storage.records import DatabaseInUse, InboxRow, Record, Stores
 from storage.stores import open_stores
 
 log = structlog.get_logger(__name__)
+
+_ONE_PROCESS = (
+    "an SQLite database has one process that hears, acts and speaks: "
+    "for more, name a postgresql+psycopg:// url in [storage]"
+)
+
+SPEAKER_LOOKS_EVERY = timedelta(seconds=5)
+"""How late people may be told what another process did, when every hint of it is lost."""
 
 
 def our_version() -> str:
@@ -98,8 +107,15 @@ def _setup(settings: Settings, name: str) -> GroupSetup:
 
 @contextmanager
 def stores_to_act(settings: Settings) -> Iterator[Stores]:
-    """Open the stores as the process that acts; an embedded database has at most one."""
-    stores = open_stores(settings.storage.url, acting=True)
+    """Open the stores as a process that acts or speaks; an embedded database has at most one.
+
+    Raises:
+        SettingsWrong: it has one already.
+    """
+    try:
+        stores = open_stores(settings.storage.url, acting=True)
+    except DatabaseInUse as error:
+        raise SettingsWrong(f"{error}, and {_ONE_PROCESS}") from error
     try:
         yield stores
     finally:
@@ -123,48 +139,40 @@ def stores_to_read(settings: Settings) -> Iterator[Stores]:
         stores.close()
 
 
-# ----------------------------------------------------------------------------------- serving
+# ------------------------------------------------------------------------- what all share
 
 
 @dataclass
-class Service:
-    """Everything that serves, wired together; see `service`."""
+class Wakes:
+    """Whom to tell in this process that a run has news; each half puts itself in."""
 
-    settings: Settings
-    stores: Stores
-    worker: Worker
-    speaker: Speaker
-    people: SlackPeople
-    sockets: Sockets
-    alarm: Alarm
-    _waking: asyncio.Future[None] | None = None
-    _ticking: bool = False
+    to_act: Callable[[str], None] = lambda _run: None
+    to_speak: Callable[[str], None] = lambda _run: None
 
-    async def start(self) -> None:
-        """Begin: what waits is taken up, what is missing in Slack is delivered.
+
+class Base:
+    """What every process has, whatever it does: settings, stores and Slack's Web API."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, stores: Stores, clock: Clock) -> None:
+        self.settings = settings
+        self.secrets = secrets
+        self.stores = stores
+        self.clock = clock
+        self.wakes = Wakes()
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{random_words.token_hex(4)}"
+        self.redactor = Redactor(secrets.values)
+        self.client = web_client(settings.slack.api_url, secrets.bot_token)
+        self.me = Self(self.client)
+        self.people = SlackPeople(self.client, clock, self.me, settings.roles)
+        self.answers = SlackAnswers(self.client, stores.deliveries)
+        self.inventory = SettingsInventory(settings)
+
+    async def refuse_the_impossible(self) -> None:
+        """Refuse to begin with a gate that nobody could ever pass.
 
         Raises:
-            SettingsWrong: a gate that nobody could ever pass.
+            SettingsWrong: there is one.
         """
-        # Devices first: what is under way must not wait until Slack answers, or gives up.
-        self.alarm.start()
-        self._ticking = True
-        self.wake_all()
-        await self.speaker.catch_up()
-        await self._refuse_the_impossible()
-        self.sockets.start()
-        log.info("serving", groups=sorted(self.settings.groups), version=our_version())
-
-    def wake_all(self) -> None:
-        """Have all open runs advanced: at start and reconnect, so that ballots are read back."""
-        self._waking = asyncio.ensure_future(self._wake_all())
-
-    async def _wake_all(self) -> None:
-        for row in await asyncio.to_thread(self.stores.journal.runs):
-            self.worker.wake(row.id)
-            self.speaker.wake(row.id)
-
-    async def _refuse_the_impossible(self) -> None:
         try:
             usergroups = await self.people.usergroups()
         except PeopleUnreadable as error:
@@ -175,100 +183,233 @@ class Service:
         if wrong:
             raise SettingsWrong("\n".join(wrong))
 
+
+# --------------------------------------------------------------------------------- the halves
+
+
+class Acting:
+    """The half that plans and acts. It needs no socket, but asks Slack who votes."""
+
+    def __init__(self, base: Base, groups: frozenset[str]) -> None:
+        self.groups = groups
+
+        def listen(records: Sequence[Record]) -> None:
+            for run in {record.stream for record in records}:
+                base.wakes.to_speak(run)
+
+        self._worker = Worker(
+            base.stores,
+            base.clock,
+            base.inventory,
+            base.people,
+            base.answers,
+            PackageFolder(base.settings.packages.directory),
+            holder=base.holder,
+            groups=groups,
+            redact=base.redactor.text,
+            listener=listen,
+            version=our_version(),
+        )
+        self._alarm = Alarm(self._worker.tick)
+        base.wakes.to_act = self._worker.wake
+
+    def start(self) -> None:
+        """Begin: what is open is taken up at the first tick."""
+        self._alarm.start()
+
     async def close(self) -> None:
-        """Stop. Nothing is finished first: whatever is open goes on at the next start."""
-        if self._ticking:
-            self.alarm.stop()
+        """Stop, and give back what is held. Nothing is finished first."""
+        self._alarm.stop()
+        await self._worker.close()
+
+
+class Facing:
+    """The half that Slack sees: it hears, stores what it heard, and tells what happened."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        settings, stores = base.settings, base.stores
+        self._speaker = Speaker(
+            stores,
+            base.client,
+            base.clock,
+            lambda group: settings.groups[group].channel,
+            self._shown,
+            post_interval=settings.slack.post_every,
+            edit_interval=settings.slack.edit_every,
+            edit_interval_per_run=settings.slack.edit_per_run,
+        )
+        runs = Runs(stores.journal, stores.deliveries, base.inventory.names())
+        hearing = Hearing(settings, runs, stores.deliveries, base.clock)
+        app = slack_app(
+            base.client,
+            base.secrets.bot_token,
+            base.me,
+            storing(hearing, stores.inbox),
+            base.answers,
+            lambda run: base.wakes.to_act(run),
+        )
+        self._sockets = Sockets(
+            app,
+            base.secrets.app_token,
+            base.clock,
+            connections=settings.slack.connections,
+            on_hello=self._greeted,
+        )
+        self._waking: asyncio.Future[None] | None = None
+        self._alarm = Alarm(self._speaker.catch_up, every=SPEAKER_LOOKS_EVERY)
+        base.wakes.to_speak = self._speaker.wake
+
+    def start(self) -> None:
+        """Begin to tell what is missing in Slack."""
+        self._alarm.start()
+        self._greeted()
+
+    def connect(self) -> None:
+        """Begin to hear."""
+        self._sockets.start()
+
+    def _greeted(self) -> None:
+        """At start and at a new connection events may have been missed: ballots are read back."""
+        self._waking = asyncio.ensure_future(self._wake_all())
+
+    async def _wake_all(self) -> None:
+        for row in await asyncio.to_thread(self._base.stores.journal.runs):
+            self._base.wakes.to_act(row.id)
+            self._base.wakes.to_speak(row.id)
+
+    async def _shown(self, run: str, gate: str, channel: str, ts: str) -> None:
+        """A gate's message stands in Slack: from now on its votes count."""
+        row = InboxRow(
+            key=f"shown:{run}/{gate}/{ts}",
+            run=run,
+            kind="shown",
+            body={"gate": gate, "channel": channel, "ts": ts},
+            at=self._base.clock.now(),
+        )
+        await asyncio.to_thread(self._base.stores.inbox.put, row)
+        self._base.wakes.to_act(run)
+
+    async def close(self) -> None:
+        """Stop; what is missing is told after the next start."""
+        self._alarm.stop()
         if self._waking is not None:
             self._waking.cancel()
-        await self.sockets.close()
-        await self.worker.close()
-        await self.speaker.close()
+        await self._sockets.close()
+        await self._speaker.close()
+
+
+# ------------------------------------------------------------------------------- the processes
+
+
+@dataclass
+class Service:
+    """One process, of one half or both. Needs a running event loop."""
+
+    base: Base
+    acting: Acting | None = None
+    facing: Facing | None = None
+    _begun: list[Acting | Facing] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Begin: what waits is taken up, what is missing in Slack is told.
+
+        Raises:
+            SettingsWrong: a gate that nobody could ever pass.
+        """
+        # Devices first: what is under way must not wait until Slack answers, or gives up.
+        for half in (self.acting, self.facing):
+            if half is not None:
+                half.start()
+                self._begun.append(half)
+        await self.base.refuse_the_impossible()
+        if self.facing is not None:
+            self.facing.connect()
+        log.info(
+            "serving",
+            acts_on=sorted(self.acting.groups) if self.acting else [],
+            hears_slack=self.facing is not None,
+            version=our_version(),
+        )
+
+    async def close(self) -> None:
+        """Stop. Nothing is finished first: whatever is open goes on at the next start."""
+        for half in reversed(self._begun):
+            await half.close()
+        self._begun.clear()
 
 
 def service(
     settings: Settings, secrets: Secrets, stores: Stores, *, clock: Clock | None = None
 ) -> Service:
-    """Wire everything together; nothing runs yet. Needs a running event loop."""
-    clock = clock or SystemClock()
-    redactor = Redactor(secrets.values)
-    client = web_client(settings.slack.api_url, secrets.bot_token)
-    me = Self(client)
-    people = SlackPeople(client, clock, me, settings.roles)
-    answers = SlackAnswers(client, stores.deliveries)
-    inventory = SettingsInventory(settings)
-
-    def listen(records: Sequence[Record]) -> None:
-        for run in {record.stream for record in records}:
-            speaker.wake(run)
-
-    worker = Worker(
-        stores,
-        clock,
-        inventory,
-        people,
-        answers,
-        PackageFolder(settings.packages.directory),
-        holder=f"{socket.gethostname()}:{os.getpid()}:{random_words.token_hex(4)}",
-        redact=redactor.text,
-        listener=listen,
-        version=our_version(),
-    )
-    speaker = Speaker(
-        stores,
-        client,
-        clock,
-        lambda group: settings.groups[group].channel,
-        partial(_shown, stores, clock, worker.wake),
-        post_interval=settings.slack.post_every,
-        edit_interval=settings.slack.edit_every,
-        edit_interval_per_run=settings.slack.edit_per_run,
-    )
-    runs = Runs(stores.journal, stores.deliveries, inventory.names())
-    hearing = Hearing(settings, runs, stores.deliveries, clock)
-    store = storing(hearing, stores.inbox)
-    app = slack_app(client, secrets.bot_token, me, store, answers, worker.wake)
-    sockets = Sockets(
-        app,
-        secrets.app_token,
-        clock,
-        connections=settings.slack.connections,
-        on_hello=lambda: built.wake_all(),
-    )
-    built = Service(settings, stores, worker, speaker, people, sockets, Alarm(worker.tick))
-    return built
+    """Wire a process that hears, acts and speaks; nothing runs yet."""
+    base = Base(settings, secrets, stores, clock or SystemClock())
+    return Service(base, Acting(base, settings.groups_of("")), Facing(base))
 
 
-async def _shown(
+def facing_service(
+    settings: Settings, secrets: Secrets, stores: Stores, *, clock: Clock | None = None
+) -> Service:
+    """Wire a process that hears and speaks; others act."""
+    base = Base(settings, secrets, stores, clock or SystemClock())
+    return Service(base, facing=Facing(base))
+
+
+def acting_service(
+    settings: Settings,
+    secrets: Secrets,
     stores: Stores,
-    clock: Clock,
-    wake: Callable[[str], None],
-    run: str,
-    gate: str,
-    channel: str,
-    ts: str,
-) -> None:
-    """A gate's message stands in Slack: from now on its votes count."""
-    row = InboxRow(
-        key=f"shown:{run}/{gate}/{ts}",
-        run=run,
-        kind="shown",
-        body={"gate": gate, "channel": channel, "ts": ts},
-        at=clock.now(),
-    )
-    await asyncio.to_thread(stores.inbox.put, row)
-    wake(run)
+    *,
+    groups: frozenset[str],
+    clock: Clock | None = None,
+) -> Service:
+    """Wire a process that acts on these groups; others hear and speak."""
+    base = Base(settings, secrets, stores, clock or SystemClock())
+    return Service(base, acting=Acting(base, groups))
 
 
 async def serve(settings: Settings, secrets: Secrets) -> None:
-    """Serve until the process is told to stop; SIGTERM has no path of its own."""
+    """Hear, act and speak until the process is told to stop."""
     secrets.need_slack()
+    await _run(settings, partial(service, settings, secrets))
+
+
+async def serve_facing(settings: Settings, secrets: Secrets) -> None:
+    """Hear and speak until the process is told to stop.
+
+    Raises:
+        SettingsWrong: nobody else could act on this database.
+    """
+    secrets.need_slack()
+    _refuse_embedded(settings, "serve --no-worker")
+    await _run(settings, partial(facing_service, settings, secrets))
+
+
+async def work(settings: Settings, secrets: Secrets, zone: str) -> None:
+    """Act, on the groups of one zone or (where it is "") on all, until told to stop.
+
+    Raises:
+        SettingsWrong: no such zone, or nobody else could hear and speak on this database.
+    """
+    secrets.need_web_api()
+    groups = settings.groups_of(zone)
+    _refuse_embedded(settings, "worker")
+    await _run(settings, partial(acting_service, settings, secrets, groups=groups))
+
+
+def _refuse_embedded(settings: Settings, command: str) -> None:
+    if settings.storage.embedded:
+        raise SettingsWrong(f"hotfix-bot {command} cannot be used here: {_ONE_PROCESS}")
+
+
+async def _run(settings: Settings, wired: Callable[[Stores], Service]) -> None:
+    """Run a process until it is told to stop; SIGTERM has no path of its own."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     with stores_to_act(settings) as stores:
-        serving = service(settings, secrets, stores)
+        serving = wired(stores)
         try:
             await serving.start()
             await stopped.wait()

@@ -56,7 +56,15 @@ class Orders:
         self._shell_of = shell_of
 
     async def take(self, row: InboxRow, lease: Lease | None) -> str | None:
-        """Take one order; return the new run's id, or None where it was refused."""
+        """Take one order; return the new run's id, or None where it was refused.
+
+        Args:
+            row: the order.
+            lease: on its group; None where there is no such group.
+
+        Raises:
+            LeaseLost, StreamMoved: another worker was faster.
+        """
         request = from_json(Request, row.body["request"])
         try:
             return await self._make(row, request, lease)
@@ -66,7 +74,7 @@ class Orders:
         except (PlanRefused, MaintenanceError) as error:
             await self._refuse(row, str(error))
         except (LeaseLost, StreamMoved):
-            raise  # Somebody else wrote meanwhile: the order is taken again.
+            raise
         except Exception as error:
             # Refused, or it would be tried again every second, with a look each time.
             mistake = f"a mistake of ours ({type(error).__name__}); the log says more"
@@ -76,14 +84,12 @@ class Orders:
 
     async def _make(self, row: InboxRow, request: Request, lease: Lease | None) -> str:
         setup = self._inventory.group(request.security_group)
-        if setup is None:
+        if setup is None or lease is None:
             known = ", ".join(self._inventory.names()) or "none"
             raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
         busy = await self._occupant(request.security_group)
         if busy:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")
-        if lease is None:
-            raise PlanRefused(f"another worker is acting on {request.security_group}; try again")
         file = await self._packages.find(request.package, sha256=request.sha256 or None)
         package = package_ref(file)
         live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, version=package.version)
@@ -137,6 +143,12 @@ class Orders:
                     take=[row.key],
                 )
             except StreamMoved:
+                if not await self._waits(row):
+                    raise
                 continue
             return
         raise StreamMoved(f"{HOUSE} kept growing")
+
+    async def _waits(self, row: InboxRow) -> bool:
+        waiting = await asyncio.to_thread(self._stores.inbox.waiting)
+        return any(row.key == one.key for one in waiting)

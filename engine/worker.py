@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
 from engine.orders import Orders
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
-from storage.records import InboxRow, Lease, LeaseLost, Record, Stores
+from storage.records import InboxRow, Lease, LeaseLost, Record, RunRow, Stores, StreamMoved
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +46,25 @@ class _Hand:
     last_end: float = float("-inf")
     last_seq: int = -1
     backoff: timedelta = timedelta(seconds=1)
-    resumed: bool = False
+    epoch: int | None = None
 
 
 class Worker:
-    """Advances runs. One per process that acts."""
+    """Advances runs. One per process that acts.
+
+    Args:
+        stores: journal, inbox and leases.
+        clock: the time.
+        inventory: all groups, also those that other workers act on.
+        people: who votes, and who is who.
+        answers: how one person is told something.
+        packages: the repository.
+        groups: those that this worker acts on, of its network zone; without it all.
+        holder: the name of this process in its leases; no other may ever have it.
+        redact: takes secrets out of what is journalled.
+        listener: told every record once it is durable.
+        version: of this program, for the journal.
+    """
 
     def __init__(
         self,
@@ -62,6 +76,7 @@ class Worker:
         packages: Packages,
         *,
         holder: str,
+        groups: Container[str] | None = None,
         redact: Callable[[str], str] = lambda text: text,
         listener: Callable[[Sequence[Record]], None] | None = None,
         version: str = "",
@@ -72,6 +87,7 @@ class Worker:
         self._people = people
         self._answers = answers
         self._holder = holder
+        self._groups = groups
         self._redact = redact
         self._listener = listener
         self._version = version
@@ -103,10 +119,24 @@ class Worker:
             elif row.kind == "order" and row.key not in self._ordering:
                 self._ordering[row.key] = asyncio.ensure_future(self._order(row))
         for index in await asyncio.to_thread(self._stores.journal.due, self._clock.now()):
-            self._wake_if_rested(index.id)
+            if self._is_mine(index.group):
+                self._wake_if_rested(index.id)
         for index in await asyncio.to_thread(self._stores.journal.runs):
-            self._recheck(index.id)
+            if self._is_mine(index.group):
+                self._look_after(index)
         await self._renew()
+
+    def _is_mine(self, group: str) -> bool:
+        """Whether this worker may act on a group, or is to say that nobody can."""
+        mine = self._groups is None or group in self._groups
+        return mine or self._inventory.group(group) is None
+
+    def _look_after(self, index: RunRow) -> None:
+        """Read back what an event may have told; take over what has lost its worker."""
+        if index.group in self._leases:
+            self._recheck(index.id)
+        else:
+            self._wake_if_rested(index.id)
 
     def _nudge_once(self, run: str) -> None:
         """A row may wait on purpose (Slack away): nudge its run, but do not spin."""
@@ -129,14 +159,17 @@ class Worker:
     async def _advance(self, run: str, hand: _Hand) -> None:
         try:
             index = await asyncio.to_thread(self._stores.journal.run, run)
-            if index is None or not index.open:
+            if index is None:
                 await self._turn_away(run)
                 return
-            lease = await self._lease(index.group)
+            lease = await self._lease(index.group) if self._is_mine(index.group) else None
             setup = self._inventory.group(index.group)
-            if lease is None or setup is None:
+            if lease is None:
                 return
-            await self._with_lease(run, hand, lease, setup)
+            if not index.open:
+                await self._turn_away(run)
+            elif setup is not None:
+                await self._with_lease(run, hand, lease, setup)
         except Fenced as error:
             log.warning("fenced", run=run, reason=str(error))
             self._leases.clear()
@@ -165,9 +198,9 @@ class Worker:
             redact=self._redact,
             listener=self._listener,
         )
-        if not hand.resumed and journal.state.last_seq > len(("ORDERED", "PLANNED")):
+        if hand.epoch != lease.epoch and journal.state.last_seq > len(("ORDERED", "PLANNED")):
             await journal.write(Kind.TAKEN_UP, holder=self._holder, version=self._version)
-        hand.resumed = True
+        hand.epoch = lease.epoch
         plan = journal.state.the_plan
         live = LiveGroup(
             self._shell(setup),
@@ -193,15 +226,21 @@ class Worker:
         hand.backoff = timedelta(seconds=1) if moved else min(hand.backoff * 2, BACKOFF_MAX)
 
     async def _order(self, row: InboxRow) -> None:
+        """Make a run of an order, unless its group is another worker's."""
+        group = row.body["request"]["security_group"]
         try:
-            group = row.body["request"]["security_group"]
             known = self._inventory.group(group) is not None
-            run = await self._orders.take(row, await self._lease(group) if known else None)
-            if run is not None:
-                self._hands.setdefault(run, _Hand()).resumed = True
+            lease = await self._lease(group) if known and self._is_mine(group) else None
+            if known and lease is None:
+                return
+            run = await self._orders.take(row, lease)
+            if run is not None and lease is not None:
+                self._hands.setdefault(run, _Hand()).epoch = lease.epoch
                 if self._listener is not None:
                     self._listener(await asyncio.to_thread(self._stores.journal.read, run))
                 self.wake(run)
+        except (LeaseLost, StreamMoved):
+            log.info("another worker was faster", key=row.key, group=group)
         except Exception:
             log.exception("order failed", key=row.key)
         finally:

@@ -7,9 +7,9 @@ import pytest
 import structlog
 
 from bot.config import RoleSettings, Secrets, Settings, SettingsWrong, StorageSettings
-from bot.localslack import LocalSlack
-from bot.wiring import Service, service, stores_to_act
-from tests.slack.house import CHANNEL, settings
+from bot.localslack import ControlClient, LocalSlack
+from bot.wiring import Service, acting_service, facing_service, service, stores_to_act
+from tests.slack.house import CHANNEL, PACKAGE, settings
 from tests.slack.watch import Watch
 
 SECRETS = Secrets(bot_token="xoxb-localslack", app_token="xapp-localslack")
@@ -63,3 +63,41 @@ async def test_a_gate_that_a_user_group_cannot_pass_is_refused(slack, tmp_path):
                 await built.start()
         finally:
             await built.close()
+
+
+async def test_a_process_that_does_not_act_hears_and_stores_for_those_who_do(
+    slack, people, watch: Watch, tmp_path
+):
+    chosen = settings_here(slack, tmp_path)
+    with stores_to_act(chosen) as stores:
+        built = facing_service(chosen, SECRETS, stores)
+        try:
+            with structlog.testing.capture_logs() as logged:
+                await built.start()
+            await watch.until("connection_opened", open=1)
+            text = f"/hotfix install site-1 {PACKAGE}"
+            await people.act("rita", "command", channel=CHANNEL, text=text)
+            waiting = stores.inbox.waiting()
+        finally:
+            await built.close()
+
+    assert [row.kind for row in waiting] == ["order"]
+    began = next(line for line in logged if line["event"] == "serving")
+    assert (began["acts_on"], began["hears_slack"]) == ([], True)
+
+
+async def test_a_process_that_only_acts_opens_no_socket_and_says_on_what_it_acts(slack, tmp_path):
+    chosen = settings_here(slack, tmp_path)
+    with stores_to_act(chosen) as stores:
+        built = acting_service(chosen, SECRETS, stores, groups=frozenset({"site-2"}))
+        try:
+            with structlog.testing.capture_logs() as logged:
+                await built.start()
+        finally:
+            await built.close()
+
+    began = next(line for line in logged if line["event"] == "serving")
+    assert (began["acts_on"], began["hears_slack"]) == (["site-2"], False)
+    async with ControlClient(slack.url) as people:
+        calls = {line.get("method") for line in await people.traffic()}
+    assert "apps.connections.open" not in calls

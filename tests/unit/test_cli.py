@@ -186,6 +186,44 @@ def test_a_database_in_use_is_told(config, database, monkeypatch):
         service.close()
 
     assert "is in use by process" in said
+    assert "for more, name a postgresql+psycopg:// url in [storage]" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["serve", "--no-worker"], ["worker"]])
+def test_an_embedded_database_is_not_shared_between_those_who_hear_and_those_who_act(
+    config, monkeypatch, words
+):
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-none")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-none")
+
+    said = run(*words, "--config", str(config), code=2)
+
+    assert said.startswith(f"hotfix-bot {' '.join(words)} cannot be used here: an SQLite database")
+    assert "name a postgresql+psycopg:// url in [storage]" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_worker_needs_no_app_token_but_the_bots(config, monkeypatch):
+    monkeypatch.delenv("SLACK_APP_TOKEN", raising=False)
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    assert "SLACK_BOT_TOKEN is not set" in run("worker", "--config", str(config), code=2)
+
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-none")
+    assert "an SQLite database" in run("worker", "--config", str(config), code=2)
+
+
+def test_a_worker_for_a_zone_that_no_group_has_is_refused(config, monkeypatch):
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-none")
+    words = ["worker", "--zone", "emae", "--config", str(config)]
+
+    said = run(*words, code=2)
+    assert said == "no group is in the zone 'emae'; a group gets one with `zone` in [groups.NAME]\n"
+
+    config.write_text(
+        config.read_text().replace("[groups.site-1]", '[groups.site-1]\nzone = "emea"')
+    )
+    assert run(*words, code=2) == "no group is in the zone 'emae'; did you mean emea?\n"
 
 
 def test_check_says_what_is_missing(config, monkeypatch):
