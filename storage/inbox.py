@@ -44,10 +44,7 @@ class Inbox:
         with self._database.hear() as session:
             if row.run is not None:
                 self._database.share(session, row.run)
-            new = session.scalar(insert.returning(col(InboxTable.place))) is not None
-            if new:
-                self._database.tell(session, row.run or "")
-            return new
+            return session.scalar(insert.returning(col(InboxTable.place))) is not None
 
     def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""

@@ -10,7 +10,6 @@ from storage.evidence import Evidence
 from storage.inbox import Inbox
 from storage.journal import Journal
 from storage.leases import Leases, give_back_all
-from storage.listening import Listener
 from storage.migrate import make_current
 from storage.records import StorageDown, StorageRefusal
 
@@ -30,20 +29,13 @@ class DatabaseStores:
         self.leases = Leases(database)
         self.deliveries = Deliveries(database)
         self.evidence = Evidence(database)
-        self._listeners: list[Listener] = []
 
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
         """See storage.records.Stores."""
-        if self._database.embedded:
-            return lambda: None
-        listener = Listener(self._database, heard)
-        self._listeners.append(listener)
-        return listener.stop
+        return lambda: None
 
     def close(self) -> None:
         """See storage.records.Stores."""
-        for listener in self._listeners:
-            listener.stop()
         self._database.close()
 
 

@@ -15,6 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.demo.watchdog import Watchdog
+
 READY_WITHIN = timedelta(seconds=30)
 """A start takes about two seconds; on a machine that is busy, many more."""
 
@@ -32,11 +34,12 @@ class ChildFailed(Exception):
 class Child:
     """One process. What it writes goes to a file; its first line may say where it is."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
-        """Take what to run, and the file for what it writes."""
+    def __init__(self, name: str, command: Sequence[str], log: Path, watchdog: Watchdog) -> None:
+        """Take what to run, the file for what it writes, and who ends it when we are killed."""
         self.name = name
         self.log = log
         self._command = list(command)
+        self._watchdog = watchdog
         self._process: asyncio.subprocess.Process | None = None
         self._pumping: asyncio.Task[None] | None = None
 
@@ -52,6 +55,7 @@ class Child:
                 start_new_session=True,
                 limit=LONGEST_LINE,
             )
+        self._watchdog.started(self._process.pid)
 
     async def first_line(self) -> dict[str, Any]:
         """Return the JSON line with which it says that it is ready, and where.
@@ -116,6 +120,14 @@ class Child:
         """SIGKILL: no time for a last word."""
         await self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """SIGSTOP: it stands still, with everything that it holds."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on, and knows nothing of the time between."""
+        self._running().send_signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL where that does not help in time."""
         await self._end(signal.SIGTERM)
@@ -133,6 +145,7 @@ class Child:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        self._watchdog.ended(process.pid)
         if self._pumping is not None:
             self._pumping.cancel()
             await asyncio.gather(self._pumping, return_exceptions=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
 from bot.demo.moments import Moments
 from engine.journal import Kind
 from engine.ports import Clock
-from storage.records import Record, Stores
+from storage.records import Record, StorageDown, Stores
 
 RELAXED = timedelta(milliseconds=60)
 """Between two reads when nothing depends on how quickly we see a record."""
@@ -22,12 +23,14 @@ KEEN = timedelta(milliseconds=3)
 class JournalWatch:
     """Says every record of the one run as moments, and keeps the records."""
 
-    def __init__(self, stores: Stores, moments: Moments, clock: Clock) -> None:
-        """Take where the journal is, and whom to tell."""
+    def __init__(self, stores: Stores, moments: Moments, clock: Clock, group: str) -> None:
+        """Take where the journal is, whom to tell, and the Security Group that is acted on."""
         self._stores = stores
         self._moments = moments
         self._clock = clock
+        self._group = group
         self.run = ""
+        self.holders: dict[int, str] = {}
         self.records: list[Record] = []
         self.keen: Callable[[], bool] = lambda: False
         self.on_record: Callable[[Record], None] = lambda _record: None
@@ -35,8 +38,15 @@ class JournalWatch:
     async def follow(self) -> None:
         """Read for ever."""
         while True:
-            await self.read_on()
+            # A scenario may take the database away; whoever depends on it says so, not we.
+            with contextlib.suppress(StorageDown):
+                await self.read_on()
             await self._clock.sleep(KEEN if self.keen() else RELAXED)
+
+    async def acting(self) -> str:
+        """Return who holds the group's lease, "" for nobody."""
+        lease = await asyncio.to_thread(self._stores.leases.current, f"group:{self._group}")
+        return lease.holder if lease else ""
 
     async def read_on(self) -> None:
         """Take in what is new."""
@@ -52,7 +62,16 @@ class JournalWatch:
                 return []
             self.run = rows[0].id
         last = self.records[-1].seq if self.records else 0
-        return list(self._stores.journal.read(self.run, after=last))
+        found = list(self._stores.journal.read(self.run, after=last))
+        if any(record.epoch not in self.holders for record in found):
+            self._note_holder()
+        return found
+
+    def _note_holder(self) -> None:
+        """Remember who wrote under the lease's epoch: a journal names only who took over."""
+        lease = self._stores.leases.current(f"group:{self._group}")
+        if lease is not None and lease.holder:
+            self.holders[lease.epoch] = lease.holder
 
     def _say(self, record: Record) -> None:
         step = str(record.body.get("step", ""))

@@ -14,6 +14,7 @@ from typing import Any
 from bot.demo.device import DeviceControl
 from bot.demo.moments import Moments
 from bot.demo.scenario import Deed, Order
+from bot.demo.shell import Shell
 from bot.localslack.client import ControlClient
 from engine.ports import Clock
 
@@ -27,11 +28,17 @@ class Crowd:
     """Watches Slack, and lets each person do once what the scenario says."""
 
     def __init__(
-        self, slack: ControlClient, device: DeviceControl, moments: Moments, clock: Clock
+        self,
+        slack: ControlClient,
+        device: DeviceControl,
+        shell: Shell,
+        moments: Moments,
+        clock: Clock,
     ) -> None:
-        """Take the two places where people act."""
+        """Take the places where people act."""
         self._slack = slack
         self._device = device
+        self._shell = shell
         self._moments = moments
         self._clock = clock
         self._gates = 0
@@ -116,6 +123,9 @@ class Crowd:
             case "command":
                 self._say(deed, f"types {deed.text}")
                 await self._act(deed.user, "command", channel=CHANNEL, text=deed.text)
+            case "shell":
+                self._say(deed, f"types at the bot's machine: hotfix-bot {deed.text}")
+                await self._shell.run(deed.text)
             case _:
                 self._say(deed, f"repairs {deed.member}")
                 await self._device.fault(name="member_recovers", member=deed.member, after_s=0)

@@ -6,7 +6,9 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from bot import wiring
@@ -17,10 +19,15 @@ from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
 from bot.demo.narration import Narrator
 from bot.demo.people import Crowd
+from bot.demo.posts import posts
 from bot.demo.processes import Stage
-from bot.demo.props import leaks
-from bot.demo.scenario import Kill, Scenario
+from bot.demo.props import GROUP, leaks
+from bot.demo.scenario import Scenario
+from bot.demo.shell import Shell
+from bot.demo.troubles import Troubles, process_of
 from bot.demo.verdict import Seen, line, shortfalls, verdict
+from engine.journal import Kind
+from storage.records import Record
 
 REPORTS = 5
 """Times that the witness is asked, to know its time by the answer that was least delayed."""
@@ -32,17 +39,21 @@ async def play(stage: Stage, played: Scenario) -> bool:
     told.say(f"{played.name}: {played.about}")
     moments = Moments()
     moments.listeners.append(told.moment)
-    crowd = Crowd(stage.slack, stage.device, moments, stage.clock)
-    kills = _Kills(stage, moments, told)
+    shell = Shell(stage.props.settings, told)
+    crowd = Crowd(stage.slack, stage.device, shell, moments, stage.clock)
     settings = load(stage.props.settings).settings
     with wiring.stores_to_read(settings) as stores:
-        journal = JournalWatch(stores, moments, stage.clock)
+        journal = JournalWatch(stores, moments, stage.clock, GROUP)
+        troubles = Troubles(stage, moments, told, journal.acting)
         journal.on_record = told.record
-        journal.keen = lambda: kills.waits_for_a_record
-        wrong = await _night(stage, played, moments, crowd, journal, kills)
-        seen = await _gather(stage, played, journal, kills.done)
-    if stage.bot.exit_code:
-        wrong.append(f"the bot ended with {stage.bot.exit_code}, told to stop")
+        journal.keen = lambda: troubles.waits_for_a_record
+        wrong = await _night(stage, played, moments, crowd, journal, troubles)
+        seen = await _gather(stage, played, journal, troubles)
+    wrong += [
+        f"{child.name} ended with {child.exit_code}, told to stop"
+        for child in stage.product.values()
+        if child.exit_code
+    ]
     outcome = verdict(seen)
     wrong += shortfalls(outcome, seen)
     wrong += differences(outcome, played.expect)
@@ -60,7 +71,7 @@ async def _night(
     moments: Moments,
     crowd: Crowd,
     journal: JournalWatch,
-    kills: _Kills,
+    troubles: Troubles,
 ) -> list[str]:
     """Let everything happen; return what never came."""
     endless = [
@@ -69,26 +80,26 @@ async def _night(
             crowd.watch(),
             journal.follow(),
             crowd.hear_what_is_told(),
-            _nobody_dies(stage, kills),
+            _nobody_dies(stage),
         )
     ]
     endless += [
         asyncio.ensure_future(_device_says(stage, played, moments, name))
         for name in _device_moments(played)
     ]
-    acting = asyncio.ensure_future(_all_act(played, moments, crowd, kills))
+    acting = asyncio.ensure_future(_all_act(played, moments, crowd, troubles))
     try:
         await _first_of(crowd.watching.wait(), endless)
         async with asyncio.timeout(played.limit_s):
             await _first_of(asyncio.shield(acting), endless)
     except TimeoutError:
-        return [f"not over after {played.limit_s:.0f} s", *_never(moments, played, crowd, kills)]
+        return [f"not over after {played.limit_s:.0f} s", *_never(moments, played, crowd, troubles)]
     finally:
         for task in (*endless, acting):
             task.cancel()
         await asyncio.gather(*endless, acting, return_exceptions=True)
     await journal.read_on()
-    return _never(moments, played, crowd, kills)
+    return _never(moments, played, crowd, troubles)
 
 
 async def _first_of(awaited: Awaitable[object], others: Sequence[asyncio.Future[None]]) -> None:
@@ -101,38 +112,34 @@ async def _first_of(awaited: Awaitable[object], others: Sequence[asyncio.Future[
             task.result()
 
 
-async def _all_act(played: Scenario, moments: Moments, crowd: Crowd, kills: _Kills) -> None:
+async def _all_act(played: Scenario, moments: Moments, crowd: Crowd, troubles: Troubles) -> None:
     await crowd.watching.wait()
     deeds = asyncio.ensure_future(crowd.play(played.people))
-    killing = asyncio.ensure_future(kills.play(played.kills))
+    going_wrong = asyncio.ensure_future(troubles.play(played.kills, played.troubles))
     await crowd.order(played.order)
-    await asyncio.gather(moments.wait(played.until), deeds, killing)
+    await asyncio.gather(moments.wait(played.until), deeds, going_wrong)
 
 
-def _never(moments: Moments, played: Scenario, crowd: Crowd, kills: _Kills) -> list[str]:
+def _never(moments: Moments, played: Scenario, crowd: Crowd, troubles: Troubles) -> list[str]:
     """Say who still waits for what."""
     never = [
         f"{deed.user} never came to {deed.do}: waits for {deed.on}" for deed in crowd.waiting_for
     ]
-    never += [f"the bot was never killed: {kill.when} never came" for kill in kills.waiting_for]
+    never += [f"{one.when} never came, so nothing went wrong there" for one in troubles.waiting_for]
     if moments.facts(played.until) is None:
         never.append(f"the run never {played.until}")
     return never
 
 
-async def _nobody_dies(stage: Stage, kills: _Kills) -> None:
+async def _nobody_dies(stage: Stage) -> None:
     """Fail where a process ends that nobody killed."""
     while True:
-        stage.localslack.refuse_dead()
-        stage.rehearsal.refuse_dead()
-        if not kills.under_way:
-            stage.bot.refuse_dead()
+        stage.refuse_dead()
         await stage.clock.sleep(timedelta(milliseconds=500))
 
 
 def _device_moments(played: Scenario) -> set[str]:
-    named = [deed.on for deed in played.people] + [kill.when for kill in played.kills]
-    return {name for name in named if name.startswith("device:")}
+    return {name for name in played.moments if name.startswith("device:")}
 
 
 async def _device_says(stage: Stage, played: Scenario, moments: Moments, name: str) -> None:
@@ -141,49 +148,22 @@ async def _device_says(stage: Stage, played: Scenario, moments: Moments, name: s
     await asyncio.Event().wait()
 
 
-class _Kills:
-    """Kills the bot at the moments that a scenario names, and starts it again."""
-
-    def __init__(self, stage: Stage, moments: Moments, told: Narrator) -> None:
-        self._stage = stage
-        self._moments = moments
-        self._told = told
-        self.waiting_for: list[Kill] = []
-        self.under_way = False
-        self.done = 0
-
-    @property
-    def waits_for_a_record(self) -> bool:
-        """Whether a kill depends on how soon a record is seen."""
-        return any(kill.when.startswith(("record:", "step:", "done:")) for kill in self.waiting_for)
-
-    async def play(self, kills: Sequence[Kill]) -> None:
-        """Kill, one after the other."""
-        self.waiting_for = list(kills)
-        for kill in kills:
-            await self._moments.wait(kill.when)
-            self.under_way = True
-            await self._stage.kill_bot()
-            self.done += 1
-            self.waiting_for.remove(kill)
-            self._told.say(f"the bot is killed (SIGKILL) at {kill.when}")
-            await self._stage.clock.sleep(timedelta(seconds=kill.restart_after_s))
-            await self._stage.start_bot()
-            self.under_way = False
-            self._told.say("the bot is started again")
-
-
-async def _gather(stage: Stage, played: Scenario, journal: JournalWatch, kills: int) -> Seen:
+async def _gather(
+    stage: Stage, played: Scenario, journal: JournalWatch, troubles: Troubles
+) -> Seen:
     """Ask everybody what they saw, then let the processes end."""
     report, timeline = await _report(stage)
     state = await stage.slack.state()
     traffic = await stage.slack.traffic()
-    await stage.bot.stop()
+    for child in stage.product.values():
+        await child.stop()
     await journal.read_on()
-    texts = {child.log.name: child.log for child in (stage.bot, stage.localslack, stage.rehearsal)}
+    _keep_journal(stage.props.folder / "journal.json", journal.records)
+    texts = {child.log.name: child.log for child in stage.children}
     seen_in = {name: log.read_text(errors="replace") for name, log in texts.items() if log.exists()}
     seen_in["the journal"] = json.dumps([dict(r.body) for r in journal.records])
     seen_in["Slack"] = json.dumps([state, traffic])
+    password = stage.database.password if stage.database else None
     return Seen(
         scenario=played.name,
         records=journal.records,
@@ -192,10 +172,26 @@ async def _gather(stage: Stage, played: Scenario, journal: JournalWatch, kills: 
         traffic=traffic,
         bot_user=state["app"]["bot_user"],
         names={user["id"]: user["name"] for user in state["users"]},
-        leaks=leaks(stage.props, stage.client_key, seen_in),
-        kills=kills,
+        leaks=leaks(stage.props, stage.client_key, password, seen_in),
+        kills=troubles.kills,
+        troubles=troubles.fired,
+        acted=_acted(journal, stage),
+        posts=posts(state),
         took_s=stage.took_s,
     )
+
+
+def _keep_journal(path: Path, records: Sequence[Record]) -> None:
+    """Leave the journal beside the logs: a database of the stage's own is gone afterwards."""
+    told = [asdict(record) for record in records]
+    path.write_text(json.dumps(told, indent=1, default=str, ensure_ascii=False))
+
+
+def _acted(journal: JournalWatch, stage: Stage) -> list[str]:
+    """Return the processes that wrote the journal, each once, in order."""
+    named = {r.epoch: str(r.body["holder"]) for r in journal.records if r.kind == Kind.TAKEN_UP}
+    holders = sorted({**journal.holders, **named}.items())
+    return list(dict.fromkeys(process_of(holder, stage) or holder for _, holder in holders))
 
 
 async def _report(stage: Stage) -> tuple[dict[str, Any], Timeline]:

@@ -1,19 +1,21 @@
-"""The three processes: rehearsal, localslack and the bot, and the ways to them."""
+"""The processes on the stage: rehearsal, localslack, a database, and those of the product."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from bot.demo.children import Child, ChildFailed
 from bot.demo.device import DeviceControl
+from bot.demo.postgres import PostgresServer
 from bot.demo.props import Props, lay_out, write_settings
 from bot.demo.scenario import Scenario
+from bot.demo.watchdog import Watchdog
 from bot.localslack.client import ControlClient
 from engine.clock import SystemClock
 
@@ -27,27 +29,47 @@ night that goes 150 times as fast has at most 15 times as many messages in a min
 
 @dataclass
 class Stage:
-    """The three processes, and the ways to them."""
+    """The processes, and the ways to them."""
 
     props: Props
     clock: SystemClock
     began: float
     rehearsal: Child
     localslack: Child
-    bot: Child
+    product: dict[str, Child]
+    database: PostgresServer | None
     slack: ControlClient
     device: DeviceControl
     client_key: Path
     address: str
+    away: set[str] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)
 
-    async def start_bot(self) -> None:
-        """Start the bot, and wait until Slack sees it.
+    @property
+    def bot(self) -> Child:
+        """The process that talks to Slack."""
+        return self.product["bot"]
+
+    @property
+    def children(self) -> Sequence[Child]:
+        """All that must run, unless it is away on purpose."""
+        return (self.rehearsal, self.localslack, *self.product.values())
+
+    async def start(self, name: str) -> None:
+        """Start one process of the product; who talks to Slack is waited for until Slack sees it.
 
         Raises:
             ChildFailed: it ended, or does not connect.
         """
-        await self.bot.start(self.props.environment)
-        self.bot.keep_output()
+        child = self.product[name]
+        await child.start(self.props.environment)
+        self.names[child.pid] = name
+        child.keep_output()
+        if name == "bot":
+            await self._connected()
+        self.away.discard(name)
+
+    async def _connected(self) -> None:
         until = self.clock.monotonic() + CONNECTED_WITHIN.total_seconds()
         while (await self.slack.state())["connections"] == 0:
             self.bot.refuse_dead()
@@ -55,11 +77,22 @@ class Stage:
                 raise ChildFailed(f"the bot does not connect to Slack:\n{self.bot.last_words()}")
             await self.clock.sleep(LOOK_EVERY)
 
-    async def kill_bot(self) -> None:
+    async def kill(self, name: str) -> None:
         """SIGKILL, and wait until Slack has noticed."""
-        await self.bot.kill()
-        while (await self.slack.state())["connections"] > 0:
+        self.away.add(name)
+        await self.product[name].kill()
+        while name == "bot" and (await self.slack.state())["connections"] > 0:
             await self.clock.sleep(LOOK_EVERY)
+
+    def refuse_dead(self) -> None:
+        """Say so when a process ended that nobody killed.
+
+        Raises:
+            ChildFailed: with its last words.
+        """
+        for child in self.children:
+            if child.name not in self.away:
+                child.refuse_dead()
 
     @property
     def took_s(self) -> float:
@@ -74,11 +107,15 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
     began = clock.monotonic()
     props.folder.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(lay_out, props, played)
-    rehearsal, localslack, bot = children = _children(props)
+    postgres = played.database == "postgres"
+    database = PostgresServer(props.log("postgres")) if postgres else None
+    watchdog = Watchdog()
+    rehearsal, localslack, product = _children(props, played, watchdog)
     try:
-        await asyncio.gather(rehearsal.start(), localslack.start())
+        await asyncio.gather(rehearsal.start(), localslack.start(), _started(database))
         device, place = await asyncio.gather(rehearsal.first_line(), localslack.first_line())
-        write_settings(props, device, place)
+        url = database.url() if database else f"sqlite:///{props.folder / 'hotfix.db'}"
+        write_settings(props, played, device, place, url)
         async with ControlClient(place["url"]) as slack:
             stage = Stage(
                 props,
@@ -86,29 +123,57 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
                 began,
                 rehearsal,
                 localslack,
-                bot,
+                product,
+                database,
                 slack,
                 DeviceControl(device["control_port"]),
                 Path(device["client_key"]),
                 place["url"],
             )
-            await stage.start_bot()
+            for name in product:
+                await stage.start(name)
             yield stage
     finally:
-        for child in reversed(children):
+        for child in reversed([rehearsal, localslack, *product.values()]):
             await asyncio.shield(child.stop())
+        watchdog.close()
+        if database is not None:
+            await in_thread(database.remove)
 
 
-def _children(props: Props) -> tuple[Child, Child, Child]:
-    """Return the rehearsal, localslack and the bot, none of them started."""
+async def _started(database: PostgresServer | None) -> None:
+    if database is not None:
+        await in_thread(database.start)
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do something in a thread, to its end also where we are cancelled meanwhile."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await doing
+        raise
+
+
+def _children(
+    props: Props, played: Scenario, watchdog: Watchdog
+) -> tuple[Child, Child, dict[str, Child]]:
+    """Return the rehearsal, localslack and what is the product, none of them started."""
     keys = ["--directory", str(props.folder / "keys")]
     hurry = ["--hurry", str(max(1.0, props.speed * HURRY))]
 
     def child(name: str, *command: str) -> Child:
-        return Child(name, [sys.executable, "-m", *command], props.log(name))
+        return Child(name, [sys.executable, "-m", *command], props.log(name), watchdog)
+
+    def ours(name: str) -> Child:
+        own = ["--config", str(props.settings), "--log", "console"]
+        if name != "bot":
+            return child(name, "bot", "worker", *own)
+        return child(name, "bot", "serve", *(["--no-worker"] if played.workers else []), *own)
 
     return (
         child("rehearsal", "engine.rehearsal.server", "--config", str(props.rehearsal), *keys),
         child("localslack", "bot.localslack", "--workspace", str(props.workspace), *hurry),
-        child("bot", "bot", "serve", "--config", str(props.settings), "--log", "console"),
+        {name: ours(name) for name in played.processes},
     )

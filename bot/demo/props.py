@@ -81,11 +81,17 @@ def _write_package(path: Path) -> None:
     path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
 
 
-def write_settings(props: Props, device: Mapping[str, Any], slack: Mapping[str, Any]) -> None:
-    """Write the bot's settings, now that Slack and the group have addresses."""
+def write_settings(
+    props: Props,
+    scenario: Scenario,
+    device: Mapping[str, Any],
+    slack: Mapping[str, Any],
+    database: str,
+) -> None:
+    """Write the bot's settings, now that Slack, the group and the database have addresses."""
     settings: dict[str, Any] = {
         "slack": {"api_url": slack["base_url"], **_slack_pace(props)},
-        "storage": {"url": f"sqlite:///{props.folder / 'hotfix.db'}"},
+        "storage": {"url": database},
         "packages": {"directory": str(props.folder / "packages")},
         "ssh": {"known_hosts": device["known_hosts"], "client_keys": [device["client_key"]]},
         "policy": _policy(props),
@@ -103,7 +109,18 @@ def write_settings(props: Props, device: Mapping[str, Any], slack: Mapping[str, 
             }
         },
     }
-    props.settings.write_text(_toml(settings))
+    props.settings.touch(mode=0o600)
+    props.settings.write_text(_toml(_over(settings, scenario.settings)))
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the scenario's settings over the stage's."""
+    tables = {
+        key: _over(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and key in below
+    }
+    return {**below, **above, **tables}
 
 
 def _slack_pace(props: Props) -> dict[str, str]:
@@ -161,9 +178,13 @@ def _value(value: Any) -> str:  # noqa: ANN401 -- JSON values
     return json.dumps(value, ensure_ascii=False)
 
 
-def leaks(props: Props, client_key: Path, texts: Mapping[str, str]) -> list[str]:
+def leaks(
+    props: Props, client_key: Path, password: str | None, texts: Mapping[str, str]
+) -> list[str]:
     """Say where a secret is seen that must be seen nowhere: journal, logs, Slack (P11)."""
     planted = {"the bot's token": props.bot_token, "the app's token": props.app_token}
+    if password is not None:
+        planted["the database's password"] = password
     body = [line for line in client_key.read_text().splitlines() if len(line) >= 40]
     planted |= {f"line {n} of the SSH key": line for n, line in enumerate(body, start=1)}
     return [

@@ -6,12 +6,19 @@ that a misspelt moment is an error at once and not a night that waits for ever:
     about = "one sentence for --list"
     until = "ended"            when the night is over: ended, held or halted
     limit_s = 90               real seconds after which it is given up
+    speed = 150                simulated seconds per real second
+    database = "sqlite"        or "postgres": a server of the stage's own
+    workers = 0                so many `worker` processes beside a `serve` that does not act
     [group]                    what the rehearsal starts with (engine.rehearsal.group.Setup)
+    [settings]                 what the bot's settings say beside the stage's own
     [order]                    user and text of the slash command that begins it
     [[people]]                 on, user, do, emoji | text, at, after_s
     [[faults]]                 as engine.rehearsal.faults reads them
-    [[kill]]                   when, restart_after_s: SIGKILL of the bot, and its next start
+    [[kill]]                   when, after_s, who, restart_after_s: SIGKILL, and the next start
+    [[trouble]]                when, after_s, what, who, for_s: what fails around the bot, how long
     [expect]                   dotted keys of the verdict and what they must be
+
+`who` is a process: bot (`serve`), worker-1, worker-2, or acting: whoever holds the group's lease.
 
 Moments are written alike everywhere (`on`, `when`):
 
@@ -21,6 +28,8 @@ Moments are written alike everywhere (`on`, `when`):
     done:A.RETURN              the step is done
     record:COMMITTING:A.INSTALL  a record of this kind is in the journal
     device:admin_down:1_4      a moment of the rehearsal, as `engine.rehearsal` names them
+    killed:2, started:2        a process was killed the second time, and was started again
+    trouble:1, mended:1        the first trouble began, and is over
 """
 
 from __future__ import annotations
@@ -32,6 +41,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from bot.config import Settings
 from bot.demo.expectation import Expectation, read_expectations
 from engine.journal import Kind
 from engine.model import StepKind
@@ -45,15 +57,22 @@ PEOPLE = ("rita", "ana", "ben", "noor", "gus")
 """Who is in the demo's workspace; see bot.localslack.seed."""
 
 ENDS = ("ended", "held", "halted")
+DATABASES = ("sqlite", "postgres")
+MOST_WORKERS = 4
+TROUBLES = ("slack_gone", "database_gone", "frozen")
+"""`frozen` is SIGSTOP of a process and SIGCONT; the database is stopped as by a power cut."""
+
 DOINGS: Mapping[str, frozenset[str]] = {
     "react": frozenset({"emoji"}),
     "unreact": frozenset({"emoji"}),
     "say": frozenset({"text"}),
     "command": frozenset({"text"}),
     "recover": frozenset({"member"}),
+    "shell": frozenset({"text"}),
 }
 """What people can do, and the keys that each needs. `say` is a mention of the bot in the thread;
-`recover` is somebody who repairs a member at the device."""
+`recover` is somebody who repairs a member at the device; `shell` is `hotfix-bot TEXT`, typed at
+the bot's machine."""
 
 DEVICE_MOMENTS = frozenset(
     [
@@ -66,7 +85,7 @@ DEVICE_MOMENTS = frozenset(
 
 _MOMENTS = (
     "proposal", "gate:N", "held", "ended", "restarted", "step:STEP", "done:STEP",
-    "record:KIND[:STEP]", "device:MOMENT",
+    "record:KIND[:STEP]", "device:MOMENT", "killed:N", "started:N", "trouble:N", "mended:N",
 )  # fmt: skip
 _STEP = re.compile(r"(?:([A-Z]|ABORT)\.)?([A-Z_]+?)(?:\.r\d+)?")
 
@@ -91,10 +110,23 @@ class Deed:
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL of the bot at a moment, and its next start."""
+    """SIGKILL of a process at a moment, and its next start."""
 
     when: str
+    after_s: float = 0.0
+    who: str = "bot"
     restart_after_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something around the bot that fails at a moment, for so many real seconds."""
+
+    when: str
+    what: str
+    for_s: float
+    after_s: float = 0.0
+    who: str = "acting"
 
 
 @dataclass(frozen=True)
@@ -113,12 +145,43 @@ class Scenario:
     about: str
     until: str = "ended"
     limit_s: float = 90.0
+    speed: float | None = None
+    database: str = "sqlite"
+    workers: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
     group: Mapping[str, Any] = field(default_factory=dict)
     order: Order = field(default_factory=Order)
     people: tuple[Deed, ...] = ()
     faults: tuple[Mapping[str, Any], ...] = ()
     kills: tuple[Kill, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
     expect: tuple[Expectation, ...] = ()
+
+    @property
+    def moments(self) -> frozenset[str]:
+        """Every moment that somebody or something waits for."""
+        return frozenset([deed.on for deed in self.people] + [one.when for one in self.mishaps])
+
+    @property
+    def mishaps(self) -> Sequence[Kill | Trouble]:
+        """Everything that goes wrong around the group."""
+        return [*self.kills, *self.troubles]
+
+    @property
+    def needs_processes(self) -> str:
+        """Why it cannot be played inside one process, in virtual time; "" where it can."""
+        if self.database != "sqlite":
+            return "its database is a server of its own"
+        if self.troubles:
+            return "what fails here lies between processes"
+        if any(deed.do == "shell" for deed in self.people):
+            return "somebody types at the bot's machine"
+        return ""
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The processes of the product, by name."""
+        return ("bot", *(f"worker-{number}" for number in range(1, self.workers + 1)))
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -148,7 +211,8 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
     Raises:
         ScenarioWrong: an unknown key, moment, person, fault or step.
     """
-    known = {"about", "until", "limit_s", "group", "order", "people", "faults", "kill", "expect"}
+    known = {"about", "until", "limit_s", "speed", "database", "workers", "settings", "group",
+             "order", "people", "faults", "kill", "trouble", "expect"}  # fmt: skip
     _only(name, raw, known)
     if not raw.get("about"):
         raise ScenarioWrong(f"{name}: `about` is missing: one sentence for --list")
@@ -158,21 +222,62 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
     try:
         Setup(**raw.get("group", {}))
         parse_all(raw.get("faults", ()))
+        Settings(**raw.get("settings", {}))
         expect = read_expectations(raw.get("expect", {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ScenarioWrong(f"{name}: settings: {place}: {first['msg']}") from error
     except (TypeError, ValueError) as error:
         raise ScenarioWrong(f"{name}: {error}") from error
-    return Scenario(
+    played = Scenario(
         name=name,
         about=str(raw["about"]),
         until=until,
         limit_s=float(raw.get("limit_s", 90.0)),
+        speed=raw.get("speed"),
+        database=str(raw.get("database", "sqlite")),
+        workers=int(raw.get("workers", 0)),
+        settings=raw.get("settings", {}),
         group=raw.get("group", {}),
         order=_order(name, raw.get("order", {})),
         people=tuple(_deed(f"{name}: people", one) for one in raw.get("people", ())),
         faults=tuple(raw.get("faults", ())),
         kills=tuple(_kill(f"{name}: kill", one) for one in raw.get("kill", ())),
+        troubles=tuple(_trouble(f"{name}: trouble", one) for one in raw.get("trouble", ())),
         expect=expect,
     )
+    _check_whole(played)
+    return played
+
+
+def _check_whole(played: Scenario) -> None:
+    """Refuse what does not go together."""
+    name = played.name
+    if played.database not in DATABASES:
+        raise ScenarioWrong(
+            f"{name}: database = {played.database!r}, but it may be sqlite, postgres"
+        )
+    if not 0 <= played.workers <= MOST_WORKERS:
+        raise ScenarioWrong(
+            f"{name}: workers = {played.workers}, but it may be 0 to {MOST_WORKERS}"
+        )
+    if played.workers and played.database != "postgres":
+        raise ScenarioWrong(f'{name}: workers of their own need database = "postgres"')
+    for one in played.mishaps:
+        if one.who not in ("acting", *played.processes):
+            raise ScenarioWrong(
+                f"{name}: no process is called {one.who!r}; there are acting, "
+                f"{', '.join(played.processes)}"
+            )
+    if played.database == "sqlite" and any(t.what == "database_gone" for t in played.troubles):
+        raise ScenarioWrong(f'{name}: database_gone needs database = "postgres"')
+    kills, troubles = len(played.kills), len(played.troubles)
+    counts = {"killed": kills, "started": kills, "trouble": troubles, "mended": troubles}
+    for moment in sorted(played.moments):
+        head, _, number = moment.partition(":")
+        if head in counts and int(number) > counts[head]:
+            raise ScenarioWrong(f"{name}: {moment} never comes: there are {counts[head]}")
 
 
 def _only(where: str, raw: Mapping[str, Any], known: set[str]) -> None:
@@ -220,6 +325,20 @@ def _kill(where: str, raw: Mapping[str, Any]) -> Kill:
     return Kill(**raw)
 
 
+def _trouble(where: str, raw: Mapping[str, Any]) -> Trouble:
+    _only(where, raw, _keys(Trouble))
+    missing = {"when", "what", "for_s"} - raw.keys()
+    if missing:
+        raise ScenarioWrong(f"{where}: {', '.join(sorted(missing))} is missing in {dict(raw)}")
+    trouble = Trouble(**raw)
+    if trouble.what not in TROUBLES:
+        raise ScenarioWrong(
+            f"{where}: what = {trouble.what!r}, but it may be {', '.join(TROUBLES)}"
+        )
+    check_moment(where, trouble.when)
+    return trouble
+
+
 def _person(where: str, name: str) -> None:
     if name not in PEOPLE:
         raise ScenarioWrong(f"{where}: nobody is called {name!r}; there are {', '.join(PEOPLE)}")
@@ -250,6 +369,8 @@ def _is_moment(moment: str) -> bool:
             return rest[:1] != [] and rest[0] in set(Kind) and _steps_are_known(rest[1:])
         case "device":
             return rest[:1] != [] and rest[0] in DEVICE_MOMENTS
+        case "killed" | "started" | "trouble" | "mended":
+            return len(rest) == 1 and re.fullmatch(r"[1-9]\d?", rest[0]) is not None
         case _:
             return False
 

@@ -21,6 +21,7 @@ from bot.config import SettingsWrong
 from bot.demo import scenario as scenarios
 from bot.demo.children import ChildFailed
 from bot.demo.play import play
+from bot.demo.postgres import PostgresFailed, PostgresMissing
 from bot.demo.processes import Stage, opened
 from bot.demo.props import Props
 from bot.demo.scenario import PACKAGE, Scenario, ScenarioWrong
@@ -51,7 +52,10 @@ def main(argv: Sequence[str]) -> int:
         return USAGE
     try:
         return asyncio.run(_run(options, played))
-    except (ChildFailed, SettingsWrong) as error:
+    except PostgresMissing as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
+    except (ChildFailed, PostgresFailed, SettingsWrong) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -75,7 +79,7 @@ async def _run(options: argparse.Namespace, played: Scenario) -> int:
     _end_on_sigterm()
     keep = options.keep is not None
     folder = options.keep or Path(tempfile.mkdtemp(prefix="hotfix-demo-"))
-    speed = options.speed or (AUTO_SPEED if options.auto else OWN_SPEED)
+    speed = options.speed or _speed(options, played)
     props = Props(folder.resolve(), speed, options.auto)
     code = FAILED
     try:
@@ -88,6 +92,12 @@ async def _run(options: argparse.Namespace, played: Scenario) -> int:
         else:
             shutil.rmtree(props.folder, ignore_errors=True)
     return code
+
+
+def _speed(options: argparse.Namespace, played: Scenario) -> float:
+    if not options.auto:
+        return OWN_SPEED
+    return played.speed or AUTO_SPEED
 
 
 def _end_on_sigterm() -> None:
@@ -120,7 +130,7 @@ Settings and logs are in {stage.props.folder}. Ctrl-C ends it.
             child.refuse_dead()
         if not stage.bot.alive:
             sys.stderr.write("The bot is gone, and is started again. ")
-            await stage.start_bot()
+            await stage.start("bot")
             sys.stderr.write(f"Now it is process {stage.bot.pid}.\n")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):

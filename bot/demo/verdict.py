@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.demo import ballots
 from bot.demo.matching import SLACK_S, Matched, Timeline, match
+from bot.demo.posts import Post, out_of_order, posted_twice
 from engine import promises
 from engine.journal import Kind, RunState
 from engine.promises import BROKEN, HELD, UNUSED
@@ -33,6 +34,9 @@ class Seen:
     names: Mapping[str, str] = field(default_factory=dict)
     leaks: Sequence[str] = ()
     kills: int = 0
+    troubles: Sequence[tuple[str, datetime]] = ()
+    acted: Sequence[str] = ()
+    posts: Sequence[Post] = ()
     took_s: float = 0.0
 
     def name(self, user: str) -> str:
@@ -56,10 +60,19 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "connections_lost": seen.device["connections_lost"],
         "auto_clone": {**seen.device["auto_clone"], "owed": state.cloning_owed},
         "promises": {name: word for name, (word, _) in judged(seen).items()},
-        "faults": list(seen.device["faults"]),
+        "faults": [*seen.device["faults"], *_troubles(seen)],
         "kills": seen.kills,
+        "acted": list(seen.acted),
+        "posted_twice": posted_twice(seen.posts),
         "took_s": round(seen.took_s, 1),
     }
+
+
+def _troubles(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Yield what failed around the bot as the rehearsal tells its faults: in simulated seconds."""
+    for name, at in seen.troubles:
+        since = (at - seen.timeline.began).total_seconds()
+        yield {"name": name, "fired_at": round(since * seen.timeline.speed, 1)}
 
 
 def _state(state: RunState) -> str:
@@ -310,6 +323,8 @@ def shortfalls(told: Mapping[str, Any], seen: Seen) -> list[str]:
         for fault in told["faults"]
         if fault["fired_at"] is None
     ]
+    wrong += [f"in Slack, {key} was posted twice" for key in posted_twice(seen.posts)]
+    wrong += [f"in Slack, {one}" for one in out_of_order(seen.posts)]
     wrong += [
         f"the rehearsal did not understand: {text}" for text in seen.device.get("unsupported", ())
     ]

@@ -1,10 +1,14 @@
 """Every scenario as a person would start it: three processes, in real time."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -30,11 +34,14 @@ def test_a_scenario_comes_out_as_it_says(name: str, tmp_path: Path):
         timeout=LIMIT_S,
     )
 
+    if played.returncode == 2 and "PostgreSQL" in played.stderr:
+        pytest.skip(f"needs postgres: {played.stderr.strip()}")
     assert played.returncode == 0, played.stderr
     line = json.loads(played.stdout)
     assert line["scenario"] == name
     assert line["promises"].keys() == PROMISES
     assert "broken" not in line["promises"].values()
+    assert line["posted_twice"] == []
     assert all(fault["fired_at"] is not None for fault in line["faults"])
 
 
@@ -48,7 +55,7 @@ def test_a_person_can_play_and_ctrl_c_ends_everything(tmp_path: Path):
         told = [line for _ in range(3) if (line := started.stderr.readline().strip())]
         assert any(line.startswith("Open  http://127.0.0.1:") for line in told), told
         children = _children(started.pid)
-        assert len(children) == 3
+        assert len(children) == 4, "rehearsal, localslack, the bot, and who ends them if we cannot"
         started.send_signal(signal.SIGINT)
         out, err = started.communicate(timeout=LIMIT_S)
     finally:
@@ -58,6 +65,42 @@ def test_a_person_can_play_and_ctrl_c_ends_everything(tmp_path: Path):
     assert started.returncode == 0, err
     assert out == ""
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def test_nothing_is_left_when_the_stage_is_killed(tmp_path: Path):
+    stage = tmp_path / "stage"
+    started = subprocess.Popen(
+        demo("--keep", str(stage)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stderr is not None
+    with started, started.stderr:
+        try:
+            _line_with(started.stderr, "Open  http://")
+            children = _children(started.pid)
+        finally:
+            started.kill()
+    assert len(children) == 4
+    until = time.monotonic() + LIMIT_S
+    while (left := _running(children)) and time.monotonic() < until:
+        threading.Event().wait(0.05)
+
+    assert left == []
+
+
+def _line_with(told: IO[str], wanted: str) -> str:
+    """Read on until a line that begins so, and return it."""
+    return next(line for line in told if line.startswith(wanted))
+
+
+def _running(processes: list[int]) -> list[int]:
+    """Return those that run: not those that nobody has buried yet."""
+    found = []
+    for pid in processes:
+        status = Path(f"/proc/{pid}/status")
+        with contextlib.suppress(OSError):
+            if "\nState:\tZ" not in status.read_text():
+                found.append(pid)
+    return found
 
 
 def _children(parent: int) -> list[int]:

@@ -11,7 +11,7 @@ import pytest
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
-from bot.demo.scenario import Deed, Kill, Scenario, load, names
+from bot.demo.scenario import Deed, Scenario, load, names
 from bot.demo.verdict import Seen, shortfalls, verdict
 from engine.journal import Kind
 from engine.rehearsal.group import Setup
@@ -50,7 +50,7 @@ class Play:
         self.night.order()
         self.night.group.start()
         acting = [self._deed(deed) for deed in self.scenario.people]
-        acting += [self._kill(kill) for kill in self.scenario.kills]
+        acting.append(self._kills())
         tasks = [asyncio.ensure_future(one) for one in (self._follow(), *self._device())]
         over: asyncio.Future[Any] = asyncio.gather(self.moments.wait(self.scenario.until), *acting)
         limit: asyncio.Future[Any] = asyncio.ensure_future(self._limit())
@@ -107,13 +107,15 @@ class Play:
             self.moments.say(f"{before}:{step}" if before else TOLD.get(Kind(record.kind), ""))
 
     def _device(self) -> list[Coroutine[Any, Any, None]]:
-        named = [d.on for d in self.scenario.people] + [k.when for k in self.scenario.kills]
-        return [self._device_says(name) for name in set(named) if name.startswith("device:")]
+        named = self.scenario.moments
+        return [self._device_says(name) for name in named if name.startswith("device:")]
 
     async def _device_says(self, name: str) -> None:
         moment = name.removeprefix("device:")
-        if await self.night.group.wait_for(moment, within=timedelta(hours=HOURS)):
-            self.moments.say(name)
+        # A kill drops every sleep, and with it the limit of this wait.
+        while not await self.night.group.wait_for(moment, within=timedelta(hours=HOURS)):
+            pass
+        self.moments.say(name)
 
     # ------------------------------------------------------------------------ acting
 
@@ -146,12 +148,17 @@ class Play:
         self.traffic.append({"kind": "delivery", "at": at, "payload": {"event": event}})
         self.night.react(gate, user, CHOICES[deed.emoji], added=added)
 
-    async def _kill(self, kill: Kill) -> None:
-        await self.moments.wait(kill.when)
-        await self.night.kill()
-        self.kills += 1
-        await self.night.clock.sleep(timedelta(seconds=kill.restart_after_s * PEOPLE_SLOWER))
-        self.night.begin()
+    async def _kills(self) -> None:
+        for number, kill in enumerate(self.scenario.kills, start=1):
+            await self.moments.wait(kill.when)
+            await self.night.clock.sleep(timedelta(seconds=kill.after_s * PEOPLE_SLOWER))
+            await self.night.kill()
+            self.kills += 1
+            self.moments.say(f"killed:{number}")
+            pause = timedelta(seconds=kill.restart_after_s * PEOPLE_SLOWER)
+            await self.night.clock.sleep(pause)
+            self.night.begin()
+            self.moments.say(f"started:{number}")
 
 
 def test_the_people_of_scenarios_exist_in_simulated_nights():
@@ -163,6 +170,8 @@ def test_the_people_of_scenarios_exist_in_simulated_nights():
 @pytest.mark.parametrize("name", names())
 def test_a_scenario_comes_out_as_it_says_in_virtual_time(name: str, tmp_path: Path):
     scenario = load(name)
+    if scenario.needs_processes:
+        pytest.skip(f"only as processes: {scenario.needs_processes}")
     if any(d.user not in IDS or d.do == "command" for d in scenario.people):
         pytest.skip("what this scenario shows is in Slack, which is not simulated here")
     package = small_package(tmp_path)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bot.config import load as load_settings
 from bot.demo import scenario
+from bot.demo.props import Props, write_settings
 from bot.demo.scenario import PEOPLE, ScenarioWrong, load, names, read
 from bot.localslack.seed import demo_workspace
 
@@ -17,6 +19,7 @@ MUST = {
     "withdraw",
     "abort-while-installing",
     "halt-while-down",
+    "postgres",
 }
 
 
@@ -37,7 +40,8 @@ def test_a_scenario_can_be_read(name):
 @pytest.mark.parametrize("name", names())
 def test_a_scenario_expects_nothing_impossible(name):
     known = {"state", "hold", "requester", "gates", "members", "active_min", "connections_lost",
-             "auto_clone", "promises", "faults", "kills", "took_s", "run", "scenario"}  # fmt: skip
+             "auto_clone", "promises", "faults", "kills", "acted", "posted_twice", "took_s",
+             "run", "scenario"}  # fmt: skip
 
     assert {one.key.split(".")[0] for one in load(name).expect} <= known
 
@@ -46,6 +50,7 @@ def test_the_people_of_the_scenarios_are_those_of_the_workspace():
     assert set(PEOPLE) == {user["name"] for user in demo_workspace()["users"]}
 
 
+TROUBLE = {"when": "gate:1", "what": "slack_gone", "for_s": 5}
 DEED = {"on": "proposal", "user": "ana", "do": "react", "emoji": "x"}
 
 
@@ -69,6 +74,19 @@ DEED = {"on": "proposal", "user": "ana", "do": "react", "emoji": "x"}
         ({"kill": [{"when": "record:COMMITING:A.INSTALL"}]}, "is no moment"),
         ({"kill": [{"when": "device:install_progres:1_1:32"}]}, "is no moment"),
         ({"kill": [{"restart_after_s": 1}]}, "when is missing"),
+        ({"kill": [{"when": "held", "who": "worker-1"}]}, "no process is called 'worker-1'"),
+        ({"people": [DEED | {"on": "killed:1", "at": "gate:1"}]}, "killed:1 never comes"),
+        ({"people": [DEED | {"on": "killed:0", "at": "gate:1"}]}, "is no moment"),
+        ({"people": [{"on": "held", "user": "ana", "do": "shell"}]}, "shell needs text"),
+        ({"trouble": [TROUBLE | {"when": "gates:1"}]}, "is no moment"),
+        ({"trouble": [TROUBLE | {"what": "earthquake"}]}, "what = 'earthquake'"),
+        ({"trouble": [{"when": "held", "what": "slack_gone"}]}, "for_s is missing"),
+        ({"trouble": [TROUBLE | {"what": "database_gone"}]}, 'needs database = "postgres"'),
+        ({"trouble": [TROUBLE, TROUBLE | {"when": "mended:3"}]}, "mended:3 never comes"),
+        ({"database": "oracle"}, "database = 'oracle'"),
+        ({"workers": 2}, 'need database = "postgres"'),
+        ({"workers": 9, "database": "postgres"}, "workers = 9"),
+        ({"settings": {"policy": {"fense": True}}}, "settings: policy.fense"),
         ({"order": {"user": "bob"}}, "nobody is called 'bob'"),
         ({"expect": {"took_s": {"at_most": 1, "roughly": 2}}}, "no comparison is called roughly"),
     ],
@@ -106,7 +124,42 @@ def test_a_file_that_is_no_toml_is_told_as_one_sentence(tmp_path):
         "done:ABORT.CLEANUP.r2",
         "device:install_progress:1_1:32",
         "device:dialogue:install:confirm",
+        "killed:20",
+        "started:1",
+        "trouble:2",
+        "mended:2",
     ],
 )
 def test_moments_are_known(moment):
     scenario.check_moment("here", moment)
+
+
+def test_settings_of_a_scenario_lie_over_those_of_the_stage(tmp_path):
+    settings = {"policy": {"fence": True, "limits": {"look": "7s"}}}
+    played = read("some", {"about": "something", "settings": settings})
+    props = Props(tmp_path, speed=100.0, auto=True)
+    device = {"known_hosts": "k", "client_key": "c", "address": "a", "port": 22, "username": "u"}
+    write_settings(props, played, device, {"base_url": "http://slack"}, "sqlite:///x.db")
+
+    found = load_settings(props.settings).settings
+
+    assert found.policy.fence
+    assert found.policy.limits.look.total_seconds() == 7
+    assert found.policy.limits.comeback.total_seconds() == 36
+    assert found.storage.url.endswith("/x.db")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        ({}, ""),
+        ({"database": "postgres"}, "its database is a server of its own"),
+        ({"trouble": [TROUBLE]}, "what fails here lies between processes"),
+        (
+            {"people": [{"on": "held", "user": "ana", "do": "shell", "text": "halt"}]},
+            "somebody types at the bot's machine",
+        ),
+    ],
+)
+def test_a_scenario_says_why_it_needs_processes(wanted, why):
+    assert read("some", {"about": "something", **wanted}).needs_processes == why

@@ -8,6 +8,7 @@ import pytest
 
 from bot.demo.expectation import differences, read_expectations
 from bot.demo.matching import Timeline, batches, match
+from bot.demo.posts import Post
 from bot.demo.verdict import Seen, judged, shortfalls, verdict
 from engine.journal import planned_body
 from engine.model import to_json
@@ -165,6 +166,25 @@ def test_the_line_holds_what_was_asked_for():
 
 
 # -------------------------------------------------------------------- acts and records
+
+
+def test_what_failed_around_the_bot_is_told_beside_the_faults_of_the_group():
+    at = NOW + timedelta(seconds=2)
+    told = verdict(seen(troubles=[("slack_gone", at)], device=device(faults=[])))
+
+    assert told["faults"] == [{"name": "slack_gone", "fired_at": second(2)}]
+
+
+def test_a_message_that_stands_twice_or_too_late_in_slack_is_wrong():
+    twice = [Post("1.0", "r/gate/G1"), Post("2.0", "r/gate/G1")]
+    late = [Post("1.0", "r/m/9"), Post("2.0", "r/m/8")]
+
+    case = seen(posts=[*twice, *late])
+    told = verdict(case)
+
+    assert told["posted_twice"] == ["r/gate/G1"]
+    assert "in Slack, r/gate/G1 was posted twice" in shortfalls(told, case)
+    assert "in Slack, r/m/8 came after r/m/9" in shortfalls(told, case)
 
 
 def test_one_command_on_many_members_is_one_batch():
