@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -23,7 +22,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.hearing import NOTHING, Heard
-from bot.inbox import HEARD, Middleware
+from bot.inbox import HEARD, Follow, Middleware
 from bot.people import Self
 from engine.ports import Answers
 
@@ -54,7 +53,7 @@ def slack_app(
     me: Self,
     store: Middleware,
     answers: Answers,
-    wake: Callable[[str], None],
+    follow: Follow,
 ) -> AsyncApp:
     """Return the app, ready to be connected.
 
@@ -64,7 +63,7 @@ def slack_app(
         me: who the bot is.
         store: the middleware of `bot.inbox`.
         answers: how a person is told something that is no answer to a command.
-        wake: has a run advanced soon.
+        follow: does what a stored row asks for; see `bot.inbox`.
     """
 
     async def authorize() -> AuthorizeResult:
@@ -92,7 +91,8 @@ def slack_app(
     async def command(ack: AsyncAck, context: AsyncBoltContext) -> None:
         heard = _heard(context)
         await (ack(heard.text) if heard.text else ack())
-        _wake(heard)
+        if heard.row is not None:
+            await follow(heard.row)
 
     @app.action(_ALL)
     async def action(ack: AsyncAck, context: AsyncBoltContext) -> None:
@@ -101,13 +101,10 @@ def slack_app(
 
     async def answer(context: AsyncBoltContext) -> None:
         heard = _heard(context)
-        _wake(heard)
-        if heard.text and heard.row is None:
+        if heard.row is not None:
+            await follow(heard.row)
+        elif heard.text:
             await answers.answer(heard.to, heard.text)
-
-    def _wake(heard: Heard) -> None:
-        if heard.row is not None and heard.row.run is not None:
-            wake(heard.row.run)
 
     @app.view(_ALL)
     async def view(ack: AsyncAck) -> None:

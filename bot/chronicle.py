@@ -167,7 +167,8 @@ def _gate_shown(body: Body, _: Names) -> Told:
 
 def _voted(body: Body, _: Names) -> Told:
     roles = ", ".join(body.get("roles", ()))
-    return f"voted {body['choice']} at {body.get('gate') or body['step']}", [roles, body["source"]]
+    facts = [roles, body["source"], str(body.get("reason", ""))]
+    return f"voted {body['choice']} at {body.get('gate') or body['step']}", facts
 
 
 def _withdrawn(body: Body, _: Names) -> Told:

@@ -20,9 +20,12 @@ from engine.model import MemberId, by_number, member_id
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 """What people say to a run; what each does is in engine.words."""
 
-ANSWERED = ("status", "help")
+VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
+"""What people say at a gate, in its run's thread; how it counts is in engine.gates."""
 
-VERBS = ("install", *WORDS, *ANSWERED)
+ANSWERED = ("status", "why", "help")
+
+VERBS = ("install", *WORDS, *VOTES, *ANSWERED)
 
 LONGEST = 1_000
 """Longer texts are refused unread; the longest sensible command has under 300 characters."""
@@ -31,6 +34,14 @@ _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._#/-]{0,39}")
 _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
+_GATE = re.compile(r"[Gg]([1-9][0-9]{0,3})[:,.]?")
+_CODE = re.compile(r"[0-9A-Z]{4}")
+
+# A code has no I, L and O (engine.asking): who writes one means the digit that looks like it.
+_LOOKALIKES = str.maketrans("ILO", "110")
+
+LONGEST_REASON = 200
+"""Of a reason more is not kept: it stands in the journal and in the first lines of a hold."""
 
 _INSTALL = "install <group> <package> [sha256 <sum>] [ticket <id>] [split 1_1-1_4/1_5-1_8]"
 
@@ -55,14 +66,24 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Vote:
+    """A vote as text; see engine.ports.Ballot for what is in it."""
+
+    choice: str
+    gate: str = ""
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Question:
-    """Something that is answered at once: `status` or `help`."""
+    """Something that is answered at once: `status`, `why` or `help`."""
 
     about: str
     target: str = ""
 
 
-Command = Install | Word | Question
+Command = Install | Word | Vote | Question
 
 
 class Mistake(Exception):
@@ -90,6 +111,8 @@ def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") 
         raise _unknown_verb(words, groups, command)
     if verb == "install":
         return _install(rest, groups, command)
+    if verb in VOTES:
+        return _vote(verb, rest)
     if len(rest) > 1:
         raise Mistake(
             f"I understood {code(' '.join(words[:2]))}, but not {code(' '.join(rest[1:]))}; "
@@ -106,11 +129,8 @@ def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") 
 
 def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> Mistake:
     verb, rest = words[0].lower(), " ".join(words[1:])
-    if verb in ("approve", "reject", "yes", "no"):
-        return Mistake(
-            "Votes are reactions: put :white_check_mark: or :x: on the message that asks; taking "
-            "the reaction away takes the vote back."
-        )
+    if verb in ("yes", "no"):
+        return Mistake(f"I do not take {code(words[0])} for a vote. {HOW_TO_VOTE}")
     close = difflib.get_close_matches(verb, VERBS, n=1)
     if not close:
         return Mistake(
@@ -118,6 +138,50 @@ def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> 
         )
     right = f"{command} {close[0]} {rest}".strip()
     return Mistake(f"I do not know {code(words[0])}. Did you mean {code(right)}?")
+
+
+HOW_TO_VOTE = (
+    "Put :white_check_mark: or :x: on the message that asks, or write into its thread "
+    "`@hotfix approve G2 CODE`, with the gate and the code of its first line, or "
+    "`@hotfix reject G2 because …`."
+)
+
+
+def addressed(text: str, user: str) -> bool:
+    """Say whether a message, as Slack keeps it, speaks to this user somewhere."""
+    return f"<@{user}>" in text or f"<@{user}|" in text
+
+
+def _vote(verb: str, words: Sequence[str]) -> Vote:
+    """Read what follows `approve`, `reject` or `withdraw`.
+
+    A stop needs less than a yes: it may leave out the gate, and take any words for a reason.
+    """
+    gate = _GATE.fullmatch(words[0]) if words else None
+    named, rest = (f"G{gate[1]}", words[1:]) if gate else ("", words)
+    if verb != "approve":
+        return Vote(VOTES[verb], named, reason=" ".join(rest)[:LONGEST_REASON])
+    if not named:
+        gate_named = f"that {code(words[0], 80)} is a gate" if words else "which gate"
+        raise Mistake(f"I understood `approve`, but not {gate_named}. {HOW_TO_VOTE}")
+    if not rest:
+        raise Mistake(
+            f"I understood `approve {named}`, but a yes needs the code of {named}: it stands in "
+            f"the first line of its message. Then write `@hotfix approve {named} CODE`."
+        )
+    given = rest[0].strip("`*_").upper().translate(_LOOKALIKES)
+    if not _CODE.fullmatch(given):
+        raise Mistake(
+            f"I understood `approve {named}`, but {code(rest[0], 80)} is no code: it has four "
+            f"letters and digits, and stands in the first line of the message of {named}."
+        )
+    right = f"approve {named} {given}"
+    if rest[1:]:
+        raise Mistake(
+            f"I understood `{right}`, but not {code(' '.join(rest[1:]))}; nothing was counted. Did "
+            f"you mean `@hotfix {right}`?"
+        )
+    return Vote("yes", named, given)
 
 
 def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Install:
@@ -229,8 +293,11 @@ def help_text(command: str, groups: Sequence[str]) -> str:
             f"`{command} retry {name}` looks again and goes on after a hold",
             f"`{command} abort {name}` goes to the nearest safe end",
             f"`{command} rollback {name}` plans the way back for the groups already done",
+            f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
-            "Votes are reactions on the message that asks: :white_check_mark: yes, :x: no.",
+            "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "
+            "words in its thread: `@hotfix approve G2 CODE` with the code of its first line, "
+            "`@hotfix reject G2 because …`, `@hotfix withdraw G2`.",
             f"Groups: {_listed(groups)}",
         ]
     )

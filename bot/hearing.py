@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.commands import WORDS, Install, Mistake, Question, Word, help_text, read_command
+from bot.commands import (
+    HOW_TO_VOTE,
+    VOTES,
+    WORDS,
+    Install,
+    Mistake,
+    Question,
+    Vote,
+    Word,
+    help_text,
+    read_command,
+)
 from bot.config import Settings
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
@@ -21,6 +32,10 @@ from storage.records import DeliveryStore, InboxRow
 
 ACTION = "word:"
 """A button whose `action_id` begins so says the word that follows to the run in its `value`."""
+
+ASKED = "asked"
+"""Kind of the row of a mention that is answered at once: what to tell, and whom. It belongs to no
+run, bars nothing, and is taken when its answer was given; see `bot.inbox`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Hearing:
             case "reaction_added" | "reaction_removed":
                 return self._reaction(event)
             case "app_mention":
-                return self._mention(event)
+                return self.mention(event)
             case _:
                 return NOTHING
 
@@ -90,6 +105,8 @@ class Hearing:
             )
             if isinstance(command, Install):
                 return self._order(key, command, to, str(body.get("user_name", "")))
+            if isinstance(command, Vote):
+                return Heard(text=f"A vote is given where all can see it. {HOW_TO_VOTE}", to=to)
             return self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
@@ -120,6 +137,9 @@ class Hearing:
         if isinstance(command, Question):
             if command.about == "help":
                 return Heard(text=help_text(self._name, self._groups), to=to)
+            if command.about == "why":
+                text = self._runs.why(command.target or thread, to["user"])
+                return Heard(text=text, to=to)
             return Heard(text=self._runs.status(command.target or thread), to=to)
         run = self._runs.open_one(command.target or thread)
         body = {"verb": command.verb, "user": to["user"], "answer": to}
@@ -168,7 +188,22 @@ class Hearing:
         }
         return Heard(self._row(key, run, "hint", body))
 
-    def _mention(self, event: Mapping[str, Any]) -> Heard:
+    def mention(self, event: Mapping[str, Any]) -> Heard:
+        """Return what a message that names the bot amounts to: always a row, or nothing.
+
+        The row's key is the message's place, so that it is heard once, however it arrives: as an
+        event, as the same event under another `event_id`, or read back (`bot.threads`).
+        """
+        heard = self._mentioned(event)
+        if heard.row is not None or not heard.text:
+            return heard
+        row = self._row(self._key(event), None, ASKED, {"text": heard.text, "answer": heard.to})
+        return Heard(row, heard.text, heard.to)
+
+    def _key(self, event: Mapping[str, Any]) -> str:
+        return f"evt:app_mention/{event['channel']}/{event['ts']}"
+
+    def _mentioned(self, event: Mapping[str, Any]) -> Heard:
         channel, thread_ts = str(event["channel"]), str(event.get("thread_ts", ""))
         to = {"channel": channel, "user": str(event["user"])}
         if thread_ts:
@@ -177,7 +212,7 @@ class Hearing:
         elsewhere = "" if run else self._elsewhere(channel)
         if elsewhere:
             return Heard(text=elsewhere, to=to)
-        key = f"evt:app_mention/{channel}/{event['ts']}"
+        key = self._key(event)
         try:
             command = read_command(
                 str(event.get("text", "")), groups=self._groups, command="@hotfix"
@@ -185,9 +220,27 @@ class Hearing:
             if isinstance(command, Install):
                 text = f"An installation is ordered with `{self._name} install …`."
                 return Heard(text=text, to=to)
+            if isinstance(command, Vote):
+                return self._voted(key, command, to, run)
             return self._said(key, command, to, run)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
+
+    def _voted(self, key: str, vote: Vote, to: dict[str, str], thread: str) -> Heard:
+        """A vote as text says where to look, as a reaction does: in the thread of its run."""
+        if not thread:
+            text = f"Votes are read in the thread of a run, not here. {HOW_TO_VOTE}"
+            return Heard(text=text, to=to)
+        if not self._runs.is_open(thread):
+            return Heard(text=f"Your vote does not count: {code(thread)} has ended.", to=to)
+        body = {
+            "verb": next(verb for verb, choice in VOTES.items() if choice == vote.choice),
+            "gate": vote.gate,
+            "choice": vote.choice,
+            "user": to["user"],
+            "answer": to,
+        }
+        return Heard(self._row(key, thread, "vote", body))
 
     # --------------------------------------------------------------------------- buttons
 

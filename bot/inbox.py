@@ -3,6 +3,10 @@
 A Bolt middleware. When the store fails, the error leaves the middleware, Bolt answers 500, and the
 Socket Mode adapter sends no ack: Slack sends an event again, and tells a person that their command
 failed. A duplicate is acked and dropped.
+
+What needs no more than an answer is stored too (`bot.hearing.ASKED`), and taken once the answer
+was given: whoever asks twice by Slack's fault is told once, and nobody waits in vain because we
+were killed in between.
 """
 
 from __future__ import annotations
@@ -15,8 +19,9 @@ import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from bot.hearing import Hearing
-from storage.records import InboxStore
+from bot.hearing import ASKED, Hearing
+from engine.ports import Answers
+from storage.records import InboxRow, InboxStore
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +29,22 @@ HEARD = "heard"
 """Under this name the listeners find what the middleware heard."""
 
 Middleware = Callable[..., Awaitable[BoltResponse | None]]
+
+Follow = Callable[[InboxRow], Awaitable[None]]
+"""What is done about a row that was stored just now."""
+
+
+def following(inbox: InboxStore, answers: Answers, wake: Callable[[str], None]) -> Follow:
+    """Return what follows on a stored row: an answer, or the run that it is for is woken."""
+
+    async def follow(row: InboxRow) -> None:
+        if row.kind == ASKED:
+            await answers.answer(row.body["answer"], row.body["text"])
+            await asyncio.to_thread(inbox.drop, row.key)
+        elif row.run is not None:
+            wake(row.run)
+
+    return follow
 
 
 def storing(hearing: Hearing, inbox: InboxStore) -> Middleware:

@@ -1,5 +1,9 @@
 """Who is who in Slack, what they vote now, and how one of them is told something.
 
+A vote is a reaction on the gate's message or a word in its thread. Both are read from Slack each
+time: a word that was deleted is gone, one that was edited counts as it reads now, and what they
+amount to together is decided in `engine.gates`.
+
 Everything that decides fails closed: an answer that did not come is `PeopleUnreadable`, never
 "nobody" and never a remembered one that is older than a minute.
 """
@@ -18,8 +22,10 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.commands import Mistake, Vote, addressed, read_command
 from bot.config import RoleSettings
-from bot.reactions import choice_of
+from bot.reactions import choice_of, run_of
+from bot.thread import pages
 from engine.errors import PeopleUnreadable
 from engine.ports import Ballot, Clock, Person
 from storage.records import DeliveryStore
@@ -89,15 +95,20 @@ class SlackPeople:
         clock: Clock,
         me: Self,
         roles: Mapping[str, RoleSettings],
+        deliveries: DeliveryStore,
     ) -> None:
         self._client = client
         self._clock = clock
         self._me = me
         self._roles = roles
+        self._deliveries = deliveries
         self._usergroups: dict[str, tuple[float, frozenset[str]]] = {}
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         """See engine.ports.People; a person who shows both has both ballots."""
+        return [*await self._reactions(channel, ts), *await self._words(channel, ts)]
+
+    async def _reactions(self, channel: str, ts: str) -> Sequence[Ballot]:
         me = await self._me.identity()
         answer = await asked(
             lambda: self._client.reactions_get(channel=channel, timestamp=ts, full=True)
@@ -113,6 +124,38 @@ class SlackPeople:
         except UNREADABLE as error:
             raise PeopleUnreadable("Slack's list of reactions cannot be read") from error
         return [Ballot(user, choice, "reaction") for user, choice in sorted(shown)]
+
+    async def _words(self, channel: str, ts: str) -> Sequence[Ballot]:
+        """Return the votes that stand as text below a gate's message, in the order of the thread.
+
+        Those above it were said before anybody could read what this gate asks.
+        """
+        me = await self._me.identity()
+        thread = await asyncio.to_thread(self._thread_of, channel, ts)
+        found: list[Ballot] = []
+        async for page in pages(self._ask_thread, channel, thread, oldest=ts):
+            try:
+                written = [_written(message, me) for message in page if message["ts"] != thread]
+            except UNREADABLE as error:
+                raise PeopleUnreadable("Slack's list of a thread cannot be read") from error
+            found += [ballot for ballot in written if ballot is not None]
+        return found
+
+    async def _ask_thread(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+        return await asked(lambda: self._client.conversations_replies(**question))
+
+    def _thread_of(self, channel: str, ts: str) -> str:
+        """Return the thread in which a gate's message stands.
+
+        Raises:
+            PeopleUnreadable: nobody knows; then a word against it could be overlooked.
+        """
+        gate = self._deliveries.by_ts(channel, ts)
+        roots = self._deliveries.all(f"{run_of(gate.message_key)}/root") if gate else ()
+        root = next((one.ts for one in roots if one.channel == channel and one.ts), None)
+        if root is None:
+            raise PeopleUnreadable("it is not known in which thread people are asked")
+        return root
 
     async def person(self, user: str) -> Person:
         """See engine.ports.People."""
@@ -250,6 +293,26 @@ def _unfit(user: dict[str, Any], team: str) -> str:
     if home and home != team and user.get("enterprise_user") is None:
         return "it is of another workspace"
     return ""
+
+
+def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:
+    """Return the vote that a message is, or None where it is something else.
+
+    What an app wrote is nobody's vote, nor what somebody else than its author has edited.
+    """
+    user, text = str(message.get("user", "")), str(message.get("text", ""))
+    edited = message.get("edited") or {}
+    if not user or user == me.user or message.get("bot_id") or edited.get("user", user) != user:
+        return None
+    if not addressed(text, me.user):
+        return None
+    try:
+        vote = read_command(text, groups=())
+    except Mistake:
+        return None
+    if not isinstance(vote, Vote):
+        return None
+    return Ballot(user, vote.choice, "text", vote.gate, vote.code, vote.reason)
 
 
 def _is_person(user: str) -> bool:

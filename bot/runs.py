@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
-from bot.views.words import headline, steps_done
+from bot.views.words import counted, headline, needs, steps_done
 from storage.records import DeliveryStore, JournalStore, Record, RunRow
 
 
@@ -83,6 +83,33 @@ class Runs:
         if target in self._groups:
             return f"There was never a run on {code(target)}."
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}.")
+
+    def why(self, target: str, user: str) -> str:
+        """Say who is still needed at what is asked now, and whose vote did not count and why.
+
+        Raises:
+            NoSuchRun: nobody can tell which run is meant.
+        """
+        story = story_of(self._journal.read(self.open_one(target)))
+        opening = story.opening
+        if opening is None:
+            hold = story.state.hold
+            held = f" Held since {moment(hold.at)}: {escape(hold.reason)}" if hold else ""
+            return f"Nothing is asked now. *{escape(headline(story))}*{held}"
+        gate = opening.gate
+        if gate.outcome == "approved":
+            lines = [f"{gate.name} is approved, and about to start."]
+        else:
+            lines = [f"{gate.name} waits until {moment(gate.expires_at)}: {counted(opening)}."]
+            lines += [f"Still needed: {escape(opening.missing)}."]
+        lines += [f"Who must approve: {needs(opening, story)}."]
+        reasons = {who: reason for who, _, reason in gate.refused if who not in gate.votes}
+        if user not in reasons and user not in gate.votes:
+            lines.append("No vote of yours was seen.")
+        for who, reason in sorted(reasons.items(), key=lambda one: one[0] != user):
+            whose = "Your vote" if who == user else f"The vote of {escape(story.name(who), 80)}"
+            lines.append(f"{whose} does not count: {escape(reason)}.")
+        return "\n".join(lines)
 
     def _overview(self, rows: Sequence[RunRow]) -> str:
         busy = {row.group for row in rows}

@@ -25,13 +25,14 @@ import structlog
 from bot.app import slack_app, web_client
 from bot.config import Secrets, Settings, SettingsWrong, unsatisfiable
 from bot.hearing import Hearing
-from bot.inbox import storing
+from bot.inbox import following, storing
 from bot.packages import PackageFolder
 from bot.people import Self, SlackAnswers, SlackPeople
 from bot.redaction import Redactor
 from bot.runs import Runs
 from bot.socket import Sockets
 from bot.speaker import Speaker
+from bot.threads import Threads
 from engine.alarm import Alarm
 from engine.clock import SystemClock
 from engine.errors import PeopleUnreadable
@@ -163,7 +164,7 @@ class Base:
         self.redactor = Redactor(secrets.values)
         self.client = web_client(settings.slack.api_url, secrets.bot_token)
         self.me = Self(self.client)
-        self.people = SlackPeople(self.client, clock, self.me, settings.roles)
+        self.people = SlackPeople(self.client, clock, self.me, settings.roles, stores.deliveries)
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings)
 
@@ -241,14 +242,16 @@ class Facing:
         )
         runs = Runs(stores.journal, stores.deliveries, base.inventory.names())
         hearing = Hearing(settings, runs, stores.deliveries, base.clock)
+        follow = following(stores.inbox, base.answers, lambda run: base.wakes.to_act(run))
         app = slack_app(
             base.client,
             base.secrets.bot_token,
             base.me,
             storing(hearing, stores.inbox),
             base.answers,
-            lambda run: base.wakes.to_act(run),
+            follow,
         )
+        self._threads = Threads(base.client, base.clock, base.me, hearing, stores, follow)
         self._sockets = Sockets(
             app,
             base.secrets.app_token,
@@ -263,6 +266,7 @@ class Facing:
     def start(self) -> None:
         """Begin to tell what is missing in Slack."""
         self._alarm.start()
+        self._threads.start()
         self._greeted()
 
     def connect(self) -> None:
@@ -270,7 +274,8 @@ class Facing:
         self._sockets.start()
 
     def _greeted(self) -> None:
-        """At start and at a new connection events may have been missed: ballots are read back."""
+        """At start and at a new connection events may have been missed: Slack is read back."""
+        self._threads.read_soon()
         self._waking = asyncio.ensure_future(self._wake_all())
 
     async def _wake_all(self) -> None:
@@ -295,6 +300,7 @@ class Facing:
         self._alarm.stop()
         if self._waking is not None:
             self._waking.cancel()
+        await self._threads.close()
         await self._sockets.close()
         await self._speaker.close()
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -61,7 +60,7 @@ async def _open(duty: Duty, step: Step) -> None:
     await duty.journal.write(
         Kind.GATE_OPENED,
         step=step.id,
-        code=_code(duty.state.run, plan.digest, facts.digest(package), str(opening)),
+        code=code_of(duty.state.run, plan.digest, facts.digest(package), str(opening)),
         plan_digest=plan.digest,
         revision=plan.revision,
         facts_digest=facts.digest(package),
@@ -74,10 +73,18 @@ async def _open(duty: Duty, step: Step) -> None:
     )
 
 
-def _code(*parts: str) -> str:
-    """Four letters and digits that no other open gate shows, so that nobody says yes to a twin."""
-    raw = hashlib.sha256("|".join(parts).encode()).digest()
-    return base64.b32encode(raw).decode()[:4]
+CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's 32: no I, L, O or U, so that nobody takes a letter for a digit."""
+
+
+def code_of(*parts: str) -> str:
+    """Four letters and digits that say what is asked: this plan, these facts, this opening.
+
+    A million codes: enough that nobody writes the right one without having read it, and that
+    two gates that are open at once hardly ever show the same; a gate's name tells those apart.
+    """
+    number = int.from_bytes(hashlib.sha256("|".join(parts).encode()).digest()[:4], "big")
+    return "".join(CODE_LETTERS[number >> shift & 31] for shift in (15, 10, 5, 0))
 
 
 def _evidence(duty: Duty, facts: GroupFacts) -> dict[str, Any]:
@@ -104,25 +111,34 @@ def _changed_since(duty: Duty, step: Step, facts: GroupFacts) -> tuple[str, ...]
 # ------------------------------------------------------------------------------- counting
 
 
-async def count(duty: Duty, gate: GateState, *, take: Sequence[str] = ()) -> None:
+async def count(
+    duty: Duty, gate: GateState, *, take: Sequence[str] = (), asked_by: str = ""
+) -> None:
     """Compare what Slack shows now with what is recorded, and record the difference.
+
+    Args:
+        duty: the run.
+        gate: the gate, open and shown.
+        take: keys of inbox rows that this count decides.
+        asked_by: who has just said something, and is answered also where nothing came of it.
 
     Raises:
         PeopleUnreadable: Slack cannot be asked; nothing was recorded.
     """
     if gate.shown is None:
         return
-    shown = gates.one_choice_each(await duty.people.ballots(*gate.shown))
+    shown = gates.standing(await duty.people.ballots(*gate.shown), gate)
     drafts = [
         duty.journal.draft(Kind.WITHDRAWN, by=user, step=gate.step, user=user, name=vote.name)
         for user, vote in gate.votes.items()
-        if user not in shown
+        if user not in shown or shown[user].choice == "withdraw"
     ]
     answers: list[tuple[str, str]] = []
     for ballot in shown.values():
         draft, answer = await _admitted(duty, gate, ballot)
         drafts += [draft] if draft else []
-        answers += [(ballot.user, answer)] if answer else []
+        if answer and (draft or ballot.user == asked_by):
+            answers.append((ballot.user, answer))
     if drafts or take:
         await duty.journal.append(drafts, take=take)
     channel, _ = gate.shown
@@ -133,8 +149,13 @@ async def count(duty: Duty, gate: GateState, *, take: Sequence[str] = ()) -> Non
 async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft | None, str]:
     """Return the record that a ballot causes, if it is new, and what to tell the voter."""
     known = gate.votes.get(ballot.user)
+    if ballot.choice == "withdraw":
+        stands = f"You have no vote at {gate.name}: your `withdraw` stands. To vote after all,"
+        other = "write `approve` with the code of its message, or delete that word."
+        return None, "" if known else f"{stands} {other}"
     if known is not None and known.choice == ballot.choice:
-        return None, ""
+        counted = f"Your {ballot.choice} at {gate.name} counts already."
+        return None, counted if ballot.source == "text" else ""
     step = duty.plan.step(gate.step)
     person = await duty.people.person(ballot.user)
     roles = await duty.people.roles(ballot.user)
@@ -145,10 +166,11 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
         policy_of(duty, step),
         requester=duty.state.the_request.requester,
         operators=duty.plan.policy.operators,
-    )
+    ) or gates.misread(ballot, gate)
     if reason:
+        told = f"Your vote at {gate.name} does not count: {reason}."
         if (ballot.user, ballot.choice, reason) in gate.refused:
-            return None, ""
+            return None, told
         draft = duty.journal.draft(
             Kind.REFUSED,
             by=ballot.user,
@@ -158,7 +180,7 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
             choice=ballot.choice,
             reason=reason,
         )
-        return draft, f"Your vote at {gate.name} does not count: {reason}."
+        return draft, told
     draft = duty.journal.draft(
         Kind.VOTED,
         by=ballot.user,
@@ -167,6 +189,8 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
         name=person.name,
         choice=ballot.choice,
         source=ballot.source,
+        code=ballot.code,
+        reason=ballot.reason,
         roles=sorted(roles),
         gate=gate.name,
     )

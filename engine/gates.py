@@ -25,13 +25,57 @@ class Decision:
     reason: str = ""
 
 
-def one_choice_each(ballots: Iterable[Ballot]) -> dict[str, Ballot]:
-    """Reduce ballots to one per person; whoever shows both has said no."""
-    chosen: dict[str, Ballot] = {}
+def standing(ballots: Iterable[Ballot], gate: GateState) -> dict[str, Ballot]:
+    """Reduce what people show now to one ballot per person.
+
+    Question: what counts where one person says several things? Answer, the safest that is still
+    simple:
+
+    1. A word is for the gate that it names. One that names none is for the gate that is open.
+    2. Of a person's words the last one stands, as it reads now; a yes with a code that is not
+       this gate's replaces nothing, and is refused where its author says nothing else.
+    3. Between a reaction and a word the one that stops wins: no, then withdraw, then yes. Slack
+       does not tell when somebody reacted, so a withdrawal also outlasts a reaction given later.
+
+    Given up: that a reaction can undo a word. Another word can, or deleting the first one.
+    """
+    said: dict[str, Ballot] = {}
+    shown: list[Ballot] = []
     for ballot in ballots:
-        if chosen.get(ballot.user) is None or ballot.choice == "no":
-            chosen[ballot.user] = ballot
+        if ballot.source != "text":
+            shown.append(ballot)
+            continue
+        former = said.get(ballot.user)
+        for_this = ballot.gate in ("", gate.name)
+        if for_this and (former is None or misread(former, gate) or not misread(ballot, gate)):
+            said[ballot.user] = ballot
+    chosen: dict[str, Ballot] = {}
+    for ballot in sorted([*shown, *said.values()], key=lambda one: _weight(one, gate)):
+        chosen.setdefault(ballot.user, ballot)
     return chosen
+
+
+def _weight(ballot: Ballot, gate: GateState) -> int:
+    """Return the place of a ballot among one person's: what stops comes first."""
+    if misread(ballot, gate):
+        return len(_STOPS_FIRST)
+    return _STOPS_FIRST.index(ballot.choice)
+
+
+_STOPS_FIRST = ("no", "withdraw", "yes")
+
+
+def misread(ballot: Ballot, gate: GateState) -> str:
+    """Return why a written yes is not about what this gate asks, or "" where it is.
+
+    The reason does not tell the right code: whoever approves has read the message.
+    """
+    if ballot.source != "text" or ballot.choice != "yes" or ballot.code == gate.code:
+        return ""
+    return (
+        f"{ballot.code or 'no code'} is not the code of {gate.name}; read its message, and write "
+        "the code that stands in its first line"
+    )
 
 
 def refusal(
@@ -71,7 +115,7 @@ def decide(policy: GatePolicy, gate: GateState, now: datetime) -> Decision:
     votes = sorted(gate.votes.values(), key=lambda vote: (vote.at, vote.user))
     stops = [vote for vote in votes if vote.choice == "no"]
     if stops:
-        who = ", ".join(vote.name for vote in stops)
+        who = ", ".join(f"{vote.name}{_because(vote)}" for vote in stops)
         return Decision("rejected", tuple(stops), "", f"rejected by {who}")
     yes = tuple(vote for vote in votes if vote.choice == "yes")
     until = gate.good_until if gate.outcome == "approved" else gate.expires_at
@@ -80,6 +124,10 @@ def decide(policy: GatePolicy, gate: GateState, now: datetime) -> Decision:
         return Decision("expired", yes, missing(policy, yes), f"expired: {late}")
     lacking = missing(policy, yes)
     return Decision("open" if lacking else "approved", yes, lacking)
+
+
+def _because(vote: Vote) -> str:
+    return f" ({vote.reason})" if vote.reason else ""
 
 
 def missing(policy: GatePolicy, votes: Sequence[Vote]) -> str:

@@ -110,6 +110,7 @@ class Vote:
     source: str
     roles: frozenset[str]
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -407,6 +408,7 @@ class RunState:
             source=body["source"],
             roles=frozenset(body["roles"]),
             at=record.at,
+            reason=body.get("reason", ""),
         )
         votes = {**self.gates[body["step"]].votes, vote.user: vote}
         self._gate(body["step"], votes=votes)

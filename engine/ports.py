@@ -119,11 +119,23 @@ class Shell(Protocol):
 
 @dataclass(frozen=True)
 class Ballot:
-    """One person's vote as Slack shows it now. `choice` is "yes" or "no"."""
+    """One thing that a person says at a gate, as Slack shows it now.
+
+    Attributes:
+        user: who says it.
+        choice: "yes", "no", or "withdraw" for a word that takes back what its author said before.
+        source: "reaction" on the gate's message, or "text" in the run's thread.
+        gate: the gate that a text names; "" where it names none (only a stop may).
+        code: the code that a text repeats from the gate's message; only a yes needs one.
+        reason: what its author gave as the reason, as typed.
+    """
 
     user: str
     choice: str
     source: str
+    gate: str = ""
+    code: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,10 @@ class People(Protocol):
     """What Slack shows now, and who is who. Fails closed: no answer is `PeopleUnreadable`."""
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
-        """Return the votes that stand on a gate's message now, the bot's own excluded.
+        """Return what people say at a gate now, the bot's own excluded.
+
+        That is the reactions on its message, and the words that stand in the thread below it,
+        in the order in which they were said. Words may name another gate.
 
         Raises:
             PeopleUnreadable: Slack did not answer, or the message is gone.

@@ -249,10 +249,13 @@ def _take_expected(records: Sequence[Record], state: str) -> int | None:
 
 
 def _p12(records: Sequence[Record]) -> Iterable[Finding]:
-    """No vote counts before its gate was shown, nor after it was closed."""
+    """No vote counts before its gate was shown, after it was closed, or with another's code."""
     shown: set[str] = set()
+    codes: dict[str, str] = {}
     for record in records:
         body = record.body
+        if record.kind == Kind.GATE_OPENED:
+            codes[body["step"]] = body.get("code", "")
         if record.kind == Kind.GATE_SHOWN:
             shown.add(body["step"])
         if record.kind == Kind.GATE_CLOSED and body["outcome"] != "approved":
@@ -260,6 +263,9 @@ def _p12(records: Sequence[Record]) -> Iterable[Finding]:
         if record.kind == Kind.GATE_OPENED or (record.kind == Kind.DONE and body.get("step")):
             shown.discard(body["step"])
         if record.kind == Kind.VOTED:
+            written = body.get("source") == "text" and body["choice"] == "yes"
+            if written and body["code"] != codes.get(body["step"]):
+                yield f"record {record.seq}: a written yes with the code of something else"
             yield None if body["step"] in shown else f"record {record.seq}: a vote without a gate"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from engine import asking, recovery
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
-from engine.journal import Kind, planned_body
+from engine.journal import GateState, Kind, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
 from engine.recovery import Finding
@@ -57,23 +57,53 @@ async def _hint(duty: Duty, row: InboxRow) -> None:
         await _unknown(duty, row)
         return
     if gate is duty.state.open_gate:
-        # Slack away: the hint stays, and with it the bar before any failover.
-        try:
-            await asking.count(duty, gate, take=[row.key])
-        except PeopleUnreadable:
-            if gate.outcome == "approved":
-                return
-            await _unknown(duty, row)
-        return
-    if not row.body["added"]:
+        await _count(duty, gate, row, asked_by=row.body["user"] if row.body["added"] else "")
+    elif row.body["added"]:
+        await _too_late(duty, row, _over(gate), step=gate.step)
+    else:
         await _unknown(duty, row)
+
+
+async def _vote(duty: Duty, row: InboxRow) -> None:
+    """Somebody wrote a vote into the thread: read all ballots of the gate that it names."""
+    gate, named = duty.state.open_gate, row.body["gate"]
+    if gate is not None and named in ("", gate.name):
+        if gate.shown is None:
+            # We were away between posting its message and knowing that it stands: the vote is
+            # counted as soon as we know.
+            await _unknown(duty, row)
+        else:
+            await _count(duty, gate, row, asked_by=row.body["user"])
         return
+    former = next((g for g in duty.state.gates.values() if g.name == named), None)
+    if former is not None:
+        reason = _over(former)
+    else:
+        reason = f"{named} is not open" if named else "nothing is asked now"
+    if gate is not None:
+        reason = f"{reason}; {gate.name} is, with a message of its own"
+    await _too_late(duty, row, reason, step=former.step if former else "")
+
+
+async def _count(duty: Duty, gate: GateState, row: InboxRow, *, asked_by: str) -> None:
+    # Slack away: the hint stays, and with it the bar before any failover.
+    try:
+        await asking.count(duty, gate, take=[row.key], asked_by=asked_by)
+    except PeopleUnreadable:
+        if gate.outcome != "approved":
+            await _unknown(duty, row)
+
+
+def _over(gate: GateState) -> str:
     over = gate.outcome if gate.outcome != "approved" else "approved and begun"
-    reason = f"{gate.name} is no longer open ({over})"
+    return f"{gate.name} is no longer open ({over})"
+
+
+async def _too_late(duty: Duty, row: InboxRow, reason: str, *, step: str) -> None:
     draft = duty.journal.draft(
         Kind.REFUSED,
         by=row.body["user"],
-        step=gate.step,
+        step=step,
         user=row.body["user"],
         choice=row.body["choice"],
         reason=reason,
@@ -278,7 +308,7 @@ def _down_step(duty: Duty) -> Step | None:
 
 Taker = Callable[[Duty, InboxRow], Awaitable[None]]
 
-_ROWS: dict[str, Taker] = {"shown": _shown, "hint": _hint, "word": _word}
+_ROWS: dict[str, Taker] = {"shown": _shown, "hint": _hint, "vote": _vote, "word": _word}
 
 _VERBS: dict[str, Taker] = {
     "pause": _pause,

@@ -184,7 +184,7 @@ class Worker:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
         for row in await asyncio.to_thread(self._stores.inbox.waiting, run=run):
             await asyncio.to_thread(self._stores.inbox.drop, row.key)
-            if row.kind == "word":
+            if row.kind in ("word", "vote"):
                 to = {**row.body.get("answer", {}), "user": row.body["user"]}
                 said = row.body["verb"]
                 await self._answers.answer(to, f"`{said}` changed nothing: {run} has ended.")

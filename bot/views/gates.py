@@ -259,6 +259,10 @@ def votes(story: Story, opening: Opening) -> list[Block]:
             "React with ✅ to approve or ❌ to stop. Taking your ✅ away before the start takes "
             "your approval back. What counts is the line above, not the numbers beside the emoji."
         ),
+        context(
+            f"Or write in this thread: `@hotfix approve {gate.name} {gate.code}` · "
+            f"`@hotfix reject {gate.name} because …` · `@hotfix withdraw {gate.name}`"
+        ),
     ]
 
 

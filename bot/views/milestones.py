@@ -144,7 +144,8 @@ def _voted(story: Story, record: Record, key: str) -> Message:
     opening = _opening(story, record)
     who = words.voter(record.body["name"], record.body["roles"], opening)
     if record.body["choice"] != "yes":
-        return told(key, f"❌ {who}: no at {opening.gate.name}.")
+        given = escape(str(record.body.get("reason", "")))
+        return told(key, f"❌ {who}: no at {opening.gate.name}{f': {given}' if given else ''}.")
     count = f"{len(opening.yes)} of {opening.policy.votes}"
     missing = f"; still missing: {escape(opening.missing)}" if opening.missing else ""
     return told(key, f"✅ {who}: yes at {opening.gate.name} — {count}{missing}.")

@@ -1,6 +1,7 @@
 """A bot's Slack side without an engine behind it: real Bolt, real connections, stores in memory."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,12 @@ from bot.config import (
     SlackSettings,
 )
 from bot.hearing import Hearing
-from bot.inbox import storing
+from bot.inbox import following, storing
 from bot.localslack import LocalSlack
+from bot.localslack.model import Message
 from bot.people import Self, SlackAnswers
 from bot.runs import Runs
+from bot.threads import Threads
 from engine.journal import first_records
 from engine.model import Request
 from storage.memory import MemoryStores
@@ -59,6 +62,19 @@ class StillClock:
         await asyncio.Event().wait()
 
 
+class PassingClock(StillClock):
+    """A clock on which waiting takes no time; `meanwhile` happens in each wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.passed += duration
+        if self.meanwhile is not None:
+            await self.meanwhile()
+
+
 class FragileInbox:
     """An inbox whose database fails as often as a test asks; see storage.records.InboxStore."""
 
@@ -84,9 +100,9 @@ class FragileInbox:
 class House:
     """The Slack side of a bot, connected to a Slack on loopback."""
 
-    def __init__(self, slack: LocalSlack) -> None:
+    def __init__(self, slack: LocalSlack, clock: StillClock | None = None) -> None:
         self.settings = settings(slack)
-        self.clock = StillClock()
+        self.clock = clock or StillClock()
         self.stores = MemoryStores()
         self.inbox = FragileInbox(self.stores.inbox)
         self.woken: list[str] = []
@@ -96,14 +112,17 @@ class House:
         runs = Runs(self.stores.journal, self.stores.deliveries, groups)
         hearing = Hearing(self.settings, runs, self.stores.deliveries, self.clock)
         self.answers = SlackAnswers(self.client, self.stores.deliveries)
+        follow = following(self.inbox, self.answers, self.woken.append)
         self.bolt = slack_app(
             self.client,
             "xoxb-localslack",
             self.me,
             storing(hearing, self.inbox),
             self.answers,
-            self.woken.append,
+            follow,
         )
+        self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
+        self.hearing = hearing
         self.handler = AsyncSocketModeHandler(self.bolt, "xapp-localslack")
 
     async def connect(self) -> None:
@@ -133,12 +152,24 @@ class House:
         index = RunRow(run, group, "install", open=False, occupies=False, wake_at=None)
         self.stores.journal.append(run, [ended], lease=None, last_seq=2, index=index)
 
+    async def ask(self, run: str = "hf-000001", gate: str = "gate/G2") -> tuple[str, str]:
+        """Post a run's root and a gate's message in its thread; return both places."""
+        root = await self.post(f"{run}/root")
+        return root, await self.post(f"{run}/{gate}", thread_ts=root)
+
     async def post(self, key: str, thread_ts: str | None = None) -> str:
         """Post a message of a run, as the speaker does, and return its place."""
         said = await self.client.chat_postMessage(channel=CHANNEL, text=key, thread_ts=thread_ts)
         ts = str(said["ts"])
         self.stores.deliveries.save(Delivery(key, CHANNEL, ts, "digest", "sent"))
         return ts
+
+
+def chatter(slack: LocalSlack, root: str, count: int) -> None:
+    """Have people talk in a thread, without the bot."""
+    workspace = slack.workspace
+    for number in range(count):
+        workspace.post(Message(CHANNEL, workspace.new_ts(), GUS, f"talk {number}", thread_ts=root))
 
 
 def settings(slack: LocalSlack) -> Settings:

@@ -187,7 +187,7 @@ async def test_a_question_in_a_thread_is_answered_there(house, people, watch):
 
     assert "hf-000001" in told["text"]
     assert told["thread_ts"] == root
-    assert house.rows == []
+    await until(people, lambda: house.rows == [])
 
 
 async def test_a_mistake_in_a_thread_is_answered_to_the_person_alone(house, people, watch):
@@ -197,7 +197,55 @@ async def test_a_mistake_in_a_thread_is_answered_to_the_person_alone(house, peop
     told = await watch.until("ephemeral_posted", to=ANA)
 
     assert "Did you mean `@hotfix abort`?" in told["text"]
-    assert house.rows == []
+    await until(people, lambda: house.rows == [])
+
+
+@pytest.mark.parametrize(
+    ("text", "vote"),
+    [
+        ("approve G2 7k3f", {"verb": "approve", "gate": "G2", "choice": "yes"}),
+        ("reject G2 the policy is new", {"verb": "reject", "gate": "G2", "choice": "no"}),
+        ("reject", {"verb": "reject", "gate": "", "choice": "no"}),
+        ("withdraw G2", {"verb": "withdraw", "gate": "G2", "choice": "withdraw"}),
+    ],
+)
+async def test_a_vote_as_text_is_stored_as_a_reason_to_look(house, people, watch, text, vote):
+    root = await house.post(f"{house.add_run()}/root")
+
+    said = await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text=text)
+    await watch.until_traffic("ack", ok=True)
+
+    (row,) = house.rows
+    assert (row.kind, row.run) == ("vote", "hf-000001")
+    assert row.key == f"evt:app_mention/{CHANNEL}/{said['ts']}"
+    answer = {"channel": CHANNEL, "user": ANA, "thread_ts": root}
+    assert row.body == {**vote, "user": ANA, "answer": answer}
+    await until(people, lambda: house.woken == ["hf-000001"])
+
+
+async def test_a_vote_outside_of_a_runs_thread_is_answered_and_changes_nothing(
+    house, people, watch
+):
+    house.add_run()
+
+    assert "A vote is given where all can see it" in await say(people, "approve G2 7K3F")
+    await people.act("ana", "mention", channel=CHANNEL, text="approve G2 7K3F")
+    told = await watch.until("ephemeral_posted", to=ANA)
+
+    assert "Votes are read in the thread of a run, not here." in told["text"]
+    await until(people, lambda: house.rows == [])
+
+
+async def test_a_vote_as_text_after_the_end_is_answered(house, people, watch):
+    run = house.add_run()
+    root = await house.post(f"{run}/root")
+    house.end_run(run)
+
+    await people.act("noor", "mention", channel=CHANNEL, thread_ts=root, text="reject G2")
+    told = await watch.until("ephemeral_posted", to=NOOR)
+
+    assert told["text"] == f"Your vote does not count: `{run}` has ended."
+    await until(people, lambda: house.rows == [])
 
 
 async def test_talk_without_the_bots_name_is_nobodys_command(house, people):

@@ -9,7 +9,8 @@ import pytest
 from bot.people import SlackAnswers, SlackPeople
 from engine.errors import PeopleUnreadable
 from engine.ports import Ballot
-from tests.slack.house import ANA, BEN, BOT, CHANNEL, GUS, NOOR, RITA, ROLES, House
+from storage.records import Delivery
+from tests.slack.house import ANA, BEN, BOT, CHANNEL, GUS, NOOR, RITA, ROLES, House, chatter
 from tests.slack.watch import Watch
 
 YES = "white_check_mark"
@@ -27,7 +28,7 @@ async def house(slack) -> AsyncIterator[House]:
 @pytest.fixture
 def asked(house) -> SlackPeople:
     """Return what the engine asks."""
-    return SlackPeople(house.client, house.clock, house.me, ROLES)
+    return SlackPeople(house.client, house.clock, house.me, ROLES, house.stores.deliveries)
 
 
 async def react(people, ts: str, *reactions: tuple[str, str]) -> None:
@@ -39,7 +40,7 @@ async def react(people, ts: str, *reactions: tuple[str, str]) -> None:
 
 
 async def test_ballots_are_what_the_message_shows_now_without_the_bots_own(house, people, asked):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     for name in (YES, "x"):
         await house.client.reactions_add(channel=CHANNEL, timestamp=ts, name=name)
     assert await asked.ballots(CHANNEL, ts) == []
@@ -57,7 +58,7 @@ async def test_ballots_are_what_the_message_shows_now_without_the_bots_own(house
 
 
 async def test_a_ballot_taken_back_is_gone(house, people, asked):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     await react(people, ts, ("ana", YES))
     await people.act("ana", "unreact", channel=CHANNEL, ts=ts, emoji=YES)
 
@@ -65,14 +66,14 @@ async def test_a_ballot_taken_back_is_gone(house, people, asked):
 
 
 async def test_two_emoji_of_one_meaning_are_one_ballot(house, people, asked):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     await react(people, ts, ("ana", YES), ("ana", "heavy_check_mark"))
 
     assert await asked.ballots(CHANNEL, ts) == [Ballot(ANA, "yes", "reaction")]
 
 
 async def test_everybody_is_counted_however_many_there_are(house, people, asked):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     await react(people, ts, *((who, YES) for who in ("ana", "ben", "noor", "rita", "gus")))
 
     assert {b.user for b in await asked.ballots(CHANNEL, ts)} == {ANA, BEN, NOOR, RITA, GUS}
@@ -85,7 +86,7 @@ async def test_a_message_that_is_gone_is_no_empty_ballot(house, asked):
 
 @pytest.mark.parametrize("method", ["reactions.get", "auth.test"])
 async def test_slack_away_is_no_empty_ballot(house, people, asked, method):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     await react(people, ts, ("ana", YES))
     await people.fault("server_error", method=method, n=9)
 
@@ -94,7 +95,7 @@ async def test_slack_away_is_no_empty_ballot(house, people, asked, method):
 
 
 async def test_slack_that_cannot_be_reached_is_no_empty_ballot(house, slack, asked):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     await slack.stop()
 
     with pytest.raises(PeopleUnreadable):
@@ -102,11 +103,108 @@ async def test_slack_that_cannot_be_reached_is_no_empty_ballot(house, slack, ask
 
 
 async def test_a_rate_limit_is_waited_for(house, people, asked, clock):
-    ts = await house.post("hf-000001/gate/G2")
+    _, ts = await house.ask()
     await react(people, ts, ("ana", YES))
     await people.fault("rate_limit", method="reactions.get", seconds=0)
 
     assert len(await asked.ballots(CHANNEL, ts)) == 1
+
+
+# ----------------------------------------------------------------------------- ballots as text
+
+
+async def write(people, root: str, user: str, text: str) -> str:
+    return str(
+        (await people.act(user, "mention", channel=CHANNEL, thread_ts=root, text=text))["ts"]
+    )
+
+
+async def test_words_in_the_thread_are_ballots_in_the_order_in_which_they_were_said(
+    house, people, asked
+):
+    root, ts = await house.ask()
+    await write(people, root, "ana", "approve G2 7k3f")
+    await write(people, root, "ben", "reject G2 the policy &amp; more")
+    await write(people, root, "ana", "withdraw G2")
+    await react(people, ts, ("noor", YES))
+
+    assert await asked.ballots(CHANNEL, ts) == [
+        Ballot(NOOR, "yes", "reaction"),
+        Ballot(ANA, "yes", "text", "G2", "7K3F"),
+        Ballot(BEN, "no", "text", "G2", reason="the policy &amp; more"),
+        Ballot(ANA, "withdraw", "text", "G2"),
+    ]
+
+
+async def test_a_word_that_is_deleted_is_gone_and_an_edited_one_counts_as_it_reads_now(
+    house, people, asked
+):
+    root, ts = await house.ask()
+    gone = await write(people, root, "ana", "approve G2 7K3F")
+    changed = await write(people, root, "ben", "approve G2 7K3F")
+
+    await people.act("ana", "delete", channel=CHANNEL, ts=gone)
+    await people.act("ben", "edit", channel=CHANNEL, ts=changed, text="@hotfix reject G2")
+
+    assert await asked.ballots(CHANNEL, ts) == [Ballot(BEN, "no", "text", "G2")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["approve G2", "approve G2 7K3F please", "status", "halt", "aprove G2 7K3F", "why"],
+)
+async def test_what_is_no_vote_as_it_stands_is_no_ballot(house, people, asked, text):
+    root, ts = await house.ask()
+    await write(people, root, "ana", text)
+
+    assert await asked.ballots(CHANNEL, ts) == []
+
+
+async def test_talk_elsewhere_earlier_or_by_the_bot_is_no_ballot(house, people, asked):
+    root = await house.post("hf-000001/root")
+    await write(people, root, "ana", "reject")
+    ts = await house.post("hf-000001/gate/G2", thread_ts=root)
+    mention = f"<@{BOT}> approve G2 7K3F"
+    await people.act("ana", "message", channel=CHANNEL, text=mention)
+    await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="approve G2 7K3F")
+    await house.client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=mention)
+
+    assert await asked.ballots(CHANNEL, ts) == []
+
+
+async def test_words_that_somebody_else_edited_are_nobodys(house, slack, people, asked):
+    root, ts = await house.ask()
+    said = await write(people, root, "ana", "approve G2 7K3F")
+    message = slack.workspace.channels[CHANNEL].messages[said]
+    message.edited = {"user": BEN, "ts": said}
+
+    assert await asked.ballots(CHANNEL, ts) == []
+
+
+async def test_a_word_behind_two_hundred_others_is_found(house, slack, people, asked):
+    root, ts = await house.ask()
+    chatter(slack, root, 201)
+    await write(people, root, "ana", "reject G2")
+
+    assert await asked.ballots(CHANNEL, ts) == [Ballot(ANA, "no", "text", "G2")]
+
+
+@pytest.mark.parametrize("key", ["hf-000001/root", "hf-000001/gate/G2"])
+async def test_a_thread_that_nobody_knows_is_not_an_empty_one(house, people, asked, key):
+    _, ts = await house.ask()
+    house.stores.deliveries.save(Delivery(key, "C0ELSE", "1.0", "digest", "sent"))
+
+    with pytest.raises(PeopleUnreadable, match="in which thread"):
+        await asked.ballots(CHANNEL, ts)
+
+
+async def test_a_thread_that_cannot_be_read_is_not_an_empty_one(house, people, asked):
+    _, ts = await house.ask()
+    await react(people, ts, ("ana", YES))
+    await people.fault("server_error", method="conversations.replies", n=9)
+
+    with pytest.raises(PeopleUnreadable):
+        await asked.ballots(CHANNEL, ts)
 
 
 # ------------------------------------------------------------------------------------- persons

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands import Install, Mistake, Question, Word, help_text, read_command
+from bot.commands import (
+    LONGEST_REASON,
+    Install,
+    Mistake,
+    Question,
+    Vote,
+    Word,
+    addressed,
+    help_text,
+    read_command,
+)
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 
 GROUPS = ["site-1", "site-2"]
@@ -44,6 +54,23 @@ def refusal(text: str) -> str:
         ("<@U0000HOTFIX|hotfix> pause site-2", Word("pause", "site-2")),
         ("status", Question("status")),
         ("status site-1", Question("status", "site-1")),
+        ("why", Question("why")),
+        ("why site-2", Question("why", "site-2")),
+        ("approve G2 7K3F", Vote("yes", "G2", "7K3F")),
+        ("<@U0000HOTFIX> Approve g2: `7k3f`", Vote("yes", "G2", "7K3F")),
+        ("approve G12 0IL1", Vote("yes", "G12", "0111")),
+        ("approve G2 OOOO", Vote("yes", "G2", "0000")),
+        ("reject G2", Vote("no", "G2")),
+        ("reject G2 7K3F", Vote("no", "G2", reason="7K3F")),
+        (
+            "reject G2: policy is &lt;being&gt; installed",
+            Vote("no", "G2", reason="policy is <being> installed"),
+        ),
+        ("reject", Vote("no")),
+        ("reject not tonight", Vote("no", reason="not tonight")),
+        ("reject G2 " + "x" * 300, Vote("no", "G2", reason="x" * LONGEST_REASON)),
+        ("withdraw G2", Vote("withdraw", "G2")),
+        ("withdraw my vote", Vote("withdraw", reason="my vote")),
         ("help", Question("help")),
         ("", Question("help")),
         ("<@U0000HOTFIX>", Question("help")),
@@ -81,7 +108,21 @@ def test_a_command_is_understood(text, command):
         (f"install site-1 {PACKAGE} split a/b", ["is no split"]),
         ("abort site-1 now", ["`abort site-1`, but not `now`"]),
         ("halt ../x", ["`../x` can be neither a group nor a run"]),
-        ("approve G2 7K3F", ["Votes are reactions"]),
+        ("approve", ["`approve`, but not which gate", "@hotfix approve G2 CODE"]),
+        ("approve it", ["`approve`, but not that `it` is a gate", "@hotfix approve G2 CODE"]),
+        ("approve 7K3F G2", ["not that `7K3F` is a gate"]),
+        (
+            "approve G2",
+            ["`approve G2`, but a yes needs the code of G2", "`@hotfix approve G2 CODE`"],
+        ),
+        ("approve G2 7K3", ["`7K3` is no code", "four letters and digits"]),
+        ("approve G2 please", ["`please` is no code"]),
+        (
+            "approve G2 7k3f if policy is done",
+            ["not `if policy is done`; nothing was counted", "`@hotfix approve G2 7K3F`"],
+        ),
+        ("aprove G2 7K3F", ["Did you mean `/hotfix approve G2 7K3F`?"]),
+        ("yes", ["I do not take `yes` for a vote", "@hotfix approve G2 CODE"]),
         ("x" * 1001, ["too long"]),
     ],
 )
@@ -101,7 +142,7 @@ def test_any_text_is_a_command_or_a_mistake_that_mentions_nobody(text):
         assert "<" not in told, "nothing of Slack's markup comes through"
         assert told.count("`") % 2 == 0
     else:
-        assert isinstance(command, Install | Word | Question)
+        assert isinstance(command, Install | Word | Vote | Question)
 
 
 @given(
@@ -124,6 +165,22 @@ def test_help_names_every_word_and_the_groups():
 
     for word in ("install", "status", "pause", "resume", "halt", "retry", "abort", "site-2"):
         assert word in told
+    for word in ("why", "approve G2 CODE", "reject G2", "withdraw G2", ":x:"):
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken_to"),
+    [
+        ("<@U0000HOTFIX> abort", True),
+        ("please <@U0000HOTFIX|hotfix>", True),
+        ("<@U0000HOTFIX2> abort", False),
+        ("@hotfix abort", False),
+        ("", False),
+    ],
+)
+def test_a_message_is_for_the_bot_where_slack_says_so(text, spoken_to):
+    assert addressed(text, "U0000HOTFIX") is spoken_to
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.gates import can_ever_pass, decide, missing, one_choice_each, refusal
+from engine.gates import can_ever_pass, decide, misread, missing, refusal, standing
 from engine.journal import GateState, Vote
 from engine.model import GatePolicy
 from engine.ports import Ballot, Person
@@ -104,7 +104,82 @@ def test_whoever_shows_both_has_said_no():
         Ballot("ben", "yes", "r"),
     ]
 
-    assert {b.choice for b in one_choice_each(ballots).values()} == {"no"}
+    assert {b.choice for b in standing(ballots, gate()).values()} == {"no"}
+
+
+def word(choice: str, gate: str = "G2", code: str = "", user: str = "ana") -> Ballot:
+    return Ballot(user, choice, "text", gate, code)
+
+
+TICK, CROSS = Ballot("ana", "yes", "reaction"), Ballot("ana", "no", "reaction")
+YES, WRONG, NO, BACK = (
+    word("yes", code="7K3F"),
+    word("yes", code="7K3G"),
+    word("no"),
+    word("withdraw"),
+)
+
+
+@pytest.mark.parametrize(
+    ("ballots", "stands"),
+    [
+        ([YES], YES),
+        ([YES, BACK], BACK),
+        ([YES, BACK, YES], YES),
+        ([NO, YES], YES),
+        ([YES, NO], NO),
+        ([word("no", gate="")], word("no", gate="")),
+        ([word("no", gate="G3"), word("yes", "G1", "7K3F")], None),
+        ([TICK, YES], TICK),
+        ([TICK, NO], NO),
+        ([CROSS, YES], CROSS),
+        ([TICK, BACK], BACK),
+        ([CROSS, BACK], CROSS),
+        ([WRONG], WRONG),
+        ([YES, WRONG], YES),
+        ([WRONG, YES], YES),
+        ([WRONG, WRONG, TICK], TICK),
+        ([BACK, WRONG], BACK),
+        ([WRONG, BACK], BACK),
+        ([NO, WRONG], NO),
+    ],
+)
+def test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins(ballots, stands):
+    assert standing(ballots, gate()).get("ana") == stands
+
+
+@given(
+    st.permutations([TICK, CROSS]), st.lists(st.sampled_from([YES, WRONG, BACK, NO]), max_size=4)
+)
+def test_nothing_that_is_written_outvotes_a_cross(reactions, words):
+    stands = standing([*reactions, *words], gate())["ana"]
+
+    assert stands.choice == "no"
+
+
+def test_each_persons_words_are_their_own():
+    stands = standing([YES, word("withdraw", user="ben"), word("no", user="cem")], gate())
+
+    assert {user: one.choice for user, one in stands.items()} == {
+        "ana": "yes",
+        "ben": "withdraw",
+        "cem": "no",
+    }
+
+
+def test_a_wrong_code_is_refused_without_telling_the_right_one():
+    reason = misread(WRONG, gate())
+
+    assert "7K3G is not the code of G2" in reason
+    assert "7K3F" not in reason
+    assert misread(YES, gate()) == misread(NO, gate()) == misread(TICK, gate()) == ""
+    assert "no code is not the code" in misread(word("yes"), gate())
+
+
+def test_a_rejection_gives_its_reason():
+    why = replace(vote("ben", "network", choice="no"), reason="policy is being installed")
+
+    assert decide(POLICY, gate(why), NOW).reason == "rejected by ben (policy is being installed)"
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,18 @@ def test_p10_notices_an_end_that_calls_two_takes_done():
     assert verdict(PLANNED, ("ENDED", {**old, "state": "rolled back"}), promise="P10") == "held"
 
 
+def test_p12_notices_a_written_yes_with_the_code_of_something_else():
+    opened = (OPENED[0], {**OPENED[1], "code": "7K3F"})
+    written = {"step": "A.FAILOVER", "user": "ana", "choice": "yes", "source": "text"}
+
+    def with_code(code: str) -> str:
+        voted = ("VOTED", {**written, "code": code})
+        return verdict(ORDERED, PLANNED, opened, SHOWN, voted, promise="P12")
+
+    assert with_code("7K3F") == "held"
+    assert with_code("7K3G") == "broken"
+
+
 def test_p12_notices_a_vote_that_counts_before_its_gate_was_shown():
     assert verdict(ORDERED, PLANNED, OPENED, vote("ana"), promise="P12") == "broken"
     closed = ("GATE_CLOSED", {"step": "A.FAILOVER", "outcome": "rejected"})

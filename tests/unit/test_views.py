@@ -253,6 +253,27 @@ def _next(record: Record, kind: Kind, body: dict[str, Any]) -> Record:
     return replace(record, seq=record.seq + 1, kind=kind, body=body)
 
 
+def test_a_gate_says_how_to_vote_in_words_with_its_code_once_it_asks():
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    gate = by_key(records)["gate/G2"]
+    code = next(r.body["code"] for r in records if r.body.get("step") == "A.FAILOVER")
+
+    assert heading(gate).startswith(f"⛔ G2 · {code} · site-1:")
+    assert f"`@hotfix approve G2 {code}`" in whole(gate)
+    assert "`@hotfix reject G2 because …`" in whole(gate)
+    assert "@hotfix approve" not in whole(by_key(night("good"))["gate/G2"])
+
+
+def test_the_reason_of_a_written_no_is_shown_and_mentions_nobody():
+    records = list(until(night("good"), Kind.VOTED, gate="G2"))
+    no = {**records[-1].body, "choice": "no", "source": "text", "reason": "<!channel> no policy"}
+    records[-1] = replace(records[-1], body=no)
+
+    told = said(records, "no at G2")
+
+    assert told.text.endswith("no at G2: &lt;!channel&gt; no policy.")
+
+
 def test_a_vote_taken_back_is_shown_at_the_gate_and_in_the_thread():
     messages = by_key(night("withdrawn"))
 

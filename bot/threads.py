@@ -1,0 +1,165 @@
+"""Reading back: what people said in a run's thread is heard, whether its event arrived or not.
+
+Each open run's thread is read at start, whenever Slack greets a connection, and every minute. A
+message that names the bot becomes the same inbox row as its event, under the same key, so that it
+is heard exactly once, however often it is found. It counts as of when it was found. What it does
+is decided by whoever acts; this belongs to the process that faces Slack.
+
+Question: from where is a thread read? Answer: at the first time from its root, since rows of later
+messages do not prove that an earlier one was heard; after that from the last message of a reading
+that went through to the end, less `OVERLAP`. That place is kept in memory only: reading too much
+is harmless, and after a restart it is the right thing. Given up: a message that is edited into a
+word for the bot long after it was written is found at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.commands import addressed
+from bot.hearing import ASKED, Hearing
+from bot.inbox import Follow
+from bot.people import Identity, Self, asked
+from bot.thread import pages
+from engine.errors import PeopleUnreadable
+from engine.ports import Clock
+from storage.records import InboxRow, StorageDown, Stores
+
+log = structlog.get_logger(__name__)
+
+EVERY = timedelta(seconds=60)
+"""Between two readings: with a call per run this stays within the 50 a minute that Slack allows."""
+
+PACE = timedelta(seconds=1.5)
+"""Between two calls: 40 a minute, so that whoever counts votes finds some of the 50 left."""
+
+OVERLAP_S = 60
+"""Seconds read again. A guess: Slack does not promise that messages appear in the order of their
+times, and it delivers within a few seconds."""
+
+LEFT = timedelta(seconds=60)
+"""An answer that waits for so long was not given by the process that stored the question."""
+
+
+class Threads:
+    """Reads the threads of open runs, again and again."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        clock: Clock,
+        me: Self,
+        hearing: Hearing,
+        stores: Stores,
+        follow: Follow,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._me = me
+        self._hearing = hearing
+        self._stores = stores
+        self._follow = follow
+        self._read_to: dict[str, str] = {}
+        self._nudge = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._next_call = float("-inf")
+
+    def start(self) -> None:
+        """Begin to read; Slack may be away, then it goes on trying."""
+        self._task = asyncio.ensure_future(self._run())
+
+    def read_soon(self) -> None:
+        """Read as soon as possible: events may have been missed."""
+        self._nudge.set()
+
+    async def close(self) -> None:
+        """Stop reading. Never raises."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            self._nudge.clear()
+            try:
+                await self.read_back()
+            except StorageDown as error:
+                # The next reading finds what this one did not.
+                log.warning("threads not read back", error=str(error))
+            except Exception:
+                log.exception("threads not read back")
+            await self._rest()
+
+    async def _rest(self) -> None:
+        sleeper = asyncio.ensure_future(self._clock.sleep(EVERY))
+        nudged = asyncio.ensure_future(self._nudge.wait())
+        try:
+            await asyncio.wait({sleeper, nudged}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            nudged.cancel()
+
+    async def read_back(self) -> None:
+        """Hear what was said in the threads of open runs, and give answers that were left."""
+        for row in await asyncio.to_thread(self._stores.inbox.waiting):
+            if row.kind == ASKED and self._clock.now() - row.at >= LEFT:
+                await self._follow(row)
+        open_runs = [row.id for row in await asyncio.to_thread(self._stores.journal.runs)]
+        self._read_to = {run: ts for run, ts in self._read_to.items() if run in open_runs}
+        for run in open_runs:
+            try:
+                await self._read(run)
+            except PeopleUnreadable as error:
+                log.warning("a thread was not read back", run=run, error=str(error))
+
+    async def _read(self, run: str) -> None:
+        roots = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/root")
+        if not roots or roots[0].ts is None:
+            return
+        channel, thread = roots[0].channel, roots[0].ts
+        me = await self._me.identity()
+        newest = self._read_to.get(run, thread)
+        async for page in pages(self._ask, channel, thread, oldest=_before(newest)):
+            for message in page:
+                ts = str(message["ts"])
+                if ts != thread and _is_for(me, message):
+                    await self._hear({**message, "channel": channel, "thread_ts": thread})
+                newest = max(newest, ts)
+        self._read_to[run] = newest
+
+    async def _ask(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+        now = self._clock.monotonic()
+        if now < self._next_call:
+            await self._clock.sleep(timedelta(seconds=self._next_call - now))
+        self._next_call = self._clock.monotonic() + PACE.total_seconds()
+        return await asked(lambda: self._client.conversations_replies(**question))
+
+    async def _hear(self, message: Mapping[str, Any]) -> None:
+        row = await asyncio.to_thread(self._put, message)
+        if row is not None:
+            log.info("heard by reading back", key=row.key, kind=row.kind, run=row.run)
+            await self._follow(row)
+
+    def _put(self, message: Mapping[str, Any]) -> InboxRow | None:
+        """Store what a message amounts to; None where it was heard before."""
+        row = self._hearing.mention(message).row
+        return row if row is not None and self._stores.inbox.put(row) else None
+
+
+def _is_for(me: Identity, message: Mapping[str, Any]) -> bool:
+    """Say whether a person speaks to the bot in this message, as Slack would send an event."""
+    user = str(message.get("user", ""))
+    if not user or user == me.user or message.get("bot_id"):
+        return False
+    return addressed(str(message.get("text", "")), me.user)
+
+
+def _before(ts: str) -> str:
+    seconds, dot, rest = ts.partition(".")
+    return f"{int(seconds) - OVERLAP_S}{dot}{rest}"

@@ -1,0 +1,264 @@
+"""Words in a thread are heard exactly once: by event, late, twice, or only by reading back."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from slack_bolt.request.async_request import AsyncBoltRequest
+
+from bot.hearing import ASKED
+from storage.records import InboxRow
+from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, chatter
+from tests.slack.watch import Watch
+
+CALL = "conversations.replies"
+
+
+@pytest.fixture
+async def house(slack) -> AsyncIterator[House]:
+    """Build the Slack side of a bot that is away: it is connected where a test does it."""
+    built = House(slack, PassingClock())
+    yield built
+    await built.close()
+
+
+async def say(people, root: str, text: str, user: str = "ana") -> str:
+    said = await people.act(user, "mention", channel=CHANNEL, thread_ts=root, text=text)
+    return str(said["ts"])
+
+
+def verbs(house: House) -> list[Any]:
+    return [row.body["verb"] for row in house.rows]
+
+
+async def begun(house: House) -> str:
+    """Begin a run and return its thread."""
+    return await house.post(f"{house.add_run()}/root")
+
+
+async def calls(people) -> list[dict[str, Any]]:
+    """Return the arguments with which threads were asked for."""
+    traffic = await people.traffic()
+    return [line["args"] for line in traffic if line.get("method") == CALL]
+
+
+# ------------------------------------------------------------------------------- heard at all
+
+
+async def test_a_word_said_while_the_bot_was_away_is_heard_after_its_start(house, people):
+    root = await begun(house)
+    ts = await say(people, root, "halt")
+    house.clock.passed += timedelta(hours=1)
+
+    await house.threads.read_back()
+
+    (row,) = house.rows
+    assert (row.kind, row.run, row.body["verb"], row.body["user"]) == (
+        "word",
+        "hf-000001",
+        "halt",
+        ANA,
+    )
+    assert row.key == f"evt:app_mention/{CHANNEL}/{ts}"
+    assert row.at == house.clock.now(), "it counts as of when it was found"
+    assert row.body["answer"] == {"channel": CHANNEL, "user": ANA, "thread_ts": root}
+    assert house.woken == ["hf-000001"]
+
+
+async def test_words_are_heard_in_the_order_in_which_they_were_said(house, people):
+    root = await begun(house)
+    for text in ("pause", "approve G2 7K3F", "resume", "retry"):
+        await say(people, root, text)
+
+    await house.threads.read_back()
+
+    assert verbs(house) == ["pause", "approve", "resume", "retry"]
+
+
+async def test_what_is_not_said_to_the_bot_is_not_heard(house, people):
+    root = await begun(house)
+    mention = f"<@{BOT}> abort"
+    await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="abort!")
+    await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="<@U000000BEN0> abort")
+    await people.act("ana", "mention", channel=CHANNEL, text="abort")
+    await house.client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=mention)
+    gone = await say(people, root, "abort")
+    await people.act("ana", "delete", channel=CHANNEL, ts=gone)
+
+    await house.threads.read_back()
+
+    assert house.rows == []
+
+
+async def test_only_threads_of_open_runs_are_read(house, people):
+    over, open_one = house.add_run(), house.add_run("hf-000002", "site-2")
+    roots = [await house.post(f"{run}/root") for run in (over, open_one)]
+    for root in roots:
+        await say(people, root, "halt")
+    house.end_run(over)
+
+    await house.threads.read_back()
+
+    assert [row.run for row in house.rows] == [open_one]
+    assert {asked["ts"] for asked in await calls(people)} == {roots[1]}
+
+
+# ------------------------------------------------------------------------------- exactly once
+
+
+async def test_a_word_is_heard_once_however_often_it_is_found(house, people):
+    root = await begun(house)
+    await say(people, root, "halt")
+
+    await house.threads.read_back()
+    house.inbox.drop(house.rows[0].key, seq=7)
+    for _ in range(3):
+        await house.threads.read_back()
+
+    assert house.rows == []
+    assert house.woken == ["hf-000001"]
+
+
+async def test_an_event_that_comes_late_and_under_another_id_is_a_duplicate(house, people, watch):
+    root = await begun(house)
+    await house.connect()
+    await people.fault("drop_event")
+    await say(people, root, "halt")
+    lost = await watch.until_traffic("delivery", error="dropped")
+    await house.threads.read_back()
+    assert verbs(house) == ["halt"]
+    house.inbox.drop(house.rows[0].key, seq=7)
+
+    late = {**lost["payload"], "event_id": "Ev0ANOTHER"}
+    answer = await house.bolt.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=late))
+
+    assert answer.status == 200
+    assert house.rows == []
+    assert house.woken == ["hf-000001"]
+
+
+async def test_a_word_whose_event_arrived_is_not_heard_again(house, people, watch):
+    root = await begun(house)
+    await house.connect()
+    await say(people, root, "retry")
+    await watch.until_traffic("ack", ok=True)
+
+    await house.threads.read_back()
+
+    assert verbs(house) == ["retry"]
+
+
+async def test_a_lost_word_before_one_that_was_heard_is_found(house, people, watch):
+    root = await begun(house)
+    await house.connect()
+    await people.fault("drop_event")
+    await say(people, root, "pause")
+    await watch.until_traffic("delivery", error="dropped")
+    await say(people, root, "status")
+    await watch.until("ephemeral_posted", to=ANA)
+
+    await house.threads.read_back()
+
+    assert "pause" in [row.body.get("verb") for row in house.rows]
+
+
+# ------------------------------------------------------------------------- what is only answered
+
+
+async def test_a_mistake_made_while_the_bot_was_away_is_answered_once(house, people, watch: Watch):
+    root = await begun(house)
+    await say(people, root, "approve G2")
+
+    for _ in range(3):
+        await house.threads.read_back()
+
+    told = await watch.until("ephemeral_posted", to=ANA)
+    assert "a yes needs the code of G2" in told["text"]
+    assert told["thread_ts"] == root
+    assert house.rows == []
+    told_to = (await people.state())["ephemerals"]
+    assert len(told_to[ANA]) == 1
+
+
+async def test_an_answer_that_a_killed_process_left_is_given(house, people):
+    to = {"channel": CHANNEL, "user": BEN}
+    body = {"text": "No run is open.", "answer": to}
+    row = InboxRow("evt:app_mention/C/1", None, ASKED, body, house.clock.now())
+    house.inbox.put(row)
+    house.inbox.put(replace(row, key="evt:app_mention/C/2", at=row.at + timedelta(minutes=1)))
+    house.clock.passed += timedelta(minutes=1)
+
+    await house.threads.read_back()
+
+    assert len((await people.state())["ephemerals"][BEN]) == 1
+    (left,) = house.rows
+    assert left.key.endswith("/2"), "whoever stored this one may still be about to answer"
+
+
+# -------------------------------------------------------------------------------------- bounded
+
+
+async def test_a_long_thread_is_read_in_pages_and_then_only_its_end(house, slack, people, clock):
+    root = await begun(house)
+    await say(people, root, "pause")
+    chatter(slack, root, 450)
+    clock.advance(3600)
+    await say(people, root, "resume")
+
+    await house.threads.read_back()
+    assert verbs(house) == ["pause", "resume"]
+    assert len(await calls(people)) == 3
+
+    last = await say(people, root, "halt")
+    await house.threads.read_back()
+    assert verbs(house) == ["pause", "resume", "halt"]
+    (again,) = (await calls(people))[3:]
+    assert 0 < float(last) - float(again["oldest"]) < 61
+
+
+async def test_a_limit_in_the_middle_is_waited_for(house, slack, people):
+    root = await begun(house)
+    chatter(slack, root, 250)
+    await say(people, root, "halt")
+    waits: list[int] = []
+
+    async def limited() -> None:
+        waits.append(1)
+        await people.fault("rate_limit", method=CALL, seconds=0)
+
+    house.clock.meanwhile = limited
+    await house.threads.read_back()
+
+    assert waits == [1], "there is a pause before the second page"
+    assert verbs(house) == ["halt"]
+
+
+async def test_a_reading_that_breaks_off_is_made_again_from_where_it_began(house, slack, people):
+    root = await begun(house)
+    await say(people, root, "pause")
+    chatter(slack, root, 250)
+    await say(people, root, "halt")
+
+    async def gone() -> None:
+        await people.fault("server_error", method=CALL, n=3)
+
+    house.clock.meanwhile = gone
+    await house.threads.read_back()
+    assert verbs(house) == ["pause"]
+
+    house.clock.meanwhile = None
+    await house.threads.read_back()
+    assert verbs(house) == ["pause", "halt"]
+
+
+async def test_a_thread_that_cannot_be_read_does_not_keep_others_from_it(house, slack, people):
+    first = await begun(house)
+    second = await house.post(f"{house.add_run('hf-000002', 'site-2')}/root")
+    await say(people, second, "halt")
+    slack.workspace.channels[CHANNEL].messages.pop(first)
+
+    await house.threads.read_back()
+
+    assert [row.run for row in house.rows] == ["hf-000002"]

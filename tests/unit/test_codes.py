@@ -1,0 +1,40 @@
+"""The code of a gate: read once, written exactly, and of nothing else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands import Vote, read_command
+from engine.asking import CODE_LETTERS, code_of
+
+PARTS = st.tuples(*[st.text(max_size=20)] * 4)
+
+
+@given(PARTS)
+def test_a_code_has_four_letters_and_digits_that_nobody_confuses(parts):
+    code = code_of(*parts)
+
+    assert len(code) == 4
+    assert set(code) <= set(CODE_LETTERS)
+    assert code == code_of(*parts)
+    assert not set("ILOU") & set(CODE_LETTERS)
+
+
+@given(PARTS, st.sampled_from([str.upper, str.lower, str.title]))
+def test_a_code_that_was_read_is_understood_as_it_stands(parts, spelled):
+    code = code_of(*parts)
+
+    assert read_command(f"approve G2 {spelled(code)}", groups=()) == Vote("yes", "G2", code)
+
+
+def test_each_of_plan_facts_and_opening_makes_another_code():
+    once = ("hf-1", "plan", "facts", "1")
+    others = [
+        ("hf-2", *once[1:]),
+        ("hf-1", "p", *once[2:]),
+        (*once[:2], "f", "1"),
+        (*once[:3], "2"),
+    ]
+
+    codes = {code_of(*parts) for parts in [once, *others]}
+
+    assert len(codes) == 5
