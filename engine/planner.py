@@ -63,13 +63,7 @@ def package_ref(file: PackageFile) -> PackageRef:
 
 
 def plan_install(
-    run: str,
-    request: Request,
-    package: PackageRef,
-    facts: GroupFacts,
-    policy: Policy,
-    *,
-    remarks: Sequence[str] = (),
+    run: str, request: Request, package: PackageRef, facts: GroupFacts, policy: Policy
 ) -> Plan:
     """Plan the installation of a package on a group that is at one take throughout.
 
@@ -100,7 +94,7 @@ def plan_install(
         mode=facts.mode,
         take_before=take_before,
         take_after=package.take,
-        notes=(*remarks, *_notes(groups, facts)),
+        notes=_notes(groups, facts),
     )
 
 

@@ -218,16 +218,13 @@ class Packages(Protocol):
 
 @dataclass(frozen=True)
 class GroupSetup:
-    """One Security Group of the inventory: how to reach it and what governs runs on it.
-
-    `remarks` are sentences that every proposal for it says first.
-    """
+    """One Security Group of the inventory: how to reach it and what governs runs on it."""
 
     name: str
     channel: str
     policy: Policy
     open_shell: Callable[[], Shell]
-    remarks: tuple[str, ...] = ()
+    epoch_fence: bool = False
 
 
 class Inventory(Protocol):

@@ -5,6 +5,7 @@ Read with a mind of its own: from the traffic of localslack, not from what the b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,19 +16,25 @@ from storage.records import Record
 
 CHOICES = {"white_check_mark": "yes", "heavy_check_mark": "yes", "x": "no"}
 
+_SPOKEN = re.compile(
+    r"<@(?P<bot>\w+)>\s+(?P<verb>approve(?=\s+G\d+\s+\w{4}\b)|reject|withdraw)\s+(?P<gate>G\d+)\b"
+)
+"""A yes needs the gate's code; without it nothing is counted."""
+
 SETTLE = timedelta(seconds=1.5)
 """A vote that came later than this before a gate's end may have come too late to be counted."""
 
 
 @dataclass(frozen=True)
 class Touch:
-    """One reaction that a person put on a message, or took away."""
+    """One vote that a person gave, or took away: by a reaction on a message, or in words."""
 
     at: datetime
     ts: str
     user: str
     choice: str
     added: bool
+    source: str = "reaction"
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,34 @@ def touches(traffic: Sequence[Mapping[str, Any]], bot_user: str) -> list[Touch]:
     return list(found.values())
 
 
+def spoken(
+    said: Sequence[Mapping[str, Any]], asked: Sequence[Asking], bot_user: str
+) -> list[Touch]:
+    """Return every vote that was written to the bot, whether it was there to hear it or not."""
+    found = []
+    for message in said:
+        words = _SPOKEN.match(str(message.get("text", "")))
+        if words is None or words["bot"] != bot_user:
+            continue
+        at = datetime.fromtimestamp(float(message["ts"]), UTC)
+        places = [one.ts for one in asked if one.gate == words["gate"]]
+        choice = "no" if words["verb"] == "reject" else "yes"
+        given = words["verb"] != "withdraw"
+        found += [Touch(at, ts, str(message["user"]), choice, given, "text") for ts in places]
+    return found
+
+
+def votes(
+    records: Sequence[Record],
+    traffic: Sequence[Mapping[str, Any]],
+    said: Sequence[Mapping[str, Any]],
+    bot_user: str,
+) -> list[Touch]:
+    """Return every vote, by whatever way it was given, in order."""
+    words = spoken(said, askings(records), bot_user)
+    return sorted([*touches(traffic, bot_user), *words], key=lambda touch: touch.at)
+
+
 def askings(records: Sequence[Record]) -> list[Asking]:
     """Return the gates that were shown, each with its message."""
     found: list[Asking] = []
@@ -85,11 +120,8 @@ def _over(records: Sequence[Record], step: str, since: int) -> datetime | None:
     return None
 
 
-def miscounted(
-    records: Sequence[Record], traffic: Sequence[Mapping[str, Any]], bot_user: str
-) -> list[str]:
+def miscounted(records: Sequence[Record], touched: Sequence[Touch]) -> list[str]:
     """Say which vote was counted without having been given, or given without any answer."""
-    touched = touches(traffic, bot_user)
     asked = askings(records)
     return [*_invented(records, touched, asked), *_lost(records, touched, asked)]
 
@@ -98,14 +130,14 @@ def _invented(
     records: Sequence[Record], touched: Sequence[Touch], asked: Sequence[Asking]
 ) -> Iterator[str]:
     for record in records:
-        if record.kind != Kind.VOTED or record.body.get("source") != "reaction":
-            continue
         body = record.body
+        if record.kind != Kind.VOTED or body.get("source") not in ("reaction", "text"):
+            continue
         places = {one.ts for one in asked if one.step == body["step"]}
         given = any(
             t.user == body["user"] and t.choice == body["choice"] and t.added and t.ts in places
             for t in touched
-            if t.at <= record.at + timedelta(seconds=0.5)
+            if t.source == body["source"] and t.at <= record.at + timedelta(seconds=0.5)
         )
         if not given:
             yield f"record {record.seq}: {body['user']} never voted {body['choice']} there"

@@ -19,7 +19,7 @@ from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
 from bot.demo.narration import Narrator
 from bot.demo.people import Crowd
-from bot.demo.posts import posts
+from bot.demo.posts import messages, posts
 from bot.demo.processes import Stage
 from bot.demo.props import GROUP, leaks
 from bot.demo.scenario import Scenario
@@ -170,11 +170,12 @@ async def _gather(
         device=report,
         timeline=timeline,
         traffic=traffic,
+        said=messages(state),
         bot_user=state["app"]["bot_user"],
         names={user["id"]: user["name"] for user in state["users"]},
         leaks=leaks(stage.props, stage.client_key, password, seen_in),
         kills=troubles.kills,
-        troubles=troubles.fired,
+        troubles=troubles.spells,
         acted=_acted(journal, stage),
         posts=posts(state),
         took_s=stage.took_s,

@@ -25,15 +25,19 @@ class Post:
 
 def posts(state: Mapping[str, Any]) -> list[Post]:
     """Return every message with a key, oldest first."""
+    return [Post(message["ts"], key) for message in messages(state) if (key := _key(message))]
+
+
+def messages(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return everything that stands in Slack, oldest first."""
     # A reply that is shown in the channel too is one message in two places.
     found = {
-        (channel["id"], message["ts"]): Post(message["ts"], key)
+        (message["ts"], channel["id"]): message
         for channel in state["channels"]
         for top in channel["messages"]
         for message in (top, *top["replies"])
-        if (key := _key(message))
     }
-    return sorted(found.values(), key=lambda post: post.ts)
+    return [message for _, message in sorted(found.items(), key=lambda item: item[0])]
 
 
 def _key(message: Mapping[str, Any]) -> str:

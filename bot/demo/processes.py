@@ -66,10 +66,15 @@ class Stage:
         self.names[child.pid] = name
         child.keep_output()
         if name == "bot":
-            await self._connected()
+            await self.connected()
         self.away.discard(name)
 
-    async def _connected(self) -> None:
+    async def connected(self) -> None:
+        """Wait until Slack sees the bot.
+
+        Raises:
+            ChildFailed: it ended, or does not connect.
+        """
         until = self.clock.monotonic() + CONNECTED_WITHIN.total_seconds()
         while (await self.slack.state())["connections"] == 0:
             self.bot.refuse_dead()

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.demo.children import ChildFailed
 from bot.demo.moments import Moments
 from bot.demo.narration import Narrator
 from bot.demo.processes import Stage, in_thread
 from bot.demo.scenario import Kill, Trouble
+from bot.demo.verdict import Spell
 
 Acting = Callable[[], Awaitable[str]]
 """Returns the holder of the group's lease: `host:pid:word`, or "" for nobody."""
@@ -30,7 +31,7 @@ class Troubles:
         self._acting = acting
         self.waiting_for: list[Kill | Trouble] = []
         self.kills = 0
-        self.fired: list[tuple[str, datetime]] = []
+        self.spells: list[Spell] = []
 
     @property
     def waits_for_a_record(self) -> bool:
@@ -59,9 +60,13 @@ class Troubles:
     async def _all_troubles(self, troubles: Sequence[Trouble]) -> None:
         for number, trouble in enumerate(troubles, start=1):
             await self._come(trouble)
-            self.fired.append((trouble.what, self._stage.clock.now()))
+            began = self._stage.clock.now()
             self.waiting_for.remove(trouble)
             await self._let_happen(trouble, f"trouble:{number}")
+            self.spells.append(Spell(trouble.what, began, self._stage.clock.now()))
+            if trouble.what == "slack_gone":
+                await self._stage.connected()
+                self._told.say("  the bot is connected to Slack again")
             self._moments.say(f"mended:{number}")
 
     async def _come(self, one: Kill | Trouble) -> None:
@@ -97,8 +102,8 @@ class Troubles:
         database = self._stage.database
         if database is None:
             raise ChildFailed("there is no database of ours to stop")
-        await in_thread(database.stop)
         self._told.say(f"✂ PostgreSQL is stopped in the middle of its work, {while_}")
+        await in_thread(database.stop)
         self._moments.say(moment)
         await self._sleep(for_s)
         await in_thread(database.start)

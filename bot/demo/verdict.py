@@ -22,6 +22,15 @@ from storage.records import Record
 
 
 @dataclass(frozen=True)
+class Spell:
+    """For how long something around the bot failed."""
+
+    name: str
+    began: datetime
+    over: datetime
+
+
+@dataclass(frozen=True)
 class Seen:
     """All that is there to judge when a scenario is over."""
 
@@ -34,10 +43,16 @@ class Seen:
     names: Mapping[str, str] = field(default_factory=dict)
     leaks: Sequence[str] = ()
     kills: int = 0
-    troubles: Sequence[tuple[str, datetime]] = ()
+    troubles: Sequence[Spell] = ()
     acted: Sequence[str] = ()
     posts: Sequence[Post] = ()
+    said: Sequence[Mapping[str, Any]] = ()
     took_s: float = 0.0
+
+    @property
+    def votes(self) -> Sequence[ballots.Touch]:
+        """Every vote that was given in Slack, in order."""
+        return ballots.votes(self.records, self.traffic, self.said, self.bot_user)
 
     def name(self, user: str) -> str:
         """Return what a person is called."""
@@ -70,9 +85,9 @@ def verdict(seen: Seen) -> dict[str, Any]:
 
 def _troubles(seen: Seen) -> Iterator[dict[str, Any]]:
     """Yield what failed around the bot as the rehearsal tells its faults: in simulated seconds."""
-    for name, at in seen.troubles:
-        since = (at - seen.timeline.began).total_seconds()
-        yield {"name": name, "fired_at": round(since * seen.timeline.speed, 1)}
+    for spell in seen.troubles:
+        since = (spell.began - seen.timeline.began).total_seconds()
+        yield {"name": spell.name, "fired_at": round(since * seen.timeline.speed, 1)}
 
 
 def _state(state: RunState) -> str:
@@ -156,6 +171,10 @@ def judged(seen: Seen) -> Judged:
 _ALWAYS = frozenset({"P11"})
 """A journal alone cannot show these; the witness looks at them every time."""
 
+HASTE = timedelta(seconds=1)
+"""What was looked up or written right before may still be acted on for so long: the last look at
+votes comes before the intent, and the intent before the act."""
+
 Objections = Iterator[str]
 
 
@@ -185,7 +204,7 @@ def _p2(seen: Seen, matched: Matched) -> Objections:
     for batch in matched.without_record:
         if batch.act == "admin_down":
             yield f"witness: {batch}, and no record allows it"
-    touched = ballots.touches(seen.traffic, seen.bot_user)
+    touched = seen.votes
     asked = ballots.askings(seen.records)
     for record in seen.records:
         step = record.body.get("gate_step")
@@ -198,6 +217,9 @@ def _p2(seen: Seen, matched: Matched) -> Objections:
         ]
         if absent:
             yield f"Slack: no yes of {', '.join(absent)} stood at record {record.seq}"
+        for spell in seen.troubles:
+            if spell.name == "slack_gone" and spell.began + HASTE < record.at < spell.over:
+                yield f"Slack: it was gone when record {record.seq} began a failover"
 
 
 def _p3(seen: Seen, matched: Matched) -> Objections:
@@ -267,9 +289,13 @@ def _halts(records: Sequence[Record]) -> Iterator[tuple[Record, Record | None]]:
         yield halted, None
 
 
-def _p8(_seen: Seen, matched: Matched) -> Objections:
+def _p8(seen: Seen, matched: Matched) -> Objections:
     for batch in matched.without_record:
         yield f"witness: {batch}, and no record allows it"
+    for batch, _ in matched.pairs:
+        for spell in seen.troubles:
+            if spell.name == "database_gone" and spell.began + HASTE < batch.at < spell.over:
+                yield f"witness: {batch}, while there was no database to write it to"
     yield from matched.without_act
 
 
@@ -291,7 +317,7 @@ def _p11(seen: Seen, _matched: Matched) -> Objections:
 
 
 def _p12(seen: Seen, _matched: Matched) -> Objections:
-    yield from ballots.miscounted(seen.records, seen.traffic, seen.bot_user)
+    yield from ballots.miscounted(seen.records, seen.votes)
 
 
 _WITNESS: Mapping[str, Callable[[Seen, Matched], Objections]] = {

@@ -102,11 +102,12 @@ def file_sha256(path: str) -> str:
 
 
 def remove_file(path: str) -> str:
-    """Remove a file that we uploaded; the status is 0 when it is gone, also where it never was.
+    """Remove a file that we uploaded, and say whether it is gone.
 
     Source: POSIX.
     """
-    return f"rm -f {shlex.quote(path)}"
+    quoted = shlex.quote(path)
+    return f"rm -f {quoted}; [ -e {quoted} ] && echo still there || echo gone"
 
 
 def make_directory(path: str) -> str:

@@ -22,8 +22,6 @@ AT_ONCE = frozenset(
         "policy_installed",
         "core_dump",
         "smo_moves",
-        "snapshot_taken",
-        "snapshot_revert",
     ]
 )
 ON_OCCASION = frozenset(

@@ -20,6 +20,9 @@ MUST = {
     "abort-while-installing",
     "halt-while-down",
     "postgres",
+    "slack-outage",
+    "database-restart",
+    "text-reject-while-down",
 }
 
 

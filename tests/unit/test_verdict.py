@@ -9,7 +9,7 @@ import pytest
 from bot.demo.expectation import differences, read_expectations
 from bot.demo.matching import Timeline, batches, match
 from bot.demo.posts import Post
-from bot.demo.verdict import Seen, judged, shortfalls, verdict
+from bot.demo.verdict import Seen, Spell, judged, shortfalls, verdict
 from engine.journal import planned_body
 from engine.model import to_json
 from tests.unit.builders import NOW, REQUEST, plan, records, without_package
@@ -170,9 +170,43 @@ def test_the_line_holds_what_was_asked_for():
 
 def test_what_failed_around_the_bot_is_told_beside_the_faults_of_the_group():
     at = NOW + timedelta(seconds=2)
-    told = verdict(seen(troubles=[("slack_gone", at)], device=device(faults=[])))
+    spell = Spell("slack_gone", at, at + timedelta(seconds=1))
+    told = verdict(seen(troubles=[spell], device=device(faults=[])))
 
     assert told["faults"] == [{"name": "slack_gone", "fired_at": second(2)}]
+
+
+@pytest.mark.parametrize(("what", "promise"), [("slack_gone", "P2"), ("database_gone", "P8")])
+def test_a_failover_that_began_without_slack_or_a_database_is_wrong(what, promise):
+    gone = Spell(what, NOW + timedelta(seconds=8), NOW + timedelta(seconds=14))
+    over = Spell(what, NOW + timedelta(seconds=3), NOW + timedelta(seconds=8))
+
+    assert broken(seen(troubles=[gone])) == {promise}
+    assert broken(seen(troubles=[over])) == set()
+
+
+def written(user: str, at: float, text: str) -> dict[str, Any]:
+    return {"user": user, "ts": f"{NOW.timestamp() + at:.6f}", "text": f"<@{BOT}> {text}"}
+
+
+def test_a_vote_in_words_is_one_that_was_given():
+    by_word = [
+        (k, {**b, "source": "text", "code": "ABCD"} if b.get("user") == "ben" else b)
+        for k, b in NIGHT
+    ]
+    silent = seen(*by_word, traffic=TRAFFIC[:2])
+    wrote = replace(silent, said=[written("ben", 7.5, "approve G1 ABCD")])
+
+    assert broken(silent) >= {"P2", "P12"}
+    assert broken(wrote) == set()
+
+
+def test_a_no_in_words_must_be_counted_and_one_nobody_wrote_must_not():
+    lost = seen(said=[written("noor", 7.0, "reject G1 not tonight")])
+    without_code = seen(said=[written("noor", 7.0, "approve G1")])
+
+    assert broken(lost) == {"P12"}
+    assert broken(without_code) == set()
 
 
 def test_a_message_that_stands_twice_or_too_late_in_slack_is_wrong():
