@@ -263,6 +263,7 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
             settings.packages.directory.is_dir(), f"{settings.packages.directory} is no folder"
         ),
         *_lacking(bool(settings.groups), "there are no groups"),
+        *_left_alone(settings),
     ]
     try:
         secrets.need_slack()
@@ -284,6 +285,24 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
 def _lacking(there: bool, sentence: str) -> Iterator[str]:
     if not there:
         yield sentence
+
+
+def _left_alone(settings: Settings) -> Iterator[str]:
+    """Find what is open on groups that are not in the settings (any more)."""
+    if not wiring.is_there(settings):
+        return
+    try:
+        with wiring.stores_to_read(settings) as stores:
+            rows = stores.journal.runs()
+    except (StorageDown, StorageRefusal) as error:
+        yield str(error)
+        return
+    for row in rows:
+        if row.group not in settings.groups:
+            yield (
+                f"{row.id} is open on {row.group}, which is not in the settings: "
+                "nothing is sent to it or seen of it until it is put back"
+            )
 
 
 # -------------------------------------------------------------------------------- what all share

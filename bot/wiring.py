@@ -123,6 +123,12 @@ def stores_to_act(settings: Settings) -> Iterator[Stores]:
         stores.close()
 
 
+def is_there(settings: Settings) -> bool:
+    """Say whether a database was made already, as far as one can tell without opening it."""
+    file = re.fullmatch(r"sqlite:///(.+)", settings.storage.url)
+    return file is None or Path(file[1]).exists()
+
+
 @contextmanager
 def stores_to_read(settings: Settings) -> Iterator[Stores]:
     """Open the stores beside a running service: to read, and to put words into the inbox.
@@ -130,9 +136,9 @@ def stores_to_read(settings: Settings) -> Iterator[Stores]:
     Raises:
         SettingsWrong: there is no database yet; reading must not make one somewhere.
     """
-    file = re.fullmatch(r"sqlite:///(.+)", settings.storage.url)
-    if file and not Path(file[1]).exists():
-        raise SettingsWrong(f"there is no database at {file[1]}; hotfix-bot serve makes it")
+    if not is_there(settings):
+        file = settings.storage.url.removeprefix("sqlite:///")
+        raise SettingsWrong(f"there is no database at {file}; hotfix-bot serve makes it")
     stores = open_stores(settings.storage.url, acting=False)
     try:
         yield stores

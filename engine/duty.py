@@ -8,6 +8,7 @@ new, wait, intend, finish. What a step does is in `engine.steps`; what follows w
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -228,6 +229,28 @@ class Duty:
             Kind.DONE, step=step.id, kind=step.kind, attempt=attempt, how=how, **body
         )
         await self.journal.append([*first, draft])
+
+    async def break_off(self, error: Exception, *, take: Sequence[str] = ()) -> None:
+        """Write BROKEN: a mistake of ours. It waits for `retry`, so there is no crash loop.
+
+        Args:
+            error: the mistake. One that holds the run already is not written again.
+            take: rows of the inbox that it came from: they would cause it again and again.
+        """
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        hold = self.state.hold
+        if hold is not None and hold.reason == reason and not take:
+            return
+        step = self.state.next_step()
+        broken = self.journal.draft(
+            Kind.BROKEN,
+            step=step.id if step is not None else "",
+            reason=reason,
+            error="Broken",
+            out_of_service=list(self.state.out_of_service()),
+        )
+        await self.journal.append([broken], take=take)
 
     def tried_for(self, step: Step) -> timedelta:
         """Return for how long this executor has been trying a step."""

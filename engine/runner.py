@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import traceback
 from typing import Any
 
 from engine import asking, invariants, promises, recovery, words
@@ -34,11 +33,25 @@ from engine.journal import Kind, RunState, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind, in_service
 from engine.planner import can_roll_back, plan_degraded_end
 from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble
-from storage.records import Draft
+from storage.records import Draft, StorageDown
 
 
 async def advance(duty: Duty) -> RunState:
-    """Carry a run as far as it goes now: to a gate, a hold, or its end."""
+    """Carry a run as far as it goes now: to a gate, a hold, or its end.
+
+    Raises:
+        Fenced, StorageDown: nothing more was written or sent; the next advance folds anew.
+    """
+    try:
+        return await _go_on(duty)
+    except (Fenced, StorageDown, asyncio.CancelledError):
+        raise
+    except Exception as error:  # noqa: BLE001 -- our mistake, outside of any step: as in a step
+        await duty.break_off(error)
+        return duty.state
+
+
+async def _go_on(duty: Duty) -> RunState:
     duty.listen = lambda: words.take_words(duty)
     await words.take_words(duty)
     while step := duty.state.next_step():
@@ -56,16 +69,16 @@ async def advance(duty: Duty) -> RunState:
                 await _hold(duty, step, error)
         except MaintenanceError as error:
             await _hold(duty, step, error)
-        except (Fenced, asyncio.CancelledError):
+        except (Fenced, StorageDown, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, never loop
-            await _break(duty, step, error)
+            await duty.break_off(error)
     if duty.state.next_step() is None and duty.state.ended is None:
         if duty.state.hold is not None and duty.state.out_of_service():
             await _look(duty)
             await _remind_if_due(duty)
         elif await _end(duty):
-            return await advance(duty)
+            return await _go_on(duty)
     return duty.state
 
 
@@ -226,18 +239,6 @@ async def _rescued(duty: Duty, step: Step) -> bool:
         # The hold that follows tells people; they decide.
         return False
     return True
-
-
-async def _break(duty: Duty, step: Step, error: Exception) -> None:
-    """A mistake of ours: no crash loop, and the first line says who is out of service."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    await duty.journal.write(
-        Kind.BROKEN,
-        step=step.id,
-        reason=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})",
-        error="Broken",
-        out_of_service=list(duty.state.out_of_service()),
-    )
 
 
 async def _keep_watch(duty: Duty, step: Step) -> bool:

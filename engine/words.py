@@ -11,22 +11,36 @@ from collections.abc import Awaitable, Callable
 
 from engine import asking, recovery
 from engine.duty import Duty
-from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
+from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefused, Stopped
 from engine.journal import GateState, Kind, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
 from engine.recovery import Finding
-from storage.records import InboxRow
+from storage.records import InboxRow, StorageDown
 
 SHELL = "shell:"
 """Prefix of `by` for words said at the command line on the bot's machine."""
 
 
 async def take_words(duty: Duty) -> None:
-    """Take every row that waits for this run."""
+    """Take every row that waits for this run.
+
+    A row that finds a mistake of ours breaks the run off and is taken by that: it would find the
+    same mistake for ever, and no word behind it, not even a stop, would be heard.
+    """
     rows = await asyncio.to_thread(duty.inbox.waiting, run=duty.state.run)
     for row in rows:
-        await _ROWS.get(row.kind, _unknown)(duty, row)
+        try:
+            await _ROWS.get(row.kind, _unknown)(duty, row)
+        except (MaintenanceError, Fenced, Stopped, StorageDown, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, hear the others
+            await duty.break_off(error, take=await _untaken(duty, row))
+
+
+async def _untaken(duty: Duty, row: InboxRow) -> list[str]:
+    waiting = await asyncio.to_thread(duty.inbox.waiting, run=duty.state.run)
+    return [one.key for one in waiting if one.key == row.key]
 
 
 async def _unknown(duty: Duty, row: InboxRow) -> None:

@@ -23,7 +23,16 @@ from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
 from engine.orders import Orders
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
-from storage.records import InboxRow, Lease, LeaseLost, Record, RunRow, Stores, StreamMoved
+from storage.records import (
+    InboxRow,
+    Lease,
+    LeaseLost,
+    Record,
+    RunRow,
+    StorageDown,
+    Stores,
+    StreamMoved,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +56,8 @@ class _Hand:
     last_seq: int = -1
     backoff: timedelta = timedelta(seconds=1)
     epoch: int | None = None
+    group: str = ""
+    left_alone: bool = False
 
 
 class Worker:
@@ -95,6 +106,7 @@ class Worker:
         self._leases: dict[str, tuple[Lease, float]] = {}
         self._shells: dict[str, Shell] = {}
         self._ordering: dict[str, asyncio.Task[None]] = {}
+        self._down = False
         self._orders = Orders(stores, clock, inventory, packages, answers, self._shell)
 
     # ---------------------------------------------------------------------------- waking
@@ -106,12 +118,51 @@ class Worker:
         hand.backoff = timedelta(seconds=1)
         self._start(run, hand)
 
+    def heard(self, run: str) -> None:
+        """Another process has put something into the inbox: wake the run where it is ours."""
+        hand = self._hands.get(run)
+        if hand is not None and hand.group in self._leases:
+            self.wake(run)
+
     def _start(self, run: str, hand: _Hand) -> None:
-        if hand.task is None or hand.task.done():
+        if not self._down and (hand.task is None or hand.task.done()):
             hand.task = asyncio.ensure_future(self._advance(run, hand))
 
     async def tick(self) -> None:
-        """Look for what is due: orders, words, alarms, gates to read back. Called every second."""
+        """Look for what is due: orders, words, alarms, gates to read back. Called every second.
+
+        While the database does not answer nothing is begun, nothing is sent, and this goes on.
+        """
+        try:
+            if self._down:
+                await self._come_back()
+            await self._look_around()
+            await self._renew()
+        except StorageDown as error:
+            self._go_down(error)
+
+    def _go_down(self, error: StorageDown) -> None:
+        """Stop sending; say so once."""
+        if not self._down:
+            log.error(
+                "the database does not answer; nothing is sent until it does", reason=error.cause
+            )
+        self._down = True
+
+    async def _come_back(self) -> None:
+        """Go on where the database lets us write again: a full disk can still be read.
+
+        Raises:
+            StorageDown: it does not.
+        """
+        await self._renew(all_of_them=True)
+        open_runs = await asyncio.to_thread(self._stores.journal.runs)
+        self._down = False
+        log.info("the database answers again")
+        for index in open_runs:
+            self._hands.setdefault(index.id, _Hand()).last_end = float("-inf")
+
+    async def _look_around(self) -> None:
         rows = await asyncio.to_thread(self._stores.inbox.waiting)
         for row in rows:
             if row.run is not None:
@@ -124,7 +175,6 @@ class Worker:
         for index in await asyncio.to_thread(self._stores.journal.runs):
             if self._is_mine(index.group):
                 self._look_after(index)
-        await self._renew()
 
     def _is_mine(self, group: str) -> bool:
         """Whether this worker may act on a group, or is to say that nobody can."""
@@ -162,23 +212,40 @@ class Worker:
             if index is None:
                 await self._turn_away(run)
                 return
+            hand.group = index.group
             lease = await self._lease(index.group) if self._is_mine(index.group) else None
             setup = self._inventory.group(index.group)
             if lease is None:
                 return
             if not index.open:
                 await self._turn_away(run)
-            elif setup is not None:
+            elif setup is None:
+                await self._leave_alone(run, hand, lease)
+            else:
                 await self._with_lease(run, hand, lease, setup)
         except Fenced as error:
             log.warning("fenced", run=run, reason=str(error))
-            self._leases.clear()
+            self._leases.pop(hand.group, None)
+        except StorageDown as error:
+            self._go_down(error)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("advance failed", run=run)
+            hand.backoff = min(hand.backoff * 2, BACKOFF_MAX)
         finally:
             hand.last_end = self._clock.monotonic()
+
+    async def _leave_alone(self, run: str, hand: _Hand, lease: Lease) -> None:
+        """The settings have no such group any more: say so, once, where people read of the run."""
+        reason = f"{hand.group} is not in the settings any more"
+        if not hand.left_alone:
+            log.error("an open run is left alone", run=run, reason=reason)
+        hand.left_alone = True
+        hand.backoff = RECHECK
+        journal = await self._journal(run, lease)
+        if all(alarm["reason"] != reason for alarm in journal.state.alarms):
+            await journal.write(Kind.ALARMED, what="settings", reason=reason, mention=True)
 
     async def _turn_away(self, run: str) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
@@ -189,8 +256,8 @@ class Worker:
                 said = row.body["verb"]
                 await self._answers.answer(to, f"`{said}` changed nothing: {run} has ended.")
 
-    async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
-        journal = await RunJournal.open(
+    async def _journal(self, run: str, lease: Lease) -> RunJournal:
+        return await RunJournal.open(
             self._stores.journal,
             run,
             lease,
@@ -198,6 +265,9 @@ class Worker:
             redact=self._redact,
             listener=self._listener,
         )
+
+    async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
+        journal = await self._journal(run, lease)
         if hand.epoch != lease.epoch and journal.state.last_seq > len(("ORDERED", "PLANNED")):
             await journal.write(Kind.TAKEN_UP, holder=self._holder, version=self._version)
         hand.epoch = lease.epoch
@@ -235,12 +305,15 @@ class Worker:
                 return
             run = await self._orders.take(row, lease)
             if run is not None and lease is not None:
-                self._hands.setdefault(run, _Hand()).epoch = lease.epoch
+                hand = self._hands.setdefault(run, _Hand())
+                hand.epoch, hand.group = lease.epoch, group
                 if self._listener is not None:
                     self._listener(await asyncio.to_thread(self._stores.journal.read, run))
                 self.wake(run)
         except (LeaseLost, StreamMoved):
             log.info("another worker was faster", key=row.key, group=group)
+        except StorageDown as error:
+            self._go_down(error)
         except Exception:
             log.exception("order failed", key=row.key)
         finally:
@@ -270,11 +343,11 @@ class Worker:
             self._leases[group] = (lease, asked)
         return lease
 
-    async def _renew(self) -> None:
+    async def _renew(self, *, all_of_them: bool = False) -> None:
         """Renew what is older than a third of its life."""
         for group, (lease, since) in list(self._leases.items()):
             asked = self._clock.monotonic()
-            if asked - since < LEASE_TTL.total_seconds() / 3:
+            if asked - since < LEASE_TTL.total_seconds() / 3 and not all_of_them:
                 continue
             try:
                 fresh = await asyncio.to_thread(
@@ -284,17 +357,32 @@ class Worker:
                     now=self._clock.now(),
                 )
             except LeaseLost:
-                log.warning("lease lost", group=group)
-                self._leases.pop(group, None)
+                await self._lose(group)
                 continue
             self._leases[group] = (fresh, asked)
+
+    async def _lose(self, group: str) -> None:
+        """Another worker has taken over: end at once what is done for this group."""
+        log.warning("lease lost", group=group)
+        self._leases.pop(group, None)
+        tasks = [h.task for h in self._hands.values() if h.group == group and h.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        shell = self._shells.pop(group, None)
+        if shell is not None:
+            await shell.close()
 
     def _may_send(self, group: str) -> None:
         """Stop sending at two thirds of a lease's life, whatever the store would say.
 
         Raises:
+            StorageDown: the database does not answer, so nothing could be recorded.
             Fenced: the lease is too old, or gone.
         """
+        if self._down:
+            raise StorageDown("it did not answer when it was last asked")
         held = self._leases.get(group)
         limit = LEASE_TTL.total_seconds() * 2 / 3
         if held is None or self._clock.monotonic() - held[1] > limit:

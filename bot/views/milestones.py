@@ -319,6 +319,13 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
         return told(key, f"✅ {reason[:1].upper()}{reason[1:]}.")
     if body.get("what") == "policy":
         return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)
+    if body.get("what") == "settings":
+        return told(
+            key,
+            f"🚨 {call}*{reason}*: nothing is sent to this group or seen of it until it is put "
+            "back there and the service is started again.",
+            broadcast=True,
+        )
     return told(
         key,
         f"🚨 {call}*ALARM: {reason}.* What CPUSE has begun cannot be stopped; it goes on and "

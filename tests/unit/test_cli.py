@@ -226,6 +226,15 @@ def test_a_worker_for_a_zone_that_no_group_has_is_refused(config, monkeypatch):
     assert run(*words, code=2) == "no group is in the zone 'emae'; did you mean emea?\n"
 
 
+def test_check_names_an_open_run_whose_group_is_not_in_the_settings(told, config):
+    sentence = f"wrong: {RUN} is open on site-1, which is not in the settings"
+    assert sentence not in told("check", code=1)
+
+    config.write_text(config.read_text().replace("[groups.site-1]", "[groups.site-7]"))
+
+    assert sentence in told("check", code=1)
+
+
 def test_check_says_what_is_missing(config, monkeypatch):
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
 
