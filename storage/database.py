@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import sqlite3
 import threading
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +39,11 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session, SQLModel
 
 from storage.lockfile import ProcessLock
+from storage.postgres import postgres_engine
 from storage.records import StorageDown, StorageRefusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
@@ -52,6 +54,12 @@ BUSY_S = 30.0
 
 WAL_ATTEMPTS = 200
 """Tries to switch to WAL, 50 ms apart: SQLite does not wait by itself for that one switch."""
+
+CHANNEL = "hotfix_bot"
+"""Where committed appends and words are told to other processes, as `teller run`."""
+
+HINTS_S = 0.5
+"""How long one wait for hints lasts: as long as it takes at most to stop listening."""
 
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What a database says when a statement is wrong; all else it says is about its own state."""
@@ -85,8 +93,9 @@ class Database:
             self._one_writer = threading.Lock()
             self._reader = _sqlite_engine(file)
         else:
-            self._reader = _postgres_engine(place)
+            self._reader = postgres_engine(place)
         self._writer = self._reader.execution_options(writes=True)
+        self._name = secrets.token_hex(8)  # so that we do not hear ourselves
         self._driver_error = self._reader.dialect.loaded_dbapi.Error
 
     @contextmanager
@@ -145,6 +154,33 @@ class Database:
         """Wait until no other transaction holds this name alone; kept until the end."""
         if not self.embedded:
             session.execute(select(func.pg_advisory_xact_lock_shared(_number(name))))
+
+    def tell(self, session: Session, run: str) -> None:
+        """Wake the other processes that act once this transaction is committed; see `hints`."""
+        if not self.embedded:
+            session.execute(select(func.pg_notify(CHANNEL, f"{self._name} {run}")))
+
+    @contextmanager
+    def hints(self) -> Iterator[Callable[[], list[str]]]:
+        """Listen on a connection of our own, and hand out what waits for the others' words.
+
+        It returns with the runs told, or with none after `HINTS_S`. Only PostgreSQL
+        has others.
+        """
+        self._refuse_closed()
+        with self._told():
+            pooled = self._reader.raw_connection()
+            connection: Any = pooled.driver_connection
+            pooled.detach()
+            with closing(connection):
+                connection.autocommit = True
+                connection.execute(f"LISTEN {CHANNEL}")
+                yield lambda: [
+                    run
+                    for notice in connection.notifies(timeout=HINTS_S, stop_after=1)
+                    for teller, _, run in [notice.payload.partition(" ")]
+                    if teller != self._name
+                ]
 
     def time(self, session: Session, now: datetime) -> datetime:
         """Return the moment by which leases are measured: the database's, or the caller's."""
@@ -243,28 +279,6 @@ def _switch_to_wal(cursor: Any) -> None:  # noqa: ANN401 -- the driver's cursor 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _postgres_engine(place: URL) -> Engine:
-    try:
-        engine = create_engine(place, isolation_level="READ COMMITTED", pool_pre_ping=True)
-    except ModuleNotFoundError as error:
-        raise StorageRefusal(
-            "PostgreSQL needs its driver: pip install 'hotfix-bot[postgres]'"
-        ) from error
-    event.listen(engine, "connect", _settle_postgres)
-    return engine
-
-
-def _settle_postgres(connection: DBAPIConnection, _record: object) -> None:
-    """Insist on durable commits where the server was set to forget; stronger settings stay."""
-    cursor = connection.cursor()
-    cursor.execute(
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
-    )
-    cursor.close()
-    connection.commit()
 
 
 def _one_line(error: BaseException | None) -> str:

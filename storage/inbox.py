@@ -44,7 +44,10 @@ class Inbox:
         with self._database.hear() as session:
             if row.run is not None:
                 self._database.share(session, row.run)
-            return session.scalar(insert.returning(col(InboxTable.place))) is not None
+            new = session.scalar(insert.returning(col(InboxTable.place))) is not None
+            if new:
+                self._database.tell(session, row.run or "")
+            return new
 
     def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""

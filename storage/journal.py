@@ -18,7 +18,7 @@ from sqlmodel import col, select
 from storage.chain import chained, in_utc
 from storage.inbox import refuse_word, take_rows
 from storage.leases import refuse_lost
-from storage.records import GENESIS, GroupBusy, Record, RunRow, StreamMoved, canonical
+from storage.records import GENESIS, HOUSE, GroupBusy, Record, RunRow, StreamMoved, canonical
 from storage.tables import JournalTable, RunsTable
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Journal:
                 session.add_all(_row(record) for record in others)
             if index is not None:
                 _save_index(session, replace(index, last_seq=seq + len(records)))
+            self._database.tell(session, "" if stream == HOUSE else stream)
         return records
 
     def streams(self) -> Sequence[str]:

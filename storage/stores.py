@@ -10,6 +10,7 @@ from storage.evidence import Evidence
 from storage.inbox import Inbox
 from storage.journal import Journal
 from storage.leases import Leases, give_back_all
+from storage.listening import Listener
 from storage.migrate import make_current
 from storage.records import StorageDown, StorageRefusal
 
@@ -29,13 +30,20 @@ class DatabaseStores:
         self.leases = Leases(database)
         self.deliveries = Deliveries(database)
         self.evidence = Evidence(database)
+        self._listeners: list[Listener] = []
 
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
         """See storage.records.Stores."""
-        return lambda: None
+        if self._database.embedded:
+            return lambda: None
+        listener = Listener(self._database, heard)
+        self._listeners.append(listener)
+        return listener.stop
 
     def close(self) -> None:
         """See storage.records.Stores."""
+        for listener in self._listeners:
+            listener.stop()
         self._database.close()
 
 

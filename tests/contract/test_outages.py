@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from storage import database as database_module
+from storage import postgres as postgres_module
 from storage.records import (
     Delivery,
     Draft,
@@ -19,8 +21,10 @@ from storage.records import (
     StorageDown,
     StorageRefusal,
     Stores,
+    StreamMoved,
 )
 from storage.stores import open_stores
+from tests.contract.network import Network, wait_for
 from tests.contract.places import DatabasePlace
 from tests.contract.postgres import PostgresServer
 
@@ -117,6 +121,85 @@ def test_a_server_that_goes_in_the_middle_of_an_append_is_down(mortal_postgres: 
 
     with closing(opened), pytest.raises(StorageDown):
         interrupted()
+
+
+def test_a_server_that_is_reached_and_says_nothing_is_down(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+):
+    with (
+        Network(postgres.socket) as network,
+        closing(open_stores(network.url(postgres.new_database()), acting=True)) as stores,
+    ):
+        monkeypatch.setattr(postgres_module, "ANSWER_S", 0.1)
+        stores.inbox.put(InboxRow("before", "run-2", "halt", {}, NOW))
+        with network.cut(), pytest.raises(StorageDown):
+            calls(stores)["append"]()
+        for call in calls(stores).values():
+            call()
+        assert [row.key for row in stores.inbox.waiting()] == ["before", "w"]
+
+
+def test_an_append_whose_answer_is_lost_is_read_and_not_repeated(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody knows whether it was written; who looks again finds out, and the chain decides."""
+    with (
+        Network(postgres.socket) as network,
+        closing(open_stores(network.url(postgres.new_database()), acting=True)) as stores,
+    ):
+        stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+        monkeypatch.setattr(postgres_module, "ANSWER_S", 0.3)
+        with network.cut_at(b"COMMIT\0"), pytest.raises(StorageDown):
+            stores.journal.append("run-1", DRAFTS, lease=None, last_seq=1)
+
+        wait_for(lambda: len(stores.journal.read("run-1")) == 2)
+        with pytest.raises(StreamMoved):
+            stores.journal.append("run-1", DRAFTS, lease=None, last_seq=1)
+
+
+def test_a_lock_on_the_server_is_not_waited_for_for_ever(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+):
+    limits = {**postgres_module.SERVER_LIMITS, "lock_timeout": "50ms"}
+    monkeypatch.setattr(postgres_module, "SERVER_LIMITS", limits)
+    url = postgres.new_database()
+    with closing(open_stores(url, acting=True)) as stores:
+        other = database_module.Database(url, acting=True)
+        with closing(other), other.write() as session:
+            other.lock(session, ["run-1"])
+            with pytest.raises(StorageDown, match="lock timeout"):
+                stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+        assert stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+
+
+def test_who_vanishes_in_a_transaction_does_not_keep_the_others_waiting(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+):
+    limit = {"idle_in_transaction_session_timeout": "50ms"}
+    monkeypatch.setattr(postgres_module, "SERVER_LIMITS", limit)
+    url = postgres.new_database()
+    with closing(open_stores(url, acting=True)) as stores:
+        vanished = database_module.Database(url, acting=True)
+
+        def idle() -> None:
+            with vanished.write() as session:
+                vanished.lock(session, ["run-1"])
+                assert stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+
+        with closing(vanished), pytest.raises(StorageDown):
+            idle()
+
+
+def test_limits_of_the_server_are_left_where_it_has_some(postgres: PostgresServer):
+    url = postgres.new_database()
+    with postgres.connect() as connection:
+        name = url.partition("@/")[2].partition("?")[0]
+        connection.execute(f"ALTER DATABASE {name} SET lock_timeout = '3s'".encode())
+    opened = database_module.Database(url, acting=True)
+    with closing(opened), opened.read() as session:
+        assert session.scalar(text("SHOW lock_timeout")) == "3s"
+        assert session.scalar(text("SHOW statement_timeout")) == "20s"
+        assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30s"
 
 
 def test_a_refusal_and_a_mistake_of_ours_are_not_called_down(database: DatabasePlace):
