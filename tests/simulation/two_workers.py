@@ -148,9 +148,10 @@ class TwoWorkers(Night):
     def add(self, groups: frozenset[str] | None = None, site: Site | None = None) -> Process:
         """Start a worker, as a process of its own would."""
         process = Process(f"worker-{len(self.workers) + 1}")
+        stores: Any = _Stores(self.stores, process)
         token = _PROCESS.set(process)
         worker = Worker(
-            _Stores(self.stores, process),  # type: ignore[arg-type]
+            stores,
             self.clock,
             site or Site(self.policy, _Watched(self.group, process)),
             self.crowd,
