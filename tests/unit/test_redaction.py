@@ -33,7 +33,11 @@ def test_a_secret_is_replaced(text):
         assert secret not in told
 
 
-@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+# Without these two characters no text has the shape of a token, an address or a key.
+PLAIN = st.text(st.characters(exclude_characters="-/"))
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(PLAIN, inner)))
 def test_a_value_without_secrets_stays_as_it_is(value):
     assert Redactor([TOKEN]).value(value) == value
 
