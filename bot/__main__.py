@@ -269,13 +269,14 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
         secrets.need_slack()
     except SettingsWrong as error:
         warnings.append(str(error))
+    names = sorted(settings.groups)
+    notes = [note for name in names if (note := settings.unfenced(name))]
     if as_json:
-        _print_json(
-            {"file": str(loaded.file), "groups": sorted(settings.groups), "wrong": warnings}
-        )
+        _print_json({"file": str(loaded.file), "groups": names, "wrong": warnings, "notes": notes})
     else:
-        groups = ", ".join(sorted(settings.groups)) or "none"
-        print(f"{loaded.file} can be used; groups: {groups}")
+        print(f"{loaded.file} can be used; groups: {', '.join(names) or 'none'}")
+        for note in notes:
+            print(f"note: {note}")
         for warning in warnings:
             print(f"wrong: {warning}")
     if warnings:

@@ -253,12 +253,13 @@ class PolicySettings(_Section):
     upload_directory: str = Field(
         "/var/log/upload", description="Folder on the SMO for the package: it has the space."
     )
-    own_directory: str = Field(
+    own_directory: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] = Field(
         "/var/log/hotfix-bot", description="Folder on members for what we keep there."
     )
-    fence: bool = Field(
-        default=False,
-        description="Keep an epoch on every member, against a paused process that acts late.",
+    fence: bool | Literal["auto"] = Field(
+        default="auto",
+        description="Keep an epoch on every member, against a paused process that acts late. "
+        "auto: where the database is shared, since a file has one process that acts.",
     )
 
     def policy(self) -> Policy:
@@ -268,6 +269,7 @@ class PolicySettings(_Section):
             proposal=self.proposal.policy(),
             failover=self.failover.policy(),
             limits=Limits(**self.limits.model_dump()),
+            fence=self.fence is True,
             **simple,
         )
 
@@ -278,7 +280,8 @@ class PolicySettings(_Section):
         return frozenset(self.operators).union(*(g.policy().roles for g in gates))
 
 
-_SIMPLE = [n for n in PolicySettings.model_fields if n not in ("proposal", "failover", "limits")]
+_NOT_SIMPLE = ("proposal", "failover", "limits", "fence")
+_SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]
 
 
 class RoleSettings(_Section):
@@ -333,9 +336,25 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     def policy_of(self, group: str) -> PolicySettings:
-        """Return the policy of a group: [policy] with the group's own keys over it."""
+        """Return the policy of a group: [policy] with the group's own keys over it.
+
+        Whether its members are fenced is decided here, since it depends on the database.
+        """
         own = self.groups[group].model_extra or {}
-        return PolicySettings.model_validate(_over(self.policy.model_dump(exclude_unset=True), own))
+        given = _over(self.policy.model_dump(exclude_unset=True), own)
+        policy = PolicySettings.model_validate(given)
+        if policy.fence == "auto":
+            return policy.model_copy(update={"fence": not self.storage.embedded})
+        return policy
+
+    def unfenced(self, group: str) -> str:
+        """Say what people must know of a group that several processes may act on; else ""."""
+        if self.storage.embedded or self.policy_of(group).fence:
+            return ""
+        return (
+            f"The members of {group} keep no fence (`fence = false`): a process that was paused "
+            "may act late. Only one worker may execute there."
+        )
 
     def groups_of(self, zone: str) -> frozenset[str]:
         """Return the groups of a network zone; of all zones where it is "".

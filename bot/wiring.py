@@ -99,7 +99,7 @@ def _setup(settings: Settings, name: str) -> GroupSetup:
         channel=group.channel,
         policy=policy.policy(),
         open_shell=open_shell,
-        epoch_fence=policy.fence,
+        remarks=(unfenced,) if (unfenced := settings.unfenced(name)) else (),
     )
 
 

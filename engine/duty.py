@@ -11,7 +11,7 @@ import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from engine import recovery
@@ -49,6 +49,7 @@ class Duty:
     listen: Callable[[], Coroutine[Any, Any, None]] | None = None
     tried_since: dict[str, float] = field(default_factory=dict)
     looked_at: float = float("-inf")
+    session_seen_at: datetime | None = None
     _hearing: bool = False
 
     @property
@@ -95,6 +96,8 @@ class Duty:
         return facts
 
     async def _record(self, facts: GroupFacts) -> None:
+        if any(member.session_open for member in facts.members):
+            self.session_seen_at = self.clock.now()
         package = self.plan.package.name
         before = self.state.facts
         if before is not None and before.digest(package) == facts.digest(package):
@@ -261,6 +264,18 @@ class Duty:
         """Return the members in service."""
         words = self.plan.policy.state_words
         return [m.id for m in facts.members if in_service(m, words)]
+
+    def found(self, step: Step, facts: GroupFacts) -> recovery.Findings:
+        """Say per member what became of an INSTALL or UNINSTALL that was intended."""
+        moments = [m for m in (self.state.taken_up_at, self.session_seen_at) if m is not None]
+        return recovery.change(
+            step,
+            facts,
+            self.plan,
+            self.state.of(step),
+            self.clock.now(),
+            alone_since=max(moments, default=None),
+        )
 
     def approvers(self, group: str) -> str:
         """Return the names for the audit prompt: who approved this group's failover."""

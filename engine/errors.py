@@ -7,6 +7,8 @@
       UnexpectedOutput           the device said something we cannot read
         UnknownPrompt            a dialogue asked something we do not know; nothing was answered
       MemberUnreachable          we cannot reach a member or the group; never retried blindly
+        EpochGone                a member does not keep our epoch (any more); nothing was sent
+      SessionOpen                a session of ours still lives on a member; it may yet act
       InDoubt                    we cannot tell whether an act happened
       EffectGone                 a step recorded as done is no longer true (UNDONE)
       PeopleUnreadable           Slack cannot be asked who approves now
@@ -50,6 +52,27 @@ class UnknownPrompt(UnexpectedOutput):
 
 class MemberUnreachable(MaintenanceError):
     """A member, or the whole group, could not be reached, or a session to it was lost."""
+
+
+class EpochGone(MemberUnreachable):
+    """A member does not keep our epoch: it restarted, or another executor has been there.
+
+    `member` is None where it was whichever member had the group address.
+    """
+
+    def __init__(self, what: str, member: str | None) -> None:
+        super().__init__(what)
+        self.member = member
+
+
+class SessionOpen(MaintenanceError):
+    """A session of ours, or of a former executor, still lives on a member, and may yet act.
+
+    Whoever meets it looks again for the quiet time, then holds. `lock` is the file it holds.
+    """
+
+    def __init__(self, what: str, lock: str) -> None:
+        super().__init__(f"{what}. If it stays: on that member, `fuser -v {lock}` shows it")
 
 
 class InDoubt(MaintenanceError):

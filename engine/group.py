@@ -1,17 +1,20 @@
 """A live Security Group: look at it, and carry single acts out on it, through a Shell.
 
 What is decided from a look (invariants, recovery) and what is recorded (journal) is not here.
-Every act goes through `_converse` or `_tell`, which ask `may_send` right before the first byte.
+Every act goes through `_converse` or `_tell`, which ask `may_send` right before the first byte,
+and send one guarded line: see `engine.gaia.guards` and, for the epoch in it, `engine.fence`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from engine.errors import MaintenanceError, MemberUnreachable, StepFailed, TooLate
+from engine.errors import EpochGone, MaintenanceError, MemberUnreachable, StepFailed, TooLate
+from engine.fence import Fence
 from engine.gaia import commands, guards, installer, probe
 from engine.gaia.dialect import dialect
 from engine.gaia.dialogues import Dialogue
@@ -56,14 +59,14 @@ class LiveGroup:
         policy: Policy,
         *,
         version: str = "R81.20",
-        epoch: int | None = None,
+        fence: Fence | None = None,
         may_send: Callable[[], None] = lambda: None,
     ) -> None:
         self._shell = shell
         self._clock = clock
         self._policy = policy
         self._dialect = dialect(version)
-        self._epoch = epoch if policy.fence else None
+        self._fence = fence
         self._may_send = may_send
         self._newest_action = 0
 
@@ -72,10 +75,32 @@ class LiveGroup:
     async def observe(self, *, full: bool = False) -> GroupFacts:
         """Look once, with one command on the kept session to the group address.
 
+        With a fence our epoch comes first: at take-over before the first look, and on members
+        that lack it (they were away, or restarted) before anything is decided from a look.
+
         Raises:
             MemberUnreachable: blind: nobody answers at the group address.
             TooLate, UnexpectedOutput: an answer that did not end, or cannot be read.
+            Fenced, ConditionFailed: see engine.fence.
         """
+        fence = self._fence
+        if fence is None:
+            return await self._look(full=full)
+        held = frozenset() if fence.stands else await self._put_up(fence)
+        facts = await self._look(full=full)
+        if fence.is_lacking(facts):
+            held |= await self._put_up(fence)
+            facts = await self._look(full=full)
+        members = (replace(m, session_open=True) if m.id in held else m for m in facts.members)
+        return replace(facts, members=tuple(members))
+
+    async def _put_up(self, fence: Fence) -> frozenset[MemberId]:
+        """Write our epoch; return the members on which a session was open afterwards."""
+        self._may_send()
+        kept = await fence.put_up(self._shell, within=self._policy.limits.look)
+        return frozenset(member for member, one in kept.items() if one.held)
+
+    async def _look(self, *, full: bool) -> GroupFacts:
         line = probe.look_line(
             self._dialect,
             directory=self._policy.own_directory,
@@ -102,11 +127,8 @@ class LiveGroup:
         self, package: PackageRef, progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Copy the package to the group address."""
-        self._may_send()
         limits = self._policy.limits
-        await self._shell.run(
-            commands.make_directory(self._policy.upload_directory), within=limits.look
-        )
+        await self._tell(commands.make_directory(self._policy.upload_directory), limits.look)
         target = self._upload_path(package)
         await self._shell.upload(
             Path(package.path), target, within=limits.upload, progress=progress
@@ -118,7 +140,7 @@ class LiveGroup:
         Raises:
             StepFailed: a member refused for another reason than having it already.
         """
-        text = await self._tell(
+        text, _ = await self._tell(
             commands.import_package(self._upload_path(package)), self._policy.limits.importing
         )
         for member, status in installer.last_frame(text).items():
@@ -136,8 +158,7 @@ class LiveGroup:
         """
         limit = self._policy.limits.verify
         number = await self._number(package, at, commands.available_packages())
-        line = commands.on_member(at, commands.verify(number, members))
-        text = await self._tell(line, limit)
+        text, _ = await self._tell(commands.verify(number, members), limit, at=at)
         statuses = installer.last_frame(text)
         denied = [f"{m}: {s}" for m, s in statuses.items() if s != installer.ALLOWED]
         missing = sorted(set(members) - set(statuses))
@@ -149,9 +170,10 @@ class LiveGroup:
 
     async def set_cloning(self, *, on: bool) -> str:
         """Switch image auto-clone on every member and save the configuration."""
-        return await self._tell(
+        text, _ = await self._tell(
             commands.set_cloning(self._dialect, on=on), self._policy.limits.cloning
         )
+        return text
 
     async def remove_upload(self, package: PackageRef, members: Sequence[MemberId]) -> None:
         """Remove the uploaded file, on whichever member the group address was then.
@@ -160,9 +182,9 @@ class LiveGroup:
             StepFailed: it is still there.
         """
         for member in members:
-            line = commands.on_member(member, commands.remove_file(self._upload_path(package)))
-            text = await self._tell(line, self._policy.limits.look)
-            if "gone" not in text:
+            line = commands.remove_file(self._upload_path(package))
+            _, status = await self._tell(line, self._policy.limits.look, at=member)
+            if status != 0:
                 raise StepFailed(f"the uploaded file is still there on {member}")
 
     # -------------------------------------------------------------------------- dialogues
@@ -242,10 +264,51 @@ class LiveGroup:
         output = await self._shell.run(line, within=self._policy.limits.look)
         return installer.package_number(output.text, package.name)
 
-    async def _tell(self, command: str, within: timedelta) -> str:
+    def _guard(self, at: MemberId | None, outside: Sequence[MemberId] = ()) -> guards.Guard:
+        epoch = self._fence.epoch if self._fence is not None else None
+        return guards.Guard(at, tuple(outside), self._policy.own_directory, epoch)
+
+    async def _tell(
+        self, command: str, within: timedelta, *, at: MemberId | None = None
+    ) -> tuple[str, int]:
+        """Run one guarded command without a terminal; return what it printed, and its status.
+
+        Without `at` it runs on whichever member has the group address.
+        """
         self._may_send()
-        output = await self._shell.run(command, within=within)
-        return output.text
+        guard = self._guard(at)
+        line = guards.guarded(command, guard)
+        output = await self._shell.run(
+            line if at is None else commands.on_member(at, line), within=within
+        )
+        text = cleaned(output.text)
+        status = guards.exit_status(text)
+        if status is None:
+            raise MemberUnreachable(f"{at or 'the group address'} did not say how it ended")
+        refused = guards.refusal(status, guard)
+        if isinstance(refused, EpochGone):
+            await self._find_out(refused)
+        if refused is not None:
+            raise refused
+        return guards.printed(output.text), status
+
+    async def _find_out(self, gone: EpochGone) -> None:
+        """After a 97: are we stale, or was the member's file lost? In that case it is back now.
+
+        Raises:
+            Fenced, ConditionFailed: see engine.fence.
+            StepFailed: it cannot be written there.
+        """
+        if self._fence is None:
+            return
+        self._may_send()
+        kept = await self._fence.put_up(self._shell, within=self._policy.limits.look)
+        lacking = [m for m, one in kept.items() if not self._fence.is_kept(one.epoch, one.boot_id)]
+        if gone.member in lacking or (gone.member is None and lacking):
+            raise StepFailed(
+                f"our epoch cannot be written on {', '.join(lacking)}: see whether "
+                f"{self._policy.own_directory} can be written there, then retry"
+            ) from gone
 
     async def _converse(
         self,
@@ -259,16 +322,19 @@ class LiveGroup:
     ) -> str:
         """Go to a member, run one guarded command there and answer its questions."""
         self._may_send()
-        guard = guards.Guard(at, tuple(outside), self._policy.own_directory, self._epoch)
+        guard = self._guard(at, outside)
         within = self._policy.limits.prompt
         terminal = await self._shell.terminal(commands.member_session(at), within=within)
-        talk = _Talk(terminal, script, guard, self._clock, within, commit)
+        talk = _Talk(terminal, script, guard, at, self._clock, within, commit)
         try:
             await talk.reach_prompt()
             self._may_send()
             await terminal.write(guards.guarded(command, guard) + "\n")
-            await talk.answer_all()
+            await talk.answer_all(self._may_send)
             await talk.see_first_signs(until_end=stay)
+        except EpochGone as gone:
+            await self._find_out(gone)
+            raise
         finally:
             await terminal.close()
         return script.transcript
@@ -282,6 +348,7 @@ class _Talk:
         terminal: Terminal,
         script: Dialogue,
         guard: guards.Guard,
+        at: MemberId,
         clock: Clock,
         within: timedelta,
         commit: Commit,
@@ -289,6 +356,7 @@ class _Talk:
         self._terminal = terminal
         self._script = script
         self._guard = guard
+        self._at = at
         self._clock = clock
         self._within = within
         self._commit = commit
@@ -305,16 +373,20 @@ class _Talk:
             try:
                 text = await self._terminal.read(within=self._within)
             except TimeoutError as error:
-                raise MemberUnreachable(f"{self._guard.member} shows no prompt") from error
+                raise MemberUnreachable(f"{self._at} shows no prompt") from error
             heard += text
             if not text:
-                raise MemberUnreachable(f"{self._guard.member} closed the session")
+                raise MemberUnreachable(f"{self._at} closed the session")
             last = cleaned(heard).rpartition("\n")[2]
             if last.startswith("[Expert@") and last.endswith(PROMPT_END):
                 return
 
-    async def answer_all(self) -> None:
-        """Answer every question up to the one that commits."""
+    async def answer_all(self, may_send: Callable[[], None]) -> None:
+        """Answer every question up to the one that commits.
+
+        Raises:
+            Fenced: our lease grew too old meanwhile; the answer was not typed.
+        """
         while not self._script.committed:
             text = await self._hear()
             answer = self._script.hear(text)
@@ -324,18 +396,20 @@ class _Talk:
             if answer is None:
                 continue
             if answer.commits:
-                await self._commit(self._guard.member)
+                await self._commit(self._at)
+                # Once more: a process that was paused while it wrote COMMITTING must not go on.
+                may_send()
             await self._terminal.write(answer.text + "\n")
 
     async def _hear(self) -> str:
         if self._clock.monotonic() >= self._until:
-            raise TooLate(f"the dialogue on {self._guard.member} did not end")
+            raise TooLate(f"the dialogue on {self._at} did not end")
         try:
             text = await self._terminal.read(within=self._within)
         except TimeoutError as error:
             raise self._script.stuck() from error
         if not text:
-            raise MemberUnreachable(f"{self._guard.member} closed the session before the end")
+            raise MemberUnreachable(f"{self._at} closed the session before the end")
         return text
 
     def _ended_early(self, status: int) -> NoReturn:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.errors import ConditionFailed
+from engine.errors import ConditionFailed, SessionOpen
 from engine.journal import RunState
 from engine.model import (
     GroupFacts,
@@ -27,10 +27,28 @@ def check(step: Step, facts: GroupFacts, state: RunState) -> None:
 
     Raises:
         ConditionFailed: with every reason, one sentence each.
+        SessionOpen: nothing else stands against it.
     """
     problems = _CHECKS.get(step.kind, _nothing)(step, facts, state)
     if problems:
-        raise ConditionFailed("; ".join(problems))
+        raise ConditionFailed("; ".join([*problems, *open_sessions(facts)]))
+    nobody_else(facts, state.the_plan)
+
+
+def nobody_else(facts: GroupFacts, plan: Plan) -> None:
+    """Raise where a session of ours still lives on a member: what it was told may yet happen.
+
+    Raises:
+        SessionOpen: with every such member.
+    """
+    sessions = open_sessions(facts)
+    if sessions:
+        raise SessionOpen("; ".join(sessions), f"{plan.policy.own_directory}/lock")
+
+
+def open_sessions(facts: GroupFacts) -> list[str]:
+    """Say on which members a session of ours, or of a former executor, is open."""
+    return [f"a session of ours is still open on {m.id}" for m in facts.members if m.session_open]
 
 
 def _nothing(_step: Step, _facts: GroupFacts, _state: RunState) -> list[str]:
@@ -143,9 +161,7 @@ def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def _idle(members: Sequence[MemberFacts]) -> list[str]:
-    problems = [f"CPUSE is busy on {m.id}" for m in members if m.agent_busy]
-    problems += [f"a session of ours is still open on {m.id}" for m in members if m.session_open]
-    return problems
+    return [f"CPUSE is busy on {m.id}" for m in members if m.agent_busy]
 
 
 def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:

@@ -192,6 +192,7 @@ class RunState:
     last_hash: str = ""
     reminded_at: datetime | None = None
     retried_at: datetime | None = None
+    taken_up_at: datetime | None = None
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
@@ -371,8 +372,9 @@ class RunState:
         if body.get("facts"):
             self.facts = from_json(GroupFacts, body["facts"])
 
-    def _on_taken_up(self, _: Record, body: Mapping[str, Any]) -> None:
+    def _on_taken_up(self, record: Record, body: Mapping[str, Any]) -> None:
         self.restarts += 1
+        self.taken_up_at = record.at
 
     def _on_seen(self, _: Record, body: Mapping[str, Any]) -> None:
         self.facts = from_json(GroupFacts, body["facts"])

@@ -130,7 +130,7 @@ class MemberFacts:
 
     `answered` is False where the member did not answer itself (it reboots, or is lost), or not
     so that we can read it (`unread` says what); then only `state`, which its peers report, says
-    anything.
+    anything. `epoch` is the text of our file there: see `engine.fence`.
     """
 
     id: MemberId
@@ -148,6 +148,7 @@ class MemberFacts:
     action: CpuseAction | None = None
     session_open: bool | None = None
     unread: str = ""
+    epoch: str = ""
 
     def package(self, name: str) -> PackageState:
         """Return the state of a package; `.tar` and `.tgz` name the same package on a device."""

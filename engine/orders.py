@@ -95,7 +95,7 @@ class Orders:
         live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, version=package.version)
         facts = await live.observe()
         run = run_id(row.key)
-        plan = plan_install(run, request, package, facts, setup.policy)
+        plan = plan_install(run, request, package, facts, setup.policy, remarks=setup.remarks)
         drafts, index = first_records(run, request, plan, facts, self._clock, by=request.requester)
         await asyncio.to_thread(
             self._stores.journal.append,

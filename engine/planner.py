@@ -63,7 +63,13 @@ def package_ref(file: PackageFile) -> PackageRef:
 
 
 def plan_install(
-    run: str, request: Request, package: PackageRef, facts: GroupFacts, policy: Policy
+    run: str,
+    request: Request,
+    package: PackageRef,
+    facts: GroupFacts,
+    policy: Policy,
+    *,
+    remarks: Sequence[str] = (),
 ) -> Plan:
     """Plan the installation of a package on a group that is at one take throughout.
 
@@ -94,7 +100,7 @@ def plan_install(
         mode=facts.mode,
         take_before=take_before,
         take_after=package.take,
-        notes=_notes(groups, facts),
+        notes=(*remarks, *_notes(groups, facts)),
     )
 
 

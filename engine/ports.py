@@ -218,13 +218,16 @@ class Packages(Protocol):
 
 @dataclass(frozen=True)
 class GroupSetup:
-    """One Security Group of the inventory: how to reach it and what governs runs on it."""
+    """One Security Group of the inventory: how to reach it and what governs runs on it.
+
+    `remarks` are sentences that every proposal for it says first.
+    """
 
     name: str
     channel: str
     policy: Policy
     open_shell: Callable[[], Shell]
-    epoch_fence: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 class Inventory(Protocol):

@@ -7,8 +7,8 @@ becomes a hold, never a guess.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from engine.journal import StepState
@@ -86,15 +86,44 @@ def admin_up(step: Step, facts: GroupFacts, plan: Plan) -> Findings:
     }
 
 
-def change(step: Step, facts: GroupFacts, plan: Plan, begun: StepState, now: datetime) -> Findings:
+def change(
+    step: Step,
+    facts: GroupFacts,
+    plan: Plan,
+    begun: StepState,
+    now: datetime,
+    *,
+    alone_since: datetime | None = None,
+) -> Findings:
     """Say per member whether the INSTALL or UNINSTALL that this step intends has happened.
 
     No COMMITTING record means that the answer which commits was never typed: not started, once
     our old session there is closed. With it, "not started" needs all signs and the quiet time.
+
+    Args:
+        step: the step.
+        facts: what is seen now.
+        plan: the plan in force.
+        begun: what the journal says of the step.
+        now: the time.
+        alone_since: since when no former executor can have typed that answer. One that was
+            paused between COMMITTING and the answer types it late, so the quiet time counts from
+            then, and not from COMMITTING.
     """
+    if begun.committed_at is not None and alone_since is not None:
+        begun = replace(begun, committed_at=max(begun.committed_at, alone_since))
     return {
         member.id: _change(member, step, plan, begun, now) for member in facts.some(step.members)
     }
+
+
+def only_sessions(findings: Findings) -> bool:
+    """Tell whether nothing is under way but sessions that are still open."""
+    under_way = [one for one in findings.values() if one.finding is Finding.UNDER_WAY]
+    return bool(under_way) and all(one.why == _OPEN for one in under_way)
+
+
+_OPEN = "our former session is still open there"
 
 
 def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
@@ -121,7 +150,7 @@ def _change(member: MemberFacts, step: Step, plan: Plan, begun: StepState, now: 
     if shown is PackageState.UNKNOWN:
         return Found(Finding.CANNOT_TELL, "CPUSE is idle, and lists the package in no known state")
     if member.session_open:
-        return Found(Finding.UNDER_WAY, "our former session is still open there")
+        return Found(Finding.UNDER_WAY, _OPEN)
     return _idle_without_effect(member, plan, begun, now)
 
 
@@ -163,13 +192,6 @@ def ended_without_effect(findings: Findings) -> bool:
         or (found.finding is Finding.CANNOT_TELL and "ended: failure" in found.why)
         for found in findings.values()
     )
-
-
-def quiet_for(begun: StepState, plan: Plan, now: datetime) -> timedelta:
-    """Return how much of the quiet time is left after COMMITTING."""
-    if begun.committed_at is None:
-        return timedelta(0)
-    return max(begun.committed_at + plan.policy.quiet - now, timedelta(0))
 
 
 def signs(member: MemberFacts) -> dict[str, str | int | None]:

@@ -26,6 +26,7 @@ from engine.errors import (
     Fenced,
     MaintenanceError,
     MemberUnreachable,
+    SessionOpen,
     Stopped,
     UnexpectedOutput,
 )
@@ -66,6 +67,9 @@ async def _go_on(duty: Duty) -> RunState:
             await words.take_words(duty)
         except MemberUnreachable as error:
             if not await _rides_out(duty, step):
+                await _hold(duty, step, error)
+        except SessionOpen as error:
+            if not await _waits_for_session(duty, step.id):
                 await _hold(duty, step, error)
         except MaintenanceError as error:
             await _hold(duty, step, error)
@@ -157,6 +161,17 @@ async def _rides_out(duty: Duty, step: Step) -> bool:
     """
     duty.tried_since.setdefault(step.id, duty.clock.monotonic())
     if duty.tried_for(step) > duty.plan.policy.limits.blind:
+        return False
+    await duty.pause(duty.plan.policy.watch)
+    return True
+
+
+async def _waits_for_session(duty: Duty, step: str) -> bool:
+    """While a session of ours is open on a member, look again until the quiet time is over."""
+    key = f"session/{step}"
+    since = duty.tried_since.setdefault(key, duty.clock.monotonic())
+    if duty.clock.monotonic() - since > duty.plan.policy.quiet.total_seconds():
+        del duty.tried_since[key]
         return False
     await duty.pause(duty.plan.policy.watch)
     return True
@@ -290,7 +305,7 @@ async def _end(duty: Duty) -> bool:
     if duty.state.resting:
         return False
     try:
-        facts = await duty.observe()
+        facts = await _alone(duty)
     except MaintenanceError as error:
         await _hold_at_end(duty, str(error))
         return False
@@ -316,6 +331,19 @@ async def _end(duty: Duty) -> bool:
     verdict = promises.judge([*await duty.journal.records(), duty.journal.foreseen(draft)])
     await duty.journal.write(Kind.ENDED, **body, promises=verdict)
     return False
+
+
+async def _alone(duty: Duty) -> GroupFacts:
+    """Look, until no session is open any more that could act after the end.
+
+    Raises:
+        SessionOpen: one is, after the quiet time.
+    """
+    facts = await duty.observe()
+    while invariants.open_sessions(facts) and await _waits_for_session(duty, "the end"):
+        facts = await duty.observe()
+    invariants.nobody_else(facts, duty.plan)
+    return facts
 
 
 def _how_it_ended(state: RunState) -> str:

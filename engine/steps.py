@@ -18,6 +18,7 @@ from engine.errors import (
     EffectGone,
     InDoubt,
     MemberUnreachable,
+    SessionOpen,
     StepFailed,
     TooLate,
 )
@@ -315,9 +316,9 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
 
     Raises:
         InDoubt, StepFailed: a person must look.
+        SessionOpen: nothing is under way but a session that may yet commit.
     """
-    plan, begun = duty.plan, duty.state.of(step)
-    findings = recovery.change(step, facts, plan, begun, duty.clock.now())
+    findings = duty.found(step, facts)
     if recovery.all_are(findings, Finding.HAPPENED):
         await duty.done(step, how="seen", found=recovery.told(findings))
         return True
@@ -325,6 +326,8 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         text = recovery.told(findings)
         failed = recovery.ended_without_effect(findings)
         raise StepFailed(text) if failed else InDoubt(text)
+    if recovery.only_sessions(findings):
+        raise SessionOpen(recovery.told(findings), f"{duty.plan.policy.own_directory}/lock")
     if recovery.any_is(findings, Finding.UNDER_WAY):
         await _wait_for_install(duty, step, facts, findings)
         return False
@@ -460,6 +463,7 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
 async def bring_up(duty: Duty, step: Step, facts: GroupFacts, members: list[MemberId]) -> None:
     """Send ADMIN_UP for these members."""
     serving = [m for m in duty.serving(facts) if m not in members]
+    serving.sort(key=lambda m: bool(facts.member(m).session_open))
     await duty.group.admin_state(
         "up",
         members,
@@ -618,7 +622,7 @@ def nothing_started(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     begun = duty.state.of(change) if change is not None else None
     if change is None or begun is None or begun.status == "waiting":
         return True
-    findings = recovery.change(change, facts, duty.plan, begun, duty.clock.now())
+    findings = duty.found(change, facts)
     return recovery.all_are(findings, Finding.NOT_HAPPENED)
 
 

@@ -218,7 +218,7 @@ async def _attempt_again(duty: Duty, held_at: str) -> list[str]:
         facts = await duty.observe()
     except MaintenanceError:
         return []
-    findings = recovery.change(step, facts, duty.plan, begun, duty.clock.now())
+    findings = duty.found(step, facts)
     ended = recovery.ended_without_effect(findings)
     if ended and not recovery.all_are(findings, Finding.HAPPENED):
         return [step.id]
@@ -286,7 +286,7 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
 
 
 def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
-    findings = recovery.change(change, facts, duty.plan, duty.state.of(change), duty.clock.now())
+    findings = duty.found(change, facts)
     if recovery.all_are(findings, Finding.NOT_HAPPENED):
         return "down_not_started"
     if recovery.any_is(findings, Finding.CANNOT_TELL):

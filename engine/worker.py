@@ -19,8 +19,10 @@ import structlog
 from engine import runner
 from engine.duty import Duty
 from engine.errors import Fenced
+from engine.fence import Fence
 from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
+from engine.model import Policy
 from engine.orders import Orders
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from storage.records import (
@@ -104,6 +106,7 @@ class Worker:
         self._version = version
         self._hands: dict[str, _Hand] = {}
         self._leases: dict[str, tuple[Lease, float]] = {}
+        self._fences: dict[str, Fence] = {}
         self._shells: dict[str, Shell] = {}
         self._ordering: dict[str, asyncio.Task[None]] = {}
         self._down = False
@@ -277,7 +280,7 @@ class Worker:
             self._clock,
             plan.policy,
             version=plan.version,
-            epoch=lease.epoch,
+            fence=self._fence(lease, plan.policy),
             may_send=lambda: self._may_send(setup.name),
         )
         duty = Duty(
@@ -294,6 +297,16 @@ class Worker:
         moved = state.last_seq != hand.last_seq
         hand.last_seq = state.last_seq
         hand.backoff = timedelta(seconds=1) if moved else min(hand.backoff * 2, BACKOFF_MAX)
+
+    def _fence(self, lease: Lease, policy: Policy) -> Fence | None:
+        """Return our epoch on the group's members, put up once per lease."""
+        if not policy.fence:
+            return None
+        fence = self._fences.get(lease.resource)
+        if fence is None or fence.epoch != lease.epoch:
+            fence = Fence(lease, self._stores.leases, policy.own_directory)
+            self._fences[lease.resource] = fence
+        return fence
 
     async def _order(self, row: InboxRow) -> None:
         """Make a run of an order, unless its group is another worker's."""

@@ -1,12 +1,14 @@
-"""The lines that act, each with its conditions in the same line.
+"""The lines that act, each with its conditions in the same line, and the lines of the fence.
 
 A look may be old by the time a command arrives; a guard is checked by the device's own shell in
 the same breath as the act. Exit statuses, told by `@done <status>`:
 
     95  this is not the member we meant
     96  a member that must carry traffic does not
-    97  fenced: a newer executor has been here
+    97  fenced: the member does not keep the epoch of whoever sent this line
     98  a session of ours is still open there
+
+What the epoch is for, and who writes it when, is in `engine.fence`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.errors import ConditionFailed, Fenced, MaintenanceError, StepFailed
+from engine.errors import ConditionFailed, EpochGone, MaintenanceError, SessionOpen, StepFailed
 from engine.model import MemberId, by_number
 
 WRONG_MEMBER = 95
@@ -23,7 +25,14 @@ TRAFFIC = 96
 FENCED = 97
 SESSION_OPEN = 98
 
-_DONE = re.compile(r"^@done (\d+)\s*$", re.MULTILINE)
+LOCK_WAIT_S = 2
+"""How long a line waits for the lock. A look holds it for an instant to tell whether it is free,
+and that must not read as an open session."""
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+"""Differs after each boot, also after one into an older snapshot. Source: Linux, random(4)."""
+
+_DONE = re.compile(r"@done (\d+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,13 @@ class Guard:
     """What must be true on the device for the act to begin.
 
     Attributes:
-        member: the member that the line must run on.
+        member: the member that the line must run on; None: whichever has the group address.
         outside: the members that must be in service; empty for acts that only help.
-        directory: where our lock (and epoch) live on a member.
-        epoch: the executor's epoch to compare with the one on the device, or None: no fence.
+        directory: where our lock and our epoch live on a member.
+        epoch: the epoch that the member must keep in its present boot, or None: no fence.
     """
 
-    member: MemberId
+    member: MemberId | None
     outside: tuple[MemberId, ...]
     directory: str
     epoch: int | None = None
@@ -47,22 +56,22 @@ def guarded(command: str, guard: Guard) -> str:
     """Return one line for the Expert shell that runs `command` only where the guard holds.
 
     The command replaces the subshell (`exec`) and so inherits the lock: while its dialogue
-    lives, nobody else of ours can begin another on that member.
+    lives, nobody else of ours can begin another on that member. Without `outside` the line has no
+    single quote, so that it can be handed to another member in single quotes.
 
     Source: `asg stat -i local_id | active_ids` SGMUP, SMO; the fence is our own design.
     """
-    lock = f"{guard.directory}/lock"
-    conditions = [
-        f"flock -n 9 || exit {SESSION_OPEN}",
-        f"[ \"$(asg stat -i local_id | tr -d ' ')\" = {guard.member} ] || exit {WRONG_MEMBER}",
-    ]
+    conditions = [f"flock -w {LOCK_WAIT_S} 9 || exit {SESSION_OPEN}"]
+    if guard.member is not None:
+        here = f'asg stat -i local_id | grep -qx "{guard.member} *"'
+        conditions.append(f"{here} || exit {WRONG_MEMBER}")
     if guard.epoch is not None:
-        conditions.append(
-            f'e=$(cat {guard.directory}/epoch) && [ {guard.epoch} -ge "$e" ] || exit {FENCED}'
-        )
+        kept = f'[ "$(cat {guard.directory}/epoch)" = "{guard.epoch} $(cat {BOOT_ID})" ]'
+        conditions.append(f"{kept} || exit {FENCED}")
     if guard.outside:
         conditions.append(f"{all_active(guard.outside)} || exit {TRAFFIC}")
     inside = "; ".join(conditions)
+    lock = f"{guard.directory}/lock"
     return f'mkdir -p {guard.directory}; ( {inside}; exec {command} ) 9>{lock}; echo "@done $?"'
 
 
@@ -84,18 +93,79 @@ def exit_status(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def refusal(status: int, guard: Guard) -> MaintenanceError | Fenced | None:
+def printed(text: str) -> str:
+    """Return what the command of a guarded line printed, without the line's own end.
+
+    Source: our own `echo "@done $?"`.
+    """
+    return _DONE.split(text, maxsplit=1)[0]
+
+
+def refusal(status: int, guard: Guard) -> MaintenanceError | None:
     """Return the error that an exit status of a guard stands for, or None for the command's own.
 
     Source: the table in this module's docstring.
     """
+    where = guard.member or "the member with the group address"
     if status == WRONG_MEMBER:
-        return StepFailed(f"the session did not end up on {guard.member}; nothing was sent")
+        return StepFailed(f"the session did not end up on {where}; nothing was sent")
     if status == TRAFFIC:
         carrying = ", ".join(guard.outside)
         return ConditionFailed(f"not all of {carrying} are active; nothing was sent")
     if status == FENCED:
-        return Fenced(f"{guard.member} has seen a newer executor")
+        return EpochGone(f"{where} does not keep our epoch; nothing was sent", guard.member)
     if status == SESSION_OPEN:
-        return StepFailed(f"a session of ours is still open on {guard.member}; nothing was sent")
+        return SessionOpen(
+            f"a session of ours is still open on {where}; nothing was sent",
+            f"{guard.directory}/lock",
+        )
     return None
+
+
+# ------------------------------------------------------------------------- the fence's own lines
+
+
+def kept_here(directory: str) -> str:
+    """Return the part of a member's line that says whether our lock is held and what epoch it has.
+
+    Source: flock(1); our own files. Opened with `>>` only where it is there, so that a look makes
+    nothing.
+    """
+    lock = f"{directory}/lock"
+    return (
+        f"echo @lock; if [ -e {lock} ]; then ( flock -n 9 && echo free || echo held ) 9>>{lock}; "
+        f'else echo free; fi; echo @epoch; echo "$(cat {directory}/epoch 2>/dev/null)"'
+    )
+
+
+def read_epochs(directory: str) -> str:
+    """Return the line for the group address with which every member says what it keeps of us.
+
+    Source: SGMUP for `gexec -a -g0 -c`, which reaches members that are DOWN too.
+    """
+    return _on_every_member(kept_here(directory))
+
+
+def write_epoch(directory: str, epoch: int) -> str:
+    """Return the line for the group address that writes the epoch on every member in reach.
+
+    It never lowers one: two executors that write at once do so one after the other (a lock of its
+    own, so that an open dialogue does not keep the epoch out), and a higher number stays. What is
+    no number is replaced. A new file is moved into its place, so that nobody reads half of it.
+
+    Source: SGMUP for `gexec -a -g0 -c`; flock(1); the rest is our own design.
+    """
+    file = f"{directory}/epoch"
+    write = (
+        f"mkdir -p {directory}; ( flock -w {LOCK_WAIT_S} 8 || exit {SESSION_OPEN}; "
+        f'e=$(cut -d" " -f1 {file} 2>/dev/null); '
+        f'[ "${{e:-0}}" -gt {epoch} ] 2>/dev/null && exit {FENCED}; '
+        f'echo "{epoch} $(cat {BOOT_ID})" >{file}.new && mv -f {file}.new {file} ) 8>{file}.lock; '
+    )
+    return _on_every_member(write + kept_here(directory))
+
+
+def _on_every_member(line: str) -> str:
+    """No single quote may occur in the line."""
+    said = f'echo "@member $(asg stat -i local_id)"; echo @boot; cat {BOOT_ID}; {line}; echo @end'
+    return f"gexec -a -g0 -c '{said}'; echo @@over"

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from engine.errors import UnexpectedOutput
 from engine.gaia.dialect import Dialect
+from engine.gaia.guards import kept_here
 from engine.gaia.text import cleaned
 from engine.model import (
     CpuseAction,
@@ -60,9 +62,10 @@ def look_line(dialect: Dialect, *, directory: str, newest_action: int, full: boo
 def _member_line(directory: str, newest_action: int, *, full: bool) -> str:
     """The part that each member runs for itself; no single quote may occur in it."""
     exists = 'da_cli get_status_of_action actionID=$((i+s)) | grep -q "Action Type"'
-    lock = f"{directory}/lock"
     parts = [
         'echo "@member $(asg stat -i local_id)"',
+        # First of all: what a session did that is seen to have ended is seen in what follows.
+        kept_here(directory),
         "echo @boot; cat /proc/sys/kernel/random/boot_id",
         "echo @state; cphaprob state",
         "echo @fw; fw stat",
@@ -73,8 +76,6 @@ def _member_line(directory: str, newest_action: int, *, full: bool) -> str:
         f"echo @action; i={newest_action}; s=1; while {exists}; do i=$((i+s)); s=$((s*2)); done; "
         f"while [ $s -gt 1 ]; do s=$((s/2)); if {exists}; then i=$((i+s)); fi; done; "
         "da_cli get_status_of_action actionID=$i",
-        f"echo @lock; if [ -e {lock} ]; then ( flock -n 9 && echo free || echo held ) 9>>{lock}; "
-        "else echo free; fi",
     ]
     if full:
         parts += [
@@ -137,6 +138,34 @@ def _sections(text: str, mark: str) -> dict[str, str]:
             found[name] = ""
         elif name:
             found[name] += line + "\n"
+    return found
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one member keeps of us: the text of its epoch file, and whether our lock is held."""
+
+    epoch: str
+    boot_id: str
+    held: bool
+
+
+def read_kept(text: str) -> dict[MemberId, Kept]:
+    """Read what `guards.read_epochs` or `guards.write_epoch` printed; members that answered whole.
+
+    Source: our own lines.
+
+    Raises:
+        UnexpectedOutput: cut off, no member at all, or a lock that cannot be read.
+    """
+    shown = cleaned(text)
+    found = {
+        one: Kept(own["epoch"].strip(), own["boot"].strip(), _held(own["lock"]))
+        for one, own in _by_member(shown.partition("@@over")[0]).items()
+        if {"epoch", "boot", "lock"} <= own.keys()
+    }
+    if "@@over" not in shown or not found:
+        raise UnexpectedOutput("the members did not say which epoch they keep", text)
     return found
 
 
@@ -206,6 +235,7 @@ def _answering(
         agent_busy=_busy(agent),
         action=read_action(own["action"]),
         session_open=_held(own["lock"]),
+        epoch=own["epoch"].strip(),
     )
 
 

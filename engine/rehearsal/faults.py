@@ -22,6 +22,8 @@ AT_ONCE = frozenset(
         "policy_installed",
         "core_dump",
         "smo_moves",
+        "snapshot_taken",
+        "snapshot_revert",
     ]
 )
 ON_OCCASION = frozenset(

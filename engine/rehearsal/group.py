@@ -427,6 +427,12 @@ class Group:
             Act(self.now, act, member, tuple(group), self.states(), self.auto_clones(), **known)
         )
 
+    def refused(self, member: Member, status: int) -> None:
+        """Tell the witness that a line on this member refused to act."""
+        self.advance()
+        self.witness.event(self.now, "refused", member.id, status=status)
+        self.moment("refused", member.id, status)
+
     def admin_down(self, member: Member) -> None:
         """Register the critical device `admin_down`; the last healthy member goes on."""
         if not member.reachable:
@@ -834,6 +840,19 @@ class _Harm:
             if member.stack == "up":
                 member.policy = group.policy
         group.witness.event(group.now, "policy_installed", name=name)
+
+    def _snapshot_taken(self, fault: Fault) -> None:
+        for member in self._victims(fault):
+            member.snapshot = dict(member.files.files)
+
+    def _snapshot_revert(self, fault: Fault) -> None:
+        """Bring a member's files back to its last snapshot, or to the beginning, by a reboot.
+
+        Its software stays as it is: what a revert does to that is another night.
+        """
+        for member in self._victims(fault):
+            member.files.files = dict(member.snapshot)
+            self.group.reboot(member)
 
     def _core_dump(self, fault: Fault) -> None:
         for member in self._victims(fault):

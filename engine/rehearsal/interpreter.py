@@ -43,6 +43,10 @@ class Machine(Protocol):
         """Let simulated seconds pass."""
         ...
 
+    def left(self, status: int) -> None:
+        """Take note that a subshell was left by `exit`, or by the command it became."""
+        ...
+
 
 @dataclass
 class Process:
@@ -211,6 +215,7 @@ async def _subshell(body: syntax.Sequence, state: State) -> int:
     try:
         return await _sequence(body, inner)
     except _Exit as leaving:
+        inner.machine.left(leaving.status)
         return leaving.status
     finally:
         inner.close()

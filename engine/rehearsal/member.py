@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from engine.rehearsal.files import Files
+from engine.rehearsal.files import File, Files
 
 AVAILABLE = "Available for Install"
 INSTALLED = "Installed"
@@ -125,6 +125,7 @@ class Member:
     )
     reboot_after: str = ""
     foreign_take: int | None = None
+    snapshot: dict[str, File] = field(default_factory=dict)
 
     @property
     def padded(self) -> str:

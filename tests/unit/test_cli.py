@@ -245,6 +245,17 @@ def test_check_says_what_is_missing(config, monkeypatch):
     assert "wrong: SLACK_BOT_TOKEN is not set" in said
 
 
+def test_check_says_which_groups_keep_no_fence_where_the_database_is_shared(config):
+    assert "fence" not in run("check", "--config", str(config), code=1)
+    own = config.read_text().replace("[groups.site-1]", "[groups.site-1]\nfence = false")
+    config.write_text(f'storage.url = "postgresql+psycopg://db/x"\n{own}')
+
+    said = run("check", "--config", str(config), code=1)
+    assert "note: The members of site-1 keep no fence" in said
+    told = json.loads(run("check", "--json", "--config", str(config), code=1))
+    assert len(told["notes"]) == 1
+
+
 def test_the_version_and_an_unknown_command():
     assert run("--version").strip()
     assert "No such command 'srve'" in run("srve", code=2)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from bot import config
 from bot.config import Loaded, Secrets, Settings, SettingsWrong, load, unsatisfiable
+from bot.wiring import SettingsInventory
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "hotfix.example.toml"
 
@@ -157,6 +158,41 @@ def test_a_group_changes_what_it_names_and_nothing_else(read):
     assert policy.limits.verify == timedelta(minutes=5)
     assert policy.proposal.votes == 1
     assert settings.policy.policy().soak == timedelta(minutes=5)
+
+
+SHARED = 'storage.url = "postgresql+psycopg://db/hotfix"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "own", "fenced"),
+    [
+        ("", "", False),
+        (SHARED, "", True),
+        (SHARED, "fence = false", False),
+        (SHARED, 'fence = "auto"', True),
+        ("", "fence = true", True),
+        (SHARED + "policy.fence = false\n", "", False),
+        (SHARED + "policy.fence = false\n", "fence = true", True),
+    ],
+)
+def test_members_are_fenced_where_the_database_is_shared_unless_somebody_says(
+    read, before, own, fenced
+):
+    text = before + SMALL + own + "\n"
+    settings = read(text).settings
+
+    assert settings.policy_of("site-1").policy().fence is fenced
+    told = settings.unfenced("site-1")
+    assert bool(told) is (SHARED in before and not fenced)
+    assert not told or "Only one worker may execute there" in told
+    setup = SettingsInventory(settings).group("site-1")
+    assert setup is not None
+    assert setup.remarks == ((told,) if told else ())
+
+
+@pytest.mark.parametrize("path", ["/var/log/a b", "/var/$(reboot)", "/x'y", "relative"])
+def test_our_folder_on_members_needs_no_quotes(read, path):
+    assert "own_directory" in refusal(read, SMALL + f"own_directory = {path!r}\n")
 
 
 def test_the_defaults_are_those_of_the_engine():

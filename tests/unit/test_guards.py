@@ -1,19 +1,29 @@
 """The lines that act, run by real bash with stand-ins for the device's commands on its path."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from engine.errors import ConditionFailed, Fenced, StepFailed
-from engine.gaia.guards import Guard, exit_status, guarded, refusal
+from engine.errors import ConditionFailed, EpochGone, SessionOpen, StepFailed, UnexpectedOutput
+from engine.gaia.guards import (
+    Guard,
+    exit_status,
+    guarded,
+    printed,
+    read_epochs,
+    refusal,
+    write_epoch,
+)
+from engine.gaia.probe import Kept, read_kept
 
 OUTSIDE = ("1_5", "1_6", "1_7", "1_8")
 
 
 @pytest.fixture
 def device(tmp_path: Path):
-    """A member: `asg` says who it is and who is active; `act` leaves a trace."""
+    """A member: `asg` says who it is and who is active; `act` leaves a trace; `gexec` is here."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     (bin_ / "asg").write_text(
@@ -23,6 +33,7 @@ def device(tmp_path: Path):
         '#!/bin/bash\necho acted "$@" >>"$HOME/trace"\n'
         '[ -z "$HOLD" ] || read -r _ <"$HOLD"\nexit "${STATUS:-0}"\n'
     )
+    (bin_ / "gexec").write_text('#!/bin/bash\nexec bash -c "${@: -1}"\n')
     for file in bin_.iterdir():
         file.chmod(0o755)
     (tmp_path / "local").write_text("1_1              \n")
@@ -30,7 +41,11 @@ def device(tmp_path: Path):
     return tmp_path
 
 
-def run(device: Path, guard: Guard, **env: str) -> tuple[int | None, bool]:
+def env(device: Path, **more: str) -> dict[str, str]:
+    return {"PATH": f"{device}/bin:/usr/bin:/bin", "HOME": str(device), **more}
+
+
+def run(device: Path, guard: Guard, **more: str) -> tuple[int | None, bool]:
     line = guarded("act now", guard)
     done = subprocess.run(
         ["bash", "-c", line],
@@ -38,7 +53,7 @@ def run(device: Path, guard: Guard, **env: str) -> tuple[int | None, bool]:
         text=True,
         timeout=20,
         check=False,
-        env={"PATH": f"{device}/bin:/usr/bin:/bin", "HOME": str(device), **env},
+        env=env(device, **more),
     )
     return exit_status(done.stdout), (device / "trace").exists()
 
@@ -72,27 +87,53 @@ def test_bringing_up_asks_nothing_of_the_others(device):
     assert run(device, guard(device, outside=())) == (0, True)
 
 
+BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
+LONG = 9_007_199_254_740_993  # 16 digits, and more than a float can hold
+
+
 @pytest.mark.parametrize(
-    ("kept", "status"), [("4", 97), ("3", 0), ("2", 0), ("junk", 97), (None, 97)]
+    ("kept", "ours", "status"),
+    [
+        (f"3 {BOOT}\n", 3, 0),
+        (f"{LONG} {BOOT}\n", LONG, 0),
+        (f"{LONG} {BOOT}\n", LONG - 1, 97),
+        (f"{LONG - 1} {BOOT}\n", LONG, 97),
+        (f"4 {BOOT}\n", 3, 97),
+        (f"2 {BOOT}\n", 3, 97),
+        (f"30 {BOOT}\n", 3, 97),
+        (f"3 {OTHER_BOOT}\n", 3, 97),
+        (f"3 {BOOT}\n4 {BOOT}\n", 3, 97),
+        ("3\n", 3, 97),
+        ("junk\n", 3, 97),
+        ("* $(touch trace)\n", 3, 97),
+        ("", 3, 97),
+        (None, 3, 97),
+    ],
 )
-def test_an_older_epoch_than_the_one_on_the_member_is_fenced(device, kept, status):
+def test_only_the_epoch_that_the_member_keeps_in_this_boot_may_act(device, kept, ours, status):
     (device / "own").mkdir()
     if kept is not None:
-        (device / "own" / "epoch").write_text(f"{kept}\n")
+        (device / "own" / "epoch").write_text(kept)
 
-    told, acted = run(device, guard(device, epoch=3))
+    told, acted = run(device, guard(device, epoch=ours))
 
     assert (told, acted) == (status, status == 0)
 
 
-def test_while_a_dialogue_lives_no_other_can_begin(device):
-    import os
+def test_an_epoch_that_cannot_be_read_is_fenced(device):
+    (device / "own" / "epoch").mkdir(parents=True)
 
+    assert run(device, guard(device, epoch=3)) == (97, False)
+
+
+def test_while_a_dialogue_lives_no_other_can_begin(device):
     pipe = device / "hold"
     os.mkfifo(pipe)
-    env = {"PATH": f"{device}/bin:/usr/bin:/bin", "HOME": str(device), "HOLD": str(pipe)}
     first = subprocess.Popen(
-        ["bash", "-c", guarded("act now", guard(device))], env=env, stdout=subprocess.PIPE
+        ["bash", "-c", guarded("act now", guard(device))],
+        env=env(device, HOLD=str(pipe)),
+        stdout=subprocess.PIPE,
     )
     with pipe.open("w") as release:  # opens as soon as the first command reads: it holds the lock
         assert run(device, guard(device))[0] == 98
@@ -107,11 +148,142 @@ def test_each_status_of_a_guard_stands_for_its_error(device):
 
     assert isinstance(refusal(95, one), StepFailed)
     assert isinstance(refusal(96, one), ConditionFailed)
-    assert isinstance(refusal(97, one), Fenced)
-    assert isinstance(refusal(98, one), StepFailed)
+    assert isinstance(refusal(97, one), EpochGone)
+    assert isinstance(refusal(98, one), SessionOpen)
     assert refusal(0, one) is None
 
 
 def test_the_echo_of_the_typed_line_is_not_taken_for_its_end(device):
     assert exit_status(guarded("act", guard(device))) is None
     assert exit_status("…\n@done 96\n") == 96
+    assert exit_status("no line end@done 0\r\n") == 0
+    assert printed("all that was said\n@done 0\n") == "all that was said\n"
+
+
+def test_a_line_for_another_member_has_no_single_quote(device):
+    line = guarded("act now", guard(device, outside=(), epoch=3))
+
+    assert "'" not in line
+    assert "'" not in read_epochs("/own").partition("'")[2].rpartition("'")[0]
+    assert "'" not in write_epoch("/own", 3).partition("'")[2].rpartition("'")[0]
+
+
+# ------------------------------------------------------------------------------ the take-over
+
+
+def take_over(device: Path, epoch: int | None) -> Kept:
+    """Run the line that reads (without an epoch) or writes epochs, as its member sees it."""
+    own = f"{device}/own"
+    line = read_epochs(own) if epoch is None else write_epoch(own, epoch)
+    done = subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env=env(device),
+    )
+    assert done.stderr == ""
+    return read_kept(done.stdout)["1_1"]
+
+
+def file_of(device: Path) -> Path:
+    (device / "own").mkdir(exist_ok=True)
+    return device / "own" / "epoch"
+
+
+@pytest.mark.parametrize("epoch", [1, 7, LONG])
+def test_a_take_over_writes_its_epoch_and_then_its_lines_pass_and_older_ones_do_not(device, epoch):
+    kept = take_over(device, epoch)
+
+    assert kept == Kept(f"{epoch} {BOOT}", BOOT, held=False)
+    assert run(device, guard(device, epoch=epoch - 1)) == (97, False)
+    assert run(device, guard(device, epoch=epoch)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "before", [None, "", "6\n", f"6 {BOOT}\n", f"7 {OTHER_BOOT}\n", "junk\n", "a\nb\n", "-1 x\n"]
+)
+def test_what_is_lower_older_or_no_epoch_is_replaced(device, before):
+    if before is not None:
+        file_of(device).write_text(before)
+
+    assert take_over(device, 7).epoch == f"7 {BOOT}"
+
+
+@pytest.mark.parametrize("before", [f"8 {BOOT}", f"8 {OTHER_BOOT}", "8", f"{LONG} {BOOT}"])
+def test_a_higher_epoch_stays_whatever_boot_it_is_of(device, before):
+    file_of(device).write_text(f"{before}\n")
+
+    assert take_over(device, 7).epoch == before
+    assert run(device, guard(device, epoch=7)) == (97, False)
+
+
+def test_reading_the_epochs_makes_nothing(device):
+    assert take_over(device, None) == Kept("", BOOT, held=False)
+    assert not (device / "own").exists()
+
+
+def test_a_member_that_cannot_keep_an_epoch_shows_that_it_does_not(device):
+    (device / "own").write_text("a file where the folder should be")
+    done = subprocess.run(
+        ["bash", "-c", write_epoch(f"{device}/own", 7)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env=env(device),
+    )
+
+    assert read_kept(done.stdout)["1_1"].epoch == ""
+    assert run(device, guard(device, epoch=7))[1] is False
+
+
+def test_an_open_dialogue_keeps_no_epoch_out_and_is_seen(device):
+    pipe = device / "hold"
+    os.mkfifo(pipe)
+    take_over(device, 6)
+    dialogue = subprocess.Popen(
+        ["bash", "-c", guarded("act now", guard(device, epoch=6))],
+        env=env(device, HOLD=str(pipe)),
+        stdout=subprocess.PIPE,
+    )
+    with pipe.open("w") as release:
+        assert take_over(device, 7) == Kept(f"7 {BOOT}", BOOT, held=True)
+        assert take_over(device, None).held
+        assert run(device, guard(device, epoch=7))[0] == 98
+        release.write("\n")
+    dialogue.communicate(timeout=20)
+
+    assert not take_over(device, None).held
+    assert run(device, guard(device, epoch=6))[0] == 97
+    assert run(device, guard(device, epoch=7))[0] == 0
+
+
+def test_of_two_that_take_over_at_once_the_higher_stays(device):
+    lines = [write_epoch(f"{device}/own", n) for n in range(1, 13)]
+    for number in range(5):
+        file_of(device).unlink(missing_ok=True)
+        writers = [
+            subprocess.Popen(["bash", "-c", line], env=env(device), stdout=subprocess.DEVNULL)
+            for line in (lines if number % 2 else reversed(lines))
+        ]
+        for writer in writers:
+            writer.wait(timeout=20)
+
+        assert file_of(device).read_text() == f"12 {BOOT}\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "@@over\n", "@member 1_1\n@boot\nb\n@lock\nfree\n@epoch\n7 b\n@end\n"]
+)
+def test_an_answer_without_members_or_without_an_end_is_not_read(text):
+    with pytest.raises(UnexpectedOutput):
+        read_kept(text)
+
+
+def test_a_lock_that_cannot_be_read_is_not_taken_for_free():
+    odd = "@member 1_1\n@boot\nb\n@lock\nflock: bad\n@epoch\n7 b\n@end\n@@over\n"
+
+    with pytest.raises(UnexpectedOutput):
+        read_kept(odd)

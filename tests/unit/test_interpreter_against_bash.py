@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.gaia.guards import BOOT_ID, Guard, guarded, read_epochs, write_epoch
 from engine.rehearsal import interpreter, programs
 from engine.rehearsal.files import Files
 from engine.rehearsal.interpreter import Process, Program
@@ -74,6 +75,26 @@ LINES = [
 ]
 
 
+def _fence_lines() -> list[str]:
+    """The lines of the fence as they are sent, but for their broadcast and the place of a file."""
+    acting = guarded("act now", Guard("1_5", ("1_5", "1_6", "1_7"), "DIR/own", 3))
+    fenced = guarded("act now", Guard("1_5", (), "DIR/own", 3))
+    inner = [
+        fenced,
+        *(line.split("'")[1] for line in (read_epochs("DIR/own"), write_epoch("DIR/own", 3))),
+    ]
+    kept = ["", "3 b7", "2 b7", "4 b7", "3 b6", "3", "junk", "1000000000000000 b7", "3 b7 x"]
+    setups = ["", *(f"mkdir -p DIR/own; echo '{text}' >DIR/own/epoch; " for text in kept)]
+    whole = [f"{setup}{line}" for setup in setups for line in [*inner, f"{inner[2]}; {fenced}"]]
+    held = f"mkdir -p DIR/own; ( flock -n 7; {inner[2]}; {fenced} ) 7>DIR/own/lock"
+    return [
+        f"echo b7 >DIR/boot; {one}".replace(BOOT_ID, "DIR/boot") for one in [acting, *whole, held]
+    ]
+
+
+LINES += _fence_lines()
+
+
 class StubMachine:
     """A machine whose device programs are the same stubs, run by our interpreter."""
 
@@ -99,6 +120,9 @@ class StubMachine:
 
     async def sleep(self, seconds: float) -> None:
         """No time passes."""
+
+    def left(self, status: int) -> None:
+        """Nobody takes note."""
 
 
 def ours(line: str, folder: str) -> tuple[str, int]:

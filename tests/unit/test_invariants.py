@@ -1,9 +1,11 @@
 """What must hold before each step: each missing condition is named."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine import invariants
-from engine.errors import ConditionFailed
+from engine.errors import ConditionFailed, SessionOpen
 from engine.journal import RunState, StepState
 from engine.model import InstalledPolicy, MemberHealth, PackageState
 from tests.unit.builders import NAME, facts, member, plan, without_package
@@ -19,7 +21,7 @@ def state(**changes) -> RunState:
 def check(step: str, seen, state_=None) -> str:
     try:
         invariants.check(plan().step(step), seen, state_ or state())
-    except ConditionFailed as failed:
+    except (ConditionFailed, SessionOpen) as failed:
         return str(failed)
     return ""
 
@@ -57,6 +59,16 @@ def test_a_healthy_group_may_be_taken_down():
 def test_each_missing_condition_forbids_the_failover_and_is_named(seen, words):
     assert words in check("A.ADMIN_DOWN", seen)
     assert words in check("A.READY", seen)
+
+
+def test_an_open_session_alone_is_waited_for_and_never_hides_another_reason():
+    seen = facts(member(4, session_open=True))
+    for step in ("PREFLIGHT", "A.READY", "A.ADMIN_DOWN"):
+        with pytest.raises(SessionOpen, match=r"fuser -v /var/log/hotfix-bot/lock"):
+            invariants.check(plan().step(step), seen, state())
+
+    with pytest.raises(ConditionFailed, match=r"not synchronised.*; a session of ours .* on 1_4"):
+        invariants.check(plan().step("A.ADMIN_DOWN"), replace(seen, sync=False), state())
 
 
 def test_an_installation_needs_exactly_its_group_admin_down():

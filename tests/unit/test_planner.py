@@ -105,6 +105,13 @@ def test_one_member_left_is_said_in_the_plan():
     assert len(made.notes) == 2
 
 
+def test_remarks_on_a_group_are_the_first_notes_of_its_plan():
+    seen = without_package()
+    made = plan_install("hf-000001", REQUEST, PACKAGE, seen, POLICY, remarks=("no fence",))
+
+    assert made.notes[0] == "no fence"
+
+
 @pytest.mark.parametrize(
     ("name", "version", "take"),
     [

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.localslack.blocks import check_blocks
 from bot.views import Message, render
+from engine.asking import CODE_LETTERS
 from engine.journal import Kind
 from storage.records import Record
 from tests.unit.nights import NIGHTS, night, until
@@ -188,7 +189,8 @@ def test_an_open_gate_can_be_approved_without_reading_anything_else():
     gate = by_key(until(night("good"), Kind.VOTED, gate="G2"))["gate/G2"]
     shown = whole(gate)
 
-    assert re.match(r"⛔ G2 · [A-Z2-7]{4} · site-1: A \(1_1-1_2\) goes out", heading(gate))
+    code = f"[{CODE_LETTERS}]{{4}}"
+    assert re.match(rf"⛔ G2 · {code} · site-1: A \(1_1-1_2\) goes out", heading(gate))
     assert "*A*: 1_1-1_2 ACTIVE, take 99" in shown
     assert "They take traffic again by themselves, at take 120, when they return" in shown
     assert "*Counted* 1 of 2 — ana (network)" in shown

@@ -16,6 +16,10 @@ from engine.rehearsal.terminals import Tty
 
 INTERRUPTED = 130
 
+REFUSALS = frozenset({95, 96, 97, 98})
+"""Statuses with which a line of the bot refuses to act: the wrong member, traffic elsewhere,
+fenced, a session is open."""
+
 
 @dataclass
 class Host:
@@ -45,6 +49,11 @@ class Host:
     async def sleep(self, seconds: float) -> None:
         """Let simulated seconds pass."""
         await self.group.sleep(seconds)
+
+    def left(self, status: int) -> None:
+        """Tell the witness that a line refused to act; see `REFUSALS`."""
+        if status in REFUSALS:
+            self.group.refused(self.member, status)
 
     def on(self, member: Member) -> Host:
         """Return another member as a machine."""
