@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy import Engine, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -84,12 +84,15 @@ class Database:
         self.acting = acting
         self.embedded = place.get_backend_name() == "sqlite"
         self._lock: ProcessLock | None = None
+        self._file: Path | None = None
+        self._identity: object = None
         self._one_writer: AbstractContextManager[object] = nullcontext()
         self._closed = False
         if self.embedded:
-            file = _file(place)
+            file = self._file = _file(place)
             if acting:
-                self._lock = ProcessLock(file.with_name(file.name + ".lock"))
+                self._lock = ProcessLock(lock_of(file))
+            self._identity = _identity(file)
             self._one_writer = threading.Lock()
             self._reader = _sqlite_engine(file)
         else:
@@ -103,6 +106,18 @@ class Database:
         """Read one consistent state."""
         self._refuse_closed()
         with self._told(), Session(self._reader) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Read as of one moment, however long it takes, while others write."""
+        self._refuse_closed()
+        kept = {} if self.embedded else {"isolation_level": "REPEATABLE READ"}
+        with (
+            self._told(),
+            Session(self._reader.execution_options(**kept)) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
@@ -189,6 +204,23 @@ class Database:
         moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
         return moment
 
+    def copy_file(self, file: Path) -> None:
+        """Copy an embedded database as of one moment into an empty file, while others write."""
+        with self._told(), closing(self._reader.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM INTO ?", (str(file),))
+            cursor.close()
+
+    def restart_numbers(self, session: Session) -> None:
+        """Have the next inbox row placed behind those that were copied with their places."""
+        if not self.embedded:
+            session.execute(
+                text(
+                    "SELECT setval(pg_get_serial_sequence('inbox', 'place'),"
+                    " (SELECT coalesce(max(place), 0) + 1 FROM inbox), false)"
+                )
+            )
+
     def insert(self, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
         """Return an insert that knows `on_conflict_…` in the words of this database."""
         return sqlite.insert(table) if self.embedded else postgresql.insert(table)
@@ -204,6 +236,9 @@ class Database:
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn what the driver says about the state of the database into `StorageDown`."""
+        if self._file is not None and _identity(self._file) != self._identity:
+            # SQLite would go on in the file that nobody can find any more.
+            raise StorageDown(f"{self._file} was taken away; put it back, or start again")
         try:
             yield
         except DBAPIError as error:
@@ -240,6 +275,20 @@ def _file(place: URL) -> Path:
         raise StorageRefusal(f"the folder {file.parent} does not exist")
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     return file
+
+
+def lock_of(file: Path) -> Path:
+    """Return the file whose lock says that a process acts on this database."""
+    return file.with_name(file.name + ".lock")
+
+
+def _identity(file: Path) -> object:
+    """Return what tells a file from another of the same name, or None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _sqlite_engine(file: Path) -> Engine:

@@ -56,7 +56,7 @@ class Inbox:
             query = query.where(col(InboxTable.run) == run)
         query = query.order_by(col(InboxTable.at), col(InboxTable.place)).limit(limit)
         with self._database.read() as session:
-            return [_row(row) for row in session.exec(query)]
+            return [inbox_row(row) for row in session.exec(query)]
 
     def drop(self, key: str, *, seq: int = 0) -> None:
         """See storage.records.InboxStore."""
@@ -97,5 +97,6 @@ def _taking(keys: set[str], seq: int) -> Update:
     )
 
 
-def _row(row: InboxTable) -> InboxRow:
+def inbox_row(row: InboxTable) -> InboxRow:
+    """Return a row as it was put."""
     return InboxRow(row.key, row.run, row.kind, json.loads(row.body), in_utc(row.at), row.taken_seq)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
     from storage.database import Database
-    from storage.records import Draft, Lease
+    from storage.records import Body, Draft, Lease
 
 
 class Journal:
@@ -46,7 +46,7 @@ class Journal:
             .order_by(col(JournalTable.seq))
         )
         with self._database.read() as session:
-            return [_record(row) for row in session.exec(query)]
+            return [record_of(row) for row in session.exec(query)]
 
     def append(
         self,
@@ -106,19 +106,19 @@ class Journal:
         if group is not None:
             query = query.where(col(RunsTable.group) == group)
         with self._database.read() as session:
-            return [_run(row) for row in session.exec(query)]
+            return [run_of(row) for row in session.exec(query)]
 
     def run(self, run: str) -> RunRow | None:
         """See storage.records.JournalStore."""
         with self._database.read() as session:
             row = session.get(RunsTable, run)
-            return _run(row) if row else None
+            return run_of(row) if row else None
 
     def due(self, now: datetime) -> Sequence[RunRow]:
         """See storage.records.JournalStore."""
         query = due_runs(now)
         with self._database.read() as session:
-            return [_run(row) for row in session.exec(query)]
+            return [run_of(row) for row in session.exec(query)]
 
 
 def due_runs(now: datetime) -> SelectOfScalar[RunsTable]:
@@ -162,17 +162,19 @@ def _save_index(session: Session, index: RunRow) -> None:
         other = session.exec(others).first()
         if other is not None:
             raise GroupBusy(f"{index.group} is occupied by {other}")
-    wake_at = in_utc(index.wake_at) if index.wake_at else None
-    session.merge(
-        RunsTable(
-            id=index.id,
-            group=index.group,
-            kind=index.kind,
-            open=index.open,
-            occupies=index.occupies,
-            wake_at=wake_at,
-            last_seq=index.last_seq,
-        )
+    session.merge(index_row(index))
+
+
+def index_row(index: RunRow) -> RunsTable:
+    """Return an index row as it is kept."""
+    return RunsTable(
+        id=index.id,
+        group=index.group,
+        kind=index.kind,
+        open=index.open,
+        occupies=index.occupies,
+        wake_at=in_utc(index.wake_at) if index.wake_at else None,
+        last_seq=index.last_seq,
     )
 
 
@@ -190,7 +192,8 @@ def _row(record: Record) -> JournalTable:
     )
 
 
-def _record(row: JournalTable) -> Record:
+def record_of(row: JournalTable) -> Record:
+    """Return a record as it was appended."""
     return Record(
         stream=row.stream,
         seq=row.seq,
@@ -198,13 +201,23 @@ def _record(row: JournalTable) -> Record:
         kind=row.kind,
         at=in_utc(row.at),
         by=row.by,
-        body=json.loads(row.body),
+        body=_body(row.body),
         prev=row.prev,
         hash=row.hash,
     )
 
 
-def _run(row: RunsTable) -> RunRow:
+def _body(text: str) -> Body:
+    """Return the body; one that somebody spoilt shows as what it is, and breaks the chain."""
+    try:
+        body: Body = json.loads(text)
+    except ValueError:
+        return {"unreadable": text}
+    return body
+
+
+def run_of(row: RunsTable) -> RunRow:
+    """Return an index row as it was written."""
     return RunRow(
         id=row.id,
         group=row.group,

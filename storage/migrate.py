@@ -26,16 +26,17 @@ REVISIONS = ("0001",)
 """Every revision there ever was, oldest first; the last is the one this code works with."""
 
 
-def upgrade(url: str) -> str:
-    """Bring a database to the newest revision, and return it.
+def upgrade(url: str) -> tuple[str | None, str]:
+    """Bring a database to the newest revision; return the one it had, if any, and the new one.
 
     Raises:
         DatabaseInUse: a process acts on this embedded database.
         NewerDatabase: a newer version has written it.
     """
     with closing(Database(url, acting=True)) as database:
+        before = stored_revision(database)
         make_current(database)
-    return REVISIONS[-1]
+    return before, REVISIONS[-1]
 
 
 def make_current(database: Database) -> None:

@@ -97,7 +97,8 @@ def _connector() -> Callable[..., DBAPIConnection]:
     def connect(
         _dialect: Dialect, _record: object, args: Sequence[Any], parameters: dict[str, Any]
     ) -> Any:  # noqa: ANN401 -- the driver's connection is what SQLAlchemy asks for
-        return Limited.connect(*args, **{**CLIENT_LIMITS, **parameters})
+        ours = {**CLIENT_LIMITS, "application_name": "hotfix-bot"}
+        return Limited.connect(*args, **{**ours, **parameters})
 
     return connect
 

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 GENESIS = "0" * 64
@@ -171,6 +173,61 @@ def record_hash(
     moment = at.astimezone(UTC).isoformat()
     text = canonical([stream, seq, epoch, kind, moment, by, body, prev])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ChainFault:
+    """The first thing wrong in a stream: at which `seq`, and what, in a few words."""
+
+    seq: int
+    what: str
+
+
+def chain_fault(records: Sequence[Record], *, end: int = 0) -> ChainFault | None:
+    """Return the first record that was changed, taken away, inserted or put elsewhere, or None.
+
+    Whoever changes the last record and its hash, or takes it away, leaves no trace in the chain
+    itself: compare the head with one that was noted elsewhere, and give `end`.
+
+    Args:
+        records: one whole stream, as it is kept.
+        end: the last `seq` that is known from elsewhere to have been there.
+    """
+    prev = GENESIS
+    there = {record.seq for record in records}
+    for seq, record in enumerate(records, start=1):
+        if record.seq != seq:
+            if record.seq > seq and seq not in there:
+                return ChainFault(seq, "this record is missing")
+            return ChainFault(seq, f"order changed: record {record.seq} stands here")
+        if _hash_at(record, seq) != record.hash:
+            origin = next((n for n in range(1, len(records) + 2) if _fits(record, n)), None)
+            if origin is None:
+                return ChainFault(seq, "this record was changed")
+            return ChainFault(seq, f"order changed: this was written as record {origin}")
+        if record.prev != prev:
+            return ChainFault(seq, f"it does not follow the record {seq - 1} that stands here now")
+        prev = record.hash
+    if len(records) < end:
+        return ChainFault(len(records) + 1, f"the end is missing: there were {end} records")
+    return None
+
+
+def _fits(record: Record, seq: int) -> bool:
+    return _hash_at(record, seq) == record.hash
+
+
+def _hash_at(record: Record, seq: int) -> str:
+    return record_hash(
+        stream=record.stream,
+        seq=seq,
+        epoch=record.epoch,
+        kind=record.kind,
+        at=record.at,
+        by=record.by,
+        body=record.body,
+        prev=record.prev,
+    )
 
 
 class JournalStore(Protocol):
@@ -361,4 +418,79 @@ class Stores(Protocol):
 
     def close(self) -> None:
         """Release files, threads and locks."""
+        ...
+
+
+class Snapshot(Protocol):
+    """Everything in a database as of one moment, for those who check it."""
+
+    def streams(self) -> Sequence[str]:
+        """Return the names of all streams, sorted, also of one that lost its first record."""
+        ...
+
+    def records(self, stream: str) -> Sequence[Record]:
+        """Return a stream in order, also where it was tampered with."""
+        ...
+
+    def runs(self) -> Sequence[RunRow]:
+        """Return all index rows, by id."""
+        ...
+
+    def inbox(self) -> Sequence[InboxRow]:
+        """Return all inbox rows, taken or not, in the order in which they were put."""
+        ...
+
+    def spoilt_evidence(self) -> Sequence[str]:
+        """Return the hashes under which another blob is kept than the one they belong to."""
+        ...
+
+
+class Upkeep(Protocol):
+    """What an operator does to a whole database. Everything is one transaction, or nothing."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Hold on to one moment, while others go on writing."""
+        ...
+
+    def reindex(self, fold: Callable[[Sequence[Record]], RunRow]) -> int:
+        """Make the index of runs anew from the journal; return how many rows it has.
+
+        Raises:
+            StorageRefusal: a process acts, or might at any moment.
+        """
+        ...
+
+    def backup(self, file: Path) -> Mapping[str, int]:
+        """Copy everything into a new embedded database; return the rows of each table.
+
+        Raises:
+            StorageRefusal: the file is there already, or its folder is not, or what was copied
+                is not whole.
+        """
+        ...
+
+    def move(self, url: str) -> Mapping[str, int]:
+        """Copy everything into an empty database; return the rows of each table.
+
+        Hashes and epochs stay; nobody holds a lease there.
+
+        Raises:
+            StorageRefusal: a process uses this database, or the other one is not empty, or what
+                was copied is not whole.
+        """
+        ...
+
+    def prune(self, runs: Collection[str], *, keep: Collection[str]) -> Mapping[str, int]:
+        """Remove what runs need no more; return the rows removed from each table.
+
+        Inbox rows that were taken, and where Slack was told what; never a record.
+
+        Args:
+            runs: the ids of ended runs.
+            keep: message keys of deliveries that stay.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release files and locks."""
         ...

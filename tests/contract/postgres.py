@@ -24,7 +24,8 @@ KEEPER = """
 folder=$1
 control=$2
 read -r _
-"$control" stop --silent --mode=immediate --pgdata "$folder/data"
+"$control" stop --silent --mode=immediate --timeout=10 --pgdata "$folder/data" ||
+    kill -KILL "$(head -n 1 "$folder/data/postmaster.pid")"
 rm -rf "$folder"
 """
 """Stops the server when its own standard input ends: also when the tests were killed."""

@@ -332,11 +332,11 @@ def test_only_an_acting_process_upgrades(database: DatabasePlace, monkeypatch: p
 
 
 def test_upgrading_twice_changes_nothing(database: DatabasePlace):
-    assert migrate.upgrade(database.url) == migrate.REVISIONS[-1]
+    assert migrate.upgrade(database.url) == (None, migrate.REVISIONS[-1])
     stores = database.open()
     stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
     stores.close()
-    assert migrate.upgrade(database.url) == migrate.REVISIONS[-1]
+    assert migrate.upgrade(database.url) == (migrate.REVISIONS[-1],) * 2
     assert len(database.open().journal.read("run-1")) == 1
 
 

@@ -1,0 +1,264 @@
+"""What an operator does to a whole database: see `storage.records.Upkeep`.
+
+Question: who may act meanwhile? Answer: on SQLite nobody, since holding the process lock proves
+it; a backup alone needs no lock. On PostgreSQL nobody who holds a lease, and for a move nobody who
+is even connected; the tables are locked against writers until the transaction ends.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, text
+from sqlalchemy import select as select_any
+from sqlmodel import col, or_, select
+
+from storage.copying import copy_all, refuse_different, refuse_filled
+from storage.database import Database, lock_of
+from storage.evidence import spoilt
+from storage.inbox import inbox_row
+from storage.journal import index_row, record_of, run_of
+from storage.migrate import REVISIONS, make_current, stored_revision
+from storage.records import HOUSE, StorageDown, StorageRefusal
+from storage.tables import (
+    METADATA,
+    DeliveriesTable,
+    InboxTable,
+    JournalTable,
+    LeasesTable,
+    RunsTable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from sqlmodel import Session
+
+    from storage.records import InboxRow, Record, RunRow, Snapshot, Upkeep
+
+GONE_TRIES = 20
+"""How often we look whether the others have gone, 0.1 s apart: a server notices late."""
+
+
+def open_upkeep(url: str, *, acting: bool) -> Upkeep:
+    """Open a database to look after it.
+
+    Args:
+        url: see `storage.stores.open_stores`.
+        acting: it will be changed, or moved from; else it is only read.
+
+    Raises:
+        StorageRefusal: it cannot be opened like this; see `storage.stores.open_stores`.
+    """
+    return DatabaseUpkeep(_opened(url, acting=acting))
+
+
+def _opened(url: str, *, acting: bool) -> Database:
+    database = Database(url, acting=acting)
+    try:
+        make_current(database)
+    except StorageDown as error:
+        database.close()
+        raise StorageRefusal(f"the database cannot be opened: {error.cause}") from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+class DatabaseUpkeep:
+    """See storage.records.Upkeep."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """See storage.records.Upkeep."""
+        with self._database.snapshot() as session:
+            yield DatabaseSnapshot(session)
+
+    def reindex(self, fold: Callable[[Sequence[Record]], RunRow]) -> int:
+        """See storage.records.Upkeep."""
+        with self._database.write() as session:
+            self._refuse_actors(session)
+            there = DatabaseSnapshot(session)
+            rows = [fold(there.records(stream)) for stream in there.streams() if stream != HOUSE]
+            session.execute(delete(RunsTable))
+            session.add_all(index_row(row) for row in rows)
+        return len(rows)
+
+    def backup(self, file: Path) -> Mapping[str, int]:
+        """See storage.records.Upkeep."""
+        if file.exists():
+            raise StorageRefusal(f"{file} is there already; name a new file")
+        if not file.parent.is_dir():
+            raise StorageRefusal(f"the folder {file.parent} does not exist")
+        with _draft_of(file) as draft:
+            if self._database.embedded:
+                self._database.copy_file(draft)
+            else:
+                self._copy_into_file(draft)
+            with closing(_opened(f"sqlite:///{draft}", acting=False)) as copy:
+                return _counted(copy)
+
+    def _copy_into_file(self, file: Path) -> None:
+        with (
+            closing(_opened(f"sqlite:///{file}", acting=True)) as copy,
+            self._database.snapshot() as here,
+            copy.write() as there,
+        ):
+            copy_all(here, there)
+            refuse_different(here, there)
+        lock_of(file).unlink()
+
+    def move(self, url: str) -> Mapping[str, int]:
+        """See storage.records.Upkeep."""
+        with closing(Database(url, acting=True)) as other:
+            if stored_revision(other) not in (None, REVISIONS[-1]):
+                raise StorageRefusal("the other database is not empty, and of another version")
+            make_current(other)
+            with self._database.snapshot() as here:
+                self._refuse_actors(here)
+                self._refuse_users(here)
+                with other.write() as there:
+                    refuse_filled(there)
+                    copy_all(here, there)
+                    other.restart_numbers(there)
+                    refuse_different(here, there)
+            return _counted(other)
+
+    def prune(self, runs: Collection[str], *, keep: Collection[str]) -> Mapping[str, int]:
+        """See storage.records.Upkeep."""
+        removed = {"inbox": 0, "deliveries": 0}
+        key = col(DeliveriesTable.message_key)
+        with self._database.write() as session:
+            for run in sorted(runs):
+                taken = delete(InboxTable).where(
+                    col(InboxTable.run) == run, col(InboxTable.taken_seq).is_not(None)
+                )
+                told = delete(DeliveriesTable).where(
+                    or_(key == run, key.startswith(f"{run}/", autoescape=True)),
+                    key.not_in(sorted(keep)),
+                )
+                removed["inbox"] += session.exec(taken).rowcount
+                removed["deliveries"] += session.exec(told).rowcount
+        return removed
+
+    def close(self) -> None:
+        """See storage.records.Upkeep."""
+        self._database.close()
+
+    def _refuse_actors(self, session: Session) -> None:
+        """Raise where another process acts, and keep all from beginning until the end."""
+        if self._database.embedded:
+            return
+        names = ", ".join(f'"{table}"' for table in sorted(METADATA.tables))
+        session.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+        now = func.clock_timestamp()
+        held = select(LeasesTable.resource, LeasesTable.holder).where(
+            col(LeasesTable.holder) != "", col(LeasesTable.expires_at) > now
+        )
+        found = session.exec(held.order_by(col(LeasesTable.resource)).limit(1)).first()
+        if found is not None:
+            resource, holder = found
+            raise StorageRefusal(
+                f"{holder} holds {resource}: stop every serve and worker on this database first"
+            )
+
+    def _refuse_users(self, session: Session) -> None:
+        """Raise where another process of ours is connected, even one that only hears."""
+        if self._database.embedded:
+            return
+        others = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND application_name = 'hotfix-bot'"
+        )
+        pause, count = threading.Event(), 0
+        for _ in range(GONE_TRIES):
+            count = session.scalar(others) or 0
+            if count == 0:
+                return
+            session.execute(select_any(func.pg_stat_clear_snapshot()))
+            pause.wait(0.1)
+        raise StorageRefusal(
+            f"{count} other connections use this database: stop every serve and worker first"
+        )
+
+
+class DatabaseSnapshot:
+    """See storage.records.Snapshot."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def streams(self) -> Sequence[str]:
+        """See storage.records.Snapshot."""
+        stream = col(JournalTable.stream)
+        return list(self._session.exec(select(stream).distinct().order_by(stream)))
+
+    def records(self, stream: str) -> Sequence[Record]:
+        """See storage.records.Snapshot."""
+        rows = (
+            select(JournalTable)
+            .where(col(JournalTable.stream) == stream)
+            .order_by(col(JournalTable.seq))
+        )
+        records = [record_of(row) for row in self._session.exec(rows)]
+        self._session.expunge_all()  # a check of years must not keep them all in memory
+        return records
+
+    def runs(self) -> Sequence[RunRow]:
+        """See storage.records.Snapshot."""
+        rows = select(RunsTable).order_by(col(RunsTable.id))
+        return [run_of(row) for row in self._session.exec(rows)]
+
+    def inbox(self) -> Sequence[InboxRow]:
+        """See storage.records.Snapshot."""
+        rows = select(InboxTable).order_by(col(InboxTable.place))
+        return [inbox_row(row) for row in self._session.exec(rows)]
+
+    def spoilt_evidence(self) -> Sequence[str]:
+        """See storage.records.Snapshot."""
+        return spoilt(self._session)
+
+
+def _counted(database: Database) -> Mapping[str, int]:
+    with database.read() as session:
+        return {
+            name: session.scalar(select_any(func.count()).select_from(table)) or 0
+            for name, table in sorted(METADATA.tables.items())
+        }
+
+
+@contextmanager
+def _draft_of(file: Path) -> Iterator[Path]:
+    """Hand out a new file that gets its name only once it is whole, and never takes another's."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    draft = Path(name)
+    os.close(descriptor)
+    try:
+        yield draft
+        _write_through(draft)
+        try:
+            file.hardlink_to(draft)
+        except FileExistsError as error:
+            raise StorageRefusal(f"{file} is there already; name a new file") from error
+        _write_through(file.parent)
+    finally:
+        for left in (draft, *file.parent.glob(f"{draft.name}-*"), lock_of(draft)):
+            with suppress(FileNotFoundError):
+                left.unlink()
+
+
+def _write_through(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,328 @@
+"""What an operator does to a whole database: nothing is lost, and nobody acts meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.copying import copy_all
+from storage.records import (
+    HOUSE,
+    DatabaseInUse,
+    Delivery,
+    Draft,
+    InboxRow,
+    Record,
+    RunRow,
+    StorageDown,
+    StorageRefusal,
+    Stores,
+    Upkeep,
+)
+from storage.stores import open_stores
+from storage.upkeep import open_upkeep
+from tests.contract.places import DatabasePlace
+from tests.contract.postgres import PostgresServer
+from tests.contract.test_stores import assert_chained
+
+NOW = datetime(2026, 11, 22, 1, 2, 3, 456, tzinfo=UTC)
+ODD = {"text": "a\0b \ud800 ü 🔥", "n": 1.5, "none": None, "list": [1, {"z": 1, "a": 2}]}
+
+
+def index(run: str, **changes: object) -> RunRow:
+    row = RunRow(run, f"group-{run}", "install", open=True, occupies=True, wake_at=NOW)
+    return replace(row, **changes)  # type: ignore[arg-type]  # a test's shorthand
+
+
+def fill(stores: Stores, runs: int = 3, records: int = 4) -> None:
+    """Write some of everything, odd texts among it."""
+    for number in range(runs):
+        run = f"run-{number}"
+        lease = stores.leases.acquire(f"group:{number}", "worker", ttl_s=60, now=NOW)
+        stores.inbox.put(InboxRow(f"w{number}", run, "halt", ODD, NOW))
+        stores.inbox.put(InboxRow(f"v{number}", None, "command", {}, NOW))
+        for seq in range(records):
+            drafts = [Draft("SEEN", NOW + timedelta(seconds=seq), "ü", ODD)]
+            stores.journal.append(run, drafts, lease=lease, last_seq=seq, index=index(run))
+        taken = [f"w{number}"]
+        stores.journal.append(run, [], lease=lease, last_seq=records, take=taken)
+        stores.deliveries.save(Delivery(f"{run}/root", "C1", f"{number}.1", "d", "sent"))
+        assert lease is not None
+        stores.leases.release(lease)
+    stores.journal.append(HOUSE, [Draft("OWED", NOW, "engine")], lease=None, last_seq=0)
+    stores.evidence.keep(b"\0\xff" * 5000)
+
+
+def everything(stores: Stores) -> dict[str, object]:
+    journal = stores.journal
+    return {
+        "records": {stream: list(journal.read(stream)) for stream in journal.streams()},
+        "runs": list(journal.runs(open_only=False)),
+        "inbox": list(stores.inbox.waiting()),
+        "deliveries": list(stores.deliveries.all("")),
+        "epochs": [lease and lease.epoch for lease in map(stores.leases.current, leases(stores))],
+    }
+
+
+def leases(stores: Stores) -> list[str]:
+    return [f"group:{number}" for number in range(4)]
+
+
+@contextmanager
+def kept(url: str, *, acting: bool = False) -> Iterator[Upkeep]:
+    with closing(open_upkeep(url, acting=acting)) as upkeep:
+        yield upkeep
+
+
+@pytest.fixture
+def filled(database: DatabasePlace) -> str:
+    stores = database.open()
+    fill(stores)
+    stores.close()
+    return database.url
+
+
+@pytest.fixture
+def elsewhere(database: DatabasePlace, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of the other kind."""
+    if database.shared:
+        return f"sqlite:///{tmp_path / 'moved.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+# ----------------------------------------------------------------------- backup
+
+
+def test_a_backup_while_the_service_writes_holds_one_moment(
+    database: DatabasePlace, tmp_path: Path
+):
+    """The writer goes on between any two rows that are copied."""
+    stores = database.open()
+    fill(stores)
+    before = everything(stores)
+    file = tmp_path / "backup.db"
+    with kept(database.url) as upkeep:
+        rows = upkeep.backup(file)
+    stores.journal.append("run-0", [Draft("SEEN", NOW, "U1")], lease=None, last_seq=4)
+
+    assert rows["journal"] == 13
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.glob("*backup*")] == ["backup.db"]
+    with closing(open_stores(f"sqlite:///{file}", acting=True)) as copy:
+        assert everything(copy) == before
+
+
+def test_a_backup_never_writes_over_a_file(filled: str, tmp_path: Path):
+    file = tmp_path / "backup.db"
+    file.write_text("precious")
+    with kept(filled) as upkeep:
+        with pytest.raises(StorageRefusal, match="is there already"):
+            upkeep.backup(file)
+        with pytest.raises(StorageRefusal, match="does not exist"):
+            upkeep.backup(tmp_path / "nowhere" / "backup.db")
+    assert file.read_text() == "precious"
+
+
+def test_a_backup_of_a_shared_database_can_be_moved_back(postgres: PostgresServer, tmp_path: Path):
+    url, file = postgres.new_database(), tmp_path / "backup.db"
+    with closing(open_stores(url, acting=True)) as stores:
+        fill(stores)
+        before = everything(stores)
+    with kept(url) as upkeep:
+        upkeep.backup(file)
+    back = postgres.new_database()
+    with kept(f"sqlite:///{file}", acting=True) as upkeep:
+        upkeep.move(back)
+    with closing(open_stores(back, acting=True)) as stores:
+        assert everything(stores) == before
+
+
+# ------------------------------------------------------------------------- move
+
+
+def test_a_move_takes_everything_along_and_the_service_goes_on_there(filled: str, elsewhere: str):
+    with closing(open_stores(filled, acting=True)) as stores:
+        before = everything(stores)
+    with kept(filled, acting=True) as upkeep:
+        rows = upkeep.move(elsewhere)
+
+    assert rows == {
+        "deliveries": 3,
+        "evidence": 1,
+        "inbox": 6,
+        "journal": 13,
+        "leases": 3,
+        "runs": 3,
+    }
+    with closing(open_stores(elsewhere, acting=True)) as stores:
+        assert everything(stores) == before
+        for stream in stores.journal.streams():
+            assert_chained(stores.journal.read(stream))
+        lease = stores.leases.acquire("group:0", "worker-2", ttl_s=60, now=NOW)
+        assert lease is not None
+        assert lease.epoch == 2
+        stores.journal.append("run-0", [Draft("DONE", NOW, "U1")], lease=lease, last_seq=4)
+        assert_chained(stores.journal.read("run-0"))
+        assert stores.inbox.put(InboxRow("new", None, "halt", {}, NOW))
+        assert [row.key for row in stores.inbox.waiting()][-1] == "new"
+
+
+def test_a_move_there_and_back_changes_nothing(filled: str, elsewhere: str, tmp_path: Path):
+    with kept(filled, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+    with kept(elsewhere, acting=True) as upkeep:
+        upkeep.move(back)
+    with (
+        closing(open_stores(filled, acting=True)) as stores,
+        closing(open_stores(back, acting=True)) as returned,
+    ):
+        assert everything(returned) == everything(stores)
+
+
+def test_a_move_into_a_database_that_holds_anything_is_refused(filled: str, elsewhere: str):
+    with closing(open_stores(elsewhere, acting=True)) as stores:
+        stores.inbox.put(InboxRow("w", None, "halt", {}, NOW))
+    with kept(filled, acting=True) as upkeep, pytest.raises(StorageRefusal, match="not empty"):
+        upkeep.move(elsewhere)
+    with closing(open_stores(elsewhere, acting=True)) as stores:
+        assert stores.journal.streams() == []
+
+
+def test_a_move_onto_itself_is_refused(filled: str):
+    with kept(filled, acting=True) as upkeep, pytest.raises(StorageRefusal):
+        upkeep.move(filled)
+
+
+def test_a_move_from_under_an_acting_process_is_refused(sqlite: DatabasePlace):
+    sqlite.open()
+    with pytest.raises(DatabaseInUse):
+        open_upkeep(sqlite.url, acting=True)
+
+
+def test_a_shared_database_is_moved_only_when_nobody_is_connected(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("storage.upkeep.GONE_TRIES", 2)
+    url, there = postgres.new_database(), f"sqlite:///{tmp_path / 'moved.db'}"
+    with kept(url, acting=True) as upkeep:
+        with closing(open_stores(url, acting=True)) as stores:
+            with pytest.raises(StorageRefusal, match="other connections"):
+                upkeep.move(there)
+            lease = stores.leases.acquire("group:g", "worker-1", ttl_s=60, now=NOW)
+            assert lease is not None
+            with pytest.raises(StorageRefusal, match="worker-1 holds group:g"):
+                upkeep.move(there)
+            stores.leases.release(lease)
+        monkeypatch.undo()
+        assert upkeep.move(there)["leases"] == 1
+
+
+def test_what_does_not_arrive_as_it_was_leaves_the_other_database_empty(
+    filled: str, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+):
+    def lossy(here, there):
+        copy_all(here, there)
+        there.connection().exec_driver_sql("DELETE FROM inbox WHERE key = 'w1'")
+
+    monkeypatch.setattr("storage.upkeep.copy_all", lossy)
+    with kept(filled, acting=True) as upkeep:
+        with pytest.raises(StorageRefusal, match="did not arrive as it was"):
+            upkeep.move(elsewhere)
+        monkeypatch.undo()
+        upkeep.move(elsewhere)
+
+
+# ------------------------------------------------------------------ index, pruning
+
+
+def folded(records: Sequence[Record]) -> RunRow:
+    return index(records[0].stream, last_seq=records[-1].seq, wake_at=None)
+
+
+def test_the_index_is_made_anew_from_the_journal(filled: str):
+    with kept(filled, acting=True) as upkeep:
+        assert upkeep.reindex(folded) == 3
+        with upkeep.snapshot() as now:
+            assert [(row.id, row.last_seq, row.wake_at) for row in now.runs()] == [
+                (f"run-{number}", 4, None) for number in range(3)
+            ]
+
+
+def test_an_index_that_cannot_be_made_leaves_the_old_one(filled: str):
+    def fails(records: Sequence[Record]) -> RunRow:
+        if records[0].stream == "run-2":
+            raise StorageRefusal("cannot be folded")
+        return folded(records)
+
+    with kept(filled, acting=True) as upkeep:
+        with pytest.raises(StorageRefusal, match="cannot be folded"):
+            upkeep.reindex(fails)
+        with upkeep.snapshot() as now:
+            assert [row.wake_at for row in now.runs()] == [NOW] * 3
+
+
+def test_the_index_is_not_made_under_a_lease(postgres: PostgresServer):
+    url = postgres.new_database()
+    with closing(open_stores(url, acting=True)) as stores, kept(url, acting=True) as upkeep:
+        lease = stores.leases.acquire("group:g", "worker-1", ttl_s=60, now=NOW)
+        assert lease is not None
+        with pytest.raises(StorageRefusal, match="worker-1 holds group:g"):
+            upkeep.reindex(folded)
+        stores.leases.release(lease)
+        assert upkeep.reindex(folded) == 0
+
+
+def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
+    with closing(open_stores(filled, acting=True)) as stores:
+        stores.deliveries.save(Delivery("run-1/gate", "C1", "9.9", "d", "sent"))
+        stores.deliveries.save(Delivery("run-10/root", "C1", "9.8", "d", "sent"))
+        stores.inbox.put(InboxRow("late", "run-1", "halt", {}, NOW))
+        before = everything(stores)
+    with kept(filled, acting=True) as upkeep:
+        assert upkeep.prune({"run-1"}, keep={"run-1/root"}) == {"inbox": 1, "deliveries": 1}
+        with upkeep.snapshot() as now:
+            assert "w1" not in [row.key for row in now.inbox()]
+    with closing(open_stores(filled, acting=True)) as stores:
+        after = everything(stores)
+        keys = [delivery.message_key for delivery in stores.deliveries.all("run-1")]
+    assert keys == ["run-1/root", "run-10/root"]
+    assert {k: after[k] for k in ("records", "runs", "inbox")} == {
+        k: before[k] for k in ("records", "runs", "inbox")
+    }
+
+
+# ------------------------------------------------------------- the file taken away
+
+
+@pytest.mark.parametrize("taken", ["moved", "replaced"])
+def test_a_file_that_is_taken_away_is_down_and_not_written_to_in_secret(
+    sqlite: DatabasePlace, taken: str
+):
+    stores = sqlite.open()
+    stores.journal.append("run-1", [Draft("ORDERED", NOW, "U1")], lease=None, last_seq=0)
+    file = Path(sqlite.url.removeprefix("sqlite:///"))
+    aside = file.with_name("aside.db")
+    file.rename(aside)
+    if taken == "replaced":
+        shutil.copy(aside, file)
+    calls: list[Callable[[], object]] = [
+        lambda: stores.journal.read("run-1"),
+        lambda: stores.inbox.put(InboxRow("w", None, "halt", {}, NOW)),
+    ]
+    for call in calls:
+        with pytest.raises(StorageDown, match="taken away"):
+            call()
+
+    aside.replace(file)
+
+    assert stores.inbox.put(InboxRow("w", None, "halt", {}, NOW))
+    assert len(stores.journal.read("run-1")) == 1
