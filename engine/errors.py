@@ -3,6 +3,7 @@
     MaintenanceError             the world said no, or we cannot know: becomes a hold
       ConditionFailed            an invariant does not hold, so nothing was sent
       StepFailed                 the device said that it did not work
+        NotNow                   another CPUSE action explains the refusal; it may pass
       TooLate                    a limit ran out; a time-out stops, it never proceeds
       UnexpectedOutput           the device said something we cannot read
         UnknownPrompt            a dialogue asked something we do not know; nothing was answered
@@ -32,6 +33,10 @@ class ConditionFailed(MaintenanceError):
 
 class StepFailed(MaintenanceError):
     """A device said that the act did not work."""
+
+
+class NotNow(StepFailed):
+    """CPUSE refused because it is at work on something else, maybe on what a lost session began."""
 
 
 class TooLate(MaintenanceError):

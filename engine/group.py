@@ -13,7 +13,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from engine.errors import EpochGone, MaintenanceError, MemberUnreachable, StepFailed, TooLate
+from engine.errors import (
+    EpochGone,
+    MaintenanceError,
+    MemberUnreachable,
+    NotNow,
+    StepFailed,
+    TooLate,
+)
 from engine.fence import Fence
 from engine.gaia import commands, guards, installer, probe
 from engine.gaia.dialect import dialect
@@ -139,13 +146,14 @@ class LiveGroup:
 
         Raises:
             StepFailed: a member refused for another reason than having it already.
+            NotNow: it refused because CPUSE is at work on something else.
         """
         text, _ = await self._tell(
             commands.import_package(self._upload_path(package)), self._policy.limits.importing
         )
         for member, status in installer.last_frame(text).items():
             if installer.IMPORTED not in status and installer.EXISTS not in status:
-                raise StepFailed(f"import on {member}: {status or 'no status'}")
+                raise _refused(f"import on {member}: {status or 'no status'}")
         return text
 
     async def verify(
@@ -155,6 +163,7 @@ class LiveGroup:
 
         Raises:
             StepFailed: not allowed on a member, or refused as a whole.
+            NotNow: refused because CPUSE is at work on something else.
         """
         limit = self._policy.limits.verify
         number = await self._number(package, at, commands.available_packages())
@@ -165,7 +174,7 @@ class LiveGroup:
         if denied or missing:
             refused = installer.after_frames(text)
             told = "; ".join([*denied, *(f"{one}: not listed" for one in missing)])
-            raise StepFailed(f"verify: {told}. {refused}".strip())
+            raise _refused(f"verify: {told}. {refused}".strip())
         return text
 
     async def set_cloning(self, *, on: bool) -> str:
@@ -338,6 +347,10 @@ class LiveGroup:
         finally:
             await terminal.close()
         return script.transcript
+
+
+def _refused(why: str) -> StepFailed:
+    return NotNow(why) if installer.may_pass(why) else StepFailed(why)
 
 
 class _Talk:

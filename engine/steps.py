@@ -18,6 +18,7 @@ from engine.errors import (
     EffectGone,
     InDoubt,
     MemberUnreachable,
+    NotNow,
     SessionOpen,
     StepFailed,
     TooLate,
@@ -85,7 +86,11 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if await duty.group.uploaded_sha256(package) != package.sha256:
         raise EffectGone("UPLOAD: the file is not where the group address leads now")
     await duty.intend(step, facts)
-    await duty.watching(duty.group.import_package(package), lambda _: None)
+    await _in_turn(
+        duty,
+        step,
+        lambda: duty.watching(duty.group.import_package(package), lambda _: None),
+    )
     await duty.settle(
         step,
         lambda seen: _everywhere(seen, package.name),
@@ -103,6 +108,28 @@ async def _wait_while_busy(duty: Duty, step: Step) -> None:
     await duty.pause(duty.plan.policy.watch)
 
 
+async def _in_turn(duty: Duty, step: Step, ask: Callable[[], Awaitable[str]]) -> None:
+    """Ask CPUSE again where it refuses only because it is busy, for as long as the quiet time.
+
+    A session that was lost, or an executor that died, may have left an import or a verification
+    at work, which no look shows before it ends.
+
+    Raises:
+        NotNow: the refusal stood for the quiet time.
+    """
+    until = duty.clock.monotonic() + duty.plan.policy.quiet.total_seconds()
+    while True:
+        try:
+            await ask()
+        except NotNow:
+            if duty.clock.monotonic() >= until:
+                raise
+        else:
+            return
+        await duty.pause(duty.plan.policy.watch)
+        duty.still_wanted(step)
+
+
 async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Ask CPUSE whether the package can be installed on the members that lack it."""
     package = duty.plan.package
@@ -110,7 +137,7 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if not lacking:
         raise StepFailed(f"no member shows {package.name} as available for install")
     await duty.intend(step, facts)
-    await duty.group.verify(package, lacking, at=lacking[0])
+    await _in_turn(duty, step, lambda: duty.group.verify(package, lacking, at=lacking[0]))
     await duty.done(step, how="allowed on every member", members=lacking)
 
 
@@ -150,7 +177,8 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
     invariants.check(step, facts, duty.state)
     change = duty.state.changing(step.group)
     if change is not None and change.kind is StepKind.INSTALL:
-        await duty.group.verify(duty.plan.package, step.members, at=step.members[0])
+        package, at = duty.plan.package, step.members[0]
+        await _in_turn(duty, step, lambda: duty.group.verify(package, step.members, at=at))
     await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(step, facts))
 
 

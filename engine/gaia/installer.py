@@ -45,6 +45,17 @@ def last_frame(text: str) -> dict[MemberId, str]:
     return statuses
 
 
+_PASSING = re.compile(r"another .*(action|operation)|in progress|not ready for", re.IGNORECASE)
+
+
+def may_pass(refusal: str) -> bool:
+    """Tell whether a refusal may be the shadow of another CPUSE action, and end with it.
+
+    Source: "Package is not ready for verify" SGMUP; "Another action is in progress" [I].
+    """
+    return _PASSING.search(refusal) is not None
+
+
 def after_frames(text: str) -> str:
     """Return what stands below the last table: refusals are printed there.
 

@@ -1,0 +1,282 @@
+"""Kills an executor at every moment of a night, and again in what follows, by forking.
+
+The night is played once. At each moment that is asked for the process forks: in the child the
+executor dies there, another one takes over, and the night goes on to its end, which is compared
+with the undisturbed one; the parent plays on as if nothing had happened. So a schedule costs
+only what comes after its last death, and deaths within deaths are forks within forks.
+"""
+
+import asyncio
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bot.views import render
+from engine import promises
+from engine.journal import RunState
+from engine.rehearsal.group import Setup
+from tests.simulation.effects import Effects, Killed
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import POLICY, Night, everyone_agrees, quick
+from tests.simulation.report import Schedule
+from tests.simulation.stage import FileVault, MemoryVault, Stage, key_of
+
+SHARDS = 2
+"""Processes that explore side by side; each plays the undisturbed night for itself."""
+
+CHILD_LIMIT_S = 60
+"""Real seconds after which a schedule counts as stuck; one takes well under one second."""
+
+ABSENCES = (2, 37, 150)
+"""Simulated seconds until the next executor starts: at once, as usual, and longer than the
+quiet time."""
+
+SPARSE = quick(POLICY, watch=timedelta(seconds=60), soak=timedelta(seconds=60))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What is played.
+
+    Attributes:
+        groups: Logical Groups; two of two members, or more of one each.
+        back: the second failover is rejected, and what was installed is uninstalled.
+        slack: a real speaker and real people over a localslack.
+        file: the database is an SQLite file.
+    """
+
+    groups: int = 2
+    back: bool = False
+    slack: bool = False
+    file: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name it in reports."""
+        way = "uninstall" if self.back else "install"
+        marks = ["with Slack"] * self.slack + ["on a file"] * self.file
+        return ", ".join([f"{way}, {self.groups} groups", *marks])
+
+    def stage(self, package: Path, effects: Effects, folder: Path) -> Stage:
+        """Set it up."""
+        members = 4 if self.groups == 2 else self.groups
+        return Stage(
+            package,
+            effects=effects,
+            vault=FileVault(folder) if self.file else MemoryVault(),
+            with_slack=self.slack,
+            setup=Setup(members=members, connections=1000, frame_s=10.0),
+            policy=quick(SPARSE, groups=self.groups),
+            people=rejects_b if self.back else everyone_agrees,
+            ticks=timedelta(seconds=10 if self.file else 3),
+        )
+
+
+Pick = Callable[[int, Sequence[int]], bool]
+"""Whether an executor dies at this moment, after these earlier deaths."""
+
+
+def rejects_b(night: Night, gate: str, step: str) -> None:
+    """People agree, but not with the second failover."""
+    if step == "B.FAILOVER":
+        night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
+    else:
+        everyone_agrees(night, gate, step)
+
+
+# ------------------------------------------------------------------------------- a night
+
+
+async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
+    """Play to the end, whoever dies on the way; the next executor comes after a while."""
+    stage.begin()
+    stage.order()
+    while True:
+        state = await stage.until(lambda s: _over(stage, s))
+        if not stage.died.is_set():
+            return state
+        await stage.kill()
+        await stage.clock.sleep(timedelta(seconds=ABSENCES[deaths[-1] % len(ABSENCES)]))
+        stage.begin()
+
+
+def _over(stage: Stage, state: RunState) -> bool:
+    """Tell whether all is done and said; say the word that leads on where the run holds."""
+    if state.hold is not None and not state.rolled_back and state.ended is None:
+        if "rejected" not in state.hold.error or state.aborted:
+            return True
+        if not stage.said_rollback:
+            stage.said_rollback = True
+            stage.say("rollback")
+        return False
+    return state.ended is not None and (stage.chat is None or not _unsaid(stage))
+
+
+def _unsaid(stage: Stage) -> list[str]:
+    """Say what does not stand in Slack exactly once and as it should."""
+    if stage.chat is None:
+        return []
+    stand: dict[str, list[str]] = {}
+    for message in stage.chat.messages():
+        stand.setdefault(key_of(message), []).append(message.text)
+    wanted = {message.key: message.text for message in render(stage.records())}
+    wrong = [f"{key} stands {len(stand.get(key, []))} times" for key in wanted]
+    wrong = [one for one in wrong if not one.endswith("stands 1 times")]
+    wrong += [f"{key} is outdated" for key, text in wanted.items() if stand.get(key) != [text]]
+    return wrong + [f"{key} should not be there" for key in stand.keys() - wanted.keys()]
+
+
+def unsafe_in(stage: Night) -> list[str]:
+    """Say what the judges of this night object to: the journal's and the devices'."""
+    seen = stage.group.report()
+    unsafe = [
+        f"{promise}: {why}"
+        for promise, (verdict, why) in promises.explained(stage.records()).items()
+        if verdict == promises.BROKEN
+    ]
+    unsafe += seen["objections"]
+    for member in seen["members"]:
+        for started in ("installs_started", "uninstalls_started"):
+            if member[started] > 1:
+                unsafe.append(f"{member['id']}: {member[started]} {started}")
+    if seen["connections_lost"]:
+        unsafe.append(f"{seen['connections_lost']} connections lost")
+    return unsafe
+
+
+def ending(stage: Stage) -> dict[str, Any]:
+    """Return all that must not depend on who died when."""
+    seen, state = stage.group.report(), stage.state()
+    return {
+        "state": (state.ended or {}).get("state"),
+        "hold": state.hold.reason if state.hold else None,
+        "owed": state.cloning_owed,
+        "members": seen["members"],
+        "active_min": seen["active_min"],
+        "auto_clone": seen["auto_clone"],
+        "unsaid": _unsaid(stage),
+    }
+
+
+# ------------------------------------------------------------------------- the exploration
+
+
+class Explorer:
+    """Plays one plot in this process and all forks of it."""
+
+    def __init__(self, plot: Plot, package: Path, pick: Pick, folder: Path) -> None:
+        self._plot = plot
+        self._package = package
+        self._pick = pick
+        self.results = folder / "results"
+        self._deaths: list[int] = []
+        self._told: list[str] = []
+        self._folder = folder
+        self._clean: dict[str, Any] = {}
+
+    def run(self) -> None:
+        """Play the undisturbed night, then again with a fork at every picked moment."""
+        self._clean = run_virtual(self._play(lambda _number, _name: False, "clean"))
+        if self._clean["unsaid"] or self._clean["hold"]:
+            raise AssertionError(f"the undisturbed night went wrong: {self._clean}")
+        run_virtual(self._play(self._dies, "forked"))
+
+    async def _play(self, dies: Callable[[int, str], bool], folder: str) -> dict[str, Any]:
+        (self._folder / folder).mkdir()
+        asyncio.get_running_loop().set_exception_handler(_tell_unless_killed)
+        stage = self._plot.stage(self._package, Effects(dies), self._folder / folder)
+        try:
+            await play(stage, self._deaths)
+            if self._deaths:
+                self._judge(stage)
+            await stage.close()
+            return ending(stage)
+        except BaseException:
+            if not self._deaths:
+                raise
+            self._leave([], traceback.format_exc())
+            raise
+
+    def _dies(self, number: int, name: str) -> bool:
+        """Fork where this moment was picked; only the child dies there."""
+        if not self._pick(number, self._deaths):
+            return False
+        loop = asyncio.get_running_loop()
+        if child := os.fork():
+            _, status = os.waitpid(child, 0)
+            if status:
+                self._tell([number], [name], [], f"ended with status {status}")
+            return False
+        asyncio._set_running_loop(loop)  # it is still ours, in this process too
+        signal.alarm(CHILD_LIMIT_S)
+        self._deaths.append(number)
+        self._told.append(name)
+        return True
+
+    def _judge(self, stage: Stage) -> None:
+        end = ending(stage)
+        differs = {k: v for k, v in end.items() if v != self._clean[k]}
+        stage.vault.clear()
+        self._leave(unsafe_in(stage), f"not as undisturbed: {differs}" if differs else "")
+
+    def _leave(self, unsafe: Sequence[str], stuck: str) -> None:
+        """Write what came of it, and end this process without any farewell."""
+        self._tell(self._deaths, self._told, unsafe, stuck)
+        os._exit(0)
+
+    def _tell(
+        self, deaths: Sequence[int], told: Sequence[str], unsafe: Sequence[str], stuck: str
+    ) -> None:
+        places = "; ".join(f"{n} {what}" for n, what in zip(deaths, told, strict=True))
+        line = json.dumps([f"{self._plot.name}: killed at {places}", list(unsafe), stuck[-2000:]])
+        with self.results.open("a") as file:
+            file.write(line + "\n")
+
+
+def _tell_unless_killed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if not isinstance(context.get("exception"), Killed):
+        loop.default_exception_handler(context)
+
+
+def _fast_folder() -> Path | None:
+    """Return a folder in memory: a process that is killed, not a machine, is what we try."""
+    memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
+    return memory if memory.is_dir() else None
+
+
+def explore(plot: Plot, package: Path, pick: Pick) -> list[Schedule]:
+    """Play all picked schedules of a plot, on all cores; `pick` must be picklable."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(SHARDS, mp_context=spawn) as pool:
+        shards = pool.map(partial(_shard, plot, package, pick), range(SHARDS))
+        return [schedule for shard in shards for schedule in shard]
+
+
+def _shard(plot: Plot, package: Path, pick: Pick, shard: int) -> list[Schedule]:
+    # What the executors log of so many nights would hide what the explorer says.
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
+        explorer = Explorer(plot, package, partial(_mine, pick, shard), Path(folder))
+        explorer.results.touch()
+        explorer.run()
+        lines = explorer.results.read_text().splitlines()
+    return [Schedule(name, unsafe, stuck) for name, unsafe, stuck in map(json.loads, lines)]
+
+
+def _mine(pick: Pick, shard: int, number: int, deaths: Sequence[int]) -> bool:
+    """Share the first deaths out; what follows one belongs to who has it."""
+    return (bool(deaths) or number % SHARDS == shard) and pick(number, deaths)

@@ -1,0 +1,394 @@
+"""The whole product in virtual time: worker, speaker and a Slack, a rehearsal, any stores.
+
+Unlike `tests.simulation.night` everything an executor does to the world is numbered here
+(`tests.simulation.effects`), so that it can be killed around each single effect, and Slack is
+the stand-in itself, reached by the real client without a socket.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config import RoleSettings
+from bot.localslack.model import Message
+from bot.localslack.parts import Parts
+from bot.localslack.seed import demo_workspace
+from bot.localslack.webapi import WebApi
+from bot.people import Self, SlackPeople
+from bot.speaker import Speaker
+from engine.journal import Kind
+from engine.ports import Answers, Clock, People
+from engine.rehearsal.shell import RehearsalShell
+from engine.worker import Worker
+from storage.memory import MemoryStores
+from storage.records import InboxRow, Record
+from storage.stores import open_stores
+from tests.simulation.effects import Effects, Killed, Life, Loopback, MortalShell, MortalStores
+from tests.simulation.night import CHANNEL, ROLES, Crowd, Night, Shelf, Site
+
+EMOJI = {"yes": "white_check_mark", "no": "x"}
+_OWNER: ContextVar[str] = ContextVar("owner", default="")
+
+
+# ---------------------------------------------------------------------------- whose tasks
+
+
+class Owners:
+    """Remembers whose task each task is, so that a death ends exactly the dead one's.
+
+    A task belongs to whom the task that made it belongs to, but what runs on a simulated device
+    belongs to the device: it goes on when its executor dies.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._of: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+        loop.set_task_factory(self._make)
+
+    def _make(self, loop: asyncio.AbstractEventLoop, coro: Any, **named: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **named)
+        maker = asyncio.current_task(loop)
+        owner = self._of.get(maker, "") if maker is not None else ""
+        self._of[task] = "device" if _on_a_device(coro) else owner or _OWNER.get()
+        return task
+
+    def of(self, owner: str) -> list[asyncio.Task[Any]]:
+        """Return the tasks of one owner that still run."""
+        return [task for task, whose in self._of.items() if whose == owner and not task.done()]
+
+
+def _on_a_device(coro: Any) -> bool:
+    path = coro.cr_code.co_filename if hasattr(coro, "cr_code") else ""
+    return "/engine/rehearsal/" in path and not path.endswith("/shell.py")
+
+
+# -------------------------------------------------------------------------------- stores
+
+
+class Vault(Protocol):
+    """Where the stores live, and what the next process finds after a death."""
+
+    stores: Any
+
+    def reopen(self) -> None:
+        """Open again what the dead one left."""
+        ...
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+
+class MemoryVault:
+    """Stores in memory."""
+
+    def __init__(self) -> None:
+        self.stores: Any = MemoryStores()
+
+    def reopen(self) -> None:
+        """See Vault."""
+        self.stores = self.stores.reopened()
+
+    def clear(self) -> None:
+        """See Vault."""
+
+
+class FileVault:
+    """Stores in an SQLite file.
+
+    What a dead process left is copied and opened elsewhere: the file, and the log beside it that
+    was not yet merged. So nothing of the former opening is closed properly, as after `kill -9`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._first = self._folder = folder
+        self._openings = 0
+        self._dead: list[Any] = []
+        self.stores: Any = open_stores(self._url(folder), acting=True)
+
+    def reopen(self) -> None:
+        """See Vault."""
+        self._dead.append(self.stores)
+        self._openings += 1
+        # Forks of one night would meet in a folder that is named by the opening alone.
+        name = f"{self._first.name}-{os.getpid()}-{self._openings}"
+        former, self._folder = self._folder, self._first.with_name(name)
+        self._folder.mkdir()
+        for file in former.iterdir():
+            if not file.name.endswith(".lock"):
+                shutil.copy(file, self._folder / file.name)
+        self.stores = open_stores(self._url(self._folder), acting=True)
+
+    def clear(self) -> None:
+        """Remove what this process made; nothing can be opened afterwards."""
+        for folder in self._first.parent.glob(f"{self._first.name}-{os.getpid()}-*"):
+            shutil.rmtree(folder)
+
+    def _url(self, folder: Path) -> str:
+        return f"sqlite:///{folder}/hotfix.db"
+
+
+# --------------------------------------------------------------------------------- Slack
+
+
+@dataclass(frozen=True)
+class LoopClock:
+    """Localslack's time, from the virtual clock."""
+
+    clock: Clock
+
+    def now(self) -> float:
+        """See bot.localslack.clock.Clock."""
+        return self.clock.now().timestamp()
+
+    def call_later(self, seconds: float, callback: Any) -> asyncio.TimerHandle:
+        """See bot.localslack.clock.Clock."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+class Chat:
+    """A Slack in this process, with the people of the night in its one channel."""
+
+    def __init__(self, clock: Clock) -> None:
+        seed = demo_workspace()
+        names = {user: f"user{n}" for n, user in enumerate(ROLES)}
+        seed["users"] = [{"id": u, "name": n, "real_name": n.title()} for u, n in names.items()]
+        seed["channels"] = [
+            {"id": CHANNEL, "name": "firewall-ops", "members": [*names.values(), "hotfix"]}
+        ]
+        seed["usergroups"] = []
+        self.clock = clock
+        self.parts = Parts.build(seed, LoopClock(clock))
+        self.api = WebApi(self.parts)
+        self.token = seed["app"]["bot_token"]
+
+    def client(self, life: Life) -> AsyncWebClient:
+        """Return a client of one executor."""
+        session: Any = Loopback(self.api, life)
+        return AsyncWebClient(self.token, base_url="http://localslack/api/", session=session)
+
+    def people(self, client: AsyncWebClient) -> SlackPeople:
+        """Return what an executor knows of people."""
+        roles = {
+            role: RoleSettings(members=tuple(u for u, has in ROLES.items() if role in has))
+            for role in ("network", "firewall")
+        }
+        return SlackPeople(client, self.clock, Self(client), roles)
+
+    def messages(self) -> list[Message]:
+        """Return the messages of the channel and its threads, oldest first."""
+        channel = self.parts.workspace.channel(CHANNEL)
+        return sorted(channel.messages.values(), key=lambda m: m.ts)
+
+    def of(self, key: str) -> Iterator[Message]:
+        """Find messages by the key in their metadata."""
+        return (m for m in self.messages() if key_of(m) == key)
+
+    def react(self, message: Message, user: str, choice: str) -> None:
+        """Add a person's reaction."""
+        self.parts.workspace.react(user, message, EMOJI[choice])
+
+
+def key_of(message: Message) -> str:
+    """Return the key that the speaker put into a message."""
+    return str(((message.metadata or {}).get("event_payload") or {}).get("key", ""))
+
+
+# --------------------------------------------------------------------------------- stage
+
+
+class Stage(Night):
+    """A night whose executors are numbered in all they do.
+
+    With `chat` the people are real `SlackPeople` over a localslack, and the speaker speaks.
+    """
+
+    def __init__(
+        self,
+        package: Path,
+        *,
+        effects: Effects,
+        vault: Vault | None = None,
+        with_slack: bool = False,
+        **night: Any,
+    ) -> None:
+        super().__init__(package, **night)
+        self.effects = effects
+        self.vault = vault or MemoryVault()
+        self.stores = self.vault.stores
+        self.owners = Owners(asyncio.get_running_loop())
+        self.chat = Chat(self.clock) if with_slack else None
+        self.life: Life | None = None
+        self.died = asyncio.Event()
+        self.said_rollback = False
+        self._speaker: Speaker | None = None
+        self._audience: asyncio.Task[None] | None = None
+
+    # --------------------------------------------------------------------- the executor
+
+    def begin(self, **_named: Any) -> None:
+        """Start an executor, as a fresh process would."""
+        self.executors += 1
+        name = f"executor-{self.executors}"
+        self.died.clear()
+        if self.chat is not None and self._audience is None:
+            self._audience = asyncio.ensure_future(self._look_on())
+        self.life = Life(self.effects, on_death=self._end_at_once)
+        self.shell = RehearsalShell(self.group)
+        stores: Any = MortalStores(self.stores, self.life)
+        owner = _OWNER.set(name)
+        people, answers = self._people(self.life)
+        self.worker = Worker(
+            stores,
+            self.clock,
+            Site(self.policy, MortalShell(self.shell, self.life)),  # type: ignore[arg-type]
+            people,
+            answers,
+            Shelf(self.package),
+            holder=name,
+            listener=self._listen,
+        )
+        if self.chat is not None:
+            self._speaker = self._speaking(stores, self.chat.client(self.life))
+        self._ticker = asyncio.ensure_future(self._tick(self.worker))
+        _OWNER.reset(owner)
+
+    def _people(self, life: Life) -> tuple[People, Answers]:
+        if self.chat is None:
+            return Mortal(self.crowd, life), self.said  # type: ignore[return-value]
+        return self.chat.people(self.chat.client(life)), self.said
+
+    def _speaking(self, stores: Any, client: AsyncWebClient) -> Speaker:
+        worker = self.worker
+
+        async def on_shown(run: str, gate: str, channel: str, ts: str) -> None:
+            body = {"gate": gate, "channel": channel, "ts": ts}
+            row = InboxRow(f"shown:{run}/{gate}/{ts}", run, "shown", body, self.clock.now())
+            await asyncio.to_thread(stores.inbox.put, row)
+            if worker is not None:
+                worker.wake(run)
+
+        return Speaker(stores, client, self.clock, lambda _group: CHANNEL, on_shown)
+
+    def _listen(self, records: Any) -> None:
+        if self._speaker is not None:
+            for run in {record.stream for record in records}:
+                self._speaker.wake(run)
+
+    async def _tick(self, worker: Worker) -> None:
+        try:
+            if self._speaker is not None:
+                await self._speaker.catch_up()
+            while True:
+                await worker.tick()
+                if self.chat is None:
+                    self._show_gates()
+                await self.clock.sleep(self.ticks)
+        except Killed:
+            return
+
+    async def _look_on(self) -> None:
+        """The people, who read Slack whether or not an executor lives."""
+        while True:
+            self._show_gates()
+            await self.clock.sleep(timedelta(seconds=5))
+
+    def _end_at_once(self) -> None:
+        """Let a death be one: its connections break and its tasks end in the loop's next turn."""
+        asyncio.get_running_loop().call_soon(self._drop)
+
+    def _drop(self) -> None:
+        for task in self.owners.of(f"executor-{self.executors}"):
+            task.cancel()
+        self.shell.drop_all()
+        self.died.set()
+
+    async def kill(self) -> None:
+        """Wait until a dead executor is gone, or end a living one; open what it left."""
+        if self.life is not None and not self.life.dead:
+            self.life.dead = True
+            self._drop()
+        await self.died.wait()
+        doomed = self.owners.of(f"executor-{self.executors}")
+        if doomed:
+            await asyncio.wait(doomed)
+        self.vault.reopen()
+        self.stores = self.vault.stores
+
+    async def close(self) -> None:
+        """End everything that still runs."""
+        if self._audience is not None:
+            self._audience.cancel()
+        await super().close()
+
+    # --------------------------------------------------------------------------- people
+
+    def _show_gates(self) -> None:
+        if self.chat is None:
+            super()._show_gates()
+            return
+        for message in self.chat.messages():
+            key = key_of(message)
+            gate = "G1" if key.endswith("/proposal") else key.partition("/gate/")[2]
+            if gate and gate not in self._shown:
+                self._shown.add(gate)
+                self.people(self, gate, self._step_of(gate))
+
+    def _step_of(self, gate: str) -> str:
+        opened = [r for r in self.records() if r.kind == Kind.GATE_OPENED]
+        return str(opened[int(gate.removeprefix("G")) - 1].body["step"])
+
+    def react(self, gate: str, user: str, choice: str, *, added: bool = True) -> None:
+        """Put a reaction on a gate's message; the event gets lost where nobody is there."""
+        if self.chat is None:
+            super().react(gate, user, choice, added=added)
+            return
+        where = "proposal" if gate == "G1" else f"gate/{gate}"
+        message = next(self.chat.of(f"{self.run}/{where}"))
+        self.chat.react(message, user, choice)
+        if self.life is not None and not self.life.dead and self.worker is not None:
+            self.worker.wake(self.run)
+
+    # --------------------------------------------------------------------------- seeing
+
+    def records(self) -> list[Record]:
+        """Return what the journal holds, read beside the executor's own stores."""
+        return list(self.stores.journal.read(self.run))
+
+    async def until(self, true: Any, *, hours: float = 6) -> Any:
+        """Let the night go on until something is true of the run, or the executor has died."""
+        state = self.state()
+        limit = self.clock.monotonic() + hours * 3600
+        while self.clock.monotonic() < limit:
+            if state.last_seq and true(state):
+                break
+            sleeping = asyncio.ensure_future(self.clock.sleep(timedelta(seconds=15)))
+            dying = asyncio.ensure_future(self.died.wait())
+            await asyncio.wait({sleeping, dying}, return_when=asyncio.FIRST_COMPLETED)
+            sleeping.cancel()
+            dying.cancel()
+            if self.died.is_set():
+                break
+            for record in self.stores.journal.read(self.run, after=state.last_seq):
+                state.apply(record)
+        return state
+
+
+class Mortal:
+    """Anything asynchronous that a dead executor can no longer ask."""
+
+    def __init__(self, inner: Crowd, life: Life) -> None:
+        self._inner = inner
+        self._life = life
+
+    def __getattr__(self, name: str) -> Any:
+        self._life.check()
+        return getattr(self._inner, name)
