@@ -1,4 +1,4 @@
-"""Numbers what an executor does to the world, and lets it die before or after each such effect.
+"""Numbers what an executor does to the world, and lets it die or stall around each such effect.
 
 An effect is a commit, a command sent to a device, a reply of it, a call to Slack or its answer.
 Between two effects an executor only thinks, so these are all the moments at which a `kill -9`
@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ import aiohttp
 
 from bot.localslack.webapi import WebApi
 from engine.ports import Output, Shell, Terminal
+from tests.simulation.loop import Held
 
 COMMITS = {
     "journal": {"append"},
@@ -33,24 +35,68 @@ class Killed(BaseException):
     """The process died here."""
 
 
-class Life:
-    """One executor's life: every effect of it passes here, and none does after its death."""
+class Fate(Enum):
+    """What happens at a moment between two effects."""
 
-    def __init__(self, begun: "Effects", on_death: Callable[[], None]) -> None:
-        self._effects = begun
+    GOES_ON = auto()
+    DIES = auto()
+    STALLS = auto()
+    OTHER_WAKES = auto()
+
+
+class Life:
+    """One executor's life: every effect of it passes here, and none does after its death.
+
+    An executor that stalls (a paused process) makes its next effect only when it is woken: what
+    it had decided by then is as old as the stall was long.
+    """
+
+    def __init__(self, effects: "Effects", on_death: Callable[[], None]) -> None:
+        self._effects = effects
         self._on_death = on_death
         self.dead = False
+        self.stalled: asyncio.Future[None] | None = None
 
     def point(self, name: str) -> None:
-        """Pass a moment between two effects; raises `Killed` where the executor dies there."""
+        """Pass a moment between two effects, in a blocking call.
+
+        Raises:
+            Killed: the executor dies there.
+            Held: it stalls there.
+        """
         self.check()
-        if self._effects.dies_at(name):
-            self.die()
+        match self._effects.at(name):
+            case Fate.DIES:
+                self.die()
+            case Fate.STALLS:
+                self.stalled = asyncio.get_running_loop().create_future()
+                self._effects.stalls(self)
+                raise Held(self.stalled)
+            case Fate.OTHER_WAKES:
+                self._effects.wake_the_stalled()
+
+    async def passes(self, name: str) -> None:
+        """Pass a moment between two effects; a stalled executor stays here until it is woken."""
+        try:
+            self.point(name)
+        except Held as held:
+            await held.until
+            self.check()
+
+    async def awake(self) -> None:
+        """Wait until this executor moves; not a moment of its own."""
+        try:
+            self.check()
+        except Held as held:
+            await held.until
+            self.check()
 
     def check(self) -> None:
-        """Raise `Killed` where this executor is dead."""
+        """Raise `Killed` where this executor is dead, and `Held` where it stands still."""
         if self.dead:
             raise Killed
+        if self.stalled is not None and not self.stalled.done():
+            raise Held(self.stalled)
 
     def die(self) -> None:
         """End this life here and now."""
@@ -60,16 +106,31 @@ class Life:
 
 
 class Effects:
-    """Counts the moments of a night over all executors' lives, and decides where one dies."""
+    """Counts the moments of a night over all executors' lives, and decides what happens there."""
 
-    def __init__(self, dies: Callable[[int, str], bool] = lambda _number, _name: False) -> None:
-        self._dies = dies
+    def __init__(
+        self, fate: Callable[[int, str], Fate] = lambda _number, _name: Fate.GOES_ON
+    ) -> None:
+        self._fate = fate
         self.names: list[str] = []
+        self.stalled: Life | None = None
+        self.on_stall: Callable[[], None] = lambda: None
 
-    def dies_at(self, name: str) -> bool:
-        """Number this moment, and tell whether the executor dies there."""
+    def at(self, name: str) -> Fate:
+        """Number this moment, and tell what happens there."""
         self.names.append(name)
-        return self._dies(len(self.names), name)
+        return self._fate(len(self.names), name)
+
+    def stalls(self, life: Life) -> None:
+        """Remember who stands still."""
+        self.stalled = life
+        self.on_stall()
+
+    def wake_the_stalled(self) -> None:
+        """Let the process that stood still go on."""
+        life, self.stalled = self.stalled, None
+        if life is not None and life.stalled is not None and not life.stalled.done():
+            life.stalled.set_result(None)
 
 
 # ------------------------------------------------------------------------------ the store
@@ -132,21 +193,21 @@ class MortalShell:
 
     async def run(self, command: str, *, within: timedelta) -> Output:
         """See engine.ports.Shell."""
-        self._life.point(f"send {command[:24]}")
+        await self._life.passes(f"send {command[:24]}")
         output = await self._inner.run(command, within=within)
-        self._life.point(f"reply to {command[:24]}")
+        await self._life.passes(f"reply to {command[:24]}")
         return output
 
     async def terminal(self, command: str, *, within: timedelta) -> Terminal:
         """See engine.ports.Shell."""
-        self._life.point(f"open {command[:24]}")
+        await self._life.passes(f"open {command[:24]}")
         return _MortalTerminal(await self._inner.terminal(command, within=within), self._life)
 
     async def upload(self, source: Path, target: str, **named: Any) -> None:
         """See engine.ports.Shell."""
-        self._life.point("upload before")
+        await self._life.passes("upload before")
         await self._inner.upload(source, target, **named)
-        self._life.point("upload after")
+        await self._life.passes("upload after")
 
     async def close(self) -> None:
         """See engine.ports.Shell."""
@@ -159,15 +220,14 @@ class _MortalTerminal:
         self._life = life
 
     async def read(self, *, within: timedelta) -> str:
-        self._life.check()
         text = await self._inner.read(within=within)
-        self._life.point("heard at a terminal")
+        await self._life.passes("heard at a terminal")
         return text
 
     async def write(self, text: str) -> None:
-        self._life.point(f"type {text[:16]!r} before")
+        await self._life.passes(f"type {text[:16]!r} before")
         await self._inner.write(text)
-        self._life.point(f"type {text[:16]!r} after")
+        await self._life.passes(f"type {text[:16]!r} after")
 
     async def close(self) -> None:
         await self._inner.close()
@@ -201,11 +261,10 @@ class _Exchange(AbstractAsyncContextManager[Any]):
         self._asked = _Asked(method, named)
 
     async def __aenter__(self) -> "_Answered":
-        self._life.point(f"call {self._method}")
+        await self._life.passes(f"call {self._method}")
         await asyncio.sleep(0)  # noqa: TID251 -- a call is never answered in the same turn
-        self._life.check()
         response: Any = await self._api.answer(self._asked)  # type: ignore[arg-type]
-        self._life.point(f"answer to {self._method}")
+        await self._life.passes(f"answer to {self._method}")
         if self._asked.lost:
             raise aiohttp.ServerDisconnectedError
         return _Answered(response)

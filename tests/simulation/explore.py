@@ -28,7 +28,7 @@ from bot.views import render
 from engine import promises
 from engine.journal import RunState
 from engine.rehearsal.group import Setup
-from tests.simulation.effects import Effects, Killed
+from tests.simulation.effects import Effects, Fate, Killed
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, everyone_agrees, quick
 from tests.simulation.report import Schedule
@@ -56,18 +56,22 @@ class Plot:
         back: the second failover is rejected, and what was installed is uninstalled.
         slack: a real speaker and real people over a localslack.
         file: the database is an SQLite file.
+        stalls: the first executor is not killed but stands still, a second one takes over when
+            the lease has run out, and the first one wakes in the middle of the second one's work.
     """
 
     groups: int = 2
     back: bool = False
     slack: bool = False
     file: bool = False
+    stalls: bool = False
 
     @property
     def name(self) -> str:
         """Name it in reports."""
         way = "uninstall" if self.back else "install"
         marks = ["with Slack"] * self.slack + ["on a file"] * self.file
+        marks += ["two executors"] * self.stalls
         return ", ".join([f"{way}, {self.groups} groups", *marks])
 
     def stage(self, package: Path, effects: Effects, folder: Path) -> Stage:
@@ -79,14 +83,14 @@ class Plot:
             vault=FileVault(folder) if self.file else MemoryVault(),
             with_slack=self.slack,
             setup=Setup(members=members, connections=1000, frame_s=10.0),
-            policy=quick(SPARSE, groups=self.groups),
+            policy=quick(SPARSE, groups=self.groups, fence=self.stalls),
             people=rejects_b if self.back else everyone_agrees,
             ticks=timedelta(seconds=10 if self.file else 3),
         )
 
 
 Pick = Callable[[int, Sequence[int]], bool]
-"""Whether an executor dies at this moment, after these earlier deaths."""
+"""Whether it happens at this moment (a death, a stall, a waking), after what happened at these."""
 
 
 def rejects_b(night: Night, gate: str, step: str) -> None:
@@ -102,27 +106,44 @@ def rejects_b(night: Night, gate: str, step: str) -> None:
 
 async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
     """Play to the end, whoever dies on the way; the next executor comes after a while."""
+    said: list[str] = []
     stage.begin()
     stage.order()
     while True:
-        state = await stage.until(lambda s: _over(stage, s))
-        if not stage.died.is_set():
+        state = await stage.until(lambda s: _word_for(s, said) is not None or _over(stage, s))
+        if stage.died:
+            await stage.kill()
+            await stage.clock.sleep(timedelta(seconds=ABSENCES[deaths[-1] % len(ABSENCES)]))
+            stage.begin()
+        elif (word := _word_for(state, said)) is not None:
+            said.append(word)
+            stage.say(word)
+            await stage.clock.sleep(timedelta(seconds=30))
+        else:
             return state
-        await stage.kill()
-        await stage.clock.sleep(timedelta(seconds=ABSENCES[deaths[-1] % len(ABSENCES)]))
-        stage.begin()
+
+
+MOST_RETRIES = 3
+
+
+def _word_for(state: RunState, said: Sequence[str]) -> str | None:
+    """Return what a person says to a run that holds: back after a rejection, else once more."""
+    if state.hold is None or state.ended is not None:
+        return None
+    if state.hold.error == "rejected":
+        return None if "rollback" in said else "rollback"
+    # With two executors one of them may not know whether a session of the other is still open.
+    return "retry" if said.count("retry") < MOST_RETRIES and state.hold.error in PASSING else None
+
+
+PASSING = frozenset({"InDoubt", "SessionOpen"})
 
 
 def _over(stage: Stage, state: RunState) -> bool:
-    """Tell whether all is done and said; say the word that leads on where the run holds."""
-    if state.hold is not None and not state.rolled_back and state.ended is None:
-        if "rejected" not in state.hold.error or state.aborted:
-            return True
-        if not stage.said_rollback:
-            stage.said_rollback = True
-            stage.say("rollback")
-        return False
-    return state.ended is not None and (stage.chat is None or not _unsaid(stage))
+    """Tell whether all is done and said, or the run holds for good."""
+    if state.hold is not None and state.ended is None:
+        return True
+    return state.ended is not None and not _unsaid(stage)
 
 
 def _unsaid(stage: Stage) -> list[str]:
@@ -189,15 +210,15 @@ class Explorer:
 
     def run(self) -> None:
         """Play the undisturbed night, then again with a fork at every picked moment."""
-        self._clean = run_virtual(self._play(lambda _number, _name: False, "clean"))
+        self._clean = run_virtual(self._play(lambda _number, _name: Fate.GOES_ON, "clean"))
         if self._clean["unsaid"] or self._clean["hold"]:
             raise AssertionError(f"the undisturbed night went wrong: {self._clean}")
-        run_virtual(self._play(self._dies, "forked"))
+        run_virtual(self._play(self._fate, "forked"))
 
-    async def _play(self, dies: Callable[[int, str], bool], folder: str) -> dict[str, Any]:
+    async def _play(self, fate: Callable[[int, str], Fate], folder: str) -> dict[str, Any]:
         (self._folder / folder).mkdir()
         asyncio.get_running_loop().set_exception_handler(_tell_unless_killed)
-        stage = self._plot.stage(self._package, Effects(dies), self._folder / folder)
+        stage = self._plot.stage(self._package, Effects(fate), self._folder / folder)
         try:
             await play(stage, self._deaths)
             if self._deaths:
@@ -210,21 +231,23 @@ class Explorer:
             self._leave([], traceback.format_exc())
             raise
 
-    def _dies(self, number: int, name: str) -> bool:
-        """Fork where this moment was picked; only the child dies there."""
+    def _fate(self, number: int, name: str) -> Fate:
+        """Fork where this moment was picked; only in the child something happens there."""
         if not self._pick(number, self._deaths):
-            return False
+            return Fate.GOES_ON
         loop = asyncio.get_running_loop()
         if child := os.fork():
             _, status = os.waitpid(child, 0)
             if status:
                 self._tell([number], [name], [], f"ended with status {status}")
-            return False
+            return Fate.GOES_ON
         asyncio._set_running_loop(loop)  # it is still ours, in this process too
         signal.alarm(CHILD_LIMIT_S)
         self._deaths.append(number)
         self._told.append(name)
-        return True
+        if not self._plot.stalls:
+            return Fate.DIES
+        return Fate.OTHER_WAKES if len(self._deaths) > 1 else Fate.STALLS
 
     def _judge(self, stage: Stage) -> None:
         end = ending(stage)
@@ -240,8 +263,9 @@ class Explorer:
     def _tell(
         self, deaths: Sequence[int], told: Sequence[str], unsafe: Sequence[str], stuck: str
     ) -> None:
-        places = "; ".join(f"{n} {what}" for n, what in zip(deaths, told, strict=True))
-        line = json.dumps([f"{self._plot.name}: killed at {places}", list(unsafe), stuck[-2000:]])
+        places = "; ".join(f"{n} {name}" for n, name in zip(deaths, told, strict=True))
+        what = "stalled, woken" if self._plot.stalls else "killed"
+        line = json.dumps([f"{self._plot.name}: {what} at {places}", list(unsafe), stuck[-2000:]])
         with self.results.open("a") as file:
             file.write(line + "\n")
 
@@ -253,7 +277,7 @@ def _tell_unless_killed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 
 def _fast_folder() -> Path | None:
     """Return a folder in memory: a process that is killed, not a machine, is what we try."""
-    memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
+    memory = Path("/dev/shm")
     return memory if memory.is_dir() else None
 
 

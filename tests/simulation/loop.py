@@ -27,6 +27,14 @@ class Deadlock(RuntimeError):
     """Everybody waits, and no timer will ever wake anybody."""
 
 
+class Held(BaseException):
+    """A blocking call has not begun: its process stands still, and makes it when it goes on."""
+
+    def __init__(self, until: asyncio.Future[None]) -> None:
+        super().__init__()
+        self.until = until
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Runs callbacks like any loop, and jumps over the time in which there are none.
 
@@ -57,11 +65,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         As with a thread, what it does to the disk happens also when its caller gives up.
         """
         future: asyncio.Future[T] = self.create_future()
+        self._call(future, func, args)
+        return future
+
+    def _call(
+        self, future: asyncio.Future[T], func: Callable[..., T], args: tuple[Any, ...]
+    ) -> None:
         try:
             self.call_soon(_resolve, future, func(*args))
+        except Held as held:
+            held.until.add_done_callback(lambda _: self._call(future, func, args))
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who awaits it
             self.call_soon(_fail, future, error)
-        return future
 
 
 def _resolve(future: asyncio.Future[T], result: T) -> None:

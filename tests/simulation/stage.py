@@ -8,7 +8,7 @@ the stand-in itself, reached by the real client without a socket.
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +26,7 @@ from bot.localslack.webapi import WebApi
 from bot.people import Self, SlackPeople
 from bot.speaker import Speaker
 from engine.journal import Kind
-from engine.ports import Answers, Clock, People
+from engine.ports import Clock, People
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker
 from storage.memory import MemoryStores
@@ -205,10 +205,86 @@ def key_of(message: Message) -> str:
 # --------------------------------------------------------------------------------- stage
 
 
+class Executor:
+    """One process of the product: a worker, and with a Slack a speaker."""
+
+    def __init__(self, stage: "Stage", number: int) -> None:
+        self.name = f"executor-{number}"
+        self.life = Life(stage.effects, on_death=self._end_at_once)
+        self.died = asyncio.Event()
+        self.shell = RehearsalShell(stage.group)
+        self._owners = stage.owners
+        self._speaker: Speaker | None = None
+        stores: Any = MortalStores(stage.stores, self.life)
+        owner = _OWNER.set(self.name)
+        self.worker = Worker(
+            stores,
+            stage.clock,
+            Site(stage.policy, MortalShell(self.shell, self.life)),  # type: ignore[arg-type]
+            self._people(stage),
+            stage.said,
+            Shelf(stage.package),
+            holder=self.name,
+            listener=self._listen,
+        )
+        if stage.chat is not None:
+            self._speaker = self._speaking(stage, stores, stage.chat.client(self.life))
+        asyncio.ensure_future(self._tick(stage))  # noqa: RUF006 -- its owner keeps it
+        _OWNER.reset(owner)
+
+    def _people(self, stage: "Stage") -> People:
+        if stage.chat is None:
+            return Mortal(stage.crowd, self.life)  # type: ignore[return-value]
+        return stage.chat.people(stage.chat.client(self.life))
+
+    def _speaking(self, stage: "Stage", stores: Any, client: AsyncWebClient) -> Speaker:
+        async def on_shown(run: str, gate: str, channel: str, ts: str) -> None:
+            body = {"gate": gate, "channel": channel, "ts": ts}
+            row = InboxRow(f"shown:{run}/{gate}/{ts}", run, "shown", body, stage.clock.now())
+            await asyncio.to_thread(stores.inbox.put, row)
+            self.worker.wake(run)
+
+        return Speaker(stores, client, stage.clock, lambda _group: CHANNEL, on_shown)
+
+    def _listen(self, records: Sequence[Record]) -> None:
+        if self._speaker is not None:
+            for run in {record.stream for record in records}:
+                self._speaker.wake(run)
+
+    async def _tick(self, stage: "Stage") -> None:
+        try:
+            if self._speaker is not None:
+                await self._speaker.catch_up()
+            while True:
+                await self.worker.tick()
+                await stage.clock.sleep(stage.ticks)
+        except Killed:
+            return
+
+    def _end_at_once(self) -> None:
+        """Let a death be one: its connections break and its tasks end in the loop's next turn."""
+        asyncio.get_running_loop().call_soon(self._drop)
+
+    def _drop(self) -> None:
+        for task in self._owners.of(self.name):
+            task.cancel()
+        self.shell.drop_all()
+        self.died.set()
+
+    async def end(self) -> None:
+        """Wait until it is gone where it died, or end it."""
+        if not self.life.dead:
+            self.life.dead = True
+            self._drop()
+        await self.died.wait()
+        if doomed := self._owners.of(self.name):
+            await asyncio.wait(doomed)
+
+
 class Stage(Night):
     """A night whose executors are numbered in all they do.
 
-    With `chat` the people are real `SlackPeople` over a localslack, and the speaker speaks.
+    With `with_slack` the people are real `SlackPeople` over a localslack, and a speaker speaks.
     """
 
     def __init__(
@@ -222,104 +298,32 @@ class Stage(Night):
     ) -> None:
         super().__init__(package, **night)
         self.effects = effects
+        self.effects.on_stall = lambda: asyncio.get_running_loop().call_soon(self.begin)
         self.vault = vault or MemoryVault()
         self.stores = self.vault.stores
         self.owners = Owners(asyncio.get_running_loop())
         self.chat = Chat(self.clock) if with_slack else None
-        self.life: Life | None = None
-        self.died = asyncio.Event()
-        self.said_rollback = False
-        self._speaker: Speaker | None = None
+        self.living: list[Executor] = []
         self._audience: asyncio.Task[None] | None = None
 
-    # --------------------------------------------------------------------- the executor
+    # -------------------------------------------------------------------- the executors
 
     def begin(self, **_named: Any) -> None:
-        """Start an executor, as a fresh process would."""
-        self.executors += 1
-        name = f"executor-{self.executors}"
-        self.died.clear()
-        if self.chat is not None and self._audience is None:
+        """Start an executor, as a fresh process would; beside one that stands still."""
+        if self._audience is None:
             self._audience = asyncio.ensure_future(self._look_on())
-        self.life = Life(self.effects, on_death=self._end_at_once)
-        self.shell = RehearsalShell(self.group)
-        stores: Any = MortalStores(self.stores, self.life)
-        owner = _OWNER.set(name)
-        people, answers = self._people(self.life)
-        self.worker = Worker(
-            stores,
-            self.clock,
-            Site(self.policy, MortalShell(self.shell, self.life)),  # type: ignore[arg-type]
-            people,
-            answers,
-            Shelf(self.package),
-            holder=name,
-            listener=self._listen,
-        )
-        if self.chat is not None:
-            self._speaker = self._speaking(stores, self.chat.client(self.life))
-        self._ticker = asyncio.ensure_future(self._tick(self.worker))
-        _OWNER.reset(owner)
+        self.executors += 1
+        self.living.append(Executor(self, self.executors))
 
-    def _people(self, life: Life) -> tuple[People, Answers]:
-        if self.chat is None:
-            return Mortal(self.crowd, life), self.said  # type: ignore[return-value]
-        return self.chat.people(self.chat.client(life)), self.said
-
-    def _speaking(self, stores: Any, client: AsyncWebClient) -> Speaker:
-        worker = self.worker
-
-        async def on_shown(run: str, gate: str, channel: str, ts: str) -> None:
-            body = {"gate": gate, "channel": channel, "ts": ts}
-            row = InboxRow(f"shown:{run}/{gate}/{ts}", run, "shown", body, self.clock.now())
-            await asyncio.to_thread(stores.inbox.put, row)
-            if worker is not None:
-                worker.wake(run)
-
-        return Speaker(stores, client, self.clock, lambda _group: CHANNEL, on_shown)
-
-    def _listen(self, records: Any) -> None:
-        if self._speaker is not None:
-            for run in {record.stream for record in records}:
-                self._speaker.wake(run)
-
-    async def _tick(self, worker: Worker) -> None:
-        try:
-            if self._speaker is not None:
-                await self._speaker.catch_up()
-            while True:
-                await worker.tick()
-                if self.chat is None:
-                    self._show_gates()
-                await self.clock.sleep(self.ticks)
-        except Killed:
-            return
-
-    async def _look_on(self) -> None:
-        """The people, who read Slack whether or not an executor lives."""
-        while True:
-            self._show_gates()
-            await self.clock.sleep(timedelta(seconds=5))
-
-    def _end_at_once(self) -> None:
-        """Let a death be one: its connections break and its tasks end in the loop's next turn."""
-        asyncio.get_running_loop().call_soon(self._drop)
-
-    def _drop(self) -> None:
-        for task in self.owners.of(f"executor-{self.executors}"):
-            task.cancel()
-        self.shell.drop_all()
-        self.died.set()
+    @property
+    def died(self) -> bool:
+        """Whether the newest executor is dead."""
+        return self.living[-1].died.is_set()
 
     async def kill(self) -> None:
-        """Wait until a dead executor is gone, or end a living one; open what it left."""
-        if self.life is not None and not self.life.dead:
-            self.life.dead = True
-            self._drop()
-        await self.died.wait()
-        doomed = self.owners.of(f"executor-{self.executors}")
-        if doomed:
-            await asyncio.wait(doomed)
+        """End all executors; open what they left."""
+        for executor in self.living:
+            await executor.end()
         self.vault.reopen()
         self.stores = self.vault.stores
 
@@ -327,7 +331,15 @@ class Stage(Night):
         """End everything that still runs."""
         if self._audience is not None:
             self._audience.cancel()
-        await super().close()
+        for executor in self.living:
+            await executor.end()
+        await self.group.stop()
+
+    async def _look_on(self) -> None:
+        """The people, who read whether or not an executor lives."""
+        while True:
+            self._show_gates()
+            await self.clock.sleep(timedelta(seconds=5))
 
     # --------------------------------------------------------------------------- people
 
@@ -354,8 +366,9 @@ class Stage(Night):
         where = "proposal" if gate == "G1" else f"gate/{gate}"
         message = next(self.chat.of(f"{self.run}/{where}"))
         self.chat.react(message, user, choice)
-        if self.life is not None and not self.life.dead and self.worker is not None:
-            self.worker.wake(self.run)
+        for executor in self.living:
+            if not executor.life.dead:
+                executor.worker.wake(self.run)
 
     # --------------------------------------------------------------------------- seeing
 
@@ -371,11 +384,11 @@ class Stage(Night):
             if state.last_seq and true(state):
                 break
             sleeping = asyncio.ensure_future(self.clock.sleep(timedelta(seconds=15)))
-            dying = asyncio.ensure_future(self.died.wait())
+            dying = asyncio.ensure_future(self.living[-1].died.wait())
             await asyncio.wait({sleeping, dying}, return_when=asyncio.FIRST_COMPLETED)
             sleeping.cancel()
             dying.cancel()
-            if self.died.is_set():
+            if self.died:
                 break
             for record in self.stores.journal.read(self.run, after=state.last_seq):
                 state.apply(record)
@@ -390,5 +403,8 @@ class Mortal:
         self._life = life
 
     def __getattr__(self, name: str) -> Any:
-        self._life.check()
-        return getattr(self._inner, name)
+        async def ask(*args: Any) -> Any:
+            await self._life.awake()
+            return await getattr(self._inner, name)(*args)
+
+        return ask
