@@ -74,6 +74,8 @@ class Life:
                 raise Held(self.stalled)
             case Fate.OTHER_WAKES:
                 self._effects.wake_the_stalled()
+            case Fate.GOES_ON:
+                pass
 
     async def passes(self, name: str) -> None:
         """Pass a moment between two effects; a stalled executor stays here until it is woken."""

@@ -83,7 +83,7 @@ class Plot:
             vault=FileVault(folder) if self.file else MemoryVault(),
             with_slack=self.slack,
             setup=Setup(members=members, connections=1000, frame_s=10.0),
-            policy=quick(SPARSE, groups=self.groups, fence=self.stalls),
+            policy=quick(SPARSE, groups=self.groups, fence=False),
             people=rejects_b if self.back else everyone_agrees,
             ticks=timedelta(seconds=10 if self.file else 3),
         )
@@ -117,26 +117,25 @@ async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
             stage.begin()
         elif (word := _word_for(state, said)) is not None:
             said.append(word)
+            if word == "retry":
+                await stage.kill_the_stalled()
             stage.say(word)
             await stage.clock.sleep(timedelta(seconds=30))
         else:
             return state
 
 
-MOST_RETRIES = 3
-
-
 def _word_for(state: RunState, said: Sequence[str]) -> str | None:
-    """Return what a person says to a run that holds: back after a rejection, else once more."""
+    """Return what a person says to a run that holds: back after a rejection, else once more.
+
+    Where a process stands still and its session is open, the run holds, and rightly so: nobody
+    can tell what it will do. A person ends that process and says retry.
+    """
     if state.hold is None or state.ended is not None:
         return None
-    if state.hold.error == "rejected":
-        return None if "rollback" in said else "rollback"
-    # With two executors one of them may not know whether a session of the other is still open.
-    return "retry" if said.count("retry") < MOST_RETRIES and state.hold.error in PASSING else None
-
-
-PASSING = frozenset({"InDoubt", "SessionOpen"})
+    word = "rollback" if state.hold.error == "rejected" else "retry"
+    wanted = word == "rollback" or "session" in state.hold.reason
+    return word if wanted and word not in said else None
 
 
 def _over(stage: Stage, state: RunState) -> bool:

@@ -8,7 +8,7 @@ the stand-in itself, reached by the real client without a socket.
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,7 @@ from bot.localslack.seed import demo_workspace
 from bot.localslack.webapi import WebApi
 from bot.people import Self, SlackPeople
 from bot.speaker import Speaker
-from engine.journal import Kind
+from engine.journal import Kind, RunState
 from engine.ports import Clock, People
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker
@@ -229,12 +229,12 @@ class Executor:
         )
         if stage.chat is not None:
             self._speaker = self._speaking(stage, stores, stage.chat.client(self.life))
-        asyncio.ensure_future(self._tick(stage))  # noqa: RUF006 -- its owner keeps it
+        self._ticking = asyncio.ensure_future(self._tick(stage))
         _OWNER.reset(owner)
 
     def _people(self, stage: "Stage") -> People:
         if stage.chat is None:
-            return Mortal(stage.crowd, self.life)  # type: ignore[return-value]
+            return Mortal(stage.crowd, self.life)
         return stage.chat.people(stage.chat.client(self.life))
 
     def _speaking(self, stage: "Stage", stores: Any, client: AsyncWebClient) -> Speaker:
@@ -298,7 +298,7 @@ class Stage(Night):
     ) -> None:
         super().__init__(package, **night)
         self.effects = effects
-        self.effects.on_stall = lambda: asyncio.get_running_loop().call_soon(self.begin)
+        self.effects.on_stall = self._begin_soon
         self.vault = vault or MemoryVault()
         self.stores = self.vault.stores
         self.owners = Owners(asyncio.get_running_loop())
@@ -315,6 +315,9 @@ class Stage(Night):
         self.executors += 1
         self.living.append(Executor(self, self.executors))
 
+    def _begin_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self.begin)
+
     @property
     def died(self) -> bool:
         """Whether the newest executor is dead."""
@@ -326,6 +329,12 @@ class Stage(Night):
             await executor.end()
         self.vault.reopen()
         self.stores = self.vault.stores
+
+    async def kill_the_stalled(self) -> None:
+        """End the executors that stand still, as a person does who finds a frozen process."""
+        for executor in self.living:
+            if executor.life.stalled is not None and not executor.life.stalled.done():
+                await executor.end()
 
     async def close(self) -> None:
         """End everything that still runs."""
@@ -376,7 +385,7 @@ class Stage(Night):
         """Return what the journal holds, read beside the executor's own stores."""
         return list(self.stores.journal.read(self.run))
 
-    async def until(self, true: Any, *, hours: float = 6) -> Any:
+    async def until(self, true: Callable[[RunState], bool], *, hours: float = 6) -> RunState:
         """Let the night go on until something is true of the run, or the executor has died."""
         state = self.state()
         limit = self.clock.monotonic() + hours * 3600

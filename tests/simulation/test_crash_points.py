@@ -1,157 +1,99 @@
-"""Every crash point of a whole installation: killed at each journal append, before and after.
+"""Killed at every single effect, and again in what follows: the run ends as undisturbed.
 
-The oracle is the clean night: the same end, the same take everywhere, one start per member, no
-promise broken and no objection of the witness.
+An effect is a commit, a command sent, a reply, a call to Slack or its answer; each moment before
+and after one is tried. The oracle is the undisturbed night: the same end, the same take and the
+same number of starts on each member, each message in Slack once and up to date, no promise
+broken and no objection of the witness.
+
+How many schedules are played is set by HOTFIX_SCHEDULES (`tests/run` says which): `few` for a
+usual run of all tests, `usual`, or `all`.
 """
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
-from functools import partial
-from pathlib import Path
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
-from engine import promises
-from engine.rehearsal.group import Setup
-from tests.simulation.loop import run_virtual
-from tests.simulation.night import POLICY, Night, everyone_agrees, quick, small_package
-from tests.simulation.report import Schedule, report
+from tests.simulation.explore import Plot, explore
+from tests.simulation.night import small_package
+from tests.simulation.report import report
 
-SETUP = Setup(members=4, connections=1000, frame_s=10.0)
-"""Two groups of two: some of a group done and some not is possible, and looks are cheap."""
-
-SPARSE = quick(POLICY, watch=timedelta(seconds=60), soak=timedelta(seconds=60))
+SIZE = os.environ.get("HOTFIX_SCHEDULES", "few")
 
 
-def stage_of(package: Path) -> Night:
-    return Night(package, setup=SETUP, policy=SPARSE, ticks=timedelta(seconds=3))
+@dataclass(frozen=True)
+class Sample:
+    """Picks a share of the moments for a first, second and third death, always the same ones.
+
+    Attributes:
+        shares: of the moments that follow a death, and of those after two of them.
+        seed: another one picks others.
+    """
+
+    shares: tuple[float, ...]
+    seed: int = 0
+
+    def __call__(self, number: int, deaths: Sequence[int]) -> bool:
+        if len(deaths) >= len(self.shares):
+            return False
+        drawn = zlib.crc32(f"{self.seed}:{list(deaths)}:{number}".encode()) / 2**32
+        return drawn < self.shares[len(deaths)]
 
 
-def rejects_b(night: Night, gate: str, step: str) -> None:
-    """People agree, but not with the second failover."""
-    if step == "B.FAILOVER":
-        night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
-    else:
-        everyone_agrees(night, gate, step)
+@dataclass(frozen=True)
+class Search:
+    """A plot, and how much of it is tried by each size of the suite."""
+
+    plot: Plot
+    few: tuple[float, ...]
+    usual: tuple[float, ...]
+    all: tuple[float, ...]
+
+    @property
+    def sample(self) -> Sample:
+        """Return what is picked this time."""
+        return Sample({"few": self.few, "usual": self.usual, "all": self.all}[SIZE])
 
 
-async def play_back(stage: Night) -> None:
-    """Let the night go on; where it holds for the rejection, somebody says rollback."""
-    state = await stage.until_over()
-    if state.hold is not None and not state.rolled_back:
-        stage.say("rollback")
-        await stage.until(lambda s: s.ended is not None)
+TRIPLES = 0.0005
+
+SEARCHES = [
+    Search(Plot(), (0.4,), (1.0, 0.003), (1.0, 1.0, TRIPLES)),
+    Search(Plot(back=True), (0.2,), (1.0, 0.003), (1.0, 1.0, TRIPLES)),
+    Search(Plot(groups=3), (0.2,), (1.0,), (1.0, 0.1)),
+    Search(Plot(groups=3, back=True), (0.1,), (1.0,), (1.0, 0.1)),
+    Search(Plot(slack=True), (0.1,), (0.6,), (1.0, 0.01)),
+    Search(Plot(slack=True, back=True), (0.02,), (0.3,), (1.0, 0.01)),
+    Search(Plot(file=True), (0.04,), (0.2,), (1.0,)),
+    Search(Plot(file=True, back=True), (0.0,), (0.1,), (1.0,)),
+    Search(Plot(file=True, groups=3), (0.0,), (0.1,), (1.0,)),
+    Search(Plot(file=True, groups=3, back=True), (0.0,), (0.1,), (1.0,)),
+]
 
 
-async def rolled_back(package: Path, point: int | None, *, after: bool) -> tuple[int, Schedule]:
-    """Install on A, have B rejected, take A back; kill the executor at one append."""
-    stage = Night(package, setup=SETUP, policy=SPARSE, ticks=timedelta(seconds=3), people=rejects_b)
-    stage.begin(die_at=point, after=after)
-    stage.order()
-    await play_back(stage)
-    assert stage.mortal is not None
-    appends = stage.mortal.appends
-    if point is not None:
-        await stage.kill()
-        await stage.clock.sleep(timedelta(seconds=37))
-        stage.begin()
-        await play_back(stage)
-    state, seen = stage.state(), stage.group.report()
-    unsafe = [one for one in unsafe_in(stage) if one]
-    unsafe += [m["id"] for m in seen["members"] if m["uninstalls_started"] > 1]
-    ended = state.ended is not None and state.ended["state"] == "rolled back"
-    takes = {m["take_after"] for m in seen["members"]}
-    stuck = "" if ended and takes == {99} else f"hold {state.hold}, takes {takes}"
-    await stage.close()
-    return appends, Schedule(f"rollback, append {point}", unsafe, stuck)
-
-
-async def clean(package: Path) -> int:
-    """Play the night undisturbed; return how many appends it has."""
-    stage = stage_of(package)
-    stage.begin()
-    stage.order()
-    state = await stage.until_over()
-    await stage.close()
-    assert state.ended is not None
-    assert stage.mortal is not None
-    return stage.mortal.appends
-
-
-async def killed_at(package: Path, point: int, *, after: bool) -> Schedule:
-    """Kill the executor at one append, let another take over, and compare the ends."""
-    stage = stage_of(package)
-    stage.begin(die_at=point, after=after)
-    stage.order()
-    await stage.until_over()
-    await stage.kill()
-    await stage.clock.sleep(timedelta(seconds=37))
-    stage.begin()
-    state = await stage.until_over()
-    unsafe = unsafe_in(stage)
-    takes = {m["take_after"] for m in stage.group.report()["members"]}
-    done = state.ended is not None and state.ended["state"] == "done"
-    stuck = "" if done and takes == {120} else f"hold {state.hold}, takes {takes}"
-    await stage.close()
-    return Schedule(f"append {point} {'after' if after else 'before'}", unsafe, stuck)
-
-
-def unsafe_in(stage: Night) -> list[str]:
-    """Say what the judges of this night object to: the journal's and the devices'."""
-    seen = stage.group.report()
-    unsafe = [
-        f"{promise}: {why}"
-        for promise, (verdict, why) in promises.explained(stage.records()).items()
-        if verdict == promises.BROKEN
-    ]
-    unsafe += seen["objections"]
-    unsafe += [
-        f"{m['id']} was started {m['installs_started']} times"
-        for m in seen["members"]
-        if m["installs_started"] > 1
-    ]
-    if seen["active_min"] < 2 or seen["connections_lost"]:
-        unsafe.append(f"in service {seen['active_min']}, lost {seen['connections_lost']}")
-    return unsafe
-
-
-def play(package: Path, after: bool, point: int) -> Schedule:
-    return run_virtual(killed_at(package, point, after=after))
+def named(search: Search) -> str:
+    return search.plot.name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_at_every_append_the_run_ends_as_if_nothing_had_happened(tmp_path, after):
-    package = small_package(tmp_path)
-    points = range(1, run_virtual(clean(package)) + 1)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
-        schedules = list(pool.map(partial(play, package, after), points, chunksize=4))
+@pytest.mark.parametrize("search", [s for s in SEARCHES if any(s.sample.shares)], ids=named)
+def test_killed_at_any_effect_a_run_ends_as_undisturbed(tmp_path, search):
+    schedules = explore(search.plot, small_package(tmp_path), search.sample)
 
     report(schedules)
+    assert schedules
     assert [s for s in schedules if s.unsafe or s.stuck] == []
 
 
-ROLLBACK_STEP = 2
-"""Every second append of the longer night, the other half before than after: the usual run
-has to stay short."""
-
-
-def play_rollback(package: Path, after: bool, point: int) -> Schedule:
-    return run_virtual(rolled_back(package, point, after=after))[1]
+STALLS = Search(Plot(stalls=True), (0.04, 0.01), (0.3, 0.01), (1.0, 0.1))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_on_the_way_back_the_rollback_ends_as_if_nothing_had_happened(tmp_path, after):
-    package = small_package(tmp_path)
-    appends, undisturbed = run_virtual(rolled_back(package, None, after=False))
-    assert (undisturbed.unsafe, undisturbed.stuck) == ([], "")
-    points = range(1 if after else 2, appends + 1, ROLLBACK_STEP)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
-        schedules = list(pool.map(partial(play_rollback, package, after), points, chunksize=2))
+def test_a_stalled_executor_that_wakes_in_anothers_work_does_no_harm(tmp_path):
+    schedules = explore(STALLS.plot, small_package(tmp_path), STALLS.sample)
 
     report(schedules)
+    assert schedules
     assert [s for s in schedules if s.unsafe or s.stuck] == []
