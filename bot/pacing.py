@@ -31,8 +31,7 @@ class Pace:
     def take_post(self, channel: str) -> float:
         """Return 0 and take the turn, or the seconds until there is one."""
         now = self.clock.monotonic()
-        wait = self.next_post.get(channel, now) - now
-        if wait > 0:
+        if wait := _left(self.next_post.get(channel, now), now):
             return wait
         self.next_post[channel] = now + self.post_interval.total_seconds()
         return 0
@@ -44,8 +43,8 @@ class Pace:
         """
         self.waiting[run] = rank
         now = self.clock.monotonic()
-        if now < self.next_edit:
-            return self.next_edit - now
+        if wait := _left(self.next_edit, now):
+            return wait
         interval = max(self.edit_interval, self.edit_interval_per_run * live_runs).total_seconds()
         first = min(self.waiting, key=lambda one: self.waiting[one])
         if first != run:
@@ -57,3 +56,8 @@ class Pace:
     def withdraw(self, run: str) -> None:
         """A run that does not wait (any more) is in nobody's way."""
         self.waiting.pop(run, None)
+
+
+def _left(until: float, now: float) -> float:
+    """Return the seconds until then; less than a `timedelta` can say is none."""
+    return wait if (wait := until - now) >= timedelta.resolution.total_seconds() else 0.0
