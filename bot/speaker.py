@@ -62,6 +62,7 @@ class _Voice:
     plain: set[str] = field(default_factory=set)
     failures: int = 0
     said_until: int = 0
+    rendered: tuple[int, Sequence[Message]] = (0, ())
 
 
 @dataclass
@@ -250,7 +251,7 @@ class Speaker:
 
         Returns the seconds until there is more to do (0: at once), or None when all is said.
         """
-        current = await self._compare(run)
+        current = await self._compare(run, voice)
         if current is None:
             voice.told.set()
             voice.settled.set()
@@ -267,9 +268,12 @@ class Speaker:
             voice.settled.set()
         return None
 
-    async def _compare(self, run: str) -> _Round | None:
+    async def _compare(self, run: str, voice: _Voice) -> _Round | None:
         records = await asyncio.to_thread(self._stores.journal.read, run)
-        messages = await asyncio.to_thread(render, records)
+        if len(records) != voice.rendered[0]:
+            # A round comes with each post and edit; what they say changes with the journal only.
+            voice.rendered = (len(records), await asyncio.to_thread(render, records))
+        messages = voice.rendered[1]
         if not messages:
             return None
         rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")

@@ -83,7 +83,7 @@ class Plot:
             vault=FileVault(folder) if self.file else MemoryVault(),
             with_slack=self.slack,
             setup=Setup(members=members, connections=1000, frame_s=10.0),
-            policy=quick(SPARSE, groups=self.groups, fence=False),
+            policy=quick(SPARSE, groups=self.groups, fence=self.stalls),
             people=rejects_b if self.back else everyone_agrees,
             ticks=timedelta(seconds=10 if self.file else 3),
         )

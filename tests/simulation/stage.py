@@ -30,7 +30,7 @@ from engine.ports import Clock, People
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker
 from storage.memory import MemoryStores
-from storage.records import InboxRow, Record
+from storage.records import InboxRow, Record, Stores
 from storage.stores import open_stores
 from tests.simulation.effects import Effects, Killed, Life, Loopback, MortalShell, MortalStores
 from tests.simulation.night import CHANNEL, ROLES, Crowd, Night, Shelf, Site
@@ -175,13 +175,13 @@ class Chat:
         session: Any = Loopback(self.api, life)
         return AsyncWebClient(self.token, base_url="http://localslack/api/", session=session)
 
-    def people(self, client: AsyncWebClient) -> SlackPeople:
+    def people(self, client: AsyncWebClient, stores: Stores) -> SlackPeople:
         """Return what an executor knows of people."""
         roles = {
             role: RoleSettings(members=tuple(u for u, has in ROLES.items() if role in has))
             for role in ("network", "firewall")
         }
-        return SlackPeople(client, self.clock, Self(client), roles)
+        return SlackPeople(client, self.clock, Self(client), roles, stores.deliveries)
 
     def messages(self) -> list[Message]:
         """Return the messages of the channel and its threads, oldest first."""
@@ -221,7 +221,7 @@ class Executor:
             stores,
             stage.clock,
             Site(stage.policy, MortalShell(self.shell, self.life)),  # type: ignore[arg-type]
-            self._people(stage),
+            self._people(stage, stores),
             stage.said,
             Shelf(stage.package),
             holder=self.name,
@@ -232,10 +232,10 @@ class Executor:
         self._ticking = asyncio.ensure_future(self._tick(stage))
         _OWNER.reset(owner)
 
-    def _people(self, stage: "Stage") -> People:
+    def _people(self, stage: "Stage", stores: Any) -> People:
         if stage.chat is None:
             return Mortal(stage.crowd, self.life)
-        return stage.chat.people(stage.chat.client(self.life))
+        return stage.chat.people(stage.chat.client(self.life), stores)
 
     def _speaking(self, stage: "Stage", stores: Any, client: AsyncWebClient) -> Speaker:
         async def on_shown(run: str, gate: str, channel: str, ts: str) -> None:
