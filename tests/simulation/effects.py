@@ -257,7 +257,7 @@ class Loopback:
 
 class _Exchange(AbstractAsyncContextManager[Any]):
     def __init__(self, api: WebApi, life: Life, method: str, named: dict[str, Any]) -> None:
-        self._api = api
+        self._api: Any = api
         self._life = life
         self._method = method
         self._asked = _Asked(method, named)
@@ -265,7 +265,7 @@ class _Exchange(AbstractAsyncContextManager[Any]):
     async def __aenter__(self) -> "_Answered":
         await self._life.passes(f"call {self._method}")
         await asyncio.sleep(0)  # noqa: TID251 -- a call is never answered in the same turn
-        response: Any = await self._api.answer(self._asked)  # type: ignore[arg-type]
+        response = await self._api.answer(self._asked)
         await self._life.passes(f"answer to {self._method}")
         if self._asked.lost:
             raise aiohttp.ServerDisconnectedError

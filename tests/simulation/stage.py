@@ -216,11 +216,12 @@ class Executor:
         self._owners = stage.owners
         self._speaker: Speaker | None = None
         stores: Any = MortalStores(stage.stores, self.life)
+        shell: Any = MortalShell(self.shell, self.life)
         owner = _OWNER.set(self.name)
         self.worker = Worker(
             stores,
             stage.clock,
-            Site(stage.policy, MortalShell(self.shell, self.life)),  # type: ignore[arg-type]
+            Site(stage.policy, shell),
             self._people(stage, stores),
             stage.said,
             Shelf(stage.package),
