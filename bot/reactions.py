@@ -26,7 +26,7 @@ _TONE = re.compile(r"::skin-tone-[2-6]$")
 # Source: Slack's short names and their older twins, as in iamcal/emoji-data `short_names`.
 _TWINS = {"stop_sign": "octagonal_sign", "thumbsup": "+1", "thumbsdown": "-1"}
 
-_GATE_KEY = re.compile(r"(?P<run>[^/]+)/(?:gate/(?P<gate>[^/]+)|proposal)")
+_GATE_KEY = re.compile(r"[^/]+/(?:gate/[^/]+|proposal(?:/[^/]+)?)")
 
 
 def plain_name(emoji: str) -> str:

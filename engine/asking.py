@@ -154,7 +154,7 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
         other = "write `approve` with the code of its message, or delete that word."
         return None, "" if known else f"{stands} {other}"
     if known is not None and known.choice == ballot.choice:
-        counted = f"Your {ballot.choice} at {gate.name} counts already."
+        counted = f"Your {ballot.choice} at {gate.name} is counted."
         return None, counted if ballot.source == "text" else ""
     step = duty.plan.step(gate.step)
     person = await duty.people.person(ballot.user)

@@ -17,9 +17,8 @@ from storage.records import Record
 CHOICES = {"white_check_mark": "yes", "heavy_check_mark": "yes", "x": "no"}
 
 _SPOKEN = re.compile(
-    r"<@(?P<bot>\w+)>\s+(?P<verb>approve(?=\s+G\d+\s+\w{4}\b)|reject|withdraw)\s+(?P<gate>G\d+)\b"
+    r"<@(?P<bot>\w+)>\s+(?P<verb>approve|reject|withdraw)\s+(?P<gate>G\d+)\b(?:\s+(?P<code>\w{4})\b)?"
 )
-"""A yes needs the gate's code; without it nothing is counted."""
 
 SETTLE = timedelta(seconds=1.5)
 """A vote that came later than this before a gate's end may have come too late to be counted."""
@@ -43,6 +42,7 @@ class Asking:
 
     step: str
     gate: str
+    code: str
     ts: str
     shown_at: datetime
     over_at: datetime | None
@@ -76,9 +76,15 @@ def spoken(
         if words is None or words["bot"] != bot_user:
             continue
         at = datetime.fromtimestamp(float(message["ts"]), UTC)
-        places = [one.ts for one in asked if one.gate == words["gate"]]
         choice = "no" if words["verb"] == "reject" else "yes"
         given = words["verb"] != "withdraw"
+        # A yes needs the gate's code; without it nothing is counted.
+        free = words["verb"] != "approve"
+        places = [
+            one.ts
+            for one in asked
+            if one.gate == words["gate"] and (free or one.code == words["code"])
+        ]
         found += [Touch(at, ts, str(message["user"]), choice, given, "text") for ts in places]
     return found
 
@@ -97,11 +103,15 @@ def votes(
 def askings(records: Sequence[Record]) -> list[Asking]:
     """Return the gates that were shown, each with its message."""
     found: list[Asking] = []
+    codes: dict[str, str] = {}
     for record in records:
         body = record.body
+        if record.kind == Kind.GATE_OPENED:
+            codes[body["step"]] = body["code"]
         if record.kind == Kind.GATE_SHOWN:
-            over = _over(records, body["step"], record.seq)
-            found.append(Asking(body["step"], body["gate"], body["ts"], record.at, over))
+            step, over = body["step"], _over(records, body["step"], record.seq)
+            place = (body["gate"], codes[step], body["ts"])
+            found.append(Asking(step, *place, record.at, over))
     return found
 
 

@@ -7,6 +7,7 @@ what tells one question from another without reading its words.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,8 @@ CHANNEL = "firewall-ops"
 
 _TOLD = {"HELD": "held", "BROKEN": "held", "TAKEN_UP": "restarted", "HALTED": "halted"}
 """Kinds of record whose message in the thread is a moment."""
+
+_FIRST_LINE = re.compile(r"(?P<gate>G\d+) · (?P<code>[0-9A-Z]{4}) · ")
 
 
 class Crowd:
@@ -65,12 +68,20 @@ class Crowd:
         place = {"channel": message["channel"], "ts": message["ts"]}
         self._moments.say(f"slack:{rest}", **place)
         if rest == "proposal":
+            self._read("proposal", message)
             self._moments.say("proposal", **place)
         elif rest.startswith("gate/"):
             self._gates += 1
+            self._read(f"gate:{self._gates}", message)
             self._moments.say(f"gate:{self._gates}", **place)
         elif rest == "end":
             self._moments.say("ended", **place)
+
+    def _read(self, asking: str, message: dict[str, Any]) -> None:
+        """Read in the first line of a message what is asked, as whoever writes a vote must."""
+        first = _FIRST_LINE.search(str(message.get("text", "")))
+        if first is not None:
+            self._moments.say(f"read:{asking}", **first.groupdict())
 
     async def hear_what_is_told(self) -> None:
         """Say `held` and the like once the thread has told what the journal holds."""
@@ -111,15 +122,10 @@ class Crowd:
                 self._say(deed, f"{words} :{deed.emoji}: at {deed.at or deed.on}")
                 await self._act(deed.user, deed.do, emoji=deed.emoji, **place)
             case "say":
-                root = await self._moments.wait("slack:root")
-                self._say(deed, f"writes @hotfix {deed.text}")
-                await self._act(
-                    deed.user,
-                    "mention",
-                    channel=root["channel"],
-                    text=deed.text,
-                    thread_ts=root["ts"],
-                )
+                await self._write(deed, deed.text)
+            case "write":
+                asked = await self._moments.wait(f"read:{deed.at or deed.on}")
+                await self._write(deed, deed.text.format(**asked))
             case "command":
                 self._say(deed, f"types {deed.text}")
                 await self._act(deed.user, "command", channel=CHANNEL, text=deed.text)
@@ -129,6 +135,12 @@ class Crowd:
             case _:
                 self._say(deed, f"repairs {deed.member}")
                 await self._device.fault(name="member_recovers", member=deed.member, after_s=0)
+
+    async def _write(self, deed: Deed, text: str) -> None:
+        root = await self._moments.wait("slack:root")
+        self._say(deed, f"writes @hotfix {text}")
+        place = {"channel": root["channel"], "thread_ts": root["ts"]}
+        await self._act(deed.user, "mention", text=text, **place)
 
     def _say(self, deed: Deed, what: str) -> None:
         self._moments.say("did", user=deed.user, what=what)

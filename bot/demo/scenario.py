@@ -66,11 +66,13 @@ DOINGS: Mapping[str, frozenset[str]] = {
     "react": frozenset({"emoji"}),
     "unreact": frozenset({"emoji"}),
     "say": frozenset({"text"}),
+    "write": frozenset({"text"}),
     "command": frozenset({"text"}),
     "recover": frozenset({"member"}),
     "shell": frozenset({"text"}),
 }
 """What people can do, and the keys that each needs. `say` is a mention of the bot in the thread;
+`write` is one too, about the message that asks: {gate} and {code} are read in its first line;
 `recover` is somebody who repairs a member at the device; `shell` is `hotfix-bot TEXT`, typed at
 the bot's machine."""
 
@@ -314,7 +316,18 @@ def _deed(where: str, raw: Mapping[str, Any]) -> Deed:
     check_moment(where, deed.on)
     if deed.do in ("react", "unreact") and not _is_asking(deed.at or deed.on):
         raise ScenarioWrong(f"{where}: a reaction needs `at`: proposal or gate:N")
+    if deed.do == "write":
+        _template(where, deed)
     return deed
+
+
+def _template(where: str, deed: Deed) -> None:
+    if not _is_asking(deed.at or deed.on):
+        raise ScenarioWrong(f"{where}: to write a vote needs `at`: proposal or gate:N")
+    try:
+        deed.text.format(gate="G1", code="7K3F")
+    except (LookupError, ValueError) as error:
+        raise ScenarioWrong(f"{where}: {deed.text!r} may have {{gate}} and {{code}}") from error
 
 
 def _kill(where: str, raw: Mapping[str, Any]) -> Kill:

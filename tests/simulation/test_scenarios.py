@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.commands import VOTES, Vote, read_command
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
@@ -18,6 +19,7 @@ from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, REQUESTER, Night, small_package
+from tests.simulation.writing import code_of, write
 
 PEOPLE_SLOWER = 10.0
 """Simulated seconds for one real second of a person: as the grace time is, 10 s for 1 s."""
@@ -25,6 +27,7 @@ PEOPLE_SLOWER = 10.0
 LOOK_EVERY = timedelta(seconds=0.25)
 HOURS = 6.0
 
+BOT = "U0HOTFIX"
 IDS = {"rita": REQUESTER, "ana": "U0ANA00001", "ben": "U0BEN00001", "noor": "U0NOOR0001"}
 CHOICES = {"white_check_mark": "yes", "x": "no"}
 TOLD = {Kind.HELD: "held", Kind.BROKEN: "held", Kind.ENDED: "ended", Kind.HALTED: "halted"}
@@ -40,6 +43,7 @@ class Play:
         self.night = Night(package, setup=setup, people=self._asked)
         self.gates: dict[str, str] = {}
         self.traffic: list[dict[str, Any]] = []
+        self.said: list[dict[str, Any]] = []
         self.records: list[Record] = []
         self.kills = 0
         self.undone: list[str] = []
@@ -79,6 +83,8 @@ class Play:
             device=report,
             timeline=Timeline(now - timedelta(seconds=report["seconds"]), 1.0),
             traffic=self.traffic,
+            said=self.said,
+            bot_user=BOT,
             names={user: name for name, user in IDS.items()},
             kills=self.kills,
         )
@@ -125,6 +131,8 @@ class Play:
         await self.night.clock.sleep(timedelta(seconds=deed.after_s * PEOPLE_SLOWER))
         if deed.do == "say":
             self.night.say(deed.text, IDS[deed.user])
+        elif deed.do == "write":
+            self._write(self.gates[deed.at or deed.on], deed)
         elif deed.do == "recover":
             self.night.group.add_fault(
                 {"name": "member_recovers", "member": deed.member, "after_s": 0}
@@ -135,6 +143,15 @@ class Play:
             self._react(self.gates[where], deed)
         self.undone.remove(f"{deed.user}: {deed.do} on {deed.on}")
 
+    def _write(self, gate: str, deed: Deed) -> None:
+        """Write a vote, as the real person types it."""
+        text = deed.text.format(gate=gate, code=code_of(self.night, gate))
+        vote = read_command(text, groups=())
+        assert isinstance(vote, Vote)
+        user, ts = IDS[deed.user], f"{self.night.clock.now().timestamp():.6f}"
+        self.said.append({"user": user, "ts": ts, "text": f"<@{BOT}> {text}"})
+        write(self.night, vote.gate, user, vote.choice, code=vote.code, reason=vote.reason)
+
     def _react(self, gate: str, deed: Deed) -> None:
         user, added = IDS[deed.user], deed.do == "react"
         event = {
@@ -142,8 +159,8 @@ class Play:
             "user": user,
             "reaction": deed.emoji,
             "item": {"channel": CHANNEL, "ts": gate},
-            "event_ts": str(len(self.traffic)),
         }
+        event["event_ts"] = str(len(self.traffic))
         at = self.night.clock.now().timestamp()
         self.traffic.append({"kind": "delivery", "at": at, "payload": {"event": event}})
         self.night.react(gate, user, CHOICES[deed.emoji], added=added)
@@ -168,7 +185,7 @@ def test_the_people_of_scenarios_exist_in_simulated_nights():
 
 
 def _only_in_slack(deed: Deed) -> bool:
-    vote = deed.text.partition(" ")[0] in ("approve", "reject", "withdraw")
+    vote = deed.do == "say" and deed.text.partition(" ")[0] in VOTES
     return deed.user not in IDS or deed.do == "command" or vote
 
 

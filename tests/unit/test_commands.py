@@ -212,6 +212,7 @@ def test_an_emoji_has_one_name():
     [
         ("hf-1a2b3c/gate/G2", True),
         ("hf-1a2b3c/proposal", True),
+        ("hf-1a2b3c/proposal/G2", True),
         ("hf-1a2b3c/root", False),
         ("hf-1a2b3c/milestone/7", False),
         ("hf-1a2b3c/gate/G2/closed", False),
