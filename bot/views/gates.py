@@ -260,8 +260,8 @@ def votes(story: Story, opening: Opening) -> list[Block]:
             "your approval back. What counts is the line above, not the numbers beside the emoji."
         ),
         context(
-            f"Or write in this thread: `@hotfix approve {gate.name} {gate.code}` · "
-            f"`@hotfix reject {gate.name} because …` · `@hotfix withdraw {gate.name}`"
+            f"Or write in this thread: `@hotfix approve {gate.name} {gate.code}` "
+            f"(or `reject {gate.name} …`, `withdraw {gate.name}`)."
         ),
     ]
 

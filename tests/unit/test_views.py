@@ -262,7 +262,7 @@ def test_a_gate_says_how_to_vote_in_words_with_its_code_once_it_asks():
 
     assert heading(gate).startswith(f"⛔ G2 · {code} · site-1:")
     assert f"`@hotfix approve G2 {code}`" in whole(gate)
-    assert "`@hotfix reject G2 because …`" in whole(gate)
+    assert "(or `reject G2 …`, `withdraw G2`)" in whole(gate)
     assert "@hotfix approve" not in whole(by_key(night("good"))["gate/G2"])
 
 
