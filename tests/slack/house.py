@@ -27,7 +27,7 @@ from bot.threads import Threads
 from engine.journal import first_records
 from engine.model import Request
 from storage.memory import MemoryStores
-from storage.records import Delivery, Draft, InboxRow, InboxStore, RunRow
+from storage.records import Delivery, Draft, InboxRow, InboxStore, RunRow, Stores
 from tests.unit.builders import NAME, plan, without_package
 
 CHANNEL = "C0000FWOPS0"
@@ -138,13 +138,7 @@ class House:
 
     def add_run(self, run: str = "hf-000001", group: str = "site-1") -> str:
         """Have a run that waits for the approval of its proposal."""
-        request = Request("install", group, PACKAGE, RITA, CHANNEL, "rita")
-        facts = without_package()
-        drafts, index = first_records(
-            run, request, plan(run=run, security_group=group), facts, self.clock, by=RITA
-        )
-        self.stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
-        return run
+        return add_run(self.stores, self.clock, run, group)
 
     def end_run(self, run: str, group: str = "site-1") -> None:
         """Have a run that is over."""
@@ -163,6 +157,19 @@ class House:
         ts = str(said["ts"])
         self.stores.deliveries.save(Delivery(key, CHANNEL, ts, "digest", "sent"))
         return ts
+
+
+def add_run(
+    stores: Stores, clock: StillClock, run: str = "hf-000001", group: str = "site-1"
+) -> str:
+    """Have a run that waits for the approval of its proposal."""
+    request = Request("install", group, PACKAGE, RITA, CHANNEL, "rita")
+    facts = without_package()
+    drafts, index = first_records(
+        run, request, plan(run=run, security_group=group), facts, clock, by=RITA
+    )
+    stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+    return run
 
 
 def chatter(slack: LocalSlack, root: str, count: int) -> None:

@@ -1,6 +1,8 @@
 """The whole service, wired as it serves: it begins with Slack, without Slack, or not at all."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,11 @@ import structlog
 
 from bot.config import RoleSettings, Secrets, Settings, SettingsWrong, StorageSettings
 from bot.localslack import ControlClient, LocalSlack
-from bot.wiring import Service, acting_service, facing_service, service, stores_to_act
-from tests.slack.house import CHANNEL, PACKAGE, settings
-from tests.slack.watch import Watch
+from bot.threads import PACE
+from bot.wiring import Base, Facing, Service, acting_service, facing_service, service, stores_to_act
+from storage.records import Delivery
+from tests.slack.house import CHANNEL, PACKAGE, StillClock, add_run, settings
+from tests.slack.watch import PATIENCE_S, Watch
 
 SECRETS = Secrets(bot_token="xoxb-localslack", app_token="xapp-localslack")
 
@@ -36,6 +40,44 @@ async def test_a_service_connects_and_answers(serving, people, watch: Watch):
     seen = await people.act("rita", "command", channel=CHANNEL, text="/hotfix status")
 
     assert "No run is open on `site-1`, `site-2`." in seen["saw"][0]["text"]
+
+
+class ShortSleeps(StillClock):
+    """A clock on which the pace of calls takes no time, and nothing longer ever comes."""
+
+    async def sleep(self, duration: timedelta) -> None:
+        if duration > PACE:
+            await super().sleep(duration)
+        self.passed += duration
+
+
+async def test_what_was_said_while_nobody_listened_is_heard_at_start_and_at_each_greeting(
+    slack, client, people, watch: Watch, tmp_path
+):
+    async def say(text: str) -> None:
+        await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text=text)
+
+    async def heard(count: int) -> list[str]:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(rows := stores.inbox.waiting()) < count:
+                await people.state()
+        return [row.body["verb"] for row in rows]
+
+    chosen = settings_here(slack, tmp_path)
+    with stores_to_act(chosen) as stores:
+        add_run(stores, StillClock())
+        root = str((await client.chat_postMessage(channel=CHANNEL, text="root"))["ts"])
+        stores.deliveries.save(Delivery("hf-000001/root", CHANNEL, root, "digest", "sent"))
+        facing = Facing(Base(chosen, SECRETS, stores, ShortSleeps()))
+        await say("pause")
+        facing.start()
+        try:
+            assert await heard(1) == ["pause"]
+            await say("halt")
+            facing.connect()
+            assert await heard(2) == ["pause", "halt"]
+        finally:
+            await facing.close()
 
 
 async def test_a_service_begins_without_slack(serving, slack):

@@ -400,6 +400,36 @@ def test_votes_in_slack_are_those_that_were_counted(traffic, expected):
     assert broken(seen(traffic=traffic)) == expected
 
 
+def written(user: str, at: float, text: str):
+    event = {"type": "app_mention", "user": user, "text": f"<@{BOT}> {text}"}
+    moment = NOW.timestamp() + at
+    payload = {"event": {**event, "event_ts": f"{user}{at}"}}
+    return {"kind": "delivery", "at": moment, "payload": payload}
+
+
+@pytest.mark.parametrize(
+    ("written_by_ben", "expected"),
+    [
+        ([written("ben", 7.5, "approve G1 ABCD")], set()),
+        ([written("ben", 7.5, "approve G1 ABCE")], {"P2", "P12"}),
+        ([written("ben", 7.5, "approve G2 ABCD")], {"P2", "P12"}),
+        ([written("ben", 7.5, "approve G1")], {"P2", "P12"}),
+        (
+            [written("ben", 7.5, "approve G1 ABCD"), written("ben", 8.1, "withdraw G1")],
+            {"P2"},
+        ),
+        (
+            [written("ben", 7.5, "approve G1 ABCD"), written("noor", 6.3, "reject G1 not now")],
+            {"P12"},
+        ),
+        ([written("ben", 7.5, "approve G1 ABCD"), written("noor", 6.3, "reject G9")], set()),
+    ],
+    ids=["right", "wrong code", "another gate", "no code", "taken back", "lost no", "elsewhere"],
+)
+def test_votes_in_words_are_those_that_were_counted(written_by_ben, expected):
+    assert broken(seen(traffic=[*TRAFFIC[:2], *written_by_ben])) == expected
+
+
 def test_a_vote_that_was_refused_was_not_lost():
     refused = ("REFUSED", {"step": "A.FAILOVER", "user": "gus", "choice": "yes", "reason": "guest"})
     night = [*NIGHT[:6], refused, *NIGHT[6:]]
