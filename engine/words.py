@@ -82,11 +82,9 @@ async def _vote(duty: Duty, row: InboxRow) -> None:
     """Somebody wrote a vote into the thread: read all ballots of the gate that it names."""
     gate, named = duty.state.open_gate, row.body["gate"]
     if gate is not None and named in ("", gate.name):
-        if gate.shown is None:
-            # We were away between posting its message and knowing that it stands: the vote is
-            # counted as soon as we know.
-            await _unknown(duty, row)
-        else:
+        # We may have been away between posting its message and knowing that it stands: then the
+        # vote waits until we know.
+        if gate.shown is not None:
             await _count(duty, gate, row, asked_by=row.body["user"])
         return
     former = next((g for g in duty.state.gates.values() if g.name == named), None)

@@ -179,6 +179,13 @@ def chatter(slack: LocalSlack, root: str, count: int) -> None:
         workspace.post(Message(CHANNEL, workspace.new_ts(), GUS, f"talk {number}", thread_ts=root))
 
 
+def app_writes(slack: LocalSlack, root: str, text: str) -> None:
+    """Have another app write in a thread, in a person's name."""
+    workspace = slack.workspace
+    ts = workspace.new_ts()
+    workspace.post(Message(CHANNEL, ts, GUS, text, thread_ts=root, by_app=True))
+
+
 def settings(slack: LocalSlack) -> Settings:
     """Settings for two groups, one of them told in a channel of its own."""
     gate = {"voters": ("network", "firewall")}

@@ -10,7 +10,19 @@ from bot.people import SlackAnswers, SlackPeople
 from engine.errors import PeopleUnreadable
 from engine.ports import Ballot
 from storage.records import Delivery
-from tests.slack.house import ANA, BEN, BOT, CHANNEL, GUS, NOOR, RITA, ROLES, House, chatter
+from tests.slack.house import (
+    ANA,
+    BEN,
+    BOT,
+    CHANNEL,
+    GUS,
+    NOOR,
+    RITA,
+    ROLES,
+    House,
+    app_writes,
+    chatter,
+)
 from tests.slack.watch import Watch
 
 YES = "white_check_mark"
@@ -168,6 +180,13 @@ async def test_talk_elsewhere_earlier_or_by_the_bot_is_no_ballot(house, people, 
     await people.act("ana", "message", channel=CHANNEL, text=mention)
     await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="approve G2 7K3F")
     await house.client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=mention)
+
+    assert await asked.ballots(CHANNEL, ts) == []
+
+
+async def test_what_another_app_writes_is_nobodys_vote(house, slack, asked):
+    root, ts = await house.ask()
+    app_writes(slack, root, f"<@{BOT}> approve G2 7K3F")
 
     assert await asked.ballots(CHANNEL, ts) == []
 

@@ -9,8 +9,9 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.hearing import ASKED
+from bot.localslack.model import Message
 from storage.records import InboxRow
-from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, chatter
+from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, app_writes, chatter
 from tests.slack.watch import Watch
 
 CALL = "conversations.replies"
@@ -77,13 +78,14 @@ async def test_words_are_heard_in_the_order_in_which_they_were_said(house, peopl
     assert verbs(house) == ["pause", "approve", "resume", "retry"]
 
 
-async def test_what_is_not_said_to_the_bot_is_not_heard(house, people):
+async def test_what_is_not_said_to_the_bot_is_not_heard(house, slack, people):
     root = await begun(house)
     mention = f"<@{BOT}> abort"
     await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="abort!")
     await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="<@U000000BEN0> abort")
     await people.act("ana", "mention", channel=CHANNEL, text="abort")
     await house.client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=mention)
+    app_writes(slack, root, mention)
     gone = await say(people, root, "abort")
     await people.act("ana", "delete", channel=CHANNEL, ts=gone)
 
@@ -119,6 +121,18 @@ async def test_a_word_is_heard_once_however_often_it_is_found(house, people):
 
     assert house.rows == []
     assert house.woken == ["hf-000001"]
+
+
+async def test_a_word_that_appears_behind_a_later_one_is_heard(house, slack, people):
+    root = await begun(house)
+    early = slack.workspace.new_ts()
+    await say(people, root, "pause")
+    await house.threads.read_back()
+
+    slack.workspace.post(Message(CHANNEL, early, ANA, f"<@{BOT}> retry", thread_ts=root))
+    await house.threads.read_back()
+
+    assert verbs(house) == ["pause", "retry"]
 
 
 async def test_an_event_that_comes_late_and_under_another_id_is_a_duplicate(house, people, watch):
