@@ -400,13 +400,6 @@ def test_votes_in_slack_are_those_that_were_counted(traffic, expected):
     assert broken(seen(traffic=traffic)) == expected
 
 
-def written(user: str, at: float, text: str):
-    event = {"type": "app_mention", "user": user, "text": f"<@{BOT}> {text}"}
-    moment = NOW.timestamp() + at
-    payload = {"event": {**event, "event_ts": f"{user}{at}"}}
-    return {"kind": "delivery", "at": moment, "payload": payload}
-
-
 @pytest.mark.parametrize(
     ("written_by_ben", "expected"),
     [
@@ -427,7 +420,12 @@ def written(user: str, at: float, text: str):
     ids=["right", "wrong code", "another gate", "no code", "taken back", "lost no", "elsewhere"],
 )
 def test_votes_in_words_are_those_that_were_counted(written_by_ben, expected):
-    assert broken(seen(traffic=[*TRAFFIC[:2], *written_by_ben])) == expected
+    by_word = [
+        (kind, {**body, "source": "text", "code": "ABCD"} if body.get("user") == "ben" else body)
+        for kind, body in NIGHT
+    ]
+
+    assert broken(seen(*by_word, traffic=TRAFFIC[:2], said=written_by_ben)) == expected
 
 
 def test_a_vote_that_was_refused_was_not_lost():
