@@ -118,12 +118,13 @@ def change(
 
 
 def only_sessions(findings: Findings) -> bool:
-    """Tell whether nothing is under way but sessions that are still open."""
-    under_way = [one for one in findings.values() if one.finding is Finding.UNDER_WAY]
-    return bool(under_way) and all(one.why == _OPEN for one in under_way)
+    """Tell whether nothing is under way but a session that is still open, and may yet commit."""
+    why = {one.why for one in findings.values() if one.finding is Finding.UNDER_WAY}
+    return _OPEN in why and why <= {_OPEN, _QUIET}
 
 
 _OPEN = "our former session is still open there"
+_QUIET = "no sign yet, the quiet time is not over"
 
 
 def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
@@ -178,7 +179,7 @@ def _idle_without_effect(member: MemberFacts, plan: Plan, begun: StepState, now:
         status = member.action.status if member.action else "gone"
         return Found(Finding.CANNOT_TELL, f"CPUSE action {newest} ended: {status} {text}".strip())
     if now < begun.committed_at + plan.policy.quiet:
-        return Found(Finding.UNDER_WAY, "no sign yet, the quiet time is not over")
+        return Found(Finding.UNDER_WAY, _QUIET)
     return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, no effect")
 
 

@@ -614,6 +614,8 @@ async def admin_up(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Bring a Logical Group back up on which nothing was started."""
     down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes]
     if not down:
+        # A former executor's ADMIN_DOWN that is still open would take them down after this.
+        invariants.nobody_else(facts, duty.plan)
         await duty.done(step, how="seen")
         return
     if duty.tried_for(step) > duty.plan.policy.limits.admin_down:

@@ -56,6 +56,34 @@ def test_each_sign_leads_to_one_finding_and_never_to_a_guess(changes, committed,
     assert found["1_1"].finding is finding, found["1_1"].why
 
 
+@pytest.mark.parametrize(
+    ("alone_since_s", "finding"),
+    [(None, Finding.NOT_HAPPENED), (0, Finding.NOT_HAPPENED), (2, Finding.UNDER_WAY)],
+)
+def test_the_quiet_time_begins_when_no_former_executor_can_type_any_more(alone_since_s, finding):
+    since = None if alone_since_s is None else NOW + timedelta(seconds=alone_since_s)
+    seen = facts(member(1, **DOWN), member(2, **DOWN))
+
+    found = recovery.change(STEP, seen, plan(), begun(), LATER, alone_since=since)
+
+    assert found["1_1"].finding is finding
+
+
+@pytest.mark.parametrize(
+    ("changes", "only"),
+    [
+        ({"session_open": True}, True),
+        ({"agent_busy": True}, False),
+        ({"agent_busy": True, "session_open": True}, False),
+        ({}, False),
+    ],
+)
+def test_only_an_open_session_is_under_way_where_nothing_else_shows_signs(changes, only):
+    seen = facts(member(1, **DOWN, **changes), member(2, **DOWN))
+
+    assert recovery.only_sessions(recovery.change(STEP, seen, plan(), begun(), NOW)) is only
+
+
 def test_a_member_whose_actions_cannot_be_numbered_is_never_called_not_started():
     before = {one: {**signs, "action": None} for one, signs in BEFORE.items()}
     seen = facts(member(1, **DOWN, action=None), member(2, **DOWN, action=None))
