@@ -7,6 +7,7 @@ broadcast command orders, groups or prefixes what it collects.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -151,19 +152,21 @@ class Kept:
 
 
 def read_kept(text: str) -> dict[MemberId, Kept]:
-    """Read what `guards.read_epochs` or `guards.write_epoch` printed; members that answered whole.
+    """Read what `guards.read_epochs` or `guards.write_epoch` printed.
+
+    A member that did not answer whole, or not so that it can be read (it boots), is left out, as
+    in a look.
 
     Source: our own lines.
 
     Raises:
-        UnexpectedOutput: cut off, no member at all, or a lock that cannot be read.
+        UnexpectedOutput: cut off, or no member that can be read.
     """
     shown = cleaned(text)
-    found = {
-        one: Kept(own["epoch"].strip(), own["boot"].strip(), _held(own["lock"]))
-        for one, own in _by_member(shown.partition("@@over")[0]).items()
-        if {"epoch", "boot", "lock"} <= own.keys()
-    }
+    found: dict[MemberId, Kept] = {}
+    for one, own in _by_member(shown.partition("@@over")[0]).items():
+        with contextlib.suppress(UnexpectedOutput, KeyError):
+            found[one] = Kept(own["epoch"].strip(), own["boot"].strip(), _held(own["lock"]))
     if "@@over" not in shown or not found:
         raise UnexpectedOutput("the members did not say which epoch they keep", text)
     return found

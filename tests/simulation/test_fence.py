@@ -585,6 +585,34 @@ def test_a_dialogue_that_was_open_at_take_over_is_seen_until_it_ends_on_whicheve
     play(story)
 
 
+def test_a_session_that_ends_between_take_over_and_look_is_still_one_to_wait_for():
+    """What it did may have come after a part of that look was read."""
+
+    async def story(two: Two) -> None:
+        await two.first.observe()
+        sitting = OpenFile(two.group.members["1_3"].files, f"{OWN}/lock")
+        sitting.files.write(sitting.path, "")
+        assert sitting.lock()
+        second = two.executor("second")
+        fence, look = second._fence, second._look
+        assert fence is not None
+
+        async def ending(**how: Any) -> Any:
+            sitting.unlock()
+            return await look(**how)
+
+        second._look = ending  # type: ignore[method-assign]
+        facts = await second.observe()
+        assert [m.id for m in facts.members if m.session_open] == ["1_3"]
+        assert not fence.stands
+
+        facts = await second.observe()
+        assert not any(m.session_open for m in facts.members)
+        assert fence.stands
+
+    play(story)
+
+
 def test_an_executor_that_was_paused_while_it_wrote_committing_does_not_type_the_answer():
     async def story(two: Two) -> None:
         await two.first.observe()
@@ -644,6 +672,57 @@ def test_a_line_that_meets_an_open_session_waits_for_it_then_the_run_holds(tmp_p
     assert 120 <= took <= 200
     assert refused(night.group, 98)
     assert night.group.report()["objections"] == []
+
+
+def test_a_run_does_not_end_while_a_session_is_open_anywhere(tmp_path, log):
+    async def whole() -> tuple[Any, Any]:
+        night = a_night(tmp_path)
+        sitting = OpenFile(night.group.members["1_1"].files, f"{OWN}/lock")
+
+        def take(line: str) -> None:
+            if "rm -f" in line and "-b 1_4" in line:
+                assert sitting.lock()
+
+        log.before_line = take
+        night.begin()
+        night.order()
+        held = await night.until_over()
+        sitting.unlock()
+        night.say("retry")
+        over = await night.until(lambda s: s.ended is not None)
+        await night.close()
+        return held, over
+
+    held, over = run_virtual(whole())
+
+    assert held.hold is not None
+    assert "the run cannot end: a session of ours is still open on 1_1" in held.hold.reason
+    assert (over.ended or {}).get("state") == "done"
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("die_at", range(6, 62, 8))
+def test_killed_anywhere_the_next_executor_puts_its_own_epoch_up(tmp_path, log, die_at, after):
+    async def whole() -> tuple[Night, Any]:
+        night = a_night(tmp_path)
+        night.begin(die_at=die_at, after=after)
+        night.order()
+        state = await night.until_over()
+        if state.ended is None and state.hold is None:
+            await night.kill()
+            night.begin()
+            state = await night.until_over()
+        await night.close()
+        return night, state
+
+    night, state = run_virtual(whole())
+
+    assert (state.ended or {}).get("state") == "done", state.hold
+    boots = {m.id: m.boot_id for m in night.group.members.values()}
+    epoch = FORMER + night.executors
+    assert epochs(night.group) == {m: f"{epoch} {boot}" for m, boot in boots.items()}
+    assert night.group.report()["objections"] == []
+    assert [m["installs_started"] for m in night.group.report()["members"]] == [1, 1, 1, 1]
 
 
 # -------------------------------------------------------------- a paused executor comes back late

@@ -287,3 +287,5 @@ def test_a_lock_that_cannot_be_read_is_not_taken_for_free():
 
     with pytest.raises(UnexpectedOutput):
         read_kept(odd)
+    whole = odd.replace("1_1", "1_2").replace("flock: bad", "free")
+    assert list(read_kept(odd.removesuffix("@@over\n") + whole)) == ["1_2"]

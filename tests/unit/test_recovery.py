@@ -1,12 +1,15 @@
 """Did it happen? Each sign leads to one finding."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from engine import recovery
-from engine.journal import StepState
+from engine.duty import Duty
+from engine.journal import RunState, StepState
 from engine.model import CpuseAction, PackageState
 from engine.recovery import Finding
 from tests.unit.builders import NAME, NOW, facts, member, plan
@@ -65,6 +68,33 @@ def test_the_quiet_time_begins_when_no_former_executor_can_type_any_more(alone_s
     seen = facts(member(1, **DOWN), member(2, **DOWN))
 
     found = recovery.change(STEP, seen, plan(), begun(), LATER, alone_since=since)
+
+    assert found["1_1"].finding is finding
+
+
+@pytest.mark.parametrize(
+    ("taken_up_s", "seen_s", "finding"),
+    [
+        (None, None, Finding.NOT_HAPPENED),
+        (-60, -60, Finding.NOT_HAPPENED),
+        (60, None, Finding.UNDER_WAY),
+        (None, 60, Finding.UNDER_WAY),
+        (-60, 60, Finding.UNDER_WAY),
+    ],
+)
+def test_after_a_take_over_and_after_an_open_session_the_quiet_time_begins_anew(
+    taken_up_s, seen_s, finding
+):
+    def moment(seconds: float | None) -> datetime | None:
+        return None if seconds is None else NOW + timedelta(seconds=seconds)
+
+    state = RunState(plan=plan(), steps={STEP.id: begun()}, taken_up_at=moment(taken_up_s))
+    hand: Any = SimpleNamespace(state=state)
+    clock: Any = SimpleNamespace(now=lambda: LATER)
+    nobody: Any = None
+    duty = Duty(hand, nobody, nobody, nobody, nobody, clock, session_seen_at=moment(seen_s))
+
+    found = duty.found(STEP, facts(member(1, **DOWN), member(2, **DOWN)))
 
     assert found["1_1"].finding is finding
 
