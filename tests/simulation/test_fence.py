@@ -69,9 +69,6 @@ class Log:
     before_answer: Callable[[str], Any] | None = None
 
 
-LOG = Log()
-
-
 def acting(line: str) -> bool:
     return _READS.fullmatch(line) is None
 
@@ -101,15 +98,16 @@ def picture(group: Group) -> list[str]:
 class Watched(RehearsalShell):
     """A shell that notes what is sent; before each line that acts a stale executor sends it."""
 
+    log = Log()
     paused: asyncio.Event | None = None
 
     async def run(self, command: str, *, within: timedelta) -> Output:
         if self.paused is not None:
             await self.paused.wait()
-        LOG.sent.append(command)
-        if LOG.before_line is not None:
-            LOG.before_line(command)
-        if LOG.stale and acting(command):
+        Watched.log.sent.append(command)
+        if Watched.log.before_line is not None:
+            Watched.log.before_line(command)
+        if Watched.log.stale and acting(command):
             await self._replay(command)
         return await super().run(command, within=within)
 
@@ -123,7 +121,7 @@ class Watched(RehearsalShell):
     def _judge(self, line: str, said: str, before: list[str]) -> None:
         after = picture(self.group)
         changed = [new for old, new in zip(before, after, strict=True) if old != new]
-        LOG.replays.append(Replay(line, guards.exit_status(said), changed))
+        Watched.log.replays.append(Replay(line, guards.exit_status(said), changed))
 
     async def terminal(self, command: str, *, within: timedelta) -> Any:
         inner = await super().terminal(command, within=within)
@@ -145,7 +143,7 @@ class Watched(RehearsalShell):
         self._judge(line, said, before)
 
     async def upload(self, source: Path, target: str, **named: Any) -> None:
-        LOG.sent.append("upload")
+        Watched.log.sent.append("upload")
         await super().upload(source, target, **named)
 
 
@@ -161,11 +159,11 @@ class WatchedTerminal:
         return await self._inner.read(within=within)
 
     async def write(self, text: str) -> None:
-        LOG.sent.append(text.strip())
-        if "@done" in text and LOG.stale:
+        Watched.log.sent.append(text.strip())
+        if "@done" in text and Watched.log.stale:
             await self._shell.replay_typed(self._way, text)
-        if "@done" not in text and LOG.before_answer is not None:
-            await LOG.before_answer(text)
+        if "@done" not in text and Watched.log.before_answer is not None:
+            await Watched.log.before_answer(text)
         await self._inner.write(text)
 
     async def close(self) -> None:
@@ -175,8 +173,8 @@ class WatchedTerminal:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     monkeypatch.setattr(stage, "RehearsalShell", Watched)
-    LOG.__init__()  # type: ignore[misc]
-    return LOG
+    Watched.log = Log()
+    return Watched.log
 
 
 def others_before(night: Night) -> None:
@@ -585,7 +583,7 @@ def test_a_dialogue_that_was_open_at_take_over_is_seen_until_it_ends_on_whicheve
     play(story)
 
 
-def test_a_session_that_ends_between_take_over_and_look_is_still_one_to_wait_for():
+def test_a_session_that_ends_between_take_over_and_look_is_still_one_to_wait_for(monkeypatch):
     """What it did may have come after a part of that look was read."""
 
     async def story(two: Two) -> None:
@@ -601,7 +599,7 @@ def test_a_session_that_ends_between_take_over_and_look_is_still_one_to_wait_for
             sitting.unlock()
             return await look(**how)
 
-        second._look = ending  # type: ignore[method-assign]
+        monkeypatch.setattr(second, "_look", ending)
         facts = await second.observe()
         assert [m.id for m in facts.members if m.session_open] == ["1_3"]
         assert not fence.stands
