@@ -270,7 +270,12 @@ def start_words(opening: Opening) -> str:
     """Say when an approved gate starts, and how it can still be stopped."""
     if opening.step.kind is StepKind.PROPOSAL or opening.gate.starts_at is None:
         return ""
-    return f"Starting {moment(opening.gate.starts_at)} — remove your ✅ or add ❌ to stop."
+    return f"Starting {moment(opening.gate.starts_at)} — {how_to_stop(opening.gate.name)}."
+
+
+def how_to_stop(gate: str) -> str:
+    """Say how an approval is taken back in the grace time, however it was given."""
+    return f"remove your ✅, add ❌, or write `@hotfix withdraw {gate}` to stop"
 
 
 def _why(opening: Opening) -> list[Block]:

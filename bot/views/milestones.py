@@ -25,7 +25,7 @@ from bot.views.format import (
     section,
     span,
 )
-from bot.views.gates import bullets
+from bot.views.gates import bullets, how_to_stop
 from bot.views.message import Message, told
 from bot.views.root import ways
 from bot.views.story import Installation, Opening, Story, told_kind
@@ -186,7 +186,7 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
         grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"
         return told(
             key,
-            f"✅ {gate.name} approved by {who}: {grace} — remove your ✅ or add ❌ to stop.",
+            f"✅ {gate.name} approved by {who}: {grace} — {how_to_stop(gate.name)}.",
         )
     if gate.outcome == "superseded":
         fallen = listed(mention(u, story.name(u)) for u in record.body.get("fallen", ()))

@@ -149,3 +149,53 @@ async def test_a_permalink_says_the_thread(client, slack):
     assert answer["permalink"] == (
         f"{slack.url}archives/{CHANNEL}/p{plain}?thread_ts={root['ts']}&cid={CHANNEL}"
     )
+
+
+async def test_replies_come_oldest_first_in_pages_from_a_moment_on(client, people):
+    root = (await client.chat_postMessage(channel=CHANNEL, text="root"))["ts"]
+    said = [
+        await people.act("rita", "message", channel=CHANNEL, thread_ts=root, text=str(number))
+        for number in range(5)
+    ]
+    asked = {"channel": CHANNEL, "ts": root, "oldest": said[0]["ts"]}
+
+    first = await client.conversations_replies(**asked, limit=3)
+    cursor = first["response_metadata"]["next_cursor"]
+    second = await client.conversations_replies(**asked, limit=3, cursor=cursor)
+
+    assert [m["text"] for m in first["messages"]] == ["root", "1", "2"]
+    assert first["has_more"]
+    assert [m["text"] for m in second["messages"]] == ["3", "4"]
+    assert not second["has_more"]
+    assert "response_metadata" not in second.data
+
+
+async def test_a_reply_that_is_edited_or_deleted_by_its_author_is_shown_so(client, people):
+    root = (await client.chat_postMessage(channel=CHANNEL, text="root"))["ts"]
+    places = [
+        await people.act("rita", "mention", channel=CHANNEL, thread_ts=root, text=text)
+        for text in ("one", "two")
+    ]
+    await people.act("rita", "edit", channel=CHANNEL, ts=places[0]["ts"], text="@hotfix other")
+    await people.act("rita", "delete", channel=CHANNEL, ts=places[1]["ts"])
+
+    (_, shown) = (await client.conversations_replies(channel=CHANNEL, ts=root))["messages"]
+
+    assert (shown["ts"], shown["text"]) == (places[0]["ts"], "<@U0000HOTFIX> other")
+    assert shown["edited"]["user"] == "U00000RITA0"
+    assert shown["thread_ts"] == root
+    assert shown["parent_user_id"] == "U0000HOTFIX"
+
+
+async def test_an_edit_sends_no_mention_and_neither_does_a_deletion(client, people, app, watch):
+    root = (await client.chat_postMessage(channel=CHANNEL, text="root"))["ts"]
+    said = await people.act("rita", "mention", channel=CHANNEL, thread_ts=root, text="one")
+    await watch.until_traffic("ack", ok=True)
+    await people.act("rita", "edit", channel=CHANNEL, ts=said["ts"], text="@hotfix two")
+    await people.act("rita", "delete", channel=CHANNEL, ts=said["ts"])
+    await people.act("rita", "mention", channel=CHANNEL, thread_ts=root, text="three")
+    await watch.until_traffic("ack", ok=True)
+
+    heard = [body["event"] for body in app.events("app_mention")]
+    assert [event["text"] for event in heard] == ["<@U0000HOTFIX> one", "<@U0000HOTFIX> three"]
+    assert {event["thread_ts"] for event in heard} == {root}

@@ -294,7 +294,8 @@ def test_the_thread_of_a_good_night_is_its_milestones_in_order():
         "Image auto-clone is off",
         "ana (network): yes at G2 — 1 of 2; still missing: 1 more person",
         "ben (firewall): yes at G2 — 2 of 2",
-        "G2 approved by ana and ben: starting in 10 s — remove your ✅ or add ❌ to stop",
+        "G2 approved by ana and ben: starting in 10 s — remove your ✅, add ❌, or write "
+        "`@hotfix withdraw G2` to stop",
         "A (1_1-1_2) is out of service; B (1_3-1_4) carries the traffic",
         "Installed take 120 on A (1_1-1_2), in",
         "A (1_1-1_2) is back in service at take 120",

@@ -1,0 +1,80 @@
+"""Why nothing goes on: who is needed, whose vote did not count, and for what reason."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bot.runs import NoSuchRun, Runs
+from engine.journal import Kind
+from storage.memory import MemoryStores
+from storage.records import Draft, Record, RunRow
+from tests.unit.nights import night, until
+
+ANA, BEN, NOOR, RITA = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0RITA0001"
+
+
+def why(records: Sequence[Record], user: str, *refused: tuple[str, str], target: str = "") -> str:
+    """Ask about a run as it stood at the end of these records, after some votes were refused."""
+    stores, run = MemoryStores(), records[0].stream
+    drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
+    for who, reason in refused:
+        body = {"step": "A.FAILOVER", "user": who, "name": "", "choice": "yes", "reason": reason}
+        drafts.append(Draft(Kind.REFUSED, records[-1].at, who, body))
+    index = RunRow(run, "site-1", "install", open=True, occupies=True, wake_at=None)
+    stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+    return Runs(stores.journal, stores.deliveries, ["site-1", "site-2"]).why(target, user)
+
+
+def test_it_says_who_is_counted_and_who_is_needed():
+    told = why(until(night("good"), Kind.VOTED, gate="G2"), BEN)
+
+    assert told.startswith("G2 waits until <!date^")
+    assert "1 of 2 — ana (network)" in told
+    assert "Still needed: 1 more person." in told
+    assert "rita asked for it and may not approve" in told
+    assert "No vote of yours was seen." in told
+
+
+def test_it_says_first_why_my_own_vote_did_not_count_and_then_why_others_did_not():
+    shown = until(night("good"), Kind.VOTED, gate="G2")
+
+    told = why(shown, RITA, (NOOR, "wrong code"), (RITA, "you asked for this run"))
+
+    mine, others = told.splitlines()[-2:]
+    assert mine == "Your vote does not count: you asked for this run."
+    assert others.startswith("The vote of ")
+    assert others.endswith(" does not count: wrong code.")
+
+
+def test_whose_vote_counts_by_now_is_not_told_of_an_earlier_refusal():
+    shown = until(night("good"), Kind.VOTED, gate="G2")
+
+    told = why(shown, ANA, (ANA, "wrong code"))
+
+    assert "does not count" not in told
+    assert "No vote of yours" not in told
+
+
+def test_where_nothing_is_asked_it_says_what_holds_the_run():
+    told = why(night("rejected"), ANA)
+
+    assert told.startswith("Nothing is asked now. *")
+    assert "Held since" in told
+    assert "G3 rejected by noor" in told
+
+
+def test_an_approved_gate_is_about_to_start():
+    closed = until(night("good"), Kind.GATE_CLOSED, step="A.FAILOVER")
+
+    assert "G2 is approved, and about to start." in why(closed, ANA)
+
+
+def test_nobody_can_tell_which_run_is_meant():
+    with pytest.raises(NoSuchRun, match="No run is open on `site-2`"):
+        why(night("rejected"), ANA, target="site-2")
+
+
+def test_reasons_mention_nobody():
+    shown = until(night("good"), Kind.VOTED, gate="G2")
+
+    assert "<!channel>" not in why(shown, NOOR, (NOOR, "<!channel>"))
