@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,14 @@ from engine.duty import Duty
 from engine.errors import InDoubt, PeopleUnreadable
 from engine.invariants import described
 from engine.journal import GateState, Kind
-from engine.model import GatePolicy, GroupFacts, Step, StepKind, differences
+from engine.model import (
+    GatePolicy,
+    GroupFacts,
+    Step,
+    StepKind,
+    differences,
+    digest_in_letters,
+)
 from engine.planner import can_roll_back
 from engine.ports import Ballot
 from storage.records import Draft
@@ -73,18 +79,13 @@ async def _open(duty: Duty, step: Step) -> None:
     )
 
 
-CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's 32: no I, L, O or U, so that nobody takes a letter for a digit."""
-
-
 def code_of(*parts: str) -> str:
     """Four letters and digits that say what is asked: this plan, these facts, this opening.
 
     A million codes: enough that nobody writes the right one without having read it, and that
     two gates that are open at once hardly ever show the same; a gate's name tells those apart.
     """
-    number = int.from_bytes(hashlib.sha256("|".join(parts).encode()).digest()[:4], "big")
-    return "".join(CODE_LETTERS[number >> shift & 31] for shift in (15, 10, 5, 0))
+    return digest_in_letters("|".join(parts), 4)
 
 
 def _evidence(duty: Duty, facts: GroupFacts) -> dict[str, Any]:

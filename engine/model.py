@@ -89,6 +89,16 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's 32: no I, L, O or U, so that nobody takes a letter for a digit."""
+
+
+def digest_in_letters(text: str, count: int) -> str:
+    """Return a digest short enough to read out: five bits in each of `count` letters and digits."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    return "".join(LETTERS[number >> 5 * place & 31] for place in reversed(range(count)))
+
+
 # ------------------------------------------------------------------------------------- facts
 
 

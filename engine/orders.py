@@ -7,13 +7,12 @@ nothing was sent to a device but a look.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 from engine.errors import MaintenanceError, PlanRefused
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
-from engine.model import Request, from_json
+from engine.model import Request, digest_in_letters, from_json
 from engine.planner import package_ref, plan_install
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, Shell
 from storage.records import (
@@ -31,9 +30,13 @@ HOUSE_TRIES = 20
 """Writers of the house's stream are few; so many losses in a row mean something else."""
 
 
-def run_id(key: str) -> str:
-    """Return the id of the run that an order makes: derived, so that one order makes one run."""
-    return f"hf-{hashlib.sha256(key.encode()).hexdigest()[:6]}"
+def run_id(key: str, other: int = 0) -> str:
+    """Return the id of the run that an order makes, short enough to be read out: `hf-7k3fq2ma`.
+
+    Forty bits: among a million runs, the next one meets an id that is taken once in a million
+    times. Then it gets its next `other` one.
+    """
+    return f"hf-{digest_in_letters(f'{key} {other}' if other else key, 8).lower()}"
 
 
 class Orders:
@@ -94,7 +97,7 @@ class Orders:
         package = package_ref(file)
         live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, version=package.version)
         facts = await live.observe()
-        run = run_id(row.key)
+        run = await self._unused_id(row.key)
         plan = plan_install(run, request, package, facts, setup.policy, remarks=setup.remarks)
         drafts, index = first_records(run, request, plan, facts, self._clock, by=request.requester)
         await asyncio.to_thread(
@@ -107,6 +110,17 @@ class Orders:
             take=[row.key],
         )
         return run
+
+    async def _unused_id(self, key: str) -> str:
+        """Return the first id of an order that no other one has: two never share a journal.
+
+        The run of this same order is never met here: it was made as the order was taken, so a
+        second append would be refused.
+        """
+        other = 0
+        while await asyncio.to_thread(self._stores.journal.read, run_id(key, other)):
+            other += 1
+        return run_id(key, other)
 
     async def _occupant(self, group: str) -> str:
         rows = await asyncio.to_thread(self._stores.journal.runs, group=group)

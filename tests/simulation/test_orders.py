@@ -1,5 +1,6 @@
 """Orders: what makes a run, what is refused, and that each is answered once."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from engine.journal import Kind
 from engine.model import Request, to_json
+from engine.orders import run_id
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, InboxRow
+from storage.records import HOUSE, Draft, InboxRow
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, PACKAGE, REQUESTER, Night, small_package
 
@@ -77,3 +79,25 @@ def test_a_group_that_does_not_answer_is_said_and_makes_no_run(tmp_path):
 
     assert len(stage.said.texts) == 1
     assert stage.stores.journal.runs(open_only=False) == []
+
+
+def test_an_order_whose_id_an_old_run_has_gets_another_one_and_leaves_that_run_alone(tmp_path):
+    async def night() -> tuple[Any, ...]:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4))
+        taken = [run_id("cmd:1"), run_id("cmd:1", 1)]
+        for run in taken:
+            ended = Draft(Kind.ENDED, stage.clock.now(), "engine", {"state": "done"})
+            stage.stores.journal.append(run, [ended], lease=None, last_seq=0)
+        stage.begin()
+        stage.order()
+        await stage.clock.sleep(timedelta(seconds=30))
+        runs = [row.id for row in stage.stores.journal.runs()]
+        old = [len(stage.stores.journal.read(run)) for run in taken]
+        await stage.close()
+        return runs, old, list(stage.stores.inbox.waiting())
+
+    runs, old, waiting = run_virtual(night())
+
+    assert runs == [run_id("cmd:1", 2)]
+    assert old == [1, 1]
+    assert waiting == []

@@ -1,10 +1,12 @@
-"""The code of a gate: read once, written exactly, and of nothing else."""
+"""The code of a gate and the id of a run: read once, written exactly, and of nothing else."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands import Vote, read_command
-from engine.asking import CODE_LETTERS, code_of
+from bot.commands import Vote, Word, read_command
+from engine.asking import code_of
+from engine.model import LETTERS
+from engine.orders import run_id
 
 PARTS = st.tuples(*[st.text(max_size=20)] * 4)
 
@@ -14,9 +16,9 @@ def test_a_code_has_four_letters_and_digits_that_nobody_confuses(parts):
     code = code_of(*parts)
 
     assert len(code) == 4
-    assert set(code) <= set(CODE_LETTERS)
+    assert set(code) <= set(LETTERS)
     assert code == code_of(*parts)
-    assert not set("ILOU") & set(CODE_LETTERS)
+    assert not set("ILOU") & set(LETTERS)
 
 
 @given(PARTS, st.sampled_from([str.upper, str.lower, str.title]))
@@ -38,3 +40,16 @@ def test_each_of_plan_facts_and_opening_makes_another_code():
     codes = {code_of(*parts) for parts in [once, *others]}
 
     assert len(codes) == 5
+
+
+def test_the_id_of_a_run_has_forty_bits_in_letters_that_nobody_confuses():
+    run = run_id("cmd:1.2.3")
+
+    assert run == run_id("cmd:1.2.3")
+    assert len(run.removeprefix("hf-")) == 8
+    assert set(run.removeprefix("hf-").upper()) <= set(LETTERS)
+    assert read_command(f"halt {run}", groups=()) == Word("halt", run)
+
+
+def test_no_two_of_many_orders_have_the_same_id():
+    assert len({run_id(f"cmd:{number}") for number in range(50_000)}) == 50_000

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.localslack.blocks import check_blocks
 from bot.views import Message, render
-from engine.asking import CODE_LETTERS
 from engine.journal import Kind
+from engine.model import LETTERS
 from storage.records import Record
 from tests.unit.nights import NIGHTS, night, until
 
@@ -189,7 +189,7 @@ def test_an_open_gate_can_be_approved_without_reading_anything_else():
     gate = by_key(until(night("good"), Kind.VOTED, gate="G2"))["gate/G2"]
     shown = whole(gate)
 
-    code = f"[{CODE_LETTERS}]{{4}}"
+    code = f"[{LETTERS}]{{4}}"
     assert re.match(rf"⛔ G2 · {code} · site-1: A \(1_1-1_2\) goes out", heading(gate))
     assert "*A*: 1_1-1_2 ACTIVE, take 99" in shown
     assert "They take traffic again by themselves, at take 120, when they return" in shown
