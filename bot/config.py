@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.gates import can_ever_pass
 from engine.model import GatePolicy, Limits, Policy
+
+LEAST_LEASE = timedelta(seconds=6)
+"""A lease is renewed at a third of its life, by a worker that looks once a second; and a machine
+that is busy for two thirds of it must not stop sending."""
 
 DEFAULT_FILE = "hotfix.toml"
 FILE_VARIABLE = "HOTFIX_BOT_CONFIG"
@@ -56,6 +60,13 @@ def _known_zone(value: object) -> object:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{value!r} is no time zone; write it like Europe/Berlin") from error
     return value
+
+
+def _long_enough(lease: timedelta) -> timedelta:
+    if lease < LEAST_LEASE:
+        least = f"{LEAST_LEASE.total_seconds():g}s"
+        raise ValueError(f"a lease of less than {least} runs out while its holder is only busy")
+    return lease
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
@@ -109,6 +120,11 @@ class StorageSettings(_Section):
     url: str = Field(
         "sqlite:///hotfix.db",
         description="sqlite:///file for one machine, postgresql+psycopg://… for more than one.",
+    )
+    lease_ttl: Annotated[Duration, AfterValidator(_long_enough)] = Field(
+        timedelta(seconds=60),
+        description="How long a worker may be silent before another resumes its runs. A longer one "
+        "bears a longer outage of the database, with a shorter one less time is lost.",
     )
 
     @property

@@ -216,6 +216,7 @@ class Acting:
             redact=base.redactor.text,
             listener=listen,
             version=our_version(),
+            lease_ttl=base.settings.storage.lease_ttl,
         )
         self._alarm = Alarm(self._worker.tick)
         base.wakes.to_act = self._worker.wake

@@ -74,6 +74,7 @@ class Worker:
         packages: the repository.
         groups: those that this worker acts on, of its network zone; without it all.
         holder: the name of this process in its leases; no other may ever have it.
+        lease_ttl: how long it may be silent before another may resume its runs.
         redact: takes secrets out of what is journalled.
         listener: told every record once it is durable.
         version: of this program, for the journal.
@@ -93,6 +94,7 @@ class Worker:
         redact: Callable[[str], str] = lambda text: text,
         listener: Callable[[Sequence[Record]], None] | None = None,
         version: str = "",
+        lease_ttl: timedelta = LEASE_TTL,
     ) -> None:
         self._stores = stores
         self._clock = clock
@@ -104,6 +106,7 @@ class Worker:
         self._redact = redact
         self._listener = listener
         self._version = version
+        self._lease_ttl = lease_ttl
         self._hands: dict[str, _Hand] = {}
         self._leases: dict[str, tuple[Lease, float]] = {}
         self._fences: dict[str, Fence] = {}
@@ -349,7 +352,7 @@ class Worker:
             self._stores.leases.acquire,
             resource,
             self._holder,
-            ttl_s=LEASE_TTL.total_seconds(),
+            ttl_s=self._lease_ttl.total_seconds(),
             now=self._clock.now(),
         )
         if lease is not None:
@@ -360,13 +363,13 @@ class Worker:
         """Renew what is older than a third of its life."""
         for group, (lease, since) in list(self._leases.items()):
             asked = self._clock.monotonic()
-            if asked - since < LEASE_TTL.total_seconds() / 3 and not all_of_them:
+            if asked - since < self._lease_ttl.total_seconds() / 3 and not all_of_them:
                 continue
             try:
                 fresh = await asyncio.to_thread(
                     self._stores.leases.renew,
                     lease,
-                    ttl_s=LEASE_TTL.total_seconds(),
+                    ttl_s=self._lease_ttl.total_seconds(),
                     now=self._clock.now(),
                 )
             except LeaseLost:
@@ -397,7 +400,7 @@ class Worker:
         if self._down:
             raise StorageDown("it did not answer when it was last asked")
         held = self._leases.get(group)
-        limit = LEASE_TTL.total_seconds() * 2 / 3
+        limit = self._lease_ttl.total_seconds() * 2 / 3
         if held is None or self._clock.monotonic() - held[1] > limit:
             raise Fenced(f"the lease on {group} was not renewed in time")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from bot.chronicle import lines
@@ -19,10 +20,11 @@ LONGEST = 140
 class Narrator:
     """Writes to standard error, each line with the seconds since the beginning."""
 
-    def __init__(self, clock: Clock, began: float) -> None:
-        """Take the time, and when it began."""
+    def __init__(self, clock: Clock, began: float, name_of: Callable[[str], str | None]) -> None:
+        """Take the time, when it began, and what whoever holds a lease is called here."""
         self._clock = clock
         self._began = began
+        self._name_of = name_of
         self._records: list[Record] = []
         self._progress = ""
 
@@ -43,6 +45,9 @@ class Narrator:
         """Tell what the journal says."""
         self._records.append(record)
         if record.kind in QUIET:
+            return
+        if record.kind == Kind.TAKEN_UP:
+            self.say(f"  taken up by {self._name_of(record.body['holder']) or 'somebody'}")
             return
         line = lines(self._records)[-1]
         if record.kind == Kind.PROGRESS and line.what == self._progress:

@@ -24,7 +24,7 @@ from bot.demo.processes import Stage
 from bot.demo.props import GROUP, leaks
 from bot.demo.scenario import Scenario
 from bot.demo.shell import Shell
-from bot.demo.troubles import Troubles, process_of
+from bot.demo.troubles import Troubles
 from bot.demo.verdict import Seen, line, shortfalls, verdict
 from engine.journal import Kind
 from storage.records import Record
@@ -35,7 +35,7 @@ REPORTS = 5
 
 async def play(stage: Stage, played: Scenario) -> bool:
     """Play a scenario to its end, judge it, and print the line; True if all came as expected."""
-    told = Narrator(stage.clock, stage.began)
+    told = Narrator(stage.clock, stage.began, stage.name_of)
     told.say(f"{played.name}: {played.about}")
     moments = Moments()
     moments.listeners.append(told.moment)
@@ -192,7 +192,7 @@ def _acted(journal: JournalWatch, stage: Stage) -> list[str]:
     """Return the processes that wrote the journal, each once, in order."""
     named = {r.epoch: str(r.body["holder"]) for r in journal.records if r.kind == Kind.TAKEN_UP}
     holders = sorted({**journal.holders, **named}.items())
-    return list(dict.fromkeys(process_of(holder, stage) or holder for _, holder in holders))
+    return list(dict.fromkeys(stage.name_of(holder) or holder for _, holder in holders))
 
 
 async def _report(stage: Stage) -> tuple[dict[str, Any], Timeline]:

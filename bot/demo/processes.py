@@ -55,6 +55,12 @@ class Stage:
         """All that must run, unless it is away on purpose."""
         return (self.rehearsal, self.localslack, *self.product.values())
 
+    def name_of(self, holder: str) -> str | None:
+        """Return the process of ours that a lease or a record names: `host:pid:word`."""
+        _, _, rest = holder.partition(":")
+        pid = rest.partition(":")[0]
+        return self.names.get(int(pid)) if pid.isdigit() else None
+
     async def start(self, name: str) -> None:
         """Start one process of the product; who talks to Slack is waited for until Slack sees it.
 

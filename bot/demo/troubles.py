@@ -118,14 +118,7 @@ class Troubles:
         if who != "acting":
             return who
         holder = await self._acting()
-        name = process_of(holder, self._stage)
+        name = self._stage.name_of(holder)
         if name is None:
             raise ChildFailed(f"nobody of ours holds the group's lease, but {holder or 'nobody'}")
         return name
-
-
-def process_of(holder: str, stage: Stage) -> str | None:
-    """Return the name of the process that a lease or a record names as its holder."""
-    _, _, rest = holder.partition(":")
-    pid = rest.partition(":")[0]
-    return stage.names.get(int(pid)) if pid.isdigit() else None

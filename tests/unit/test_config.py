@@ -79,6 +79,10 @@ def test_every_setting_says_what_it_is():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        (
+            '[storage]\nlease_ttl = "5s"',
+            "storage.lease_ttl: a lease of less than 6s runs out while its holder is only busy",
+        ),
         ('[slack]\nchanels = ["C1"]', "slack.chanels is not a setting; did you mean channels?"),
         ("[polcy]\n", "polcy is not a setting; did you mean policy?"),
         (

@@ -23,6 +23,8 @@ MUST = {
     "slack-outage",
     "database-restart",
     "text-reject-while-down",
+    "two-workers",
+    "worker-frozen",
 }
 
 
