@@ -1,4 +1,4 @@
-"""The command line: `hotfix-bot serve | worker | demo | runs | show | halt | verify | check`.
+"""The command line: `hotfix-bot serve | worker | demo | runs | show | halt | verify | export | …`.
 
 What it says is for people, or one JSON value with `--json`. A mistake is one sentence on standard
 error and exit code 2; 1 is for a command that ran and found something wrong.
@@ -10,26 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot import wiring
+from bot import database, wiring
 from bot.config import Loaded, Secrets, Settings, SettingsWrong, load
 from bot.redaction import Redactor
+from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock
-from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
+from storage.records import InboxRow, StorageDown, StorageRefusal, Stores
 
 if TYPE_CHECKING:
+    from bot.verification import Verdict
     from storage.records import Record
-
-USAGE = 2
 
 app = typer.Typer(
     name="hotfix-bot",
@@ -40,11 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="Settings; else HOTFIX_BOT_CONFIG, else hotfix.toml here."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.add_typer(database.app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,7 +72,7 @@ def serve(
     ] = False,
 ) -> None:
     """Hear Slack, act on devices, tell what happens; until told to stop."""
-    with _mistakes_told():
+    with mistakes_told():
         settings, secrets = _prepared(config, log_format)
         serving = wiring.serve_facing if no_worker else wiring.serve
         asyncio.run(serving(settings, secrets))
@@ -90,7 +85,7 @@ def worker(
     zone: Annotated[str, typer.Option("--zone", help="Act on the groups of this zone alone.")] = "",
 ) -> None:
     """Act on devices only, beside a `serve` elsewhere, over one PostgreSQL; until told to stop."""
-    with _mistakes_told():
+    with mistakes_told():
         settings, secrets = _prepared(config, log_format)
         asyncio.run(wiring.work(settings, secrets, zone))
 
@@ -125,7 +120,7 @@ def runs(config: Config = None, as_json: AsJson = False) -> None:
             header(stores.journal.read(row.id)) for row in stores.journal.runs(open_only=False)
         ]
     if as_json:
-        _print_json(headers)
+        print_json(headers)
         return
     if not headers:
         print("There are no runs.")
@@ -144,7 +139,7 @@ def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
         told = [asdict(line) for line in lines(records)]
         raw = [{"kind": r.kind, "body": r.body, "hash": r.hash} for r in records]
         both = [{**line, **record} for line, record in zip(told, raw, strict=True)]
-        _print_json({**header(records), "steps": plan_lines(records), "records": both})
+        print_json({**header(records), "steps": plan_lines(records), "records": both})
         return
     from bot.printing import print_run
 
@@ -168,11 +163,11 @@ def halt(
         try:
             run = known.open_one(target)
         except NoSuchRun as error:
-            raise _refusal(str(error).replace("`", "")) from error
+            raise refusal(str(error).replace("`", "")) from error
         _say(stores, run, "halt")
         told = header(stores.journal.read(run))
     if as_json:
-        _print_json({k: told[k] for k in ("run", "group", "out_of_service", "by_hand")})
+        print_json({k: told[k] for k in ("run", "group", "out_of_service", "by_hand")})
         return
     print(f"Halt was said to {run}; the service takes it before it sends anything more.")
     out = told["out_of_service"]
@@ -205,55 +200,106 @@ def _login() -> str:
 @app.command()
 def verify(
     run: Annotated[str, typer.Argument(help="One run; without it all, and the house.")] = "",
+    head: Annotated[
+        str, typer.Option("--head", help="A head that the thread showed, e.g. 42:3f9a1c0d2b7e.")
+    ] = "",
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Check what `export` wrote, and no database.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that journals are unbroken, and judge every promise from them."""
-    from engine.promises import explained
+    from bot.verification import NotReadable, judged
 
-    with _reading(config) as (_, stores):
-        streams = [run] if run else list(stores.journal.streams())
-        found: dict[str, Any] = {}
-        for stream in streams:
-            records = _records(stores, stream)
-            chain = _chain_fault(records)
-            verdicts = {} if stream == HOUSE else explained(records)
-            found[stream] = {
-                "records": len(records),
-                "chain": chain or "unbroken",
-                "promises": {name: verdict for name, (verdict, _) in verdicts.items()},
-                "broken": [why for _, reasons in verdicts.values() for why in reasons],
-            }
-    wrong = [one for one in found.values() if one["chain"] != "unbroken" or one["broken"]]
+    try:
+        streams = _from_file(file, run) if file else _from_database(config, run, head)
+        found = [judged(name, records, end=end, ends=head) for name, records, end in streams]
+    except NotReadable as error:
+        raise refusal(str(error)) from error
     if as_json:
-        _print_json(found)
+        print_json({one.stream: one.as_json() for one in found})
     else:
-        for stream, one in found.items():
-            held = sum(verdict == "held" for verdict in one["promises"].values())
-            print(f"{stream}: {one['records']} records, chain {one['chain']}, {held} promises held")
-            for why in one["broken"]:
-                print(f"    broken: {why}")
-    if wrong:
+        _print_verdicts(found)
+    if not all(one.good for one in found):
         raise typer.Exit(1)
 
 
-def _chain_fault(records: Sequence[Record]) -> str:
-    from storage.records import GENESIS, record_hash
+Stream = tuple[str, Sequence["Record"], int]
+"""Its name, its records as they are kept, and the last `seq` known from elsewhere."""
 
-    before = GENESIS
-    for place, record in enumerate(records, start=1):
-        fields = asdict(record)
-        del fields["hash"]
-        if record.seq != place or record.prev != before or record_hash(**fields) != record.hash:
-            return f"broken at record {place}"
-        before = record.hash
-    return ""
+
+def _from_database(config: Path | None, run: str, head: str) -> Iterator[Stream]:
+    """Hand out one stream after the other: years of them need not be in memory at once."""
+    from bot.verification import known_ends
+
+    if head and not run:
+        raise refusal("--head belongs to one run; name it")
+    with (
+        mistakes_told(),
+        wiring.upkeep(load(config).settings, acting=False) as upkeep,
+        upkeep.snapshot() as now,
+    ):
+        ends = known_ends(now)
+        names = sorted({*now.streams(), *ends})
+        if run and run not in names:
+            raise _no_such(run, names)
+        for name in [run] if run else names:
+            yield name, now.records(name), ends.get(name, 0)
+
+
+def _from_file(file: Path, run: str) -> Iterator[Stream]:
+    from bot.verification import imported
+
+    try:
+        with file.open(encoding="utf-8") as lines:
+            streams = imported(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise refusal(f"{file} cannot be read: {error}") from error
+    if not streams:
+        raise refusal(f"{file} holds no record")
+    if run and run not in streams:
+        raise _no_such(run, list(streams))
+    for name in [run] if run else streams:
+        yield name, streams[name], 0
+
+
+def _print_verdicts(found: Sequence[Verdict]) -> None:
+    from bot.verification import short
+
+    for one in found:
+        head = f", head {short(one.head)}" if one.head else ""
+        print(f"{one.stream}: {one.records} records{head}{'' if one.fault else ', chain unbroken'}")
+        if one.fault:
+            print(f"    chain {one.chain}")
+        held = [name for name, verdict in one.promises.items() if verdict == "held"]
+        if held:
+            print(f"    promises held: {', '.join(held)}")
+        for why in one.broken:
+            print(f"    broken: {why}")
+
+
+@app.command()
+def export(run: str, config: Config = None) -> None:
+    """Print a journal as lines of JSON, which `verify --file` can check without a database."""
+    from bot.verification import exported
+
+    with (
+        mistakes_told(),
+        wiring.upkeep(load(config).settings, acting=False) as upkeep,
+        upkeep.snapshot() as now,
+    ):
+        if run not in now.streams():
+            raise _no_such(run, now.streams())
+        records = now.records(run)
+    for line in exported(records):
+        print(line)
 
 
 @app.command()
 def check(config: Config = None, as_json: AsJson = False) -> None:
     """Read the settings and the secrets' places, and say what is wrong before anything runs."""
-    with _mistakes_told():
+    with mistakes_told():
         loaded, secrets = load(config), Secrets.read()
     settings = loaded.settings
     warnings = [
@@ -272,7 +318,7 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
     names = sorted(settings.groups)
     notes = [note for name in names if (note := settings.unfenced(name))]
     if as_json:
-        _print_json({"file": str(loaded.file), "groups": names, "wrong": warnings, "notes": notes})
+        print_json({"file": str(loaded.file), "groups": names, "wrong": warnings, "notes": notes})
     else:
         print(f"{loaded.file} can be used; groups: {', '.join(names) or 'none'}")
         for note in notes:
@@ -310,41 +356,26 @@ def _left_alone(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def _mistakes_told() -> Iterator[None]:
-    """Turn what a person can put right into sentences and exit code 2."""
-    try:
-        yield
-    except (SettingsWrong, StorageDown, StorageRefusal) as error:
-        raise _refusal(str(error)) from error
-
-
-@contextmanager
 def _reading(config: Path | None) -> Iterator[tuple[Loaded, Stores]]:
-    with _mistakes_told():
+    with mistakes_told():
         loaded = load(config)
         with wiring.stores_to_read(loaded.settings) as stores:
             yield loaded, stores
 
 
-def _refusal(sentence: str) -> typer.Exit:
-    print(sentence, file=sys.stderr)
-    return typer.Exit(USAGE)
-
-
 def _records(stores: Stores, run: str) -> Sequence[Record]:
-    import difflib
-
     records = stores.journal.read(run)
     if not records:
-        known = [row.id for row in stores.journal.runs(open_only=False)]
-        close = difflib.get_close_matches(run, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else "; see hotfix-bot runs"
-        raise _refusal(f"there is no run {run}{hint}")
+        raise _no_such(run, [row.id for row in stores.journal.runs(open_only=False)])
     return records
 
 
-def _print_json(value: Any) -> None:  # noqa: ANN401 -- any JSON value
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def _no_such(run: str, known: Sequence[str]) -> typer.Exit:
+    import difflib
+
+    close = difflib.get_close_matches(run, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "; see hotfix-bot runs"
+    return refusal(f"there is no run {run}{hint}")
 
 
 def main() -> None:

@@ -186,8 +186,8 @@ class Speaker:
         if row.open:
             return True
         if row.id not in self._finished:
-            rows = await asyncio.to_thread(self._stores.deliveries.all, _told_key(row.id))
-            if all(delivery.message_key != _told_key(row.id) for delivery in rows):
+            rows = await asyncio.to_thread(self._stores.deliveries.all, told_key(row.id))
+            if all(delivery.message_key != told_key(row.id) for delivery in rows):
                 return True
             self._finished.add(row.id)
         return False
@@ -262,7 +262,7 @@ class Speaker:
         if due:
             return min(due)
         if not current.open:
-            await self._save(Delivery(_told_key(run), current.channel, None, "", "sent"))
+            await self._save(Delivery(told_key(run), current.channel, None, "", "sent"))
         voice.said_until = current.last_seq
         if not voice.nudge.is_set():
             voice.settled.set()
@@ -539,8 +539,8 @@ def _rank(message: Message) -> int:
     return 0 if message.gate else 1
 
 
-def _told_key(run: str) -> str:
-    """The delivery that says that nothing of an ended run is missing."""
+def told_key(run: str) -> str:
+    """Return the key of the delivery that says that nothing of an ended run is missing."""
     return f"{run}/told"
 
 

@@ -13,7 +13,7 @@ import secrets as random_words
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -39,8 +39,10 @@ from engine.errors import PeopleUnreadable
 from engine.ports import Clock, GroupSetup, Shell
 from engine.ssh import SshSettings, SshShell
 from engine.worker import Worker
-from storage.records import DatabaseInUse, InboxRow, Record, Stores
+from storage import migrate
+from storage.records import DatabaseInUse, InboxRow, Record, Stores, Upkeep
 from storage.stores import open_stores
+from storage.upkeep import open_upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -136,14 +138,57 @@ def stores_to_read(settings: Settings) -> Iterator[Stores]:
     Raises:
         SettingsWrong: there is no database yet; reading must not make one somewhere.
     """
-    if not is_there(settings):
-        file = settings.storage.url.removeprefix("sqlite:///")
-        raise SettingsWrong(f"there is no database at {file}; hotfix-bot serve makes it")
+    _refuse_absent(settings)
     stores = open_stores(settings.storage.url, acting=False)
     try:
         yield stores
     finally:
         stores.close()
+
+
+def _refuse_absent(settings: Settings) -> None:
+    if not is_there(settings):
+        file = settings.storage.url.removeprefix("sqlite:///")
+        raise SettingsWrong(f"there is no database at {file}; hotfix-bot serve makes it")
+
+
+@contextmanager
+def upkeep(settings: Settings, *, acting: bool) -> Iterator[Upkeep]:
+    """Open the database to look after it; `acting` where it is changed or moved from.
+
+    Raises:
+        SettingsWrong: there is none yet, or a process acts on it that must be stopped first.
+    """
+    _refuse_absent(settings)
+    with _stopped_first():
+        opened = open_upkeep(settings.storage.url, acting=acting)
+    with closing(opened):
+        yield opened
+
+
+@contextmanager
+def upkeep_of(file: Path) -> Iterator[Upkeep]:
+    """Open a backup to check it."""
+    with closing(open_upkeep(f"sqlite:///{file}", acting=False)) as opened:
+        yield opened
+
+
+def upgrade(settings: Settings) -> tuple[str | None, str]:
+    """Bring the tables to what this version needs; return the revision before and now.
+
+    Raises:
+        SettingsWrong: a process acts on the database that must be stopped first.
+    """
+    with _stopped_first():
+        return migrate.upgrade(settings.storage.url)
+
+
+@contextmanager
+def _stopped_first() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseInUse as error:
+        raise SettingsWrong(f"{error}; stop it first") from error
 
 
 # ------------------------------------------------------------------------- what all share

@@ -30,6 +30,9 @@ LONGEST_SHOWN = 1_500
 # What is read of a device's text at all; the engine keeps less.
 LONGEST_PRINTED = 20_000
 
+# Digits of a hash that people compare, 48 bits; a guess at what somebody still reads.
+SHORT_HEAD = 12
+
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 # Control characters, marks that turn the direction of writing, and halves of surrogate pairs
@@ -164,6 +167,11 @@ def context(*lines: str) -> Block:
     """Return small print of finished mrkdwn lines."""
     text = clip("\n".join(line for line in lines if line), LONGEST_SECTION)
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text or "-"}]}
+
+
+def head_line(seq: int, hash_: str) -> Block:
+    """Return where the journal stood, so that `hotfix-bot verify --head` can be asked later."""
+    return context(f"journal {seq} · {hash_[:SHORT_HEAD]}")
 
 
 def divider() -> Block:

@@ -20,6 +20,7 @@ from bot.views.format import (
     context,
     escape,
     fit,
+    head_line,
     header,
     listed,
     moment,
@@ -82,10 +83,11 @@ def gate_message(
 ) -> Message:
     """Return a message that people vote on."""
     summary = f"{mark(opening)} {escape(first, 1_500)}. {outcome(story, opening)}"
+    stood = head_line(*opening.head)  # as of the question: what follows changes no message
     return Message(
         key,
         clip(summary, LONGEST_TEXT),
-        fit(list(blocks)),
+        fit([*blocks, stood]),
         broadcast=True,
         live=True,
         reactions=REACTIONS if asks(story, opening) else (),

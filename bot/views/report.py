@@ -10,6 +10,7 @@ from bot.views.format import (
     context,
     escape,
     fit,
+    head_line,
     header,
     listed,
     mention,
@@ -37,6 +38,7 @@ def report(story: Story) -> Message:
         section("*Approvals*", *_approvals(story)),
         section(_duration(story)),
         context(_promises(story)),
+        head_line(story.state.last_seq, story.state.last_hash),
     ]
     return Message(
         f"{story.state.run}/end",

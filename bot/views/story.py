@@ -26,6 +26,7 @@ class Opening:
     step: Step
     asked: Mapping[str, Any]
     headroom: Mapping[str, Any]
+    head: tuple[int, str]
     closed_at: datetime | None = None
     begun_at: datetime | None = None
 
@@ -107,11 +108,13 @@ class Story:
         if not self.takes_before and self.state.facts is not None:
             self.takes_before = {m.id: m.take for m in self.state.facts.members}
 
-    def _on_gate_opened(self, _: Record, body: Mapping[str, Any]) -> None:
+    def _on_gate_opened(self, record: Record, body: Mapping[str, Any]) -> None:
         gate, plan = self.state.gates[body["step"]], self.plan
         step = plan.step(gate.step)
         headroom = self.headroom.get(step.group, {})
-        self.openings[gate.number] = Opening(gate, plan, step, body, headroom)
+        self.openings[gate.number] = Opening(
+            gate, plan, step, body, headroom, head=(record.seq, record.hash)
+        )
 
     def _on_voted(self, _: Record, body: Mapping[str, Any]) -> None:
         self.names[body["user"]] = body["name"]

@@ -229,6 +229,19 @@ def test_a_closed_gate_says_how_it_ended_and_asks_for_nothing(name, key, says):
     assert gate.reactions == ()
 
 
+@pytest.mark.parametrize("name", NIGHTS)
+def test_each_question_and_the_end_carry_the_journals_head_as_it_stood_then(name):
+    records = night(name)
+    asked = [f"journal {r.seq} · {r.hash[:12]}" for r in records if r.kind == Kind.GATE_OPENED]
+    ends = [f"journal {r.seq} · {r.hash[:12]}" for r in records if r.kind == Kind.ENDED]
+    shown = [text for m in render(records) for text in texts(m.blocks) if "journal " in text]
+
+    assert [text for text in shown if re.fullmatch(r"journal \d+ · [0-9a-f]{12}", text)] == [
+        *asked,
+        *ends,
+    ]
+
+
 def test_a_superseded_gate_shows_the_changes_and_the_next_one_is_another_message():
     records = list(until(night("good"), Kind.VOTED, gate="G2"))
     opened = next(r for r in records if r.body.get("step") == "A.FAILOVER")

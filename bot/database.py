@@ -1,0 +1,228 @@
+"""The commands on the database as a whole: `hotfix-bot db upgrade | check | backup | move | prune`.
+
+What each does to tables is in storage; what is right is in `bot.verification`. Here is what people
+ask for and what they are told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import wiring
+from bot.config import load
+from bot.speaker import told_key
+from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
+from bot.verification import folded, in_words, inbox_faults, index_faults, known_ends
+from engine.clock import SystemClock
+from storage.records import HOUSE, RunRow, Snapshot, Upkeep, chain_fault
+
+_TABLES = {
+    "journal": "record",
+    "runs": "run",
+    "inbox": "inbox row",
+    "deliveries": "delivery",
+    "leases": "lease",
+    "evidence": "piece of evidence",
+}
+_PLURALS = {"delivery": "deliveries", "piece of evidence": "pieces of evidence"}
+
+app = typer.Typer(
+    name="db",
+    help="Looks after the database: upgrade, check, backup, move, prune.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def upgrade(*, config: Config = None, as_json: AsJson = False) -> None:
+    """Bring the tables to what this version needs."""
+    with mistakes_told():
+        before, now = wiring.upgrade(load(config).settings)
+    if as_json:
+        print_json({"from": before, "to": now})
+    elif before == now:
+        typer.echo(f"The database is at revision {now} already; nothing was changed.")
+    elif before is None:
+        typer.echo(f"The database was empty; its tables were made, at revision {now}.")
+    else:
+        typer.echo(f"The database was brought from revision {before} to {now}.")
+
+
+# ---------------------------------------------------------------------------------- check
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a database holds, and what in it does not fit together."""
+
+    streams: int
+    records: int
+    chains: Sequence[str]
+    index: Sequence[str]
+    inbox: Sequence[str]
+    evidence: Sequence[str]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Everything that is wrong, the truth first."""
+        return [*self.chains, *self.index, *self.inbox, *self.evidence]
+
+
+def checked(snapshot: Snapshot) -> Checked:
+    """Compare everything that is derived with the journal, and the journal with itself."""
+    known = known_ends(snapshot)
+    ends: dict[str, int] = {}
+    broken: dict[str, str] = {}
+    index: dict[str, RunRow] = {}
+    for stream in sorted({*snapshot.streams(), *known}):
+        records = snapshot.records(stream)
+        ends[stream] = len(records)
+        fault = chain_fault(records, end=known.get(stream, 0))
+        if fault is not None:
+            broken[stream] = f"{stream}: chain {in_words(fault)}"
+        elif stream != HOUSE:
+            index[stream] = folded(records)
+    sound = [row for row in snapshot.runs() if row.id not in broken]
+    return Checked(
+        streams=len(ends),
+        records=sum(ends.values()),
+        chains=list(broken.values()),
+        index=list(index_faults(sound, index)),
+        inbox=list(inbox_faults(snapshot.inbox(), ends)),
+        evidence=[f"evidence {one[:12]}… was changed" for one in snapshot.spoilt_evidence()],
+    )
+
+
+@app.command()
+def check(
+    *,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Make the index of runs anew; nobody may act meanwhile."),
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the journal, and that all tables fit it."""
+    with mistakes_told(), wiring.upkeep(load(config).settings, acting=rebuild) as upkeep:
+        found, made = _checked(upkeep), None
+        if rebuild and not found.chains:
+            made = upkeep.reindex(folded)
+            found = _checked(upkeep)
+    if as_json:
+        print_json({**vars(found), "rebuilt": made})
+    else:
+        _print_checked(found, made)
+        if rebuild and made is None:
+            typer.echo("The index was not rebuilt: the journal it is made from is not whole.")
+    if found.wrong:
+        raise typer.Exit(1)
+
+
+def _checked(upkeep: Upkeep) -> Checked:
+    with upkeep.snapshot() as now:
+        return checked(now)
+
+
+def _print_checked(found: Checked, made: int | None) -> None:
+    if made is not None:
+        typer.echo(f"The index was made anew from the journal: {_count(made, 'run')}.")
+    for one in found.wrong:
+        typer.echo(f"wrong: {one}")
+    held = f"{_count(found.records, 'record')} in {_count(found.streams, 'stream')}"
+    typer.echo(f"{held}: {'not everything fits' if found.wrong else 'everything fits'}.")
+    if found.index and not found.chains:
+        typer.echo("hotfix-bot db check --rebuild makes the index anew; stop the service first.")
+
+
+# ---------------------------------------------------------------------- backup and move
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file; it is never written over.")],
+    *,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything into a new file, beside the service."""
+    with mistakes_told():
+        with wiring.upkeep(load(config).settings, acting=False) as upkeep:
+            rows = upkeep.backup(file)
+        with wiring.upkeep_of(file) as copy:
+            found = _checked(copy)
+    if as_json:
+        print_json({"file": str(file), "rows": dict(rows), "wrong": found.wrong})
+    else:
+        typer.echo(f"{file} holds {_listed(rows)}.")
+        for one in found.wrong:
+            typer.echo(f"wrong, here as there: {one}")
+        if not found.wrong:
+            typer.echo("It was checked after it was written: every chain is whole.")
+    if found.wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def move(
+    url: Annotated[str, typer.Argument(help="An empty database: sqlite:///… or postgresql+…")],
+    *,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything into another, empty database."""
+    with mistakes_told(), wiring.upkeep(load(config).settings, acting=True) as upkeep:
+        rows = upkeep.move(url)
+    if as_json:
+        print_json({"rows": dict(rows)})
+        return
+    typer.echo(f"Moved {_listed(rows)}.")
+    typer.echo("Every row was compared, and every hash is what it was.")
+    typer.echo("Now name the new database as url in [storage], and start the service.")
+
+
+# -------------------------------------------------------------------------------- prune
+
+
+@app.command()
+def prune(
+    *,
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="How long ago a run must have ended: 400d.")
+    ],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what runs that ended long ago do not need."""
+    days = re.fullmatch(r"([1-9][0-9]{0,4})d", older_than)
+    if days is None:
+        raise refusal(f"--older-than is {older_than!r}; it is a number of days, like 400d")
+    before = SystemClock().now() - timedelta(days=int(days[1]))
+    with mistakes_told(), wiring.upkeep(load(config).settings, acting=True) as upkeep:
+        with upkeep.snapshot() as now:
+            ended = [row for row in now.runs() if not row.open]
+            old = [row.id for row in ended if now.records(row.id)[-1].at < before]
+        removed = upkeep.prune(old, keep=[told_key(run) for run in old])
+    if as_json:
+        print_json({"runs": old, "removed": dict(removed)})
+        return
+    typer.echo(f"{_count(len(old), 'run')} ended before {before:%Y-%m-%d}.")
+    typer.echo(f"Removed of them: {_listed(removed)}. Their journals stay whole.")
+
+
+def _listed(rows: Mapping[str, int]) -> str:
+    counts = [_count(rows[name], word) for name, word in _TABLES.items() if rows.get(name)]
+    return ", ".join(counts) or "nothing"
+
+
+def _count(number: int, word: str) -> str:
+    many = _PLURALS.get(word, f"{word}s")
+    return f"{number:,} {word if number == 1 else many}"

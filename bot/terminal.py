@@ -1,0 +1,46 @@
+"""What all commands of the shell share: their options, and how a mistake is said.
+
+What a command tells is in its own module. A mistake is one sentence on standard error and exit
+code 2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.config import SettingsWrong
+from storage.records import StorageDown, StorageRefusal
+
+USAGE = 2
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings; else HOTFIX_BOT_CONFIG, else hotfix.toml here."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def mistakes_told() -> Iterator[None]:
+    """Turn what a person can put right into sentences and exit code 2."""
+    try:
+        yield
+    except (SettingsWrong, StorageDown, StorageRefusal) as error:
+        raise refusal(str(error)) from error
+
+
+def refusal(sentence: str) -> typer.Exit:
+    """Say what is wrong, and return what ends the command."""
+    typer.echo(sentence, err=True)
+    return typer.Exit(USAGE)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 -- any JSON value
+    """Print a value for programs, as people can read it too."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,232 @@
+"""Whether journals are what was written: chains, ends, heads noted elsewhere, derived tables.
+
+Pure; for `verify`, `db check` and whoever copied a database. What the chain proves is in
+`storage.records.chain_fault`; here is what else can be known about a stream: the index of runs, the
+inbox, and the heads that the bot wrote into the thread.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bot.views.format import SHORT_HEAD
+from engine.journal import RunState
+from engine.promises import explained
+from storage.records import (
+    HOUSE,
+    ChainFault,
+    InboxRow,
+    Record,
+    RunRow,
+    Snapshot,
+    StorageRefusal,
+    canonical,
+    chain_fault,
+)
+
+_HEAD = re.compile(r"(?:journal\s+)?(?:(\d+)\s*[:·]\s*)?([0-9a-f]{8,64})…?")
+
+_ODD = (AttributeError, LookupError, TypeError, ValueError)
+"""What a record raises whose chain is whole, but whose body nobody of ours wrote."""
+
+
+class NotReadable(Exception):
+    """What a person gave is no head of a journal, or no journal; the message says why."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about one stream."""
+
+    stream: str
+    records: int
+    head: str
+    fault: ChainFault | None
+    promises: Mapping[str, str] = field(default_factory=dict)
+    broken: Sequence[str] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.fault is None and not self.broken
+
+    @property
+    def chain(self) -> str:
+        """The state of the chain, in words."""
+        return in_words(self.fault) if self.fault else "unbroken"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it for programs."""
+        return {
+            "records": self.records,
+            "chain": self.chain,
+            "fault": asdict(self.fault) if self.fault else None,
+            "head": self.head,
+            "promises": dict(self.promises),
+            "broken": list(self.broken),
+        }
+
+
+def in_words(fault: ChainFault) -> str:
+    """Return the first thing that is wrong with a chain."""
+    return f"broken at record {fault.seq}: {fault.what}"
+
+
+def judged(stream: str, records: Sequence[Record], *, ends: str = "", end: int = 0) -> Verdict:
+    """Judge one stream; a run whose chain is whole also by its promises.
+
+    Args:
+        stream: its name.
+        records: as they are kept.
+        ends: a head noted elsewhere: `42:3f9a1c0d2b7e`, or as the thread shows it.
+        end: the last `seq` known from elsewhere, 0 where nobody knows.
+
+    Raises:
+        NotReadable: that is no head.
+    """
+    head = records[-1].hash if records else ""
+    fault = chain_fault(records, end=end) or _beyond(records, end) or _other_head(records, ends)
+    if fault is not None or stream == HOUSE:
+        return Verdict(stream, len(records), head, fault)
+    try:
+        verdicts = explained(records)
+    except _ODD as error:
+        why = f"its records cannot be judged: {error!r}"
+        return Verdict(stream, len(records), head, None, broken=[why])
+    return Verdict(
+        stream,
+        len(records),
+        head,
+        None,
+        {name: verdict for name, (verdict, _) in verdicts.items()},
+        [why for _, reasons in verdicts.values() for why in reasons],
+    )
+
+
+def _beyond(records: Sequence[Record], end: int) -> ChainFault | None:
+    """Return the first record that was put behind the known end."""
+    if not 0 < end < len(records):
+        return None
+    return ChainFault(end + 1, f"inserted at the end: the index knows {end} records")
+
+
+def _other_head(records: Sequence[Record], ends: str) -> ChainFault | None:
+    """Return what is wrong where a head that was noted elsewhere is not at its place."""
+    if not ends:
+        return None
+    read = _HEAD.fullmatch(ends.strip())
+    if read is None:
+        raise NotReadable(f"{ends!r} is no head of a journal; one is like 42:3f9a1c0d2b7e")
+    seq, wanted = int(read[1] or 0), read[2]
+    if seq > len(records):
+        return ChainFault(len(records) + 1, f"the end is missing: there were {seq} records")
+    there = [record.seq for record in records if record.hash.startswith(wanted)]
+    if seq and seq not in there:
+        return ChainFault(seq, f"it is not the record whose hash begins with {wanted}")
+    if not there:
+        return ChainFault(len(records), f"no record has a hash that begins with {wanted}")
+    return None
+
+
+def known_ends(snapshot: Snapshot) -> dict[str, int]:
+    """Return the last `seq` of each run, as the index and the inbox know it."""
+    ends = {row.id: row.last_seq for row in snapshot.runs()}
+    for row in snapshot.inbox():
+        if row.run in ends and row.taken_seq is not None:
+            ends[row.run] = max(ends[row.run], row.taken_seq)
+    return ends
+
+
+# --------------------------------------------------------------------- beside the chain
+
+
+def index_faults(rows: Iterable[RunRow], folded: Mapping[str, RunRow]) -> Iterator[str]:
+    """Name where the index of runs is not what follows from the journal."""
+    kept = {row.id: row for row in rows}
+    for run in sorted(kept.keys() | folded.keys()):
+        if run not in kept:
+            yield f"{run}: the index does not have it"
+        elif run not in folded:
+            yield f"{run}: the index has it, and the journal has not"
+        else:
+            yield from _differences(kept[run], folded[run])
+
+
+def _differences(kept: RunRow, folded: RunRow) -> Iterator[str]:
+    said = asdict(kept)
+    for name, value in asdict(folded).items():
+        if said[name] != value:
+            yield f"{kept.id}: the index says {name} {_told(said[name])}, not {_told(value)}"
+
+
+def _told(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def inbox_faults(rows: Iterable[InboxRow], ends: Mapping[str, int]) -> Iterator[str]:
+    """Name the words that were taken by a record that is not there."""
+    for row in rows:
+        if row.run is not None and row.taken_seq and row.taken_seq > ends.get(row.run, 0):
+            yield f"{row.run}: {row.key} was taken by record {row.taken_seq}, which is not there"
+
+
+def folded(records: Sequence[Record]) -> RunRow:
+    """Return the index row that follows from a run's records.
+
+    Raises:
+        StorageRefusal: somebody wrote records that no version of ours writes.
+    """
+    try:
+        return RunState.replay(records).index()
+    except _ODD as error:
+        run = records[0].stream if records else ""
+        raise StorageRefusal(f"{run}: its records cannot be read as a run: {error!r}") from error
+
+
+# --------------------------------------------------------------------------- as a file
+
+
+def exported(records: Iterable[Record]) -> Iterator[str]:
+    """Return a stream as lines of JSON, from which alone its chain can be checked."""
+    for record in records:
+        yield canonical({**asdict(record), "at": record.at.isoformat()})
+
+
+def imported(lines: Iterable[str]) -> dict[str, list[Record]]:
+    """Return the streams of such lines, in the order of the lines.
+
+    Raises:
+        NotReadable: a line is no record.
+    """
+    streams: dict[str, list[Record]] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            fields = json.loads(line)
+            record = Record(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+            _refuse_odd(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotReadable(f"line {number} is no record of a journal") from error
+        streams.setdefault(record.stream, []).append(record)
+    return streams
+
+
+def _refuse_odd(record: Record) -> None:
+    texts = (record.stream, record.kind, record.by, record.prev, record.hash)
+    numbers = (record.seq, record.epoch)
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(number, int) for number in numbers)
+        and isinstance(record.body, dict)
+        and record.at.tzinfo is not None
+    ):
+        raise ValueError("a field of another type")
+
+
+def short(hash_: str) -> str:
+    """Return as much of a hash as people compare."""
+    return hash_[:SHORT_HEAD]

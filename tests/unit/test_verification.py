@@ -1,0 +1,380 @@
+"""Tampered journals: the first record that was changed, taken away, inserted or moved is named."""
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.__main__ import app
+from bot.verification import NotReadable, exported, imported, judged
+from engine.journal import Kind, first_records
+from storage.chain import chained
+from storage.records import HOUSE, Delivery, Draft, InboxRow, Record, canonical, record_hash
+from storage.stores import open_stores
+from tests.unit.builders import REQUEST, plan, without_package
+from tests.unit.test_cli import RUN, StillClock
+from tests.unit.test_config import SMALL
+
+NOW = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def records() -> list[Record]:
+    return chained(HOUSE, [Draft("OWED", NOW, "engine", {"n": n}) for n in range(1, 7)], epoch=3)
+
+
+def rehashed(record: Record, **changes) -> Record:
+    """The record as somebody writes it who knows how hashes are made."""
+    changed = replace(record, **changes)
+    fields = {**vars(changed)}
+    del fields["hash"]
+    return replace(changed, hash=record_hash(**fields))
+
+
+def at(records: list[Record]) -> list[Record]:
+    """Number records by where they stand, as a table that was edited shows them."""
+    return [replace(record, seq=seq) for seq, record in enumerate(records, start=1)]
+
+
+def fault(records: list[Record], **known) -> tuple[int, str] | None:
+    found = judged(HOUSE, records, **known).fault
+    return (found.seq, found.what) if found else None
+
+
+def test_what_nobody_touched_is_unbroken(records):
+    assert fault(records) is None
+    assert judged(HOUSE, records).chain == "unbroken"
+    assert fault(records, end=6, ends=f"6:{records[5].hash[:12]}") is None
+    assert fault([]) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"body": {"n": 9}}, {"by": "U1"}, {"kind": "SETTLED"}, {"epoch": 4}, {"hash": "0"}]
+)
+def test_a_changed_record_is_named(records, change):
+    records[2] = replace(records[2], **change)
+    assert fault(records) == (3, "this record was changed")
+
+
+def test_a_record_that_was_changed_together_with_its_hash_breaks_the_next(records):
+    records[2] = rehashed(records[2], body={"n": 9})
+    assert fault(records) == (4, "it does not follow the record 3 that stands here now")
+
+
+@pytest.mark.parametrize("gone", [1, 3, 5])
+def test_a_missing_record_is_named(records, gone):
+    del records[gone - 1]
+    assert fault(records) == (gone, "this record is missing")
+
+
+def test_a_missing_record_whose_gap_was_closed_is_named(records):
+    assert fault(at(records[:2] + records[3:])) == (
+        3,
+        "order changed: this was written as record 4",
+    )
+
+
+def test_swapped_records_are_named(records):
+    records[1], records[2] = records[2], records[1]
+    assert fault(records) == (2, "order changed: record 3 stands here")
+    assert fault(at(records)) == (2, "order changed: this was written as record 3")
+
+
+def test_an_inserted_record_is_named(records):
+    forged = rehashed(records[2], body={"forged": True}, prev=records[1].hash)
+    assert fault(at([*records[:2], forged, *records[2:]])) == (
+        4,
+        "order changed: this was written as record 3",
+    )
+
+
+def test_a_missing_end_is_named_where_it_is_known(records):
+    assert fault(records[:5]) is None
+    assert fault(records[:5], end=6) == (6, "the end is missing: there were 6 records")
+    assert fault(records[:4], ends=f"6:{records[5].hash}") == (
+        5,
+        "the end is missing: there were 6 records",
+    )
+
+
+def test_a_record_put_behind_the_known_end_is_named(records):
+    assert fault(records, end=5) == (6, "inserted at the end: the index knows 5 records")
+
+
+@pytest.mark.parametrize("form", ["{seq}:{hash}", "journal {seq} · {hash}", "{seq} · {hash}…"])
+def test_a_head_is_looked_for_at_its_place_however_it_was_copied(records, form):
+    shown = form.format(seq=4, hash=records[3].hash[:12])
+    assert fault(records, ends=shown) is None
+    other = form.format(seq=5, hash=records[3].hash[:12])
+    assert fault(records, ends=other) == (
+        5,
+        f"it is not the record whose hash begins with {records[3].hash[:12]}",
+    )
+
+
+def test_a_stream_that_was_written_anew_from_the_middle_on_has_another_head(records):
+    """Everything in it fits, so that only a head noted elsewhere can tell."""
+    noted = records[4].hash[:12]
+    anew = chained(
+        HOUSE, [Draft("OWED", NOW, "engine", {"n": n}) for n in (1, 2, 3, 4, 0, 0)], epoch=3
+    )
+    assert fault(anew) is None
+    assert fault(anew, ends=f"5:{noted}") == (
+        5,
+        f"it is not the record whose hash begins with {noted}",
+    )
+    assert fault(anew, ends=noted) == (6, f"no record has a hash that begins with {noted}")
+
+
+@pytest.mark.parametrize("head", ["x", "42:", "3f9a", "42:3F9A1C0D2B7E"])
+def test_what_is_no_head_is_refused(records, head):
+    with pytest.raises(NotReadable, match="is no head of a journal"):
+        judged(HOUSE, records, ends=head)
+
+
+def test_records_of_a_whole_chain_that_make_no_run_are_said_and_not_a_traceback(records):
+    odd = chained("hf-1", [Draft(Kind.ENDED, NOW, "engine", {})], epoch=0)
+    verdict = judged("hf-1", odd)
+    assert not verdict.good
+    assert "cannot be judged" in verdict.broken[0]
+
+
+# ------------------------------------------------------------------------- as a file
+
+
+def test_a_file_gives_back_what_was_exported(records):
+    lines = list(exported(records))
+    assert imported(lines) == {HOUSE: records}
+    assert lines[0] == canonical(json.loads(lines[0]))
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", "nothing", '{"at": "2026-03-02"}'])
+def test_a_line_that_is_no_record_is_refused_by_its_number(records, line):
+    lines = [*exported(records), line]
+    with pytest.raises(NotReadable, match="line 7 is no record"):
+        imported(lines)
+
+
+# ------------------------------------------------------------------- the command line
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with settings, and a database with one run and the house, as a service left it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hotfix.toml").write_text(SMALL)
+    drafts, index = first_records(
+        RUN, REQUEST, plan(), without_package(), StillClock(), by=REQUEST.requester
+    )
+    later = [Draft(Kind.REMINDED, NOW, "engine", {"step": ""}) for _ in range(4)]
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.inbox.put(InboxRow("w1", RUN, "word", {}, NOW))
+        stores.journal.append(
+            RUN, [*drafts, *later], lease=None, last_seq=0, index=index, take=["w1"]
+        )
+        stores.journal.append(HOUSE, later, lease=None, last_seq=0)
+    told("db", "check", "--rebuild")
+    return tmp_path
+
+
+def told(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, list(words))
+    assert done.exit_code == code, done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.output
+
+
+def tampered(*statements: str) -> None:
+    with closing(sqlite3.connect("hotfix.db")) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (
+            ["UPDATE journal SET body = '{}' WHERE stream = 'hf-000001' AND seq = 4"],
+            "broken at record 4: this record was changed",
+        ),
+        (
+            ["UPDATE journal SET body = 'no json' WHERE stream = 'hf-000001' AND seq = 4"],
+            "broken at record 4: this record was changed",
+        ),
+        (
+            ["DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 3"],
+            "broken at record 3: this record is missing",
+        ),
+        (
+            ["DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 6"],
+            "broken at record 6: the end is missing: there were 6 records",
+        ),
+        (
+            [
+                "DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 6",
+                "UPDATE runs SET last_seq = 5 WHERE id = 'hf-000001'",
+            ],
+            "broken at record 6: the end is missing: there were 6 records",
+        ),
+        (
+            [
+                "UPDATE journal SET seq = 99 WHERE stream = 'hf-000001' AND seq = 4",
+                "UPDATE journal SET seq = 4 WHERE stream = 'hf-000001' AND seq = 5",
+                "UPDATE journal SET seq = 5 WHERE stream = 'hf-000001' AND seq = 99",
+            ],
+            "broken at record 4: order changed: this was written as record 5",
+        ),
+        (
+            [
+                "INSERT INTO journal SELECT stream, 7, epoch, kind, at, by, body, hash, prev"
+                " FROM journal WHERE stream = 'hf-000001' AND seq = 6"
+            ],
+            "broken at record 7: this record was changed",
+        ),
+        (
+            ["DELETE FROM journal WHERE stream = 'hf-000001'"],
+            "broken at record 1: the end is missing: there were 6 records",
+        ),
+    ],
+)
+def test_a_tampered_database_is_found_out_and_only_the_stream_it_concerns(home, statements, says):
+    assert f"{RUN}: 6 records, head " in told("verify")
+    assert "6 records in" in told("db", "check") or "10 records in 2 streams" in told("db", "check")
+    tampered(*statements)
+
+    said = told("verify", code=1)
+    assert says in said
+    assert "house: 4 records, head " in said
+    assert json.loads(told("verify", RUN, "--json", code=1))[RUN]["chain"] == says
+    told("verify", HOUSE)
+    assert f"wrong: {RUN}: chain {says}" in told("db", "check", code=1)
+    said = told("db", "check", "--rebuild", code=1)
+    assert "was not rebuilt" in said
+
+
+def test_a_head_from_the_thread_is_checked_against_the_database(home):
+    head = json.loads(told("verify", RUN, "--json"))[RUN]["head"]
+    assert "unbroken" in told("verify", RUN, "--head", f"journal 6 · {head[:12]}")
+    assert "broken at record 5" in told("verify", RUN, "--head", f"5:{head[:12]}", code=1)
+    assert "name it" in told("verify", "--head", head, code=2)
+    assert "is no head" in told("verify", RUN, "--head", "six", code=2)
+
+
+def test_an_export_is_checked_without_the_database(home):
+    lines = told("export", RUN)
+    (home / "x.jsonl").write_text(lines)
+    (home / "hotfix.db").unlink()
+    assert f"{RUN}: 6 records, head " in told("verify", "--file", "x.jsonl")
+
+    (home / "x.jsonl").write_text(lines.replace('"epoch":0', '"epoch":1', 1))
+    assert "broken at record 1: this record was changed" in told(
+        "verify", "--file", "x.jsonl", code=1
+    )
+    (home / "x.jsonl").write_text("nonsense")
+    assert "line 1 is no record" in told("verify", "--file", "x.jsonl", code=2)
+    assert "cannot be read" in told("verify", "--file", "y.jsonl", code=2)
+
+
+def test_a_stream_that_is_not_there_is_no_traceback(home):
+    for command in ("verify", "export"):
+        assert "there is no run hf-000009; did you mean" in told(command, "hf-000009", code=2)
+
+
+# --------------------------------------------------------------------------- hotfix-bot db
+
+
+def test_an_index_that_does_not_fit_is_named_and_made_anew(home):
+    tampered("UPDATE runs SET open = 0, last_seq = 4", "UPDATE inbox SET taken_seq = 5")
+    said = told("db", "check", code=1)
+    assert f"wrong: {RUN}: the index says open False, not True" in said
+    assert f"wrong: {RUN}: the index says last_seq 4, not 6" in said
+    assert "db check --rebuild" in said
+
+    assert "made anew from the journal: 1 run" in told("db", "check", "--rebuild")
+    assert "everything fits" in told("db", "check")
+
+
+def test_a_run_that_the_index_lost_is_put_back(home):
+    tampered("DELETE FROM runs")
+    assert f"wrong: {RUN}: the index does not have it" in told("db", "check", code=1)
+    assert json.loads(told("db", "check", "--rebuild", "--json"))["rebuilt"] == 1
+
+
+def test_a_word_taken_by_no_record_and_changed_evidence_are_named(home):
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        digest = stores.evidence.keep(b"what the device said")
+    tampered("UPDATE evidence SET blob = X'00'", "UPDATE inbox SET run = 'hf-9'")
+    said = told("db", "check", code=1)
+    assert "wrong: hf-9: w1 was taken by record 6, which is not there" in said
+    assert f"wrong: evidence {digest[:12]}… was changed" in said
+
+
+def test_nothing_is_changed_under_a_service_that_acts(home):
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)):
+        for words in (
+            ["upgrade"],
+            ["check", "--rebuild"],
+            ["move", "sqlite:///other.db"],
+            ["prune", "--older-than", "1d"],
+        ):
+            assert "stop it first" in told("db", *words, code=2)
+        assert "everything fits" in told("db", "check")
+        assert "every chain is whole" in told("db", "backup", "copy.db")
+
+
+def test_a_backup_is_a_database_like_any_other(home):
+    said = told("db", "backup", "copy.db")
+    assert said.startswith("copy.db holds 10 records, 1 run, 1 inbox row.\n")
+    assert "is there already" in told("db", "backup", "copy.db", code=2)
+    (home / "copy.db").replace("hotfix.db")
+    assert "everything fits" in told("db", "check")
+
+
+def test_a_backup_of_a_tampered_database_says_so(home):
+    tampered("DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 3")
+    said = told("db", "backup", "copy.db", code=1)
+    assert f"wrong, here as there: {RUN}: chain broken at record 3" in said
+
+
+def test_a_move_says_what_to_do_next(home):
+    said = told("db", "move", "sqlite:///moved.db")
+    assert "Moved 10 records, 1 run, 1 inbox row." in said
+    assert "name the new database as url" in said
+    assert "not empty" in told("db", "move", "sqlite:///moved.db", code=2)
+
+
+def test_upgrade_says_from_where_to_where(home):
+    assert "at revision 0001 already" in told("db", "upgrade")
+    (home / "hotfix.db").unlink()
+    assert "was empty; its tables were made, at revision 0001" in told("db", "upgrade")
+    tampered("UPDATE alembic_version SET version_num = '9999'")
+    assert "install the version that wrote it" in told("db", "upgrade", code=2)
+
+
+def test_pruning_leaves_the_journal_and_what_keeps_the_bot_silent(home):
+    ended = {"state": "done", "takes": [], "members": {}, "promises": {}}
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.journal.append(RUN, [Draft(Kind.ENDED, NOW, "e", ended)], lease=None, last_seq=6)
+        for name in ("root", "gate/G1", "told"):
+            stores.deliveries.save(Delivery(f"{RUN}/{name}", "C1", "1.1", "", "sent"))
+    assert "0 runs ended" in told("db", "prune", "--older-than", "1d")
+    told("db", "check", "--rebuild")
+
+    assert "0 runs ended" in told("db", "prune", "--older-than", "90000d")
+    said = told("db", "prune", "--older-than", "1d")
+    assert "1 run ended before" in said
+    assert "1 inbox row, 2 deliveries" in said
+    assert "everything fits" in told("db", "check")
+    with closing(open_stores("sqlite:///hotfix.db", acting=False)) as stores:
+        assert [row.message_key for row in stores.deliveries.all("")] == [f"{RUN}/told"]
+        assert len(stores.journal.read(RUN)) == 7
+
+
+@pytest.mark.parametrize("age", ["400", "0d", "-1d", "1y", "d", "1000000d"])
+def test_an_age_that_is_none_is_refused(home, age):
+    assert "number of days" in told("db", "prune", "--older-than", age, code=2)
