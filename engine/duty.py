@@ -189,9 +189,11 @@ class Duty:
                 if self.state.halted or self.plan.revision != revision:
                     raise Stopped("people decided otherwise meanwhile")
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                # Where both went wrong, what ended the watch is what counts.
+                task.exception()
 
     # ----------------------------------------------------------------------- journalling
 

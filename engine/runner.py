@@ -60,6 +60,7 @@ async def _go_on(duty: Duty) -> RunState:
             if not await _keep_watch(duty, step):
                 break
             continue
+        revision = duty.plan.revision
         try:
             if not await _one_step(duty, step):
                 break
@@ -67,12 +68,12 @@ async def _go_on(duty: Duty) -> RunState:
             await words.take_words(duty)
         except MemberUnreachable as error:
             if not await _rides_out(duty, step):
-                await _hold(duty, step, error)
+                await _hold(duty, step, error, revision)
         except SessionOpen as error:
             if not await _waits_for_session(duty, step.id):
-                await _hold(duty, step, error)
+                await _hold(duty, step, error, revision)
         except MaintenanceError as error:
-            await _hold(duty, step, error)
+            await _hold(duty, step, error, revision)
         except (Fenced, StorageDown, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, never loop
@@ -180,13 +181,17 @@ async def _waits_for_session(duty: Duty, step: str) -> bool:
 # --------------------------------------------------------------------------------- holding
 
 
-async def _hold(duty: Duty, step: Step, error: MaintenanceError) -> None:
-    """Stop here and say why; first bring our group up where that is the safe thing to do."""
-    if await _rescued(duty, step):
-        step = duty.state.next_step() or step
-    if duty.state.aborted and step not in duty.plan.steps:
-        # An abort came while we looked: its plan does not have this step any more.
+async def _hold(duty: Duty, step: Step, error: MaintenanceError, revision: int) -> None:
+    """Stop here and say why; first bring our group up where that is the safe thing to do.
+
+    What went wrong in a step of a former revision of the plan is no reason to hold: people said
+    how to go on while we looked.
+    """
+    # A gate was passed already where its ADMIN_DOWN did not settle; a rescue leads back to READY.
+    await _rescued(duty, duty.state.next_step() or step)
+    if duty.plan.revision != revision:
         return
+    step = duty.state.next_step() or step
     undone = _gone(duty, error)
     held = duty.journal.draft(
         Kind.HELD,
@@ -271,7 +276,8 @@ async def _keep_watch(duty: Duty, step: Step) -> bool:
         await _look(duty)
     elif await _rescued(duty, step):
         now = duty.state.next_step() or step
-        await _hold(duty, now, ConditionFailed("a member that must carry traffic left service"))
+        left = ConditionFailed("a member that must carry traffic left service")
+        await _hold(duty, now, left, duty.plan.revision)
         return True
     await _remind_if_due(duty)
     if duty.state.resting:

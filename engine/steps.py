@@ -239,11 +239,22 @@ async def admin_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
         return
     await duty.settle(
         step,
-        lambda seen: recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED),
+        lambda seen: _is_down(duty, step, seen),
         duty.plan.policy.limits.admin_down,
         f"DOWN on {', '.join(step.members)}",
     )
     await duty.done(step, how="acted")
+
+
+def _is_down(duty: Duty, step: Step, seen: GroupFacts) -> bool:
+    """Tell whether the group is down.
+
+    Raises:
+        ConditionFailed: a member outside it left service; that is not waited out.
+    """
+    if trouble := traffic_trouble(duty, step, seen):
+        raise ConditionFailed("; ".join(trouble))
+    return recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED)
 
 
 def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -490,3 +490,18 @@ def test_cloning_that_an_earlier_run_owes_is_settled_by_the_run_that_finishes(pl
     assert night.state.ended["cloning_owed"] is False
     assert night.seen["auto_clone"]["after"] == "on"
     assert night.broken() == {}
+
+
+def test_a_member_that_fails_while_the_group_goes_down_is_not_waited_out(play):
+    night = play(
+        {"name": "down_refused", "member": "1_2", "when": "admin_down:1_1"},
+        {"name": "member_fails", "member": "1_3", "when": "admin_down:1_1", "delay_s": 40},
+        hours=1,
+    )
+    committed = next(r.at for r in night.records if r.kind == Kind.COMMITTING)
+    rescue = next(r.at for r in night.records if r.body.get("what") == "rescue")
+
+    assert rescue - committed < timedelta(minutes=3)
+    assert night.states()["1_1"] == night.states()["1_2"] == "ACTIVE"
+    assert night.state.hold is not None
+    assert night.broken() == {}
