@@ -122,6 +122,9 @@ async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
     """
     facts = await duty.observe()
     if not recovery.any_is(recovery.admin_down(down, facts), recovery.Finding.HAPPENED):
+        if recovery.may_still_go_down(duty.state.of(down), duty.plan, duty.clock.now()):
+            await duty.pause(duty.plan.policy.watch)
+            return True
         if not await asking.last_look(duty, gate_step, facts):
             return _asked_again(duty, gate_step)
         invariants.check(down, facts, duty.state)

@@ -142,3 +142,10 @@ def test_half_a_group_down_is_seen_per_member():
 
     assert found["1_1"].finding is Finding.HAPPENED
     assert found["1_2"].finding is Finding.NOT_HAPPENED
+
+
+@pytest.mark.parametrize(
+    ("committed", "now", "still"), [(True, NOW, True), (True, LATER, False), (False, NOW, False)]
+)
+def test_a_committed_admin_down_may_take_effect_until_the_quiet_time_is_over(committed, now, still):
+    assert recovery.may_still_go_down(begun(committed=committed), plan(), now) is still
