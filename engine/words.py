@@ -72,7 +72,7 @@ async def _hint(duty: Duty, row: InboxRow) -> None:
         return
     if gate is duty.state.open_gate:
         await _count(duty, gate, row, asked_by=row.body["user"] if row.body["added"] else "")
-    elif row.body["added"]:
+    elif row.body["added"] and not _counted(gate, row):
         await _too_late(duty, row, _over(gate), step=gate.step)
     else:
         await _unknown(duty, row)
@@ -104,6 +104,12 @@ async def _count(duty: Duty, gate: GateState, row: InboxRow, *, asked_by: str) -
     except PeopleUnreadable:
         if gate.outcome != "approved":
             await _unknown(duty, row)
+
+
+def _counted(gate: GateState, row: InboxRow) -> bool:
+    """Whether Slack tells late, or again, of a vote that was read from the message and counted."""
+    vote = gate.votes.get(row.body["user"])
+    return vote is not None and vote.choice == row.body["choice"]
 
 
 def _over(gate: GateState) -> str:

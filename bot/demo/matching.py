@@ -40,6 +40,10 @@ INTENDED: Mapping[str, str] = {
 """Kind of step, act: what is one command without a dialogue, so that INTENDED comes before it."""
 
 
+ASKED_AGAIN = frozenset({"import"})
+"""What CPUSE may refuse because it is busy: the same command again belongs to the same record."""
+
+
 @dataclass(frozen=True)
 class Timeline:
     """When the rehearsal began, and how fast its time goes."""
@@ -129,7 +133,8 @@ def match(
             matched.without_record.append(batch)
             continue
         chosen = fitting[-1]
-        free = [one for one in free if one.act != batch.act or one.seq > chosen.seq]
+        spent = chosen.seq - 1 if batch.act in ASKED_AGAIN else chosen.seq
+        free = [one for one in free if one.act != batch.act or one.seq > spent]
         matched.pairs.append((batch, chosen))
     matched.without_act = _without_act(matched, records)
     return matched

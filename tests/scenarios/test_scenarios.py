@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -14,9 +16,13 @@ import pytest
 
 from bot.demo.scenario import names
 
-LIMIT_S = 115
+AT_ONCE = 2
+"""Nights that are played at the same time."""
+
+LIMIT_S = 170
 """Below the time after which a test counts as hanging; a scenario gives up by itself before."""
 
+Played = subprocess.CompletedProcess[str]
 PROMISES = {f"P{number}" for number in range(1, 13)}
 
 
@@ -24,15 +30,34 @@ def demo(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "bot", "demo", *arguments]
 
 
-@pytest.mark.parametrize("name", names())
-def test_a_scenario_comes_out_as_it_says(name: str, tmp_path: Path):
-    played = subprocess.run(
-        demo("--scenario", name, "--keep", str(tmp_path / "stage")),
+@pytest.fixture(scope="module")
+def plays(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[Played]]]:
+    """All that is wanted here, a few at once: a night waits much more than it works."""
+    wanted = [
+        str(item.callspec.params["name"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "plays" in item.fixturenames
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {name: pool.submit(play, name, tmp_path_factory.mktemp(name)) for name in wanted}
+        pool.shutdown(cancel_futures=True)
+
+
+def play(name: str, folder: Path) -> Played:
+    return subprocess.run(
+        demo("--scenario", name, "--keep", str(folder / "stage")),
         capture_output=True,
         text=True,
         check=False,
         timeout=LIMIT_S,
     )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_scenario_comes_out_as_it_says(name: str, plays: Mapping[str, Future[Played]]):
+    played = plays[name].result()
 
     if played.returncode == 2 and "PostgreSQL" in played.stderr:
         pytest.skip(f"needs postgres: {played.stderr.strip()}")

@@ -278,3 +278,20 @@ def test_a_failover_on_an_approval_that_was_undone_breaks_its_promise(package):
     asked_once = [r for r in night.records if r.kind != Kind.GATE_OPENED or r.seq < undone]
 
     assert "undone since" in " ".join(promises.explained(asked_once)["P2"][1])
+
+
+def test_a_vote_that_was_counted_is_not_refused_when_slack_tells_of_it_again_later(package):
+    def told_late(night: Night) -> None:
+        """Slack keeps back what it could not deliver, and delivers it after a minute or five."""
+        for user in ("U0BEN00001", "U0NOOR0001"):
+            night.later(300, partial(night.react, "G2", user, "yes"))
+
+    played = directed(package, told_late)
+    refused = [
+        r.body["user"]
+        for r in played.records
+        if r.kind == Kind.REFUSED and r.body["step"] == "A.FAILOVER"
+    ]
+
+    assert played.state.ended is not None
+    assert refused == ["U0NOOR0001"], "who was not counted is told; ben was"

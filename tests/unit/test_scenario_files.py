@@ -19,6 +19,7 @@ MUST = {
     "withdraw",
     "abort-while-installing",
     "halt-while-down",
+    "kill-everywhere",
     "postgres",
     "slack-outage",
     "database-restart",

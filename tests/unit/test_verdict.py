@@ -238,6 +238,15 @@ def test_a_second_start_on_the_same_members_is_another_batch():
     assert len(batches(twice, TIMELINE)) == 2
 
 
+def test_an_import_that_cpuse_refused_may_be_asked_again_and_an_installation_not():
+    asked = [intended("IMPORT", "IMPORT", ALL), *NIGHT[2:]]
+    twice = [*acts("import", second(1.1), ALL), *acts("import", second(1.4), ALL), *ACTS]
+    again = [*ACTS, *acts("install", second(15.4), A)]
+
+    assert match(twice, records(*asked), TIMELINE).without_record == []
+    assert match(again, records(*NIGHT), TIMELINE).without_record != []
+
+
 def test_every_act_of_a_good_night_has_its_record_and_the_reverse():
     matched = match(ACTS, records(*NIGHT), TIMELINE)
 
