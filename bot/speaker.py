@@ -8,12 +8,18 @@ post? Answer: "sending" is saved before the call, and every message carries its 
 metadata; after an unclear post it is looked for in the channel or thread before it is posted
 again. Given up: order within one second of another speaker's posts in the same channel.
 
+Question: how do several processes not say it twice? Answer: who holds the lease `chat:<run>`
+speaks, and "sending" is saved under its epoch; a call to Slack begins only in the first two thirds
+of the lease's life. Given up: a process that is stopped between the save and the call, for longer
+than that, posts a twin; when it finds that it lost the lease it takes its twin back.
+
 What a message says, and who may vote, does not belong here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +35,16 @@ from bot.views import Message, render
 from engine.journal import Kind
 from engine.model import Request, from_json
 from engine.ports import Clock
-from storage.records import Delivery, Record, RunRow, Stores, canonical
+from storage.records import (
+    Delivery,
+    Lease,
+    LeaseLost,
+    Record,
+    RunRow,
+    StorageDown,
+    Stores,
+    canonical,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,12 +52,18 @@ OnShown = Callable[[str, str, str, str], Awaitable[None]]
 
 EVENT_TYPE = "hotfix"
 
+LEASE_TTL = timedelta(seconds=60)
+"""How long a speaker may be silent before another may speak for its runs."""
+
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_LONGEST = timedelta(seconds=60)
 
 # A lost message is looked for so many pages back; it was sent shortly before. A guess.
 PAGES_LOOKED_AT = 5
 PAGE = 200
+
+TWIN_LOOKS = 10
+"""How often we look which of two messages the present speaker took for its own. A guess."""
 
 _MESSAGE_GONE = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
@@ -63,6 +84,8 @@ class _Voice:
     failures: int = 0
     said_until: int = 0
     rendered: tuple[int, Sequence[Message]] = (0, ())
+    lease: Lease | None = None
+    leased_at: float = float("-inf")
 
 
 @dataclass
@@ -70,6 +93,7 @@ class _Round:
     """One comparison of what should stand with what was delivered."""
 
     run: str
+    lease: Lease
     last_seq: int
     channel: str
     open: bool
@@ -105,10 +129,11 @@ class Speaker:
         client: address and token of the Web API; calls go through a client of our own without
             retries, since a blind retry of a post would post twice.
         clock: for pacing and back-off.
-        channel_of: the channel of a Security Group; asked once per run, then the delivery of
-            its root decides.
+        channel_of: the channel where a request is told; asked once per run, then the delivery
+            of its root decides.
         on_shown: told (run, gate, channel, ts) when a gate's message stands, again after a
             restart as long as the journal has no GATE_SHOWN.
+        holder: the name of this process in its leases; no other may ever have it.
         post_interval: between two posts in a channel.
         edit_interval: least time between two edits in the workspace.
         edit_interval_per_run: the same, times the number of open runs.
@@ -121,9 +146,10 @@ class Speaker:
         stores: Stores,
         client: AsyncWebClient,
         clock: Clock,
-        channel_of: Callable[[str], str],
+        channel_of: Callable[[Request], str],
         on_shown: OnShown,
         *,
+        holder: str,
         post_interval: timedelta = POST_INTERVAL,
         edit_interval: timedelta = EDIT_INTERVAL,
         edit_interval_per_run: timedelta = EDIT_INTERVAL_PER_RUN,
@@ -135,11 +161,13 @@ class Speaker:
         self._clock = clock
         self._channel_of = channel_of
         self._on_shown = on_shown
+        self._holder = holder
         self._pace = Pace(clock, post_interval, edit_interval, edit_interval_per_run)
         self._retry_first = retry_first
         self._retry_longest = retry_longest
         self._voices: dict[str, _Voice] = {}
         self._finished: set[str] = set()
+        self._down = False
         self._closed = False
 
     # ------------------------------------------------------------------------- speaking
@@ -173,11 +201,25 @@ class Speaker:
     async def catch_up(self) -> None:
         """Wake every run of which something may be missing, whoever wrote it.
 
-        Called again and again: a hint from another process may be lost.
+        Called again and again: a hint from another process may be lost, and a lease must be
+        renewed also while there is nothing to say.
         """
-        for row in await asyncio.to_thread(self._stores.journal.runs, open_only=False):
-            if await self._has_news(row):
-                self.wake(row.id)
+        try:
+            for row in await asyncio.to_thread(self._stores.journal.runs, open_only=False):
+                if await self._has_news(row):
+                    self.wake(row.id)
+            for run, voice in list(self._voices.items()):
+                if voice.lease is not None:
+                    await self._may_speak(run, voice)
+        except StorageDown as error:
+            if not self._down:
+                log.warning(
+                    "the database does not answer; nothing is told until it does",
+                    reason=error.cause,
+                )
+            self._down = True
+        else:
+            self._down = False
 
     async def _has_news(self, row: RunRow) -> bool:
         voice = self._voices.get(row.id)
@@ -203,6 +245,42 @@ class Speaker:
         for voice in self._voices.values():
             voice.told.set()
             voice.settled.set()
+            with contextlib.suppress(Exception):
+                await self._give_back(voice)
+
+    # -------------------------------------------------------------------------- the lease
+
+    async def _may_speak(self, run: str, voice: _Voice) -> Lease | None:
+        """Return the run's lease, taken or renewed where it is time; None where another speaks."""
+        asked = self._clock.monotonic()
+        if voice.lease is not None and asked - voice.leased_at < LEASE_TTL.total_seconds() / 3:
+            return voice.lease
+        voice.lease = await asyncio.to_thread(
+            self._stores.leases.acquire,
+            f"chat:{run}",
+            self._holder,
+            ttl_s=LEASE_TTL.total_seconds(),
+            now=self._clock.now(),
+        )
+        voice.leased_at = asked
+        return voice.lease
+
+    def _refuse_late(self, voice: _Voice) -> None:
+        """Stop speaking at two thirds of the lease's life, whatever the store would say.
+
+        Raises:
+            LeaseLost: it is older.
+        """
+        age = self._clock.monotonic() - voice.leased_at
+        if voice.lease is None or age > LEASE_TTL.total_seconds() * 2 / 3:
+            raise LeaseLost("the lease to speak was not renewed in time")
+
+    async def _give_back(self, voice: _Voice) -> None:
+        lease, voice.lease = voice.lease, None
+        if lease is not None:
+            await asyncio.to_thread(self._stores.leases.release, lease)
+
+    # -------------------------------------------------------------------------- speaking
 
     async def _tell(self, run: str, voice: _Voice) -> None:
         """Go round until nothing is left to say; the task ends then, and `wake` starts another."""
@@ -213,6 +291,12 @@ class Speaker:
                 voice.failures = 0
             except Trouble as trouble:
                 wait = self._back_off(run, voice, trouble)
+            except LeaseLost as error:
+                log.info("the lease to speak is asked for anew", run=run, reason=str(error))
+                voice.lease = None
+                wait = 0
+            except StorageDown as error:
+                wait = self._back_off(run, voice, Trouble(str(error), unclear=False))
             except asyncio.CancelledError:
                 raise
             except Exception:
@@ -229,7 +313,7 @@ class Speaker:
         pause = min(doubled, self._retry_longest)
         voice.failures += 1
         wait = max(pause.total_seconds(), trouble.retry_after or 0)
-        log.warning("slack refuses", run=run, error=trouble.error, again_in_s=wait)
+        log.warning("not told yet", run=run, error=trouble.error, again_in_s=wait)
         voice.told.set()
         return wait
 
@@ -251,7 +335,8 @@ class Speaker:
 
         Returns the seconds until there is more to do (0: at once), or None when all is said.
         """
-        current = await self._compare(run, voice)
+        lease = await self._may_speak(run, voice)
+        current = await self._compare(run, voice, lease) if lease is not None else None
         if current is None:
             voice.told.set()
             voice.settled.set()
@@ -262,13 +347,14 @@ class Speaker:
         if due:
             return min(due)
         if not current.open:
-            await self._save(Delivery(told_key(run), current.channel, None, "", "sent"))
+            await self._save(current, Delivery(told_key(run), current.channel, None, "", "sent"))
+            await self._give_back(voice)
         voice.said_until = current.last_seq
         if not voice.nudge.is_set():
             voice.settled.set()
         return None
 
-    async def _compare(self, run: str, voice: _Voice) -> _Round | None:
+    async def _compare(self, run: str, voice: _Voice, lease: Lease) -> _Round | None:
         records = await asyncio.to_thread(self._stores.journal.read, run)
         if len(records) != voice.rendered[0]:
             # A round comes with each post and edit; what they say changes with the journal only.
@@ -282,8 +368,9 @@ class Speaker:
         shown = frozenset(r.body["gate"] for r in records if r.kind == Kind.GATE_SHOWN)
         return _Round(
             run,
+            lease,
             records[-1].seq,
-            root.channel if root else self._channel_of(_group(records)),
+            root.channel if root else self._channel_of(_request(records)),
             all(r.kind != Kind.ENDED for r in records),
             messages,
             delivered,
@@ -322,16 +409,34 @@ class Speaker:
             ts = await self._look_for(current, message)
             if ts:
                 log.info("found again", key=message.key, ts=ts)
-                return await self._save(replace(former, ts=ts))
+                return await self._save(current, replace(former, ts=ts))
         sending = Delivery(message.key, current.channel, None, digest(message), "sending")
-        await self._save(sending)
+        await self._save(current, sending)
         try:
             ts = await self._post(current, message, voice)
         except Trouble as trouble:
             if not trouble.unclear:
-                await self._save(replace(sending, state="failed"))
+                await self._save(current, replace(sending, state="failed"))
             raise
-        return await self._save(replace(sending, ts=ts))
+        try:
+            return await self._save(current, replace(sending, ts=ts))
+        except LeaseLost:
+            await self._take_back_twin(sending, ts)
+            raise
+
+    async def _take_back_twin(self, sending: Delivery, ts: str) -> None:
+        """We posted after another had taken over: it found our message, or has posted its own."""
+        for _ in range(TWIN_LOOKS):
+            rows = await asyncio.to_thread(self._stores.deliveries.all, sending.message_key)
+            stands = next((d.ts for d in rows if d.message_key == sending.message_key), None)
+            if stands is not None:
+                break
+            await self._clock.sleep(self._retry_first)
+        else:
+            return
+        if stands != ts:
+            log.warning("a twin is taken back", key=sending.message_key, ts=ts)
+            await called(self._client.chat_delete(channel=sending.channel, ts=ts))
 
     async def _post(self, current: _Round, message: Message, voice: _Voice) -> str:
         """Post a message, without its blocks where Slack does not take them."""
@@ -361,6 +466,7 @@ class Speaker:
         voice: _Voice,
     ) -> dict[str, Any]:
         """Post or edit with all of a message's content; with its text alone where refused."""
+        self._refuse_late(voice)
         content: dict[str, Any] = {"text": message.text, "parse": "none", "link_names": False}
         if message.blocks and message.key not in voice.plain:
             try:
@@ -417,7 +523,7 @@ class Speaker:
             await self._react(delivery, name)
         if message.file is not None:
             await self._upload(current, message.file)
-        await self._save(replace(delivery, state="sent"))
+        await self._save(current, replace(delivery, state="sent"))
         voice.edited_at[message.key] = self._clock.monotonic()
 
     async def _confirm_gates(self, current: _Round, voice: _Voice) -> None:
@@ -501,7 +607,7 @@ class Speaker:
                 raise
             await self._replace(current, message, delivery, trouble)
             return 0
-        await self._save(replace(delivery, digest=digest(message)))
+        await self._save(current, replace(delivery, digest=digest(message)))
         return 0
 
     async def _replace(
@@ -515,16 +621,16 @@ class Speaker:
             await self._begin_anew(current, trouble)
             return
         log.warning("cannot be edited", key=message.key, error=trouble.error)
-        await self._save(replace(delivery, digest=digest(message)))
+        await self._save(current, replace(delivery, digest=digest(message)))
 
     async def _begin_anew(self, current: _Round, trouble: Trouble) -> None:
         """Somebody deleted the root: the next round posts another, and goes on below that."""
         log.warning("the root is gone", run=current.run, error=trouble.error)
         root = current.delivered[current.root.key]
-        await self._save(replace(root, ts=None, state="failed"))
+        await self._save(current, replace(root, ts=None, state="failed"))
 
-    async def _save(self, delivery: Delivery) -> Delivery:
-        await asyncio.to_thread(self._stores.deliveries.save, delivery)
+    async def _save(self, current: _Round, delivery: Delivery) -> Delivery:
+        await asyncio.to_thread(self._stores.deliveries.save, delivery, lease=current.lease)
         return delivery
 
 
@@ -544,6 +650,6 @@ def told_key(run: str) -> str:
     return f"{run}/told"
 
 
-def _group(records: Sequence[Record]) -> str:
+def _request(records: Sequence[Record]) -> Request:
     ordered = next(r for r in records if r.kind == Kind.ORDERED)
-    return from_json(Request, ordered.body["request"]).security_group
+    return from_json(Request, ordered.body["request"])

@@ -13,7 +13,7 @@ import secrets as random_words
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -36,11 +36,12 @@ from bot.threads import Threads
 from engine.alarm import Alarm
 from engine.clock import SystemClock
 from engine.errors import PeopleUnreadable
+from engine.model import Request
 from engine.ports import Clock, GroupSetup, Shell
 from engine.ssh import SshSettings, SshShell
 from engine.worker import Worker
 from storage import migrate
-from storage.records import DatabaseInUse, InboxRow, Record, Stores, Upkeep
+from storage.records import DatabaseInUse, InboxRow, Record, StorageDown, Stores, Upkeep
 from storage.stores import open_stores
 from storage.upkeep import open_upkeep
 
@@ -270,6 +271,10 @@ class Acting:
         """Begin: what is open is taken up at the first tick."""
         self._alarm.start()
 
+    def heard(self, run: str) -> None:
+        """Another process has written something about a run."""
+        self._worker.heard(run)
+
     async def close(self) -> None:
         """Stop, and give back what is held. Nothing is finished first."""
         self._alarm.stop()
@@ -286,8 +291,9 @@ class Facing:
             stores,
             base.client,
             base.clock,
-            lambda group: settings.groups[group].channel,
+            lambda request: _channel(settings, request),
             self._shown,
+            holder=base.holder,
             post_interval=settings.slack.post_every,
             edit_interval=settings.slack.edit_every,
             edit_interval_per_run=settings.slack.edit_per_run,
@@ -325,15 +331,20 @@ class Facing:
         """Begin to hear."""
         self._sockets.start()
 
+    def heard(self, run: str) -> None:
+        """Another process has written something about a run."""
+        self._speaker.wake(run)
+
     def _greeted(self) -> None:
         """At start and at a new connection events may have been missed: Slack is read back."""
         self._threads.read_soon()
         self._waking = asyncio.ensure_future(self._wake_all())
 
     async def _wake_all(self) -> None:
-        for row in await asyncio.to_thread(self._base.stores.journal.runs):
-            self._base.wakes.to_act(row.id)
-            self._base.wakes.to_speak(row.id)
+        with suppress(StorageDown):  # both halves look by themselves when it is back
+            for row in await asyncio.to_thread(self._base.stores.journal.runs):
+                self._base.wakes.to_act(row.id)
+                self._base.wakes.to_speak(row.id)
 
     async def _shown(self, run: str, gate: str, channel: str, ts: str) -> None:
         """A gate's message stands in Slack: from now on its votes count."""
@@ -368,6 +379,7 @@ class Service:
     acting: Acting | None = None
     facing: Facing | None = None
     _begun: list[Acting | Facing] = field(default_factory=list)
+    _deaf: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Begin: what waits is taken up, what is missing in Slack is told.
@@ -380,6 +392,7 @@ class Service:
             if half is not None:
                 half.start()
                 self._begun.append(half)
+        self._listen()
         await self.base.refuse_the_impossible()
         if self.facing is not None:
             self.facing.connect()
@@ -390,11 +403,32 @@ class Service:
             version=our_version(),
         )
 
+    def _listen(self) -> None:
+        """Hear what other processes commit: a hint, behind which each half looks by itself."""
+        loop = asyncio.get_running_loop()
+
+        def heard(run: str) -> None:
+            loop.call_soon_threadsafe(self._heard, run)
+
+        self._deaf = self.base.stores.listen(heard)
+
+    def _heard(self, run: str) -> None:
+        for half in self._begun:
+            if run:
+                half.heard(run)
+
     async def close(self) -> None:
         """Stop. Nothing is finished first: whatever is open goes on at the next start."""
+        await asyncio.to_thread(self._deaf)
         for half in reversed(self._begun):
             await half.close()
         self._begun.clear()
+
+
+def _channel(settings: Settings, request: Request) -> str:
+    """Return where a run is told: as the settings say now, or said when it was ordered."""
+    group = settings.groups.get(request.security_group)
+    return group.channel if group is not None else request.channel
 
 
 def service(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from storage.leases import refuse_lost
 from storage.records import Delivery
 from storage.tables import DeliveriesTable
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from storage.database import Database
+    from storage.records import Lease
 
 _AFTER_ALL = "\U0010ffff"
 """Sorts behind every character that follows a prefix, so that the key's index serves the search."""
@@ -32,11 +34,13 @@ class Deliveries:
         with self._database.read() as session:
             return [_delivery(row) for row in session.exec(query.order_by(key))]
 
-    def save(self, delivery: Delivery) -> None:
+    def save(self, delivery: Delivery, *, lease: Lease | None = None) -> None:
         """See storage.records.DeliveryStore."""
         values = asdict(delivery)
         statement = self._database.insert(DeliveriesTable).values(values)
         with self._database.write() as session:
+            if lease is not None:
+                refuse_lost(session, lease, shared=True)
             session.exec(
                 statement.on_conflict_do_update(index_elements=["message_key"], set_=values)
             )

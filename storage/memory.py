@@ -293,9 +293,10 @@ class MemoryDeliveries:
             rows = [row for key, row in shelf.deliveries.items() if key.startswith(prefix)]
             return sorted(rows, key=lambda row: row.message_key)
 
-    def save(self, delivery: Delivery) -> None:
+    def save(self, delivery: Delivery, *, lease: Lease | None = None) -> None:
         """See storage.records.DeliveryStore."""
         with self._door as shelf:
+            _refuse_lost_lease(shelf, lease)
             shelf.deliveries[delivery.message_key] = delivery
 
     def by_ts(self, channel: str, ts: str) -> Delivery | None:

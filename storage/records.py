@@ -354,8 +354,17 @@ class DeliveryStore(Protocol):
         """Return the deliveries whose key begins with `prefix`, in the order of their keys."""
         ...
 
-    def save(self, delivery: Delivery) -> None:
-        """Insert or replace by `message_key`."""
+    def save(self, delivery: Delivery, *, lease: Lease | None = None) -> None:
+        """Insert or replace by `message_key`.
+
+        Args:
+            delivery: what was told, or is about to be.
+            lease: the lease under which it is told; its epoch must be the one in force, as for
+                an append. So of two who want to tell the same, one is refused beforehand.
+
+        Raises:
+            LeaseLost: the epoch in force is another, or the lease was given back.
+        """
         ...
 
     def by_ts(self, channel: str, ts: str) -> Delivery | None:

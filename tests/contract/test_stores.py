@@ -528,6 +528,23 @@ def test_time_decides_expiry(stores: Stores):
 # --------------------------------------------------- deliveries and evidence
 
 
+def test_what_is_told_under_a_lease_that_is_lost_is_refused_and_leaves_all_as_it_was(stores):
+    lease = stores.leases.acquire("chat:run-1", "one", ttl_s=60, now=NOW)
+    sending = Delivery("run-1/root", "C1", None, "digest", "sending")
+    stores.deliveries.save(sending, lease=lease)
+    stores.leases.release(lease)
+    with pytest.raises(LeaseLost):
+        stores.deliveries.save(replace(sending, ts="1.0", state="sent"), lease=lease)
+    other = stores.leases.acquire("chat:run-1", "two", ttl_s=60, now=NOW)
+    with pytest.raises(LeaseLost):
+        stores.deliveries.save(replace(sending, ts="1.0", state="sent"), lease=lease)
+    assert stores.deliveries.all("run-1/") == [sending]
+
+    stores.deliveries.save(replace(sending, ts="2.0", state="sent"), lease=other)
+
+    assert stores.deliveries.all("run-1/")[0].ts == "2.0"
+
+
 def test_a_delivery_is_replaced_by_its_key(stores: Stores):
     first = Delivery("run-1/root", "C1", None, "digest", "sending")
     stores.deliveries.save(first)

@@ -29,3 +29,14 @@ class HastyClock:
     def as_slack(self) -> WallClock:
         """Return the same time for a Slack on loopback, so that its limits fit our pace."""
         return WallClock(lambda: self.now().timestamp())
+
+
+class HandClock(HastyClock):
+    """A hasty clock that a test moves; only waiting goes on by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = timedelta(0)
+
+    def monotonic(self) -> float:
+        return self.passed.total_seconds()

@@ -1,5 +1,6 @@
 """The speaker against a Slack on loopback: nothing lost, nothing twice, in order and in time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -10,12 +11,13 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import ControlClient, LocalSlack
-from bot.speaker import Speaker
+from bot.speaker import LEASE_TTL, Speaker
 from bot.views import render
 from engine.journal import Kind, RunState
 from storage.memory import MemoryStores
 from storage.records import Delivery, Draft, Record
-from tests.slack.hasty import HastyClock
+from tests.slack.hasty import HandClock, HastyClock
+from tests.slack.watch import PATIENCE_S
 from tests.unit.nights import night, until
 
 CHANNEL = "C0000FWOPS0"
@@ -32,15 +34,15 @@ class Stage:
     shown: list[tuple[str, str, str, str]] = field(default_factory=list)
     speakers: list[Speaker] = field(default_factory=list)
 
-    def speaker(self, **settings: Any) -> Speaker:
+    def speaker(self, clock: HastyClock | None = None, **settings: Any) -> Speaker:
         """Start a speaker, as a fresh process would."""
         speaker = Speaker(
             self.stores,
             AsyncWebClient(token="xoxb-localslack", base_url=self.slack.base_url),
-            self.clock,
-            {"site-1": CHANNEL}.__getitem__,
+            clock or self.clock,
+            lambda request: {"site-1": CHANNEL}[request.security_group],
             self._on_shown,
-            **settings,
+            **{"holder": "a process", **settings},
         )
         self.speakers.append(speaker)
         return speaker
@@ -387,3 +389,133 @@ async def test_close_ends_everything_at_once(stage: Stage):
     await stage.clock.sleep(timedelta(seconds=10))
 
     assert len(stage.messages()) == there
+
+
+# ------------------------------------------------------------------------------- several of them
+
+
+AT_ONCE = {
+    "post_interval": timedelta(0),
+    "edit_interval": timedelta(0),
+    "edit_interval_per_run": timedelta(0),
+}
+"""For a clock that stands still while nobody moves it."""
+
+
+async def told_by_all(stage: Stage, run: str, count: int) -> None:
+    """Wait until so many messages stand."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(stage.keys()) < count:
+            await stage.people.state()
+
+
+async def test_of_two_speakers_that_hear_of_everything_one_tells_it(stage: Stage):
+    records = night("rescued")
+    run = records[0].stream
+    two = [stage.speaker(holder="one"), stage.speaker(holder="two")]
+    for start in range(2, len(records), 3):
+        stage.append(records[0 if start == 2 else start : start + 3])
+        for speaker in two:
+            speaker.wake(run)
+        await stage.clock.sleep(timedelta(seconds=2))
+
+    await asyncio.gather(*(speaker.settle(run) for speaker in two))
+    await told_by_all(stage, run, len(expected(records)))
+
+    assert sorted(stage.keys()) == sorted(expected(records))
+
+
+async def test_a_speaker_that_is_gone_is_followed_by_another_which_looks_before_it_posts(
+    stage: Stage,
+):
+    records = until(night("good"), Kind.VOTED, gate="G2")
+    asked = until(records, Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(asked)
+    clock = HandClock()
+    gone = stage.speaker(clock, holder="gone", **AT_ONCE)
+    await gone.settle(run)
+    lease = stage.stores.leases.current(f"chat:{run}")
+    assert lease is not None
+    key = f"{run}/proposal"
+    stage.stores.deliveries.save(replace(stage.delivery(key), ts=None, state="sending"))
+    stage.append(records[len(asked) :])
+    clock.passed += LEASE_TTL - timedelta(seconds=1)
+    other = stage.speaker(clock, holder="other", **AT_ONCE)
+    await other.catch_up()
+    await other.speak(run)
+    assert stage.keys() == expected(asked)
+
+    clock.passed += timedelta(seconds=2)
+    await other.catch_up()
+    await other.settle(run)
+
+    assert stage.keys() == expected(records)
+    assert stage.delivery(key).ts == stage.standing(key)["ts"]
+    current = stage.stores.leases.current(f"chat:{run}")
+    assert current is not None
+    assert (current.holder, current.epoch) == ("other", lease.epoch + 1)
+
+
+async def test_a_speaker_that_ends_gives_its_runs_back_and_one_that_has_said_all_does_too(
+    stage: Stage,
+):
+    asked = until(night("good"), Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(asked)
+    first = stage.speaker(holder="first")
+    await first.settle(run)
+    await first.close()
+    second = stage.speaker(holder="second")
+    stage.append(night("good")[len(asked) :])
+    await second.settle(run)
+
+    current = stage.stores.leases.current(f"chat:{run}")
+
+    assert stage.keys() == expected(night("good"))
+    assert current is not None
+    assert (current.holder, current.epoch) == ("", 2)
+
+
+async def test_a_speaker_stopped_before_its_post_takes_back_what_it_posts_too_late(stage: Stage):
+    records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
+    run = stage.append(records)
+    late = stage.speaker(holder="late")
+    posting, go_on = asyncio.Event(), asyncio.Event()
+    post = late._client.chat_postMessage
+
+    async def stopped_here(**content: Any) -> Any:
+        posting.set()
+        await go_on.wait()
+        return await post(**content)
+
+    late._client.chat_postMessage = stopped_here  # type: ignore[method-assign] # a stopped process
+    late.wake(run)
+    await posting.wait()
+    await stage.clock.sleep(LEASE_TTL)
+    other = stage.speaker(holder="other")
+    await other.settle(run)
+    assert stage.keys() == expected(records)
+
+    go_on.set()
+    async with asyncio.timeout(PATIENCE_S):
+        while not await stage.calls("chat.delete"):
+            await stage.people.state()
+
+    assert stage.keys() == expected(records)
+
+
+async def test_a_lease_is_renewed_while_there_is_nothing_to_say(stage: Stage):
+    run = stage.append(until(night("good"), Kind.GATE_SHOWN, gate="G1"))
+    clock = HandClock()
+    speaker = stage.speaker(clock, holder="one", **AT_ONCE)
+    other = stage.speaker(clock, holder="two", **AT_ONCE)
+    await speaker.settle(run)
+    for _ in range(10):
+        clock.passed += LEASE_TTL / 4
+        await speaker.catch_up()
+        await other.catch_up()
+        await other.speak(run)
+
+    current = stage.stores.leases.current(f"chat:{run}")
+
+    assert current is not None
+    assert (current.holder, current.epoch) == ("one", 1)
