@@ -252,16 +252,21 @@ class Speaker:
 
     async def _may_speak(self, run: str, voice: _Voice) -> Lease | None:
         """Return the run's lease, taken or renewed where it is time; None where another speaks."""
-        asked = self._clock.monotonic()
-        if voice.lease is not None and asked - voice.leased_at < LEASE_TTL.total_seconds() / 3:
+        asked, ttl_s = self._clock.monotonic(), LEASE_TTL.total_seconds()
+        if voice.lease is not None and asked - voice.leased_at < ttl_s / 3:
             return voice.lease
-        voice.lease = await asyncio.to_thread(
-            self._stores.leases.acquire,
-            f"chat:{run}",
-            self._holder,
-            ttl_s=LEASE_TTL.total_seconds(),
-            now=self._clock.now(),
-        )
+        leases, now = self._stores.leases, self._clock.now()
+        if voice.lease is None:
+            voice.lease = await asyncio.to_thread(
+                leases.acquire, f"chat:{run}", self._holder, ttl_s=ttl_s, now=now
+            )
+        else:
+            try:
+                voice.lease = await asyncio.to_thread(
+                    leases.renew, voice.lease, ttl_s=ttl_s, now=now
+                )
+            except LeaseLost:
+                voice.lease = None
         voice.leased_at = asked
         return voice.lease
 

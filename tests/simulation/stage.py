@@ -245,7 +245,9 @@ class Executor:
             await asyncio.to_thread(stores.inbox.put, row)
             self.worker.wake(run)
 
-        return Speaker(stores, client, stage.clock, lambda _group: CHANNEL, on_shown)
+        return Speaker(
+            stores, client, stage.clock, lambda _request: CHANNEL, on_shown, holder=self.name
+        )
 
     def _listen(self, records: Sequence[Record]) -> None:
         if self._speaker is not None:
@@ -254,9 +256,9 @@ class Executor:
 
     async def _tick(self, stage: "Stage") -> None:
         try:
-            if self._speaker is not None:
-                await self._speaker.catch_up()
             while True:
+                if self._speaker is not None:
+                    await self._speaker.catch_up()
                 await self.worker.tick()
                 await stage.clock.sleep(stage.ticks)
         except Killed:
