@@ -53,7 +53,7 @@ OnShown = Callable[[str, str, str, str], Awaitable[None]]
 EVENT_TYPE = "hotfix"
 
 LEASE_TTL = timedelta(seconds=60)
-"""How long a speaker may be silent before another may speak for its runs."""
+"""How long a speaker may be silent, unless the settings say otherwise."""
 
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_LONGEST = timedelta(seconds=60)
@@ -134,6 +134,7 @@ class Speaker:
         on_shown: told (run, gate, channel, ts) when a gate's message stands, again after a
             restart as long as the journal has no GATE_SHOWN.
         holder: the name of this process in its leases; no other may ever have it.
+        lease_ttl: how long it may be silent before another may speak for its runs.
         post_interval: between two posts in a channel.
         edit_interval: least time between two edits in the workspace.
         edit_interval_per_run: the same, times the number of open runs.
@@ -150,6 +151,7 @@ class Speaker:
         on_shown: OnShown,
         *,
         holder: str,
+        lease_ttl: timedelta = LEASE_TTL,
         post_interval: timedelta = POST_INTERVAL,
         edit_interval: timedelta = EDIT_INTERVAL,
         edit_interval_per_run: timedelta = EDIT_INTERVAL_PER_RUN,
@@ -162,6 +164,7 @@ class Speaker:
         self._channel_of = channel_of
         self._on_shown = on_shown
         self._holder = holder
+        self._lease_ttl = lease_ttl
         self._pace = Pace(clock, post_interval, edit_interval, edit_interval_per_run)
         self._retry_first = retry_first
         self._retry_longest = retry_longest
@@ -252,7 +255,7 @@ class Speaker:
 
     async def _may_speak(self, run: str, voice: _Voice) -> Lease | None:
         """Return the run's lease, taken or renewed where it is time; None where another speaks."""
-        asked, ttl_s = self._clock.monotonic(), LEASE_TTL.total_seconds()
+        asked, ttl_s = self._clock.monotonic(), self._lease_ttl.total_seconds()
         if voice.lease is not None and asked - voice.leased_at < ttl_s / 3:
             return voice.lease
         leases, now = self._stores.leases, self._clock.now()
@@ -277,7 +280,7 @@ class Speaker:
             LeaseLost: it is older.
         """
         age = self._clock.monotonic() - voice.leased_at
-        if voice.lease is None or age > LEASE_TTL.total_seconds() * 2 / 3:
+        if voice.lease is None or age > self._lease_ttl.total_seconds() * 2 / 3:
             raise LeaseLost("the lease to speak was not renewed in time")
 
     async def _give_back(self, voice: _Voice) -> None:

@@ -294,6 +294,7 @@ class Facing:
             lambda request: _channel(settings, request),
             self._shown,
             holder=base.holder,
+            lease_ttl=settings.storage.lease_ttl,
             post_interval=settings.slack.post_every,
             edit_interval=settings.slack.edit_every,
             edit_interval_per_run=settings.slack.edit_per_run,
