@@ -68,14 +68,21 @@ class LiveGroup:
         version: str = "R81.20",
         fence: Fence | None = None,
         may_send: Callable[[], None] = lambda: None,
+        seen: GroupFacts | None = None,
     ) -> None:
+        """Take what is needed to look and act; nothing is sent yet.
+
+        `seen` is a former look: the next one need not search all CPUSE actions from the first.
+        """
         self._shell = shell
         self._clock = clock
         self._policy = policy
         self._dialect = dialect(version)
         self._fence = fence
         self._may_send = may_send
-        self._newest_action = 0
+        self._actions: dict[MemberId, int] = {}
+        if seen is not None:
+            self._remember_actions(seen)
 
     # ------------------------------------------------------------------------------ looks
 
@@ -111,15 +118,16 @@ class LiveGroup:
         line = probe.look_line(
             self._dialect,
             directory=self._policy.own_directory,
-            newest_action=self._newest_action,
             full=full,
+            actions=self._actions,
         )
         output = await self._shell.run(line, within=self._policy.limits.look)
         facts = probe.read_look(output.text, self._clock.now())
-        known = [m.action.id for m in facts.members if m.action is not None]
-        if known and len(known) == len(facts.members):
-            self._newest_action = min(known)
+        self._remember_actions(facts)
         return facts
+
+    def _remember_actions(self, facts: GroupFacts) -> None:
+        self._actions |= {m.id: m.action.id for m in facts.members if m.action is not None}
 
     # ------------------------------------------------------------- acts on the whole group
 

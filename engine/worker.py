@@ -285,6 +285,7 @@ class Worker:
             version=plan.version,
             fence=self._fence(lease, plan.policy),
             may_send=lambda: self._may_send(setup.name),
+            seen=journal.state.facts,
         )
         duty = Duty(
             journal=journal,

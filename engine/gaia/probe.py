@@ -31,14 +31,20 @@ from engine.model import (
 )
 
 
-def look_line(dialect: Dialect, *, directory: str, newest_action: int, full: bool) -> str:
+def look_line(
+    dialect: Dialect,
+    *,
+    directory: str,
+    full: bool,
+    actions: Mapping[MemberId, int] | None = None,
+) -> str:
     """Return the line for the group address that reads what a look needs.
 
     Args:
         dialect: how this version is spoken to.
         directory: where our lock lives on a member.
-        newest_action: a CPUSE action number to search upwards from; 0 if none is known.
         full: also read disk, licences, clocks, core dumps and connections.
+        actions: per member a CPUSE action number to search upwards from, where one is known.
 
     Source: SGMUP for `asg stat -i …`, `gexec -a -g0 -c`, `asg policy verify -a`, `da_cli`.
     """
@@ -55,12 +61,12 @@ def look_line(dialect: Dialect, *, directory: str, newest_action: int, full: boo
             "echo @@conns; asg_conns",
             "echo @@help; g_clusterXL_admin -h",
         ]
-    inside = _member_line(directory, newest_action, full=full)
+    inside = _member_line(directory, actions or {}, full=full)
     parts += [f"echo @@members; gexec -a -g0 -c '{inside}'", "echo @@over"]
     return "; ".join(parts)
 
 
-def _member_line(directory: str, newest_action: int, *, full: bool) -> str:
+def _member_line(directory: str, actions: Mapping[MemberId, int], *, full: bool) -> str:
     """The part that each member runs for itself; no single quote may occur in it."""
     exists = 'da_cli get_status_of_action actionID=$((i+s)) | grep -q "Action Type"'
     parts = [
@@ -73,8 +79,9 @@ def _member_line(directory: str, newest_action: int, *, full: bool) -> str:
         "echo @take; cpinfo -y all 2>/dev/null",
         "echo @agent; da_cli da_status",
         "echo @packages; da_cli packages_info",
+        f"echo @action; {_search_from(actions)}",
         # Action numbers count up: gallop to one that is not there, then halve the steps.
-        f"echo @action; i={newest_action}; s=1; while {exists}; do i=$((i+s)); s=$((s*2)); done; "
+        f"s=1; while {exists}; do i=$((i+s)); s=$((s*2)); done; "
         f"while [ $s -gt 1 ]; do s=$((s/2)); if {exists}; then i=$((i+s)); fi; done; "
         "da_cli get_status_of_action actionID=$i",
     ]
@@ -85,6 +92,18 @@ def _member_line(directory: str, newest_action: int, *, full: bool) -> str:
             "echo @clock; date +%s",
         ]
     return "; ".join([*parts, "echo @end"])
+
+
+def _search_from(actions: Mapping[MemberId, int]) -> str:
+    """Set `i` to the newest action known on this member, or to 0.
+
+    A number that is not there (an agent that began anew) leads back to 0.
+    """
+    if not actions:
+        return "i=0"
+    known = " ".join(f"{one}) i={actions[one]};;" for one in sorted(actions, key=by_number))
+    there = 'da_cli get_status_of_action actionID=$i | grep -q "Action Type"'
+    return f'i=0; case "$(asg stat -i local_id | tr -d " ")" in {known} esac; {there} || i=0'
 
 
 def read_look(text: str, at: datetime) -> GroupFacts:

@@ -110,12 +110,14 @@ async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
     stage.begin()
     stage.order()
     while True:
-        state = await stage.until(lambda s: _word_for(s, said) is not None or _over(stage, s))
+        state = await stage.until(
+            lambda s: _word_for(stage, s, said) is not None or _over(stage, s)
+        )
         if stage.died:
             await stage.kill()
             await stage.clock.sleep(timedelta(seconds=ABSENCES[deaths[-1] % len(ABSENCES)]))
             stage.begin()
-        elif (word := _word_for(state, said)) is not None:
+        elif (word := _word_for(stage, state, said)) is not None:
             said.append(word)
             if word == "retry":
                 await stage.kill_the_stalled()
@@ -125,17 +127,22 @@ async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
             return state
 
 
-def _word_for(state: RunState, said: Sequence[str]) -> str | None:
-    """Return what a person says to a run that holds: back after a rejection, else once more.
+MOST_RETRIES = 2
+
+
+def _word_for(stage: Stage, state: RunState, said: Sequence[str]) -> str | None:
+    """Return what a person says to a run that holds, or None: then it holds for good.
 
     Where a process stands still and its session is open, the run holds, and rightly so: nobody
-    can tell what it will do. A person ends that process and says retry.
+    can tell what it will do. A person ends that process and says retry; and once more where an
+    installation that began so late takes longer than its limit.
     """
     if state.hold is None or state.ended is not None:
         return None
-    word = "rollback" if state.hold.error == "rejected" else "retry"
-    wanted = word == "rollback" or "session" in state.hold.reason
-    return word if wanted and word not in said else None
+    if state.hold.error == "rejected":
+        return "rollback" if "rollback" not in said else None
+    stalled = any(executor.life.stalled is not None for executor in stage.living)
+    return "retry" if stalled and said.count("retry") < MOST_RETRIES else None
 
 
 def _over(stage: Stage, state: RunState) -> bool:

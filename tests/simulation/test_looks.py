@@ -19,9 +19,7 @@ def look(tmp_path: Path, old: str, new: str) -> GroupFacts:
 
     async def night() -> GroupFacts:
         stage = Night(small_package(tmp_path), setup=Setup(members=4))
-        line = probe.look_line(
-            dialect("R81.20"), directory="/var/log/hotfix-bot", newest_action=0, full=True
-        )
+        line = probe.look_line(dialect("R81.20"), directory="/var/log/hotfix-bot", full=True)
         output = await stage.shell.run(line, within=timedelta(seconds=90))
         first, mark, rest = output.text.partition("@member 1_2")
         assert old in rest
@@ -54,3 +52,28 @@ def test_a_member_whose_answer_is_cut_off_did_not_answer(tmp_path):
 
     assert not facts.member("1_2").answered
     assert in_service(facts.member("1_1"))
+
+
+@pytest.mark.parametrize(
+    "known", [{"1_1": 7, "1_2": 3}, {"1_1": 9_999, "1_3": 1}], ids=["less", "gone"]
+)
+def test_a_known_action_number_changes_where_the_search_begins_and_not_what_it_finds(
+    tmp_path, known
+):
+    async def night() -> tuple[GroupFacts, GroupFacts]:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4))
+        shown = []
+        nothing: dict[str, int] = {}
+        for actions in (nothing, known):
+            line = probe.look_line(
+                dialect("R81.20"), directory="/var/log/hotfix-bot", full=False, actions=actions
+            )
+            output = await stage.shell.run(line, within=timedelta(seconds=90))
+            shown.append(probe.read_look(output.text, stage.clock.now()))
+        await stage.close()
+        return shown[0], shown[1]
+
+    from_the_first, from_the_known = run_virtual(night())
+
+    assert [m.action for m in from_the_known.members] == [m.action for m in from_the_first.members]
+    assert all(member.action is not None for member in from_the_first.members)
