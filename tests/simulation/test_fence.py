@@ -828,17 +828,16 @@ ACTS = 36
 """How many lines and answers of an installation on four members act; the last test counts them."""
 
 
+@pytest.mark.parametrize("until_over", [False, True], ids=["150s", "until-over"])
 @pytest.mark.parametrize("place", range(1, ACTS + 1, 3))
-def test_paused_before_any_act_and_taken_over_it_happens_once(tmp_path, log, place):
-    """The first executor gets no time right before it sends; 150 s later it goes on there."""
+def test_paused_before_any_act_and_taken_over_it_happens_once(tmp_path, log, place, until_over):
+    """The first executor gets no time right before it sends, and goes on there far too late."""
 
-    async def whole() -> tuple[Night, Any, list[str]]:
+    async def whole() -> tuple[Night, Any, int]:
         night = a_night(tmp_path)
         thaw, paused = asyncio.Event(), asyncio.Event()
-        late: list[str] = []
 
-        async def pause(shell: Watched, text: str) -> None:
-            late.append(text)
+        async def pause(shell: Watched, _: str) -> None:
             shell.paused = thaw
             if night._ticker is not None:
                 night._ticker.cancel()
@@ -849,19 +848,33 @@ def test_paused_before_any_act_and_taken_over_it_happens_once(tmp_path, log, pla
         night.begin()
         night.order()
         await night.until(lambda s: paused.is_set())
-        night.later(150, thaw.set)
+        assert paused.is_set()
+        if not until_over:
+            night.later(150, thaw.set)
         night.begin()
         state = await night.until_over()
+        acts = len(night.group.witness.acts)
+        thaw.set()
+        await night.clock.sleep(timedelta(minutes=5))
+        if state.hold is not None:
+            assert until_over
+            assert state.hold.error == "SessionOpen"
+            night.say("retry")
+            await night.until(lambda s: s.retried_at is not None)
+            state, acts = await night.until_over(), 0
         await night.close()
-        return night, state, late
+        return night, state, acts
 
-    night, state, late = run_virtual(whole())
+    night, state, acts = run_virtual(whole())
 
-    assert len(late) == 1
-    assert (state.ended or {}).get("state") == "done", (late, state.hold)
-    assert [m["installs_started"] for m in night.group.report()["members"]] == [1, 1, 1, 1]
-    assert night.group.report()["objections"] == []
-    assert night.group.report()["active_min"] == 2
+    report = night.group.report()
+    assert (state.ended or {}).get("state") == "done", state.hold
+    assert not acts or acts == len(report["acts"])
+    assert [m["installs_started"] for m in report["members"]] == [1, 1, 1, 1]
+    assert {m["state"] for m in report["members"]} == {"ACTIVE"}
+    assert report["auto_clone"] == {"before": "on", "after": "on"}
+    assert report["objections"] == []
+    assert report["active_min"] == 2
     broken = {p: w for p, (v, w) in promises.explained(night.records()).items() if v == "broken"}
     assert broken == {}
 
