@@ -11,7 +11,9 @@ import structlog
 from bot.config import RoleSettings, Secrets, Settings, SettingsWrong, StorageSettings
 from bot.localslack import ControlClient, LocalSlack
 from bot.threads import PACE
+from bot.views import render
 from bot.wiring import Base, Facing, Service, acting_service, facing_service, service, stores_to_act
+from storage.memory import MemoryStores
 from storage.records import Delivery
 from tests.slack.house import CHANNEL, PACKAGE, StillClock, add_run, settings
 from tests.slack.watch import PATIENCE_S, Watch
@@ -143,3 +145,35 @@ async def test_a_process_that_only_acts_opens_no_socket_and_says_on_what_it_acts
     async with ControlClient(slack.url) as people:
         calls = {line.get("method") for line in await people.traffic()}
     assert "apps.connections.open" not in calls
+
+
+async def test_two_processes_that_hear_the_same_store_it_once_and_tell_it_once(
+    slack, people, watch: Watch, tmp_path
+):
+    chosen, stores = settings_here(slack, tmp_path), MemoryStores()
+    run = add_run(stores, StillClock())
+    two = [facing_service(chosen, SECRETS, stores) for _ in range(2)]
+    try:
+        for built in two:
+            await built.start()
+        await watch.until("connection_opened", open=4)
+        await people.fault("duplicate_envelope", n=2)
+        await people.act("rita", "command", channel=CHANNEL, text=f"/hotfix halt {run}")
+        async with asyncio.timeout(PATIENCE_S):
+            while not stores.deliveries.all(f"{run}/root"):
+                await people.state()
+        for built in two:
+            assert built.facing is not None
+            await built.facing._speaker.settle(run)
+        waiting = stores.inbox.waiting()
+    finally:
+        for built in two:
+            await built.close()
+
+    standing = slack.workspace.channels[CHANNEL].messages.values()
+    keys = [m.metadata["event_payload"]["key"] for m in standing if m.metadata]
+    assert [(row.kind, row.body["verb"]) for row in waiting] == [("word", "halt")]
+    assert sorted(keys) == sorted(m.key for m in render(stores.journal.read(run)))
+    lease = stores.leases.current(f"chat:{run}")
+    assert lease is not None
+    assert lease.holder == ""
