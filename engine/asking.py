@@ -203,8 +203,10 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
 
 async def _judge(duty: Duty, step: Step) -> bool:
     gate = duty.state.gates[step.id]
-    now = duty.clock.now()
-    decision = gates.decide(policy_of(duty, step), gate, now)
+    began = gate.closed_at if gate.outcome == "approved" else gate.opened_at
+    decision = gates.decide(
+        policy_of(duty, step), gate, duty.stopwatch.latest(began or gate.opened_at)
+    )
     if decision.outcome in ("rejected", "expired"):
         await _close_and_hold(duty, step, decision)
         return False
@@ -214,7 +216,13 @@ async def _judge(duty: Duty, step: Step) -> bool:
     if gate.outcome != "approved":
         await _approve(duty, step, decision)
         gate = duty.state.gates[step.id]
-    return gate.starts_at is not None and now >= gate.starts_at
+    return _grace_is_over(duty, gate)
+
+
+def _grace_is_over(duty: Duty, gate: GateState) -> bool:
+    if gate.starts_at is None or gate.closed_at is None:
+        return False
+    return duty.stopwatch.at_least(gate.closed_at) >= gate.starts_at - gate.closed_at
 
 
 async def _approve(duty: Duty, step: Step, decision: gates.Decision) -> None:
@@ -263,7 +271,8 @@ def _asked_again_with(duty: Duty, gate: Step) -> list[str]:
 
 async def _remind_if_due(duty: Duty, gate: GateState) -> None:
     due = duty.state.wake_at()
-    if gate.reminders < 2 and due is not None and duty.clock.now() >= due:
+    now = duty.stopwatch.latest(gate.opened_at)
+    if gate.reminders < 2 and due is not None and now >= due:
         await duty.journal.write(Kind.REMINDED, step=gate.step)
 
 

@@ -30,6 +30,7 @@ from engine.model import (
     to_json,
 )
 from engine.ports import Answers, Clock, People
+from engine.stopwatch import Stopwatch
 from storage.records import Draft, InboxStore, Json
 
 T = TypeVar("T")
@@ -61,6 +62,11 @@ class Duty:
     def plan(self) -> Plan:
         """The plan in force."""
         return self.journal.state.the_plan
+
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """How long ago something in the journal was."""
+        return self.journal.stopwatch
 
     # -------------------------------------------------------------------------- looking
 
@@ -98,6 +104,7 @@ class Duty:
     async def _record(self, facts: GroupFacts) -> None:
         if any(member.session_open for member in facts.members):
             self.session_seen_at = self.clock.now()
+            self.stopwatch.see(self.session_seen_at)
         package = self.plan.package.name
         before = self.state.facts
         if before is not None and before.digest(package) == facts.digest(package):
@@ -269,15 +276,10 @@ class Duty:
 
     def found(self, step: Step, facts: GroupFacts) -> recovery.Findings:
         """Say per member what became of an INSTALL or UNINSTALL that was intended."""
-        moments = [m for m in (self.state.taken_up_at, self.session_seen_at) if m is not None]
-        return recovery.change(
-            step,
-            facts,
-            self.plan,
-            self.state.of(step),
-            self.clock.now(),
-            alone_since=max(moments, default=None),
-        )
+        begun = self.state.of(step)
+        moments = (begun.committed_at, self.state.taken_up_at, self.session_seen_at)
+        since = [self.stopwatch.at_least(moment) for moment in moments if moment is not None]
+        return recovery.change(step, facts, self.plan, begun, min(since, default=timedelta(0)))
 
     def approvers(self, group: str) -> str:
         """Return the names for the audit prompt: who approved this group's failover."""

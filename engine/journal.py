@@ -33,6 +33,7 @@ from engine.model import (
     to_json,
 )
 from engine.ports import Clock
+from engine.stopwatch import Stopwatch
 from storage.records import (
     HOUSE,
     Draft,
@@ -132,6 +133,7 @@ class GateState:
     refused: tuple[tuple[str, str, str], ...] = ()
     outcome: str = ""  # "", "approved", "rejected", "expired", "superseded"
     reason: str = ""
+    closed_at: datetime | None = None
     starts_at: datetime | None = None
     good_until: datetime | None = None
     reminders: int = 0
@@ -425,13 +427,14 @@ class RunState:
             entry = (body["user"], body["choice"], body["reason"])
             self._gate(gate.step, refused=(*gate.refused, entry))
 
-    def _on_gate_closed(self, _: Record, body: Mapping[str, Any]) -> None:
+    def _on_gate_closed(self, record: Record, body: Mapping[str, Any]) -> None:
         step, outcome = body["step"], body["outcome"]
         starts, until = body.get("starts_at"), body.get("good_until")
         self._gate(
             step,
             outcome=outcome,
             reason=body.get("reason", ""),
+            closed_at=record.at,
             starts_at=datetime.fromisoformat(starts) if starts else None,
             good_until=datetime.fromisoformat(until) if until else None,
         )
@@ -554,11 +557,13 @@ class RunJournal:
         clock: Clock,
         state: RunState,
         *,
+        stopwatch: Stopwatch | None = None,
         redact: Callable[[str], str] = lambda text: text,
         listener: Listener | None = None,
     ) -> None:
         self.state = state
         self.lease = lease
+        self.stopwatch = stopwatch or Stopwatch(clock)
         self._store = store
         self._clock = clock
         self._redact = redact
@@ -573,13 +578,22 @@ class RunJournal:
         lease: Lease,
         clock: Clock,
         *,
+        stopwatch: Stopwatch | None = None,
         redact: Callable[[str], str] = lambda text: text,
         listener: Listener | None = None,
     ) -> RunJournal:
-        """Read the run's records and return its writer."""
+        """Read the run's records and return its writer.
+
+        `stopwatch` is the one that this process already has for this run.
+        """
         records = await asyncio.to_thread(store.read, run)
         state = RunState.replay(records)
-        return cls(store, lease, clock, state, redact=redact, listener=listener)
+        journal = cls(
+            store, lease, clock, state, stopwatch=stopwatch, redact=redact, listener=listener
+        )
+        for record in records:
+            journal.stopwatch.see(record.at)
+        return journal
 
     async def records(self) -> Sequence[Record]:
         """Return all records of the run, as they stand in the store."""
@@ -670,6 +684,7 @@ class RunJournal:
             except WordWaiting as error:
                 raise Stopped(str(error)) from error
             for record in records:
+                self.stopwatch.see(record.at)
                 self.state.apply(record)
         if self._listener is not None:
             self._listener(records)

@@ -7,8 +7,8 @@ becomes a hold, never a guess.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from engine.journal import StepState
@@ -99,9 +99,7 @@ def change(
     facts: GroupFacts,
     plan: Plan,
     begun: StepState,
-    now: datetime,
-    *,
-    alone_since: datetime | None = None,
+    quiet_for: timedelta,
 ) -> Findings:
     """Say per member whether the INSTALL or UNINSTALL that this step intends has happened.
 
@@ -113,15 +111,13 @@ def change(
         facts: what is seen now.
         plan: the plan in force.
         begun: what the journal says of the step.
-        now: the time.
-        alone_since: since when no former executor can have typed that answer. One that was
-            paused between COMMITTING and the answer types it late, so the quiet time counts from
-            then, and not from COMMITTING.
+        quiet_for: since when nobody can have typed that answer. A former executor that was
+            paused between COMMITTING and the answer types it late, so this counts from when there
+            was none any more, and not from COMMITTING.
     """
-    if begun.committed_at is not None and alone_since is not None:
-        begun = replace(begun, committed_at=max(begun.committed_at, alone_since))
     return {
-        member.id: _change(member, step, plan, begun, now) for member in facts.some(step.members)
+        member.id: _change(member, step, plan, begun, quiet_for)
+        for member in facts.some(step.members)
     }
 
 
@@ -143,7 +139,9 @@ def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
     return shown in (PackageState.AVAILABLE, PackageState.ABSENT)
 
 
-def _change(member: MemberFacts, step: Step, plan: Plan, begun: StepState, now: datetime) -> Found:
+def _change(
+    member: MemberFacts, step: Step, plan: Plan, begun: StepState, quiet_for: timedelta
+) -> Found:
     committed = begun.committed_at
     shown = member.package(plan.package.name)
     if not member.answered:
@@ -160,7 +158,7 @@ def _change(member: MemberFacts, step: Step, plan: Plan, begun: StepState, now: 
         return Found(Finding.CANNOT_TELL, "CPUSE is idle, and lists the package in no known state")
     if member.session_open:
         return Found(Finding.UNDER_WAY, _OPEN)
-    return _idle_without_effect(member, plan, begun, now)
+    return _idle_without_effect(member, plan, begun, quiet_for)
 
 
 def _shown_progress(member: MemberFacts) -> str:
@@ -171,7 +169,9 @@ def _shown_progress(member: MemberFacts) -> str:
     return f"CPUSE action {action.id}:{percent} {action.message}".strip()
 
 
-def _idle_without_effect(member: MemberFacts, plan: Plan, begun: StepState, now: datetime) -> Found:
+def _idle_without_effect(
+    member: MemberFacts, plan: Plan, begun: StepState, quiet_for: timedelta
+) -> Found:
     """Judge a member that is idle and does not show the effect."""
     if begun.committed_at is None:
         return Found(Finding.NOT_HAPPENED, "the answer that commits was never typed")
@@ -186,7 +186,7 @@ def _idle_without_effect(member: MemberFacts, plan: Plan, begun: StepState, now:
         text = member.action.message if member.action else ""
         status = member.action.status if member.action else "gone"
         return Found(Finding.CANNOT_TELL, f"CPUSE action {newest} ended: {status} {text}".strip())
-    if now < begun.committed_at + plan.policy.quiet:
+    if quiet_for < plan.policy.quiet:
         return Found(Finding.UNDER_WAY, _QUIET)
     return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, no effect")
 

@@ -296,7 +296,10 @@ async def _look(duty: Duty) -> None:
 
 async def _remind_if_due(duty: Duty) -> None:
     due = duty.state.wake_at()
-    if due is not None and duty.clock.now() >= due and duty.state.out_of_service():
+    if due is None or not duty.state.out_of_service():
+        return
+    last = due - duty.plan.policy.remind
+    if duty.stopwatch.latest(last) >= due:
         await duty.journal.write(
             Kind.REMINDED, out_of_service=list(duty.state.out_of_service()), mention=True
         )

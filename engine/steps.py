@@ -452,7 +452,7 @@ def _waited(duty: Duty, step: Step) -> timedelta:
 def _since(duty: Duty, moment: datetime | None) -> timedelta:
     """Return the time since a moment, or since people last said `retry`: that gives new time."""
     moments = [m for m in (moment, duty.state.retried_at) if m is not None]
-    return duty.clock.now() - max(moments) if moments else timedelta(0)
+    return min((duty.stopwatch.about(moment) for moment in moments), default=timedelta(0))
 
 
 def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -> list[str]:
@@ -480,9 +480,9 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     change = duty.state.changing(step.group)
     if step.kind is not StepKind.RETURN or change is None:
         return False
-    if _waited(duty, step) < duty.plan.policy.quiet:
-        return False
     begun = duty.state.of(change)
+    if begun.done_at is None or duty.stopwatch.at_least(begun.done_at) < duty.plan.policy.quiet:
+        return False
     waiting = [
         m.id
         for m in facts.some(step.members)

@@ -25,6 +25,7 @@ from engine.journal import Kind, RunJournal
 from engine.model import Policy
 from engine.orders import Orders
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
+from engine.stopwatch import Stopwatch
 from storage.records import (
     InboxRow,
     Lease,
@@ -60,6 +61,7 @@ class _Hand:
     epoch: int | None = None
     group: str = ""
     left_alone: bool = False
+    stopwatch: Stopwatch | None = None
 
 
 class Worker:
@@ -249,7 +251,7 @@ class Worker:
             log.error("an open run is left alone", run=run, reason=reason)
         hand.left_alone = True
         hand.backoff = RECHECK
-        journal = await self._journal(run, lease)
+        journal = await self._journal(run, hand, lease)
         if all(alarm["reason"] != reason for alarm in journal.state.alarms):
             await journal.write(Kind.ALARMED, what="settings", reason=reason, mention=True)
 
@@ -262,18 +264,20 @@ class Worker:
                 said = row.body["verb"]
                 await self._answers.answer(to, f"`{said}` changed nothing: {run} has ended.")
 
-    async def _journal(self, run: str, lease: Lease) -> RunJournal:
+    async def _journal(self, run: str, hand: _Hand, lease: Lease) -> RunJournal:
+        hand.stopwatch = hand.stopwatch or Stopwatch(self._clock)
         return await RunJournal.open(
             self._stores.journal,
             run,
             lease,
             self._clock,
+            stopwatch=hand.stopwatch,
             redact=self._redact,
             listener=self._listener,
         )
 
     async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
-        journal = await self._journal(run, lease)
+        journal = await self._journal(run, hand, lease)
         if hand.epoch != lease.epoch and journal.state.last_seq > len(("ORDERED", "PLANNED")):
             await journal.write(Kind.TAKEN_UP, holder=self._holder, version=self._version)
         hand.epoch = lease.epoch

@@ -12,13 +12,16 @@ from engine.duty import Duty
 from engine.journal import RunState, StepState
 from engine.model import CpuseAction, PackageState
 from engine.recovery import Finding
+from engine.stopwatch import Stopwatch
 from tests.unit.builders import NAME, NOW, facts, member, plan
+from tests.unit.hand_clock import HandClock
 
 STEP = plan().step("A.INSTALL")
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = ((NAME, PackageState.INSTALLED),)
 BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
-LATER = NOW + timedelta(seconds=121)
+SHORT = timedelta(0)
+LONG = timedelta(seconds=121)
 
 
 def begun(*, committed: bool = True) -> StepState:
@@ -28,48 +31,37 @@ def begun(*, committed: bool = True) -> StepState:
 
 
 @pytest.mark.parametrize(
-    ("changes", "committed", "now", "finding"),
+    ("changes", "committed", "quiet_for", "finding"),
     [
-        ({**DOWN}, False, NOW, Finding.NOT_HAPPENED),
-        ({**DOWN, "session_open": True}, False, NOW, Finding.UNDER_WAY),
-        ({**DOWN, "agent_busy": True}, False, NOW, Finding.CANNOT_TELL),
-        ({**DOWN}, True, NOW, Finding.UNDER_WAY),
-        ({**DOWN}, True, LATER, Finding.NOT_HAPPENED),
-        ({**DOWN, "session_open": True}, True, LATER, Finding.UNDER_WAY),
-        ({**DOWN, "agent_busy": True}, True, LATER, Finding.UNDER_WAY),
-        ({**DOWN, "packages": INSTALLED}, True, NOW, Finding.HAPPENED),
-        ({**DOWN, "packages": INSTALLED, "agent_busy": True}, True, NOW, Finding.UNDER_WAY),
-        ({"answered": False, "state": "DETACHED"}, True, NOW, Finding.UNDER_WAY),
-        ({"answered": False, "state": "DETACHED"}, False, NOW, Finding.CANNOT_TELL),
-        ({**DOWN, "boot_id": "another"}, True, LATER, Finding.CANNOT_TELL),
-        ({**DOWN, "boot_id": None}, True, LATER, Finding.CANNOT_TELL),
+        ({**DOWN}, False, SHORT, Finding.NOT_HAPPENED),
+        ({**DOWN, "session_open": True}, False, SHORT, Finding.UNDER_WAY),
+        ({**DOWN, "agent_busy": True}, False, SHORT, Finding.CANNOT_TELL),
+        ({**DOWN}, True, SHORT, Finding.UNDER_WAY),
+        ({**DOWN}, True, LONG, Finding.NOT_HAPPENED),
+        ({**DOWN, "session_open": True}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, "agent_busy": True}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, "packages": INSTALLED}, True, SHORT, Finding.HAPPENED),
+        ({**DOWN, "packages": INSTALLED, "agent_busy": True}, True, SHORT, Finding.UNDER_WAY),
+        ({"answered": False, "state": "DETACHED"}, True, SHORT, Finding.UNDER_WAY),
+        ({"answered": False, "state": "DETACHED"}, False, SHORT, Finding.CANNOT_TELL),
+        ({**DOWN, "boot_id": "another"}, True, LONG, Finding.CANNOT_TELL),
+        ({**DOWN, "boot_id": None}, True, LONG, Finding.CANNOT_TELL),
         (
             {**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no")},
             True,
-            LATER,
+            LONG,
             Finding.CANNOT_TELL,
         ),
     ],
 )
-def test_each_sign_leads_to_one_finding_and_never_to_a_guess(changes, committed, now, finding):
+def test_each_sign_leads_to_one_finding_and_never_to_a_guess(
+    changes, committed, quiet_for, finding
+):
     seen = facts(member(1, **changes), member(2, **DOWN))
 
-    found = recovery.change(STEP, seen, plan(), begun(committed=committed), now)
+    found = recovery.change(STEP, seen, plan(), begun(committed=committed), quiet_for)
 
     assert found["1_1"].finding is finding, found["1_1"].why
-
-
-@pytest.mark.parametrize(
-    ("alone_since_s", "finding"),
-    [(None, Finding.NOT_HAPPENED), (0, Finding.NOT_HAPPENED), (2, Finding.UNDER_WAY)],
-)
-def test_the_quiet_time_begins_when_no_former_executor_can_type_any_more(alone_since_s, finding):
-    since = None if alone_since_s is None else NOW + timedelta(seconds=alone_since_s)
-    seen = facts(member(1, **DOWN), member(2, **DOWN))
-
-    found = recovery.change(STEP, seen, plan(), begun(), LATER, alone_since=since)
-
-    assert found["1_1"].finding is finding
 
 
 @pytest.mark.parametrize(
@@ -85,14 +77,22 @@ def test_the_quiet_time_begins_when_no_former_executor_can_type_any_more(alone_s
 def test_after_a_take_over_and_after_an_open_session_the_quiet_time_begins_anew(
     taken_up_s, seen_s, finding
 ):
-    def moment(seconds: float | None) -> datetime | None:
-        return None if seconds is None else NOW + timedelta(seconds=seconds)
-
-    state = RunState(plan=plan(), steps={STEP.id: begun()}, taken_up_at=moment(taken_up_s))
-    hand: Any = SimpleNamespace(state=state)
-    clock: Any = SimpleNamespace(now=lambda: LATER)
+    """All moments are known to this process as they come."""
+    clock: Any = HandClock(NOW)
+    stopwatch = Stopwatch(clock)
+    moments: dict[str, datetime] = {}
+    for name, after_s in sorted(
+        {"committed": 0, "taken up": taken_up_s, "seen": seen_s}.items(), key=lambda m: m[1] or 0
+    ):
+        if after_s is not None:
+            clock.move_to(after_s)
+            moments[name] = clock.now()
+            stopwatch.see(clock.now())
+    clock.move_to(121)
+    state = RunState(plan=plan(), steps={STEP.id: begun()}, taken_up_at=moments.get("taken up"))
+    hand: Any = SimpleNamespace(state=state, stopwatch=stopwatch)
     nobody: Any = None
-    duty = Duty(hand, nobody, nobody, nobody, nobody, clock, session_seen_at=moment(seen_s))
+    duty = Duty(hand, nobody, nobody, nobody, nobody, clock, session_seen_at=moments.get("seen"))
 
     found = duty.found(STEP, facts(member(1, **DOWN), member(2, **DOWN)))
 
@@ -111,28 +111,28 @@ def test_after_a_take_over_and_after_an_open_session_the_quiet_time_begins_anew(
 def test_only_an_open_session_is_under_way_where_nothing_else_shows_signs(changes, only):
     seen = facts(member(1, **DOWN, **changes), member(2, **DOWN))
 
-    assert recovery.only_sessions(recovery.change(STEP, seen, plan(), begun(), NOW)) is only
+    assert recovery.only_sessions(recovery.change(STEP, seen, plan(), begun(), SHORT)) is only
 
 
 def test_a_member_whose_actions_cannot_be_numbered_is_never_called_not_started():
     before = {one: {**signs, "action": None} for one, signs in BEFORE.items()}
     seen = facts(member(1, **DOWN, action=None), member(2, **DOWN, action=None))
 
-    found = recovery.change(STEP, seen, plan(), replace(begun(), before=before), LATER)
+    found = recovery.change(STEP, seen, plan(), replace(begun(), before=before), LONG)
 
     assert found["1_1"].finding is Finding.CANNOT_TELL
 
 
 def test_a_failure_that_the_device_showed_allows_a_new_attempt():
     failed = member(1, **DOWN, action=CpuseAction(8, "Install", "failure", 40, "no space"))
-    found = recovery.change(STEP, facts(failed, member(2, **DOWN)), plan(), begun(), LATER)
+    found = recovery.change(STEP, facts(failed, member(2, **DOWN)), plan(), begun(), LONG)
 
     assert recovery.ended_without_effect(found)
 
 
 def test_a_restart_without_the_package_does_not_allow_a_new_attempt():
     odd = member(1, **{**DOWN, "boot_id": "another"})
-    found = recovery.change(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), LATER)
+    found = recovery.change(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), LONG)
 
     assert not recovery.ended_without_effect(found)
 

@@ -1,0 +1,59 @@
+"""How long ago something in a journal was, whatever was done to the wall clock since.
+
+Question: records carry the wall clock, which may be stepped by minutes or hours (a time server
+after an outage, a person), and differ between machines. The monotonic clock steps never, but
+stands still while its machine is suspended, and says nothing about another process. Which of them
+tells how long ago a moment was? Answer: it depends on what a mistake would cost.
+
+- A wait before an act is over when we are sure (`at_least`): that much time has passed since this
+  very process first knew of the moment. After a restart such a wait begins anew.
+- A right has run out as soon as one of the clocks says so (`latest`). Where a moment lies in the
+  future when a process first reads of it, the wall clock was set back and nobody knows how long
+  ago it was: then every right that began at it has run out.
+- In between lies what is most probably so (`about`), for limits: the wall clock tells how long
+  ago it was when this process first knew of it, the monotonic one tells the rest.
+
+What waits for how long is decided elsewhere. Nothing in here survives its process.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from engine.ports import Clock
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far a moment may lie in the future and still mean now: two machines' clocks differ. A guess:
+machines that keep time differ by less than a second."""
+
+NEVER_SO_LATE = datetime.max.replace(tzinfo=UTC)
+
+
+class Stopwatch:
+    """Remembers, for one run in one process, when it first knew of each moment."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[datetime, tuple[float, timedelta]] = {}
+
+    def see(self, moment: datetime) -> None:
+        """Begin to measure from a moment, as soon as it is written or read."""
+        if moment not in self._known:
+            self._known[moment] = (self._clock.monotonic(), self._clock.now() - moment)
+
+    def at_least(self, moment: datetime) -> timedelta:
+        """Return how much time has surely passed since a moment."""
+        self.see(moment)
+        return timedelta(seconds=self._clock.monotonic() - self._known[moment][0])
+
+    def about(self, moment: datetime) -> timedelta:
+        """Return how much time has most probably passed since a moment; never less than none."""
+        surely = self.at_least(moment)
+        return surely + max(self._known[moment][1], timedelta(0))
+
+    def latest(self, moment: datetime) -> datetime:
+        """Return the latest that it can be now, reckoned from a moment that has been."""
+        probably = moment + self.about(moment)
+        if self._known[moment][1] < -CLOCKS_DIFFER:
+            return NEVER_SO_LATE
+        return max(probably, self._clock.now())
