@@ -277,9 +277,15 @@ class Duty:
     def found(self, step: Step, facts: GroupFacts) -> recovery.Findings:
         """Say per member what became of an INSTALL or UNINSTALL that was intended."""
         begun = self.state.of(step)
-        moments = (begun.committed_at, self.state.taken_up_at, self.session_seen_at)
-        since = [self.stopwatch.at_least(moment) for moment in moments if moment is not None]
-        return recovery.change(step, facts, self.plan, begun, min(since, default=timedelta(0)))
+        quiet_for = self.surely_since(
+            begun.committed_at, self.state.taken_up_at, self.session_seen_at
+        )
+        return recovery.change(step, facts, self.plan, begun, quiet_for)
+
+    def surely_since(self, *moments: datetime | None) -> timedelta:
+        """Return how much time has surely passed since the last of these that has been."""
+        passed = [self.stopwatch.at_least(one) for one in moments if one is not None]
+        return min(passed, default=timedelta(0))
 
     def approvers(self, group: str) -> str:
         """Return the names for the audit prompt: who approved this group's failover."""

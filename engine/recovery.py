@@ -75,12 +75,12 @@ def _down(member: MemberFacts) -> Found:
     return Found(Finding.NOT_HAPPENED, member.state)
 
 
-def may_still_go_down(begun: StepState, plan: Plan, now: datetime) -> bool:
+def may_still_go_down(begun: StepState, plan: Plan, quiet_for: timedelta) -> bool:
     """Tell whether members may go DOWN by what was committed although none shows it yet.
 
     Where its session is lost, ADMIN_DOWN may take effect late; nobody is asked anew meanwhile.
     """
-    return begun.committed_at is not None and now < begun.committed_at + plan.policy.quiet
+    return begun.committed_at is not None and quiet_for < plan.policy.quiet
 
 
 def admin_up(step: Step, facts: GroupFacts, plan: Plan) -> Findings:

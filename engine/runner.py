@@ -122,7 +122,8 @@ async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
     """
     facts = await duty.observe()
     if not recovery.any_is(recovery.admin_down(down, facts), recovery.Finding.HAPPENED):
-        if recovery.may_still_go_down(duty.state.of(down), duty.plan, duty.clock.now()):
+        begun = duty.state.of(down)
+        if recovery.may_still_go_down(begun, duty.plan, duty.surely_since(begun.committed_at)):
             await duty.pause(duty.plan.policy.watch)
             return True
         if not await asking.last_look(duty, gate_step, facts):

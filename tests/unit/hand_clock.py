@@ -17,6 +17,9 @@ class HandClock:
     def monotonic(self) -> float:
         return self._passed.total_seconds()
 
+    async def sleep(self, duration: timedelta) -> None:
+        raise AssertionError("nobody sleeps on a clock that is moved by hand")
+
     def move_to(self, seconds: float) -> None:
         """Let time pass until so many seconds after the start."""
         self._passed = timedelta(seconds=seconds)

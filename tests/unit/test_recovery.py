@@ -145,7 +145,10 @@ def test_half_a_group_down_is_seen_per_member():
 
 
 @pytest.mark.parametrize(
-    ("committed", "now", "still"), [(True, NOW, True), (True, LATER, False), (False, NOW, False)]
+    ("committed", "quiet_for", "still"),
+    [(True, SHORT, True), (True, LONG, False), (False, SHORT, False)],
 )
-def test_a_committed_admin_down_may_take_effect_until_the_quiet_time_is_over(committed, now, still):
-    assert recovery.may_still_go_down(begun(committed=committed), plan(), now) is still
+def test_a_committed_admin_down_may_take_effect_until_the_quiet_time_is_over(
+    committed, quiet_for, still
+):
+    assert recovery.may_still_go_down(begun(committed=committed), plan(), quiet_for) is still
