@@ -179,6 +179,8 @@ def unsafe_in(stage: Night) -> list[str]:
         for started in ("installs_started", "uninstalls_started"):
             if member[started] > 1:
                 unsafe.append(f"{member['id']}: {member[started]} {started}")
+    if stage.stores.journal.run(stage.run) != stage.state().index():
+        unsafe.append("the index of runs is not what the journal says")
     if seen["connections_lost"]:
         unsafe.append(f"{seen['connections_lost']} connections lost")
     return unsafe
