@@ -85,7 +85,7 @@ class Plot:
             setup=Setup(members=members, connections=1000, frame_s=10.0),
             policy=quick(SPARSE, groups=self.groups, fence=self.stalls),
             people=rejects_b if self.back else everyone_agrees,
-            ticks=timedelta(seconds=10 if self.file else 3),
+            ticks=timedelta(seconds=20 if self.file else 3),
         )
 
 

@@ -58,18 +58,19 @@ class Search:
 
 
 TRIPLES = 0.0005
+ALL = (1.0, 1.0, TRIPLES)
 
 SEARCHES = [
-    Search(Plot(), (0.4,), (1.0, 0.003), (1.0, 1.0, TRIPLES)),
-    Search(Plot(back=True), (0.2,), (1.0, 0.003), (1.0, 1.0, TRIPLES)),
-    Search(Plot(groups=3), (0.2,), (1.0,), (1.0, 0.1)),
-    Search(Plot(groups=3, back=True), (0.1,), (1.0,), (1.0, 0.1)),
-    Search(Plot(slack=True), (0.1,), (0.6,), (1.0, 0.01)),
-    Search(Plot(slack=True, back=True), (0.02,), (0.3,), (1.0, 0.01)),
-    Search(Plot(file=True), (0.04,), (0.2,), (1.0,)),
-    Search(Plot(file=True, back=True), (0.0,), (0.1,), (1.0,)),
-    Search(Plot(file=True, groups=3), (0.0,), (0.1,), (1.0,)),
-    Search(Plot(file=True, groups=3, back=True), (0.0,), (0.1,), (1.0,)),
+    Search(Plot(), (0.5, 0.001), (1.0, 0.004), ALL),
+    Search(Plot(back=True), (0.3,), (1.0, 0.004), ALL),
+    Search(Plot(groups=3), (0.2,), (1.0, 0.001), ALL),
+    Search(Plot(groups=3, back=True), (0.15,), (1.0, 0.001), ALL),
+    Search(Plot(slack=True), (0.06,), (0.3,), (1.0, 0.01)),
+    Search(Plot(slack=True, back=True), (0.02,), (0.15,), (1.0, 0.01)),
+    Search(Plot(file=True), (0.03,), (0.12,), (1.0,)),
+    Search(Plot(file=True, back=True), (0.0,), (0.06,), (1.0,)),
+    Search(Plot(file=True, groups=3), (0.0,), (0.05,), (1.0,)),
+    Search(Plot(file=True, groups=3, back=True), (0.0,), (0.05,), (1.0,)),
 ]
 
 
@@ -87,7 +88,7 @@ def test_killed_at_any_effect_a_run_ends_as_undisturbed(tmp_path, search):
     assert [s for s in schedules if s.unsafe or s.stuck] == []
 
 
-STALLS = Search(Plot(stalls=True), (0.04, 0.01), (0.3, 0.01), (1.0, 0.1))
+STALLS = Search(Plot(stalls=True), (0.05, 0.008), (0.2, 0.01), (1.0, 0.1))
 
 
 @pytest.mark.slow
