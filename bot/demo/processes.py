@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.demo.children import Child, ChildFailed
 from bot.demo.device import DeviceControl
+from bot.demo.link import Link
 from bot.demo.postgres import PostgresServer
 from bot.demo.props import Props, lay_out, write_settings
 from bot.demo.scenario import Scenario
@@ -38,6 +39,7 @@ class Stage:
     localslack: Child
     product: dict[str, Child]
     database: PostgresServer | None
+    links: dict[str, Link]
     slack: ControlClient
     device: DeviceControl
     client_key: Path
@@ -120,13 +122,16 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
     await asyncio.to_thread(lay_out, props, played)
     postgres = played.database == "postgres"
     database = PostgresServer(props.log("postgres")) if postgres else None
+    links: dict[str, Link] = {}
     watchdog = Watchdog()
     rehearsal, localslack, product = _children(props, played, watchdog)
     try:
         await asyncio.gather(rehearsal.start(), localslack.start(), _started(database))
         device, place = await asyncio.gather(rehearsal.first_line(), localslack.first_line())
-        url = database.url() if database else f"sqlite:///{props.folder / 'hotfix.db'}"
-        write_settings(props, played, device, place, url)
+        if database is not None:
+            for name in played.processes[1:]:
+                links[name] = await Link(database.port).open()
+        write_settings(props, played, device, place, _urls(props, played, database, links))
         async with ControlClient(place["url"]) as slack:
             stage = Stage(
                 props,
@@ -136,6 +141,7 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
                 localslack,
                 product,
                 database,
+                links,
                 slack,
                 DeviceControl(device["control_port"]),
                 Path(device["client_key"]),
@@ -148,8 +154,20 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
         for child in reversed([rehearsal, localslack, *product.values()]):
             await asyncio.shield(child.stop())
         watchdog.close()
+        for link in links.values():
+            await link.close()
         if database is not None:
             await in_thread(database.remove)
+
+
+def _urls(
+    props: Props, played: Scenario, database: PostgresServer | None, links: Mapping[str, Link]
+) -> dict[str, str]:
+    """Return the address of the database for each process."""
+    if database is None:
+        return {"bot": f"sqlite:///{props.folder / 'hotfix.db'}"}
+    ports = {name: link.port for name, link in links.items()}
+    return {name: database.url(port=ports.get(name)) for name in played.processes}
 
 
 async def _started(database: PostgresServer | None) -> None:
@@ -178,7 +196,7 @@ def _children(
         return Child(name, [sys.executable, "-m", *command], props.log(name), watchdog)
 
     def ours(name: str) -> Child:
-        own = ["--config", str(props.settings), "--log", "console"]
+        own = ["--config", str(props.settings_of(name)), "--log", "console"]
         if name != "bot":
             return child(name, "bot", "worker", *own)
         return child(name, "bot", "serve", *(["--no-worker"] if played.workers else []), *own)

@@ -40,6 +40,10 @@ class Props:
         """The bot's settings."""
         return self.folder / "hotfix.toml"
 
+    def settings_of(self, name: str) -> Path:
+        """The settings of one process: a worker reaches the database by a way of its own."""
+        return self.settings if name == "bot" else self.folder / f"hotfix-{name}.toml"
+
     @property
     def rehearsal(self) -> Path:
         """The rehearsal's settings."""
@@ -86,12 +90,19 @@ def write_settings(
     scenario: Scenario,
     device: Mapping[str, Any],
     slack: Mapping[str, Any],
-    database: str,
+    database: Mapping[str, str],
 ) -> None:
-    """Write the bot's settings, now that Slack, the group and the database have addresses."""
+    """Write the settings, now that Slack, the group and the database have addresses.
+
+    Args:
+        props: where to.
+        scenario: what it adds.
+        device: what the rehearsal told of itself.
+        slack: what localslack told of itself.
+        database: its address for each process, by name.
+    """
     settings: dict[str, Any] = {
         "slack": {"api_url": slack["base_url"], **_slack_pace(props)},
-        "storage": {"url": database},
         "packages": {"directory": str(props.folder / "packages")},
         "ssh": {"known_hosts": device["known_hosts"], "client_keys": [device["client_key"]]},
         "policy": _policy(props),
@@ -109,8 +120,11 @@ def write_settings(
             }
         },
     }
-    props.settings.touch(mode=0o600)
-    props.settings.write_text(_toml(_over(settings, scenario.settings)))
+    for name, url in database.items():
+        own = _over({**settings, "storage": {"url": url}}, scenario.settings)
+        file = props.settings_of(name)
+        file.touch(mode=0o600)
+        file.write_text(_toml(own))
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

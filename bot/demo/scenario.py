@@ -59,8 +59,9 @@ PEOPLE = ("rita", "ana", "ben", "noor", "gus")
 ENDS = ("ended", "held", "halted")
 DATABASES = ("sqlite", "postgres")
 MOST_WORKERS = 4
-TROUBLES = ("slack_gone", "database_gone", "frozen")
-"""`frozen` is SIGSTOP of a process and SIGCONT; the database is stopped as by a power cut."""
+TROUBLES = ("slack_gone", "database_gone", "frozen", "cut")
+"""The database is stopped as by a power cut; `frozen` is SIGSTOP of a process and SIGCONT; `cut` is
+the link between a worker and the database."""
 
 DOINGS: Mapping[str, frozenset[str]] = {
     "react": frozenset({"emoji"}),
@@ -272,6 +273,8 @@ def _check_whole(played: Scenario) -> None:
                 f"{name}: no process is called {one.who!r}; there are acting, "
                 f"{', '.join(played.processes)}"
             )
+    if not played.workers and any(t.what == "cut" for t in played.troubles):
+        raise ScenarioWrong(f"{name}: only a worker's link is cut; set workers")
     if played.database == "sqlite" and any(t.what == "database_gone" for t in played.troubles):
         raise ScenarioWrong(f'{name}: database_gone needs database = "postgres"')
     kills, troubles = len(played.kills), len(played.troubles)

@@ -89,6 +89,14 @@ class Troubles:
                 self._told.say("  Slack is back")
             case "database_gone":
                 await self._database_is_gone(for_s, while_, moment)
+            case "cut":
+                name = await self._process(trouble.who)
+                self._stage.links[name].cut()
+                self._told.say(f"✂ {name} is cut off from the database {while_}")
+                self._moments.say(moment)
+                await self._sleep(for_s)
+                self._stage.links[name].mend()
+                self._told.say(f"  {name} reaches the database again")
             case _:
                 name = await self._process(trouble.who)
                 self._stage.product[name].freeze()

@@ -25,6 +25,7 @@ MUST = {
     "database-restart",
     "text-reject-while-down",
     "two-workers",
+    "two-workers-cut",
     "worker-frozen",
 }
 
@@ -89,6 +90,7 @@ DEED = {"on": "proposal", "user": "ana", "do": "react", "emoji": "x"}
         ({"trouble": [{"when": "held", "what": "slack_gone"}]}, "for_s is missing"),
         ({"trouble": [TROUBLE | {"what": "database_gone"}]}, 'needs database = "postgres"'),
         ({"trouble": [TROUBLE, TROUBLE | {"when": "mended:3"}]}, "mended:3 never comes"),
+        ({"trouble": [TROUBLE | {"what": "cut"}]}, "only a worker's link is cut"),
         ({"database": "oracle"}, "database = 'oracle'"),
         ({"workers": 2}, 'need database = "postgres"'),
         ({"workers": 9, "database": "postgres"}, "workers = 9"),
@@ -145,7 +147,7 @@ def test_settings_of_a_scenario_lie_over_those_of_the_stage(tmp_path):
     played = read("some", {"about": "something", "settings": settings})
     props = Props(tmp_path, speed=100.0, auto=True)
     device = {"known_hosts": "k", "client_key": "c", "address": "a", "port": 22, "username": "u"}
-    write_settings(props, played, device, {"base_url": "http://slack"}, "sqlite:///x.db")
+    write_settings(props, played, device, {"base_url": "http://slack"}, {"bot": "sqlite:///x.db"})
 
     found = load_settings(props.settings).settings
 
