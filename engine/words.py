@@ -16,7 +16,7 @@ from engine.journal import GateState, Kind, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
 from engine.recovery import Finding
-from storage.records import InboxRow, StorageDown
+from storage.records import InboxRow, LeaseLost, StorageDown
 
 SHELL = "shell:"
 """Prefix of `by` for words said at the command line on the bot's machine."""
@@ -44,7 +44,12 @@ async def _untaken(duty: Duty, row: InboxRow) -> list[str]:
 
 
 async def _unknown(duty: Duty, row: InboxRow) -> None:
-    await asyncio.to_thread(duty.inbox.drop, row.key)
+    # Under the lease: to an executor that was replaced, a gate of its successor is unknown, and
+    # the votes on it would be lost.
+    try:
+        await asyncio.to_thread(duty.inbox.drop, row.key, lease=duty.journal.lease)
+    except LeaseLost as error:
+        raise Fenced(str(error)) from error
 
 
 async def _shown(duty: Duty, row: InboxRow) -> None:

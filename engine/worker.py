@@ -218,7 +218,7 @@ class Worker:
         try:
             index = await asyncio.to_thread(self._stores.journal.run, run)
             if index is None:
-                await self._turn_away(run)
+                await self._turn_away(run, None)
                 return
             hand.group = index.group
             lease = await self._lease(index.group) if self._is_mine(index.group) else None
@@ -226,7 +226,7 @@ class Worker:
             if lease is None:
                 return
             if not index.open:
-                await self._turn_away(run)
+                await self._turn_away(run, lease)
             elif setup is None:
                 await self._leave_alone(run, hand, lease)
             else:
@@ -255,10 +255,13 @@ class Worker:
         if all(alarm["reason"] != reason for alarm in journal.state.alarms):
             await journal.write(Kind.ALARMED, what="settings", reason=reason, mention=True)
 
-    async def _turn_away(self, run: str) -> None:
+    async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
         for row in await asyncio.to_thread(self._stores.inbox.waiting, run=run):
-            await asyncio.to_thread(self._stores.inbox.drop, row.key)
+            try:
+                await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
+            except LeaseLost as error:
+                raise Fenced(str(error)) from error
             if row.kind in ("word", "vote"):
                 to = {**row.body.get("answer", {}), "user": row.body["user"]}
                 said = row.body["verb"]

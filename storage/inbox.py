@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select, update
 
 from storage.chain import in_utc
+from storage.leases import refuse_lost
 from storage.records import InboxRow, StreamMoved, WordWaiting, canonical
 from storage.tables import InboxTable
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from storage.database import Database
+    from storage.records import Lease
 
 
 class Inbox:
@@ -58,9 +60,11 @@ class Inbox:
         with self._database.read() as session:
             return [inbox_row(row) for row in session.exec(query)]
 
-    def drop(self, key: str, *, seq: int = 0) -> None:
+    def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
         """See storage.records.InboxStore."""
         with self._database.write() as session:
+            if lease is not None:
+                refuse_lost(session, lease, shared=True)
             session.exec(_taking({key}, seq))
 
 

@@ -233,9 +233,10 @@ class MemoryInbox:
             ]
             return sorted(rows, key=lambda row: row.at)[:limit]
 
-    def drop(self, key: str, *, seq: int = 0) -> None:
+    def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
         """See storage.records.InboxStore."""
         with self._door as shelf:
+            _refuse_lost_lease(shelf, lease)
             row = shelf.inbox.get(key)
             if row is not None and row.taken_seq is None:
                 shelf.inbox[key] = replace(row, taken_seq=seq)

@@ -307,10 +307,14 @@ class InboxStore(Protocol):
         """
         ...
 
-    def drop(self, key: str, *, seq: int = 0) -> None:
+    def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
         """Mark a row as taken without a record of a run, e.g. a duplicate or a stale hint.
 
-        A row that is already taken, or not there, is left alone.
+        A row that is already taken, or not there, is left alone. Who judges a row by what it
+        remembers of a run gives its lease: what looks stale to it may be news to its successor.
+
+        Raises:
+            LeaseLost: the lease is not in force; the row still waits.
         """
         ...
 

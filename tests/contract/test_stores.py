@@ -446,6 +446,23 @@ def test_waiting_rows_come_in_the_order_heard(stores: Stores):
     assert keys(run="run-3") == []
 
 
+def test_who_was_replaced_drops_nothing(place: Place):
+    former, successor = place.several(2)
+    lost = former.leases.acquire("group:g", "former", ttl_s=60, now=NOW)
+    assert lost is not None
+    former.inbox.put(word("w"))
+    former.leases.release(lost)
+    now = successor.leases.acquire("group:g", "successor", ttl_s=60, now=NOW)
+    assert now is not None
+
+    with pytest.raises(LeaseLost):
+        former.inbox.drop("w", lease=lost)
+
+    assert [row.key for row in successor.inbox.waiting()] == ["w"]
+    successor.inbox.drop("w", lease=now)
+    assert list(former.inbox.waiting()) == []
+
+
 def test_dropping_twice_or_nothing_changes_nothing(stores: Stores):
     stores.inbox.put(word("w"))
     stores.inbox.drop("w", seq=3)

@@ -27,7 +27,7 @@ from bot.threads import Threads
 from engine.journal import first_records
 from engine.model import Request
 from storage.memory import MemoryStores
-from storage.records import Delivery, Draft, InboxRow, InboxStore, RunRow, Stores
+from storage.records import Delivery, Draft, InboxRow, InboxStore, Lease, RunRow, Stores
 from tests.unit.builders import NAME, plan, without_package
 
 CHANNEL = "C0000FWOPS0"
@@ -93,8 +93,8 @@ class FragileInbox:
     def waiting(self, *, run: str | None = None, limit: int = 100) -> Any:
         return self._inbox.waiting(run=run, limit=limit)
 
-    def drop(self, key: str, *, seq: int = 0) -> None:
-        self._inbox.drop(key, seq=seq)
+    def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
+        self._inbox.drop(key, seq=seq, lease=lease)
 
 
 class House:
