@@ -654,8 +654,10 @@ class RunJournal:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             # The transaction goes to its end before we do: memory never lags behind the store.
-            if not work.done():
-                await asyncio.wait([work])
+            await asyncio.wait([work])
+            if not work.cancelled():
+                # Nobody is left to hear that it was refused; the store knows.
+                work.exception()
             raise
 
     async def _append(
