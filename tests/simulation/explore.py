@@ -260,8 +260,9 @@ class Explorer:
     def _judge(self, stage: Stage) -> None:
         end = ending(stage)
         differs = {k: v for k, v in end.items() if v != self._clean[k]}
+        unsafe = unsafe_in(stage)
         stage.vault.clear()
-        self._leave(unsafe_in(stage), f"not as undisturbed: {differs}" if differs else "")
+        self._leave(unsafe, f"not as undisturbed: {differs}" if differs else "")
 
     def _leave(self, unsafe: Sequence[str], stuck: str) -> None:
         """Write what came of it, and end this process without any farewell."""
