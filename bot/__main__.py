@@ -24,6 +24,7 @@ from bot.config import Loaded, Secrets, Settings, SettingsWrong, load
 from bot.redaction import Redactor
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock
+from engine.errors import NotUnderstood
 from storage.records import InboxRow, StorageDown, StorageRefusal, Stores
 
 if TYPE_CHECKING:
@@ -113,12 +114,15 @@ def demo(context: typer.Context) -> None:
 @app.command()
 def runs(config: Config = None, as_json: AsJson = False) -> None:
     """List all runs, oldest first."""
-    from bot.chronicle import header
+    from bot.chronicle import header, unread
 
+    headers = []
     with _reading(config) as (_, stores):
-        headers = [
-            header(stores.journal.read(row.id)) for row in stores.journal.runs(open_only=False)
-        ]
+        for row in stores.journal.runs(open_only=False):
+            try:
+                headers.append(header(stores.journal.read(row.id)))
+            except NotUnderstood as error:
+                headers.append(unread(row, str(error)))
     if as_json:
         print_json(headers)
         return
@@ -135,15 +139,16 @@ def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
 
     with _reading(config) as (_, stores):
         records = _records(stores, run)
+        top = header(records)
     if as_json:
         told = [asdict(line) for line in lines(records)]
         raw = [{"kind": r.kind, "body": r.body, "hash": r.hash} for r in records]
         both = [{**line, **record} for line, record in zip(told, raw, strict=True)]
-        print_json({**header(records), "steps": plan_lines(records), "records": both})
+        print_json({**top, "steps": plan_lines(records), "records": both})
         return
     from bot.printing import print_run
 
-    print_run(header(records), plan_lines(records), lines(records))
+    print_run(top, plan_lines(records), lines(records))
 
 
 @app.command()
@@ -165,11 +170,12 @@ def halt(
         except NoSuchRun as error:
             raise refusal(str(error).replace("`", "")) from error
         _say(stores, run, "halt")
+        if not as_json:
+            print(f"Halt was said to {run}; the service takes it before it sends anything more.")
         told = header(stores.journal.read(run))
     if as_json:
         print_json({k: told[k] for k in ("run", "group", "out_of_service", "by_hand")})
         return
-    print(f"Halt was said to {run}; the service takes it before it sends anything more.")
     out = told["out_of_service"]
     print(f"Out of service when last seen: {', '.join(out) or 'nobody'}.")
     if told["by_hand"]:

@@ -16,7 +16,7 @@ from bot.runs import story_of
 from bot.views.words import headline, state_word, titled
 from engine.journal import ENGINE, RunState
 from engine.model import spelled
-from storage.records import Record
+from storage.records import Record, RunRow
 
 _MEMBER = re.compile(r"\d+_\d+")
 
@@ -53,6 +53,18 @@ def header(records: Sequence[Record]) -> dict[str, Any]:
         "out_of_service": list(state.out_of_service()),
         "by_hand": state.by_hand(),
         "cloning_owed": state.cloning_owed,
+    }
+
+
+def unread(row: RunRow, why: str) -> dict[str, Any]:
+    """Return what is known of a run that only a newer version can read."""
+    return {
+        "run": row.id,
+        "state": "of a newer version",
+        "headline": why,
+        "group": row.group,
+        "package": "?",
+        "open": row.open,
     }
 
 
@@ -105,7 +117,7 @@ Names = Mapping[str, str]
 
 def _ordered(body: Body, _: Names) -> Told:
     request = body["request"]
-    facts = [f"ticket {request['ticket']}" if request.get("ticket") else ""]
+    facts = [f"ticket {request['ticket']}" if request.get("ticket") else "", _version(body)]
     return f"ordered: {request['kind']} {request['package']} on {request['security_group']}", facts
 
 
@@ -120,7 +132,11 @@ def _planned(body: Body, _: Names) -> Told:
 
 
 def _taken_up(body: Body, _: Names) -> Told:
-    return "taken up after a restart", [str(body.get("holder", "")), str(body.get("version", ""))]
+    return "taken up after a restart", [f"by {body.get('holder', '')}", _version(body)]
+
+
+def _version(body: Body) -> str:
+    return f"version {body['version']}" if body.get("version") else ""
 
 
 def _seen(body: Body, _: Names) -> Told:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
+from engine.errors import NotUnderstood
 from storage.records import DeliveryStore, JournalStore, Record, RunRow
 
 
@@ -90,7 +91,10 @@ class Runs:
         Raises:
             NoSuchRun: nobody can tell which run is meant.
         """
-        story = story_of(self._journal.read(self.open_one(target)))
+        try:
+            story = story_of(self._journal.read(self.open_one(target)))
+        except NotUnderstood as error:
+            raise NoSuchRun(escape(str(error))) from error
         opening = story.opening
         if opening is None:
             hold = story.state.hold
@@ -121,7 +125,10 @@ class Runs:
 
     def _told(self, row: RunRow) -> str:
         records = self._journal.read(row.id)
-        story = story_of(records)
+        try:
+            story = story_of(records)
+        except NotUnderstood as error:
+            return f"{escape(str(error))}."
         lines = [f"*{escape(headline(story))}*"]
         hold = story.state.hold
         if hold is not None:
@@ -135,7 +142,11 @@ class Runs:
 
 
 def story_of(records: Sequence[Record]) -> Story:
-    """Return what is known of a run from its records."""
+    """Return what is known of a run from its records.
+
+    Raises:
+        NotUnderstood: a newer version wrote some of them.
+    """
     story = Story()
     for record in records:
         story.take(record)

@@ -32,6 +32,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import Trouble, called, without_retries
 from bot.pacing import EDIT_INTERVAL, EDIT_INTERVAL_PER_RUN, POST_INTERVAL, Pace
 from bot.views import Message, render
+from engine.errors import NotUnderstood
 from engine.journal import Kind
 from engine.model import Request, from_json
 from engine.ports import Clock
@@ -346,6 +347,7 @@ class Speaker:
         lease = await self._may_speak(run, voice)
         current = await self._compare(run, voice, lease) if lease is not None else None
         if current is None:
+            await self._give_back(voice)
             voice.told.set()
             voice.settled.set()
             return None
@@ -366,7 +368,7 @@ class Speaker:
         records = await asyncio.to_thread(self._stores.journal.read, run)
         if len(records) != voice.rendered[0]:
             # A round comes with each post and edit; what they say changes with the journal only.
-            voice.rendered = (len(records), await asyncio.to_thread(render, records))
+            voice.rendered = (len(records), await self._rendered(run, records))
         messages = voice.rendered[1]
         if not messages:
             return None
@@ -384,6 +386,14 @@ class Speaker:
             delivered,
             shown,
         )
+
+    async def _rendered(self, run: str, records: Sequence[Record]) -> Sequence[Message]:
+        """Return what stands to be told; nothing of a run that only a newer version knows."""
+        try:
+            return await asyncio.to_thread(render, records)
+        except NotUnderstood as error:
+            log.error("a run is not told", run=run, reason=str(error))  # noqa: TRY400 -- a sentence
+            return ()
 
     # -------------------------------------------------------------------------- posting
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from bot.config import SettingsWrong
+from bot.wiring import our_version
+from engine.errors import NotUnderstood
 from storage.records import StorageDown, StorageRefusal
 
 USAGE = 2
@@ -33,6 +35,8 @@ def mistakes_told() -> Iterator[None]:
         yield
     except (SettingsWrong, StorageDown, StorageRefusal) as error:
         raise refusal(str(error)) from error
+    except NotUnderstood as error:
+        raise refusal(f"{error}; this is {our_version()}") from error
 
 
 def refusal(sentence: str) -> typer.Exit:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.views.format import SHORT_HEAD
+from engine.errors import NotUnderstood
 from engine.journal import RunState
 from engine.promises import explained
 from storage.records import (
@@ -183,6 +184,8 @@ def folded(records: Sequence[Record]) -> RunRow:
     """
     try:
         return RunState.replay(records).index()
+    except NotUnderstood as error:
+        raise StorageRefusal(str(error)) from error
     except _ODD as error:
         run = records[0].stream if records else ""
         raise StorageRefusal(f"{run}: its records cannot be read as a run: {error!r}") from error

@@ -15,6 +15,7 @@
       PeopleUnreadable           Slack cannot be asked who approves now
     PlanRefused                  no plan is made of this request; the sentence is for the person
     Fenced                       another executor has taken over: stop, write nothing
+    NotUnderstood                a newer version wrote this run: nothing is written or sent
     Stopped                      a person's stop came before the act; not an error of anyone
 
 Any other exception is a mistake of ours: the run stops loudly, the journal is intact.
@@ -98,6 +99,19 @@ class PlanRefused(Exception):
 
 class Fenced(Exception):
     """Another executor holds the group now. Stop, and write nothing."""
+
+
+class NotUnderstood(LookupError):
+    """A run's journal holds what this version does not know, so a newer one has to go on with it.
+
+    A LookupError, so that whoever reads journals for their own sake meets it as any odd record.
+    """
+
+    def __init__(self, run: str, seq: int, what: str, written_by: str) -> None:
+        super().__init__(
+            f"{run} was written by version {written_by or 'unknown'}, and record {seq} has {what}, "
+            "which this version does not know: go on with that version, or a later one"
+        )
 
 
 class Stopped(Exception):

@@ -19,7 +19,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from engine.errors import Fenced, Stopped
+from pydantic import ValidationError
+
+from engine.errors import Fenced, NotUnderstood, Stopped
 from engine.model import (
     GroupFacts,
     Plan,
@@ -167,6 +169,7 @@ class RunState:
     """What is true of a run, rebuilt from its records and from nothing else."""
 
     run: str = ""
+    version: str = ""
     request: Request | None = None
     plan: Plan | None = None
     steps: dict[str, StepState] = field(default_factory=dict)
@@ -198,7 +201,11 @@ class RunState:
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
-        """Rebuild the state from a run's records, in order."""
+        """Rebuild the state from a run's records, in order.
+
+        Raises:
+            NotUnderstood: a newer version wrote some of them.
+        """
         state = cls()
         for record in records:
             state.apply(record)
@@ -348,7 +355,11 @@ class RunState:
     # ---------------------------------------------------------------------- the fold
 
     def apply(self, record: Record) -> None:
-        """Take one more record into account."""
+        """Take one more record into account.
+
+        Raises:
+            NotUnderstood: it says what this version does not know; nothing may be decided then.
+        """
         self.run = record.stream
         self.last_at = record.at
         self.first_at = self.first_at or record.at
@@ -356,8 +367,11 @@ class RunState:
         self.last_hash = record.hash
         fold = getattr(self, f"_on_{record.kind.lower()}", None)
         if fold is None:
-            raise LookupError(f"record kind {record.kind} is not known to this version")
+            raise self._not_understood(record, f"the kind {record.kind}")
         fold(record, record.body)
+
+    def _not_understood(self, record: Record, what: str) -> NotUnderstood:
+        return NotUnderstood(self.run, record.seq, what, self.version)
 
     def _step(self, step: str, **changes: Json) -> None:
         self.steps[step] = replace(self.steps.get(step, StepState()), **changes)
@@ -367,14 +381,30 @@ class RunState:
             self.steps[step] = StepState(attempt=self.of(step).attempt + 1)
 
     def _on_ordered(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.version = body.get("version", "")
         self.request = from_json(Request, body["request"])
 
-    def _on_planned(self, _: Record, body: Mapping[str, Any]) -> None:
-        self.plan = from_json(Plan, body["plan"])
+    def _on_planned(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.plan = self._understood(record, body["plan"])
         if body.get("facts"):
             self.facts = from_json(GroupFacts, body["facts"])
 
+    def _understood(self, record: Record, plan: Mapping[str, Any]) -> Plan:
+        """Return a plan of which every step, and every rule that governs it, is known."""
+        try:
+            understood = from_json(Plan, plan)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ".".join(str(one) for one in wrong["loc"])
+            what = f"a plan with {where} = {str(wrong['input'])[:60]!r}"
+            raise self._not_understood(record, what) from error
+        unknown = _unknown(plan, to_json(understood))
+        if unknown:
+            raise self._not_understood(record, f"a plan with {unknown}")
+        return understood
+
     def _on_taken_up(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.version = body.get("version", "")
         self.restarts += 1
         self.taken_up_at = record.at
 
@@ -542,6 +572,19 @@ class RunState:
     def _on_ended(self, _: Record, body: Mapping[str, Any]) -> None:
         self.ended = body
         self.hold = None
+
+
+def _unknown(given: Json, understood: Json, place: str = "") -> str:
+    """Name the first field that reading has dropped, or ""."""
+    if isinstance(given, Mapping):
+        if extra := sorted(given.keys() - understood.keys()):
+            return f"{place}{extra[0]}"
+        pairs = [(given[name], understood[name], f"{place}{name}.") for name in given]
+    elif isinstance(given, (list, tuple)):
+        pairs = [(one, other, place) for one, other in zip(given, understood, strict=True)]
+    else:
+        return ""
+    return next(filter(None, (_unknown(*pair) for pair in pairs)), "")
 
 
 Listener = Callable[[Sequence[Record]], None]
@@ -720,12 +763,22 @@ def _preview(state: RunState, drafts: Sequence[Draft]) -> RunRow:
 
 
 def first_records(
-    run: str, request: Request, plan: Plan, facts: GroupFacts, clock: Clock, *, by: str
+    run: str,
+    request: Request,
+    plan: Plan,
+    facts: GroupFacts,
+    clock: Clock,
+    *,
+    by: str,
+    version: str = "",
 ) -> tuple[list[Draft], RunRow]:
-    """Return a new run's first records and its index row: one transaction makes the run."""
+    """Return a new run's first records and its index row: one transaction makes the run.
+
+    `version` is this program's, for whoever reads them with another one.
+    """
     now = clock.now()
     drafts = [
-        Draft(Kind.ORDERED, now, by, {"request": to_json(request)}),
+        Draft(Kind.ORDERED, now, by, {"request": to_json(request), "version": version}),
         Draft(Kind.PLANNED, now, ENGINE, planned_body(plan, facts)),
     ]
     state = RunState(run=run)

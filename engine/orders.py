@@ -50,6 +50,8 @@ class Orders:
         packages: Packages,
         answers: Answers,
         shell_of: Callable[[GroupSetup], Shell],
+        *,
+        version: str = "",
     ) -> None:
         self._stores = stores
         self._clock = clock
@@ -57,6 +59,7 @@ class Orders:
         self._packages = packages
         self._answers = answers
         self._shell_of = shell_of
+        self._version = version
 
     async def take(self, row: InboxRow, lease: Lease | None) -> str | None:
         """Take one order; return the new run's id, or None where it was refused.
@@ -99,7 +102,15 @@ class Orders:
         facts = await live.observe()
         run = await self._unused_id(row.key)
         plan = plan_install(run, request, package, facts, setup.policy, remarks=setup.remarks)
-        drafts, index = first_records(run, request, plan, facts, self._clock, by=request.requester)
+        drafts, index = first_records(
+            run,
+            request,
+            plan,
+            facts,
+            self._clock,
+            by=request.requester,
+            version=self._version,
+        )
         await asyncio.to_thread(
             self._stores.journal.append,
             run,

@@ -18,7 +18,7 @@ import structlog
 
 from engine import runner
 from engine.duty import Duty
-from engine.errors import Fenced
+from engine.errors import Fenced, NotUnderstood
 from engine.fence import Fence
 from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
@@ -115,7 +115,9 @@ class Worker:
         self._shells: dict[str, Shell] = {}
         self._ordering: dict[str, asyncio.Task[None]] = {}
         self._down = False
-        self._orders = Orders(stores, clock, inventory, packages, answers, self._shell)
+        self._orders = Orders(
+            stores, clock, inventory, packages, answers, self._shell, version=version
+        )
 
     # ---------------------------------------------------------------------------- waking
 
@@ -236,6 +238,8 @@ class Worker:
             self._leases.pop(hand.group, None)
         except StorageDown as error:
             self._go_down(error)
+        except NotUnderstood as error:
+            await self._leave_to_newer(run, hand, error)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -254,6 +258,22 @@ class Worker:
         journal = await self._journal(run, hand, lease)
         if all(alarm["reason"] != reason for alarm in journal.state.alarms):
             await journal.write(Kind.ALARMED, what="settings", reason=reason, mention=True)
+
+    async def _leave_to_newer(self, run: str, hand: _Hand, error: NotUnderstood) -> None:
+        """A newer version wrote this run: say so once, and let one that knows it have the group."""
+        if not hand.left_alone:
+            log.error(
+                "an open run is left to a newer version; nothing is sent to its group",
+                run=run,
+                reason=str(error),
+                this_version=self._version,
+            )
+        hand.left_alone = True
+        hand.backoff = RECHECK
+        held = self._leases.pop(hand.group, None)
+        if held is not None:
+            with contextlib.suppress(StorageDown):
+                await asyncio.to_thread(self._stores.leases.release, held[0])
 
     async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""

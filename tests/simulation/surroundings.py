@@ -158,6 +158,18 @@ class Surroundings(Stage):
         finally:
             self.stores = inner
 
+    async def dies_at(self, phase: Phase) -> None:
+        """Go on until the executor dies at the first record of a phase, before it hears of it."""
+
+        def die() -> None:
+            life = self.living[-1].life
+            life.dead = True
+            life._on_death()
+
+        self.troubles.once(phase, die)
+        await self.until(lambda _state: False)
+        await self.kill()
+
     def step_clock(self, change: timedelta) -> None:
         """Set the executors' wall clock forward or back."""
         self.stepped.ahead += change

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.__main__ import app
+from bot.wiring import our_version
 from engine.journal import Kind, first_records
 from storage.records import Draft, Record
 from storage.stores import open_stores
@@ -43,7 +44,9 @@ def database(tmp_path: Path, config: Path) -> str:
     """A database with one run, as a service that died left it."""
     url = f"sqlite:///{tmp_path / 'hotfix.db'}"
     facts = without_package()
-    drafts, index = first_records(RUN, REQUEST, plan(), facts, StillClock(), by=REQUEST.requester)
+    drafts, index = first_records(
+        RUN, REQUEST, plan(), facts, StillClock(), by=REQUEST.requester, version="1.2.3"
+    )
     stores = open_stores(url, acting=True)
     stores.journal.append(RUN, drafts, lease=None, last_seq=0, index=index)
     stores.close()
@@ -74,6 +77,7 @@ def test_a_run_is_told_so_that_one_can_follow_it(told):
     assert "Plan" in shown
     assert "A.INSTALL 1_1-1_2" in shown
     assert "ordered: install" in shown
+    assert "version 1.2.3" in shown
     assert "planned: A = 1_1-1_2; B = 1_3-1_4" in shown
     assert "take 99 → 120" in shown
 
@@ -92,6 +96,23 @@ def test_a_run_is_told_in_json_with_its_records(told):
         "attempt": 1,
         "how": "",
     }
+
+
+def test_a_run_that_a_newer_version_went_on_with_is_not_told_half(told, database):
+    stores = open_stores(database, acting=True)
+    drafts = [
+        Draft(Kind.TAKEN_UP, StillClock().now(), "engine", {"holder": "x", "version": "9.0.0"}),
+        Draft("CAMPAIGN", StillClock().now(), "engine", {}),
+    ]
+    stores.journal.append(RUN, drafts, lease=None, last_seq=2)
+    stores.close()
+
+    shown = told("show", RUN, code=2)
+
+    assert f"{RUN} was written by version 9.0.0, and record 4 has the kind CAMPAIGN" in shown
+    assert f"this is {our_version()}" in shown
+    assert f"{RUN}  site-1  ?  of a newer version" in told("runs")
+    assert f"Halt was said to {RUN}" in told("halt", code=2)
 
 
 def test_a_run_that_is_not_there_gets_the_nearest(told):
