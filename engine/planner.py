@@ -289,9 +289,11 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
 
     Args:
         state: the run as it is.
-        case: "nothing_down", "down_not_started" (bring `group` up), "under_way" (wait until
-            `group` is back, and end before the next one) or "not_back" (it did not come back
-            in time, and is not waited for again; what we took down is still brought up).
+        case: "nothing_down", "down_not_started" (bring `group` up), "interrupted" (nobody
+            can tell what came of the work on it, but none of it goes on: bring `group` up),
+            "under_way" (wait until `group` is back, and end before the next one) or "not_back"
+            (it did not come back in time, and is not waited for again; what we took down is
+            still brought up).
         group: the Logical Group in hand.
     """
     plan = state.the_plan
@@ -303,9 +305,9 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
         members = plan.group(name).members if name else ()
         tail.append(Step(f"{name or 'ABORT'}.{kind}.r{revision}", kind, name, members))
 
-    if case in ("down_not_started", "not_back"):
+    if case in ("down_not_started", "interrupted", "not_back"):
         add(StepKind.ADMIN_UP, group)
-    if case == "down_not_started":
+    if case in ("down_not_started", "interrupted"):
         add(StepKind.COMEBACK, group)
     if case == "under_way":
         waiting = [

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from engine.journal import StepState
 from engine.model import (
@@ -35,10 +36,14 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """A finding with the sign that it rests on."""
+    """A finding with the sign that it rests on.
+
+    `over`: it cannot be told what came of it, but nothing of it is at work any more.
+    """
 
     finding: Finding
     why: str
+    over: bool = False
 
 
 Findings = Mapping[MemberId, Found]
@@ -173,19 +178,20 @@ def _idle_without_effect(
     member: MemberFacts, plan: Plan, begun: StepState, quiet_for: timedelta
 ) -> Found:
     """Judge a member that is idle and does not show the effect."""
+    unclear = partial(Found, Finding.CANNOT_TELL, over=quiet_for >= plan.policy.quiet)
     if begun.committed_at is None:
         return Found(Finding.NOT_HAPPENED, "the answer that commits was never typed")
     before = begun.before.get(member.id, {})
     if member.boot_id is None or member.boot_id != before.get("boot_id"):
-        return Found(Finding.CANNOT_TELL, "restarted without the effect")
+        return unclear("restarted without the effect")
     newest = member.action.id if member.action else None
     known = before.get("action")
     if known is None:
-        return Found(Finding.CANNOT_TELL, "CPUSE showed no action numbers to compare with")
+        return unclear("CPUSE showed no action numbers to compare with")
     if newest != known:
         text = member.action.message if member.action else ""
         status = member.action.status if member.action else "gone"
-        return Found(Finding.CANNOT_TELL, f"CPUSE action {newest} ended: {status} {text}".strip())
+        return unclear(f"CPUSE action {newest} ended: {status} {text}".strip())
     if quiet_for < plan.policy.quiet:
         return Found(Finding.UNDER_WAY, _QUIET)
     return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, no effect")
@@ -201,6 +207,15 @@ def ended_without_effect(findings: Findings) -> bool:
         or (found.finding is Finding.CANNOT_TELL and "ended: failure" in found.why)
         for found in findings.values()
     )
+
+
+def is_over(findings: Findings) -> bool:
+    """Tell whether nothing that was begun is at work any more, whatever came of it.
+
+    That is enough to bring a group up and end; only a new attempt must know what came of it.
+    """
+    ended = (Finding.NOT_HAPPENED, Finding.HAPPENED)
+    return all(found.finding in ended or found.over for found in findings.values())
 
 
 def signs(member: MemberFacts) -> dict[str, str | int | None]:

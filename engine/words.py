@@ -296,13 +296,16 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
 
 def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
     findings = duty.found(change, facts)
+    if recovery.all_are(findings, Finding.HAPPENED):
+        return "under_way"
     if recovery.all_are(findings, Finding.NOT_HAPPENED):
         return "down_not_started"
-    if recovery.any_is(findings, Finding.CANNOT_TELL):
-        if recovery.ended_without_effect(findings):
-            return "down_not_started"
-        return "cannot_tell"
-    return "under_way"
+    unclear = recovery.any_is(findings, Finding.CANNOT_TELL)
+    if unclear and recovery.ended_without_effect(findings):
+        return "down_not_started"
+    if recovery.is_over(findings):
+        return "interrupted"
+    return "cannot_tell" if unclear else "under_way"
 
 
 def _return_of(duty: Duty, group: str) -> str:

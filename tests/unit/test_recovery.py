@@ -137,6 +137,23 @@ def test_a_restart_without_the_package_does_not_allow_a_new_attempt():
     assert not recovery.ended_without_effect(found)
 
 
+@pytest.mark.parametrize(
+    ("changes", "quiet_for", "over"),
+    [
+        ({"boot_id": "another"}, LONG, True),
+        ({"boot_id": "another"}, SHORT, False),
+        ({"boot_id": "another", "agent_busy": True}, LONG, False),
+        ({"boot_id": "another", "session_open": True}, LONG, False),
+        ({"answered": False}, LONG, False),
+    ],
+)
+def test_an_interrupted_attempt_is_over_once_nothing_of_it_can_be_at_work(changes, quiet_for, over):
+    odd = member(1, **{**DOWN, **changes})
+    found = recovery.change(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), quiet_for)
+
+    assert recovery.is_over(found) is over
+
+
 def test_half_a_group_down_is_seen_per_member():
     found = recovery.admin_down(plan().step("A.ADMIN_DOWN"), facts(member(1, **DOWN)))
 
