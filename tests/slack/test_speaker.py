@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -192,16 +191,6 @@ async def test_a_live_message_is_edited_in_place_and_keeps_its_reactions(stage: 
 
 
 # --------------------------------------------------------------------------------- pacing
-
-
-async def test_posts_keep_their_distance_in_a_channel(stage: Stage):
-    run = stage.append(night("rejected"))
-
-    await stage.speaker().settle(run)
-
-    posts = [float(m["ts"]) for m in stage.messages()]
-    gaps = [later - earlier for earlier, later in pairwise(posts)]
-    assert min(gaps) >= 0.9
 
 
 async def test_edits_keep_their_distance_and_the_gate_goes_first(stage: Stage):
