@@ -148,9 +148,11 @@ def test_an_append_whose_answer_is_lost_is_read_and_not_repeated(
         closing(open_stores(network.url(postgres.new_database()), acting=True)) as stores,
     ):
         stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
-        monkeypatch.setattr(postgres_module, "ANSWER_S", 0.3)
-        with network.cut_at(b"COMMIT\0"), pytest.raises(StorageDown):
-            stores.journal.append("run-1", DRAFTS, lease=None, last_seq=1)
+        # Long enough for every answer before the lost one, also on a busy machine.
+        with monkeypatch.context() as limited, network.cut_at(b"COMMIT\0"):
+            limited.setattr(postgres_module, "ANSWER_S", 3.0)
+            with pytest.raises(StorageDown):
+                stores.journal.append("run-1", DRAFTS, lease=None, last_seq=1)
 
         wait_for(lambda: len(stores.journal.read("run-1")) == 2)
         with pytest.raises(StreamMoved):
