@@ -123,8 +123,16 @@ async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
                 await stage.kill_the_stalled()
             stage.say(word)
             await stage.clock.sleep(timedelta(seconds=30))
-        else:
+        elif await _stays(stage, state):
             return state
+
+
+async def _stays(stage: Stage, state: RunState) -> bool:
+    """Tell whether it ended, or holds for good: what was said before a death is heard later."""
+    if state.hold is None:
+        return True
+    await stage.clock.sleep(timedelta(minutes=5))
+    return stage.state().hold == state.hold and not stage.died
 
 
 MOST_RETRIES = 2
