@@ -653,6 +653,7 @@ class Group:
             for p in source.packages
         ]
         member.base_take, member.foreign_take = source.base_take, source.foreign_take
+        self.witness.cloned(member.id)
         self.witness.event(self.now, "cloned", member.id, source=source.id, take=member.take)
         self.moment("cloned", member.id)
 

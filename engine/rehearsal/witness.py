@@ -68,6 +68,10 @@ class Witness:
         if success:
             self.starts[member].pending.discard(f"{opposite} {package}")
 
+    def cloned(self, member: str) -> None:
+        """Take note that a member has another one's software: what was started on it is gone."""
+        self.starts[member].pending.clear()
+
     def event(self, at: float, what: str, member: str = "", **facts: object) -> None:
         """Record something that happened by itself."""
         self.events.append({"at": round(at, 1), "what": what, "member": member, **facts})

@@ -7,6 +7,7 @@ import pytest
 
 from engine import promises
 from engine.journal import Kind
+from engine.rehearsal.witness import Act, Witness
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import small_package
 from tests.simulation.scene import Scene
@@ -46,3 +47,19 @@ def test_an_installation_that_a_restart_interrupted_leaves_a_way_out(package, gr
     assert ended["state"] == "aborted"
     assert set(scene.group.states().values()) == {"ACTIVE"}
     assert promises.BROKEN not in promises.judge(scene.records()).values()
+
+
+def test_an_installation_that_cloning_took_away_may_be_started_again():
+    """The witness took the second attempt, asked for by people and rightly so, for an offence."""
+    states = {"1_1": "DOWN", "1_2": "ACTIVE"}
+    install = Act(0.0, "install", "1_1", ("1_1",), states, {}, package="hotfix")
+
+    witness = Witness(["1_1", "1_2"], {})
+    witness.act(install)
+    witness.ended("1_1", "install", "hotfix", success=True)
+    witness.cloned("1_1")
+    witness.act(install)
+    assert witness.objections() == []
+
+    witness.act(install)
+    assert len(witness.objections()) == 1
