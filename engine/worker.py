@@ -24,6 +24,7 @@ from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
 from engine.model import Policy
 from engine.orders import Orders
+from engine.outage import Outage, log_by_hand
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.stopwatch import Stopwatch
 from storage.records import (
@@ -62,6 +63,7 @@ class _Hand:
     group: str = ""
     left_alone: bool = False
     stopwatch: Stopwatch | None = None
+    outage: Outage | None = None
 
 
 class Worker:
@@ -115,6 +117,7 @@ class Worker:
         self._shells: dict[str, Shell] = {}
         self._ordering: dict[str, asyncio.Task[None]] = {}
         self._down = False
+        self._down_since = (clock.now(), clock.monotonic())
         self._orders = Orders(
             stores, clock, inventory, packages, answers, self._shell, version=version
         )
@@ -157,6 +160,7 @@ class Worker:
             log.error(
                 "the database does not answer; nothing is sent until it does", reason=error.cause
             )
+            self._down_since = (self._clock.now(), self._clock.monotonic())
         self._down = True
 
     async def _come_back(self) -> None:
@@ -166,11 +170,24 @@ class Worker:
             StorageDown: it does not.
         """
         await self._renew(all_of_them=True)
+        # Without a lease nothing was written yet; this one has run out as soon as it is taken.
+        await asyncio.to_thread(
+            self._stores.leases.acquire,
+            "nothing",
+            self._holder,
+            ttl_s=0.0,
+            now=self._clock.now(),
+        )
         open_runs = await asyncio.to_thread(self._stores.journal.runs)
         self._down = False
-        log.info("the database answers again")
+        since, began = self._down_since
+        away = timedelta(seconds=self._clock.monotonic() - began)
+        log.info("the database answers again", away_s=round(away.total_seconds()))
         for index in open_runs:
-            self._hands.setdefault(index.id, _Hand()).last_end = float("-inf")
+            hand = self._hands.setdefault(index.id, _Hand())
+            hand.last_end = float("-inf")
+            if index.group in self._leases:
+                hand.outage = Outage(since, away).after(hand.outage)
 
     async def _look_around(self) -> None:
         rows = await asyncio.to_thread(self._stores.inbox.waiting)
@@ -324,7 +341,14 @@ class Worker:
             nudge=hand.nudge,
         )
         hand.nudge.clear()
-        state = await runner.advance(duty)
+        try:
+            if hand.outage is not None:
+                await hand.outage.tell(journal)
+                hand.outage = None
+            state = await runner.advance(duty)
+        except StorageDown:
+            log_by_hand(journal.state)
+            raise
         moved = state.last_seq != hand.last_seq
         hand.last_seq = state.last_seq
         hand.backoff = timedelta(seconds=1) if moved else min(hand.backoff * 2, BACKOFF_MAX)

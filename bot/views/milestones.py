@@ -326,6 +326,8 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
             "back there and the service is started again.",
             broadcast=True,
         )
+    if body.get("what") == "database":
+        return told(key, f"⚠️ {call}{reason[:1].upper()}{reason[1:]}; the run goes on by looking.")
     return told(
         key,
         f"🚨 {call}*ALARM: {reason}.* What CPUSE has begun cannot be stopped; it goes on and "
