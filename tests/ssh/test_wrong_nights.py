@@ -95,6 +95,18 @@ async def second_group_before_the_first_is_back(shell, group, clock):
     await answering(group, clock)
 
 
+async def installing_while_others_are_away(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_3", "1_1-1_1")
+    await answering(group, clock)
+    group.add_fault({"name": "member_fails", "member": "1_4", "after_s": 0})
+    await install(shell, "1_1", "1_1")
+
+
+async def all_members_down(shell, group, clock):
+    await admin(shell, "1_1", "all")
+
+
 WRONG: list[tuple[Night, str]] = [
     (all_members_at_once, "on all members at once"),
     (cloning_left_on, "rebooted after install with image auto-clone on"),
@@ -102,6 +114,8 @@ WRONG: list[tuple[Night, str]] = [
     (both_groups_down, "1_1 was ordered down while 1_3 was DOWN"),
     (install_twice, "install was started twice on 1_3"),
     (second_group_before_the_first_is_back, "1_1 was ordered down while 1_3 was"),
+    (installing_while_others_are_away, "install was started on 1_1 while 1_4 was DETACHED"),
+    (all_members_down, "was ordered down together with all members"),
 ]
 
 

@@ -41,6 +41,8 @@ def gate(*votes: Vote, **changes: Any) -> GateState:
 
 def test_two_distinct_approvers_are_enough_and_one_is_not():
     assert decide(POLICY, gate(vote("ana", "network")), NOW).outcome == "open"
+    in_two_roles = vote("noor", "network", "firewall")
+    assert decide(POLICY, gate(in_two_roles), NOW).outcome == "open"
     assert (
         decide(POLICY, gate(vote("ana", "network"), vote("ben", "firewall")), NOW).outcome
         == "approved"

@@ -61,6 +61,29 @@ def test_each_missing_condition_forbids_the_failover_and_is_named(seen, words):
     assert words in check("A.READY", seen)
 
 
+def test_fewer_than_must_stay_in_service_forbid_the_failover():
+    strict = replace(plan(), policy=replace(plan().policy, min_in_service=3))
+
+    assert "no member would be left" in check(
+        "A.ADMIN_DOWN", facts(), replace(state(), plan=strict)
+    )
+
+
+def test_policies_of_one_name_differ_by_their_signature():
+    other = InstalledPolicy("Standard", "12Mar24 10:51", "ffff00000")
+
+    assert "1_4 has policy" in check("A.ADMIN_DOWN", facts(member(4, policy=other)))
+
+
+def test_a_policy_since_ready_forbids_the_failover():
+    everywhere = facts(*(member(n, policy=OTHER) for n in range(1, 5)))
+
+    said = check("A.ADMIN_DOWN", everywhere, state(ready={"A": facts()}))
+
+    assert "policy on 1_1 changed from Standard of 12Mar24 10:51" in said
+    assert check("A.ADMIN_DOWN", everywhere, state(ready={"A": everywhere})) == ""
+
+
 def test_an_open_session_alone_is_waited_for_and_never_hides_another_reason():
     seen = facts(member(4, session_open=True))
     for step in ("PREFLIGHT", "A.READY", "A.ADMIN_DOWN"):

@@ -19,6 +19,7 @@ from tests.unit.hand_clock import HandClock
 STEP = plan().step("A.INSTALL")
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = ((NAME, PackageState.INSTALLED),)
+UNKNOWN = ((NAME, PackageState.UNKNOWN),)
 BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
 SHORT = timedelta(0)
 LONG = timedelta(seconds=121)
@@ -46,6 +47,8 @@ def begun(*, committed: bool = True) -> StepState:
         ({"answered": False, "state": "DETACHED"}, False, SHORT, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": "another"}, True, LONG, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": None}, True, LONG, Finding.CANNOT_TELL),
+        ({**DOWN, "packages": UNKNOWN}, False, SHORT, Finding.CANNOT_TELL),
+        ({**DOWN, "packages": UNKNOWN}, True, LONG, Finding.CANNOT_TELL),
         (
             {**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no")},
             True,

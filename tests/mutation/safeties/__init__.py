@@ -1,0 +1,17 @@
+"""The list of our safeties: what each is for, how it is switched off, and who notices.
+
+It is read as a document and tried by `tests/mutation/test_safeties.py`. Whoever changes one of
+these lines changes its entry; whoever adds a safety adds one.
+"""
+
+from tests.mutation.safeties import acting, asking, conditions, executors, judges, looking, slack
+
+SAFETIES = (
+    *looking.SAFETIES,
+    *conditions.SAFETIES,
+    *asking.SAFETIES,
+    *acting.SAFETIES,
+    *executors.SAFETIES,
+    *slack.SAFETIES,
+    *judges.SAFETIES,
+)

@@ -1,0 +1,387 @@
+"""On the device: dialogues, guarded lines, the answer that commits, and the rescue (P1, P6, P7)."""
+
+from tests.mutation.trials import Edit, Safety, safety
+
+GUARDS = "engine/gaia/guards.py"
+DIALOGUES = "engine/gaia/dialogues.py"
+STEPS = "engine/steps.py"
+GROUP = "engine/group.py"
+RUNNER = "engine/runner.py"
+FAULTS = "simulation/test_faults.py"
+HOLDS = "simulation/test_holds.py"
+STOPS = "simulation/test_stops.py"
+BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
+HELD_WHERE = f"{HOLDS}::test_a_hold_comes_at_the_step_that_sees_it"
+LATE = f"{HOLDS}::test_what_does_not_come_in_time_holds_at_its_step"
+
+SAFETIES = (
+    safety(
+        "the lock on the device",
+        promise="P9",
+        why="Two dialogues of ours at once on one member.",
+        file=GUARDS,
+        old='conditions = [f"flock -w {LOCK_WAIT_S} 9 || exit {SESSION_OPEN}"]',
+        new='conditions = ["true"]',
+        by=("unit/test_guards.py::test_while_a_dialogue_lives_no_other_can_begin",),
+    ),
+    safety(
+        "the right member",
+        promise="P1",
+        why="A session that ended up elsewhere would take down or install there.",
+        file=GUARDS,
+        old='conditions.append(f"{here} || exit {WRONG_MEMBER}")',
+        new="pass",
+        by=("unit/test_guards.py::test_another_member_than_meant_does_not_act",),
+    ),
+    safety(
+        "the traffic condition in the line that acts",
+        promise="P1",
+        why="A member that left service since the look would be alone with nobody.",
+        file=GUARDS,
+        old='conditions.append(f"{all_active(guard.outside)} || exit {TRAFFIC}")',
+        new="pass",
+        by=("unit/test_guards.py::test_a_member_outside_that_is_not_active_forbids_the_act",),
+    ),
+    safety(
+        "the traffic condition is asked for by those who act",
+        promise="P1",
+        why="A guard that nobody fills in guards nothing.",
+        file=GROUP,
+        old="        guard = self._guard(at, outside)\n",
+        new="        guard = self._guard(at)\n",
+        by=(
+            "simulation/test_holds.py::test_a_line_that_acts_is_refused_by_the_device_while_another_member_is_away",
+        ),
+    ),
+    safety(
+        "the epoch in the line that acts",
+        promise="P9",
+        why="An executor that was replaced would act late.",
+        file=GUARDS,
+        old='conditions.append(f"{kept} || exit {FENCED}")',
+        new="pass",
+        by=("unit/test_guards.py::test_only_the_epoch_that_the_member_keeps_in_this_boot_may_act",),
+    ),
+    safety(
+        "a prompt stands at the end of what was printed",
+        promise="P6",
+        why="Words in the middle of a text would be answered.",
+        file=DIALOGUES,
+        old=r'_SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"',
+        new=r'_SURE = r"Are you sure\? \(Y - yes, any other key - no\)"',
+        by=("unit/test_dialogues.py::test_words_inside_the_text_are_no_prompt",),
+    ),
+    safety(
+        "a prompt is answered in its order",
+        promise="P6",
+        why="A name would be typed where a confirmation is asked for.",
+        file=DIALOGUES,
+        old="            if prompt.required:\n                break\n",
+        by=("unit/test_dialogues.py::test_a_prompt_out_of_order_is_not_answered",),
+    ),
+    safety(
+        "a prompt is answered once",
+        promise="P6",
+        why="A second `y` went into the audit log of a public playbook.",
+        file=DIALOGUES,
+        old="self._waiting = self._waiting[index + 1 :]",
+        new="self._waiting = self._waiting[index:]",
+        by=("unit/test_dialogues.py",),
+    ),
+    safety(
+        "the confirmation names the members that we mean",
+        promise="P1",
+        why="A yes to all members at once.",
+        file=DIALOGUES,
+        old="                self._check_members(prompt, shown)\n",
+        by=(
+            "unit/test_dialogues.py::test_a_confirmation_that_names_other_members_is_not_answered",
+        ),
+    ),
+    safety(
+        "an unknown prompt holds",
+        promise="P6",
+        why="It would be waited for as if nothing had been asked.",
+        file=GROUP,
+        old="            raise self._script.stuck() from error\n",
+        new='            raise MemberUnreachable("silent") from error\n',
+        by=(f"{FAULTS}::test_an_unknown_prompt_is_not_answered_and_abort_brings_the_group_up",),
+    ),
+    safety(
+        "one odd member is not read as healthy",
+        promise="P6",
+        why="What cannot be read would count as in service.",
+        file="engine/gaia/probe.py",
+        old="answered=False, notes=notes, unread=why)",
+        new="answered=True, own_state=state, notes=notes, policy=policies.get(one), unread=why)",
+        by=(
+            "simulation/test_looks.py::test_one_member_that_cannot_be_read_is_not_in_service_and_"
+            "blinds_nobody",
+        ),
+    ),
+    safety(
+        "an agent that does not say whether it is busy is not idle",
+        promise="P6",
+        why="A second start into an installation that works.",
+        file="engine/gaia/probe.py",
+        old='    raise UnexpectedOutput(f"CPUSE does not say whether it is busy: {shown!r}", '
+        "str(agent))\n",
+        new="    return False\n",
+        by=(
+            "unit/test_parsers.py::test_an_agent_that_does_not_say_whether_it_is_busy_is_not_"
+            "taken_for_idle",
+        ),
+    ),
+    Safety(
+        "a look that was cut off is none",
+        "P6",
+        "Half of an answer would read as a whole one. Its end and each member's own end cover for "
+        "each other: both are off.",
+        (
+            Edit(
+                "engine/gaia/probe.py",
+                '    if "over" not in sections:\n        raise UnexpectedOutput("the look was',
+                '    if False:\n        raise UnexpectedOutput("the look was',
+            ),
+            Edit(
+                "engine/gaia/probe.py",
+                'if "end" in sections and head.strip():',
+                "if head.strip():",
+            ),
+        ),
+        (
+            "unit/test_parsers.py::test_cut_at_any_byte_a_reading_is_true_or_an_error_but_never_"
+            "better_than_the_whole",
+            "simulation/test_looks.py::test_a_member_whose_answer_is_cut_off_did_not_answer",
+        ),
+    ),
+    Safety(
+        "a member that the device does not list any more is not in service",
+        "P1",
+        "Who is gone would be nobody's concern. Both ways of looking add it: both are off.",
+        (
+            Edit(
+                "engine/duty.py",
+                "facts = (await self._patiently(full=full)).listing(self.plan.members)",
+                "facts = await self._patiently(full=full)",
+            ),
+            Edit(
+                "engine/duty.py",
+                "facts = (await self.group.observe()).listing(self.plan.members)",
+                "facts = await self.group.observe()",
+            ),
+        ),
+        (
+            f"{BAD_MOMENTS}::test_a_member_that_the_device_no_longer_lists_does_not_count_as_in_"
+            "service",
+        ),
+    ),
+    safety(
+        "COMMITTING before the answer that commits",
+        promise="P3",
+        why="After a crash behind the answer nobody would know that it was typed.",
+        file=GROUP,
+        old="                await self._commit(self._at)\n",
+        by=("simulation/test_night.py",),
+    ),
+    Safety(
+        "a person's stop is looked for at COMMITTING",
+        "P7",
+        "A stop said during the dialogue would come after the answer. What waits in the inbox "
+        "and what was taken by the last look are two ways of hearing it: both are off.",
+        (
+            Edit(
+                STEPS,
+                "            in_service=duty.serving(facts),\n        )\n"
+                "        await duty.journal.append([draft], unless_word=True)",
+                "            in_service=duty.serving(facts),\n        )\n"
+                "        await duty.journal.append([draft])",
+            ),
+            Edit(
+                STEPS,
+                "        facts = await duty.glance()\n        duty.still_wanted(step)\n",
+                "        facts = await duty.glance()\n",
+            ),
+        ),
+        (f"{STOPS}::test_a_stop_said_in_a_dialogue_comes_before_its_last_answer",),
+    ),
+    safety(
+        "the traffic is looked at before the answer that commits",
+        promise="P1",
+        why="The dialogue took its time; who must carry traffic may have left since.",
+        file=STEPS,
+        old="        duty.still_wanted(step)\n        _still_carrying(duty, step, facts)\n",
+        new="        duty.still_wanted(step)\n",
+        by=(f"{STOPS}::test_a_member_that_fails_in_a_dialogue_keeps_its_last_answer_back",),
+    ),
+    safety(
+        "a verification that is denied holds",
+        promise="P1",
+        why="The device says that it cannot be installed; the group would go down for it.",
+        file=GROUP,
+        old="        if denied or missing:\n",
+        new="        if False:\n",
+        by=(HELD_WHERE,),
+    ),
+    safety(
+        "an import that a member refuses holds",
+        promise="P10",
+        why="One member would install another build of the same name.",
+        file=GROUP,
+        old="if installer.IMPORTED not in status and installer.EXISTS not in status:",
+        new="if False:",
+        by=(HELD_WHERE,),
+    ),
+    safety(
+        "ACTIVE(!) in the answer holds",
+        promise="P1",
+        why="The device kept a member active because the others are ill.",
+        file=GROUP,
+        old='if "ACTIVE(!)" in cleaned(text):',
+        new="if False:",
+        by=(HELD_WHERE,),
+    ),
+    safety(
+        "a command that ended without asking holds",
+        promise="P6",
+        why="Nothing was begun, and it would be waited for.",
+        file=GROUP,
+        old="            if status is not None:\n                self._ended_early(status)\n",
+        by=(
+            "simulation/test_fence.py::test_after_a_take_over_the_former_executor_can_neither_look_nor_act_nor_write",
+        ),
+    ),
+    safety(
+        "an effect that does not show in time holds",
+        promise="P6",
+        why="A time-out stops; it never proceeds.",
+        file="engine/duty.py",
+        old='                raise TooLate(f"{step.id}: {what} was not seen within '
+        '{_minutes(within)}")\n',
+        new="                return facts\n",
+        by=(HELD_WHERE,),
+    ),
+    safety(
+        "an installation that does not end in time holds",
+        promise="P6",
+        why="It would be watched for ever, with half of the group away.",
+        file=STEPS,
+        old="if _since(duty, begun.committed_at or begun.intended_at) > "
+        "duty.plan.policy.limits.install:",
+        new="if False:",
+        by=(LATE,),
+    ),
+    safety(
+        "a group that does not come back in time holds",
+        promise="P10",
+        why="It would be waited for all night.",
+        file=STEPS,
+        old="if _waited(duty, step) > duty.plan.policy.limits.comeback:",
+        new="if False:",
+        by=(f"{FAULTS}::test_retry_gives_a_group_that_is_late_the_whole_time_again",),
+    ),
+    safety(
+        "a group that does not go down in time holds",
+        promise="P1",
+        why="The command would be repeated for ever.",
+        file=STEPS,
+        old="    if duty.tried_for(step) > duty.plan.policy.limits.admin_down:\n"
+        '        raise TooLate(f"{step.id}: {recovery.told(findings)}")\n',
+        by=(LATE,),
+    ),
+    safety(
+        "a group that does not go up in time holds",
+        promise="P10",
+        why="People would not hear that it stays down.",
+        file=STEPS,
+        old="    if duty.tried_for(step) > duty.plan.policy.limits.admin_down:\n"
+        "        raise TooLate(f\"{step.id}: {', '.join(down)} still DOWN\")\n",
+        by=(f"{HOLDS}::test_a_group_that_does_not_go_up_in_time_holds",),
+    ),
+    safety(
+        "CPUSE that stays busy holds",
+        promise="P6",
+        why="The night would wait for somebody else's work without a word.",
+        file=STEPS,
+        old="if duty.tried_for(step) > duty.plan.policy.limits.importing:",
+        new="if False:",
+        by=(f"{HOLDS}::test_cpuse_that_stays_busy_holds",),
+    ),
+    safety(
+        "being blind too long holds",
+        promise="P6",
+        why="Nobody would hear that we see nothing.",
+        file="engine/duty.py",
+        old="                if self.clock.monotonic() >= until:\n                    raise\n"
+        "            await self.pause",
+        new="                pass\n            await self.pause",
+        by=(f"{HOLDS}::test_being_blind_for_longer_than_the_limit_holds",),
+    ),
+    safety(
+        "a rescue looks twice",
+        promise="P1",
+        why="One odd answer would turn a night around.",
+        file=RUNNER,
+        old="        facts = await duty.observe()\n        trouble = traffic_trouble",
+        new="        trouble = traffic_trouble",
+        by=(f"{HOLDS}::test_a_member_that_is_away_for_one_look_turns_no_night_around",),
+    ),
+    safety(
+        "a rescue brings nothing up that may be installing",
+        promise="P3",
+        why="A member in the middle of an installation would carry traffic.",
+        file=RUNNER,
+        old="if not trouble or not ours or not nothing_started(duty, down, facts):",
+        new="if not trouble or not ours:",
+        by=(
+            f"{HOLDS}::test_a_member_that_fails_while_others_install_is_told_and_no_reason_to_act",
+        ),
+    ),
+    Safety(
+        "what people said between the two looks of a rescue comes first",
+        "P7",
+        "A halt would be followed by an act. The rescue asks, and so does every intent: both are "
+        "off.",
+        (
+            Edit(
+                RUNNER,
+                "        if duty.state.last_seq != heard:\n            # Somebody",
+                "        if False:\n            # Somebody",
+            ),
+            Edit(
+                "engine/duty.py",
+                "        if self.state.halted or dropped:\n",
+                "        if dropped:\n",
+            ),
+        ),
+        (f"{STOPS}::test_a_halt_between_the_two_looks_of_a_rescue_keeps_it_back",),
+    ),
+    safety(
+        "a group of ours comes up again when the others fail",
+        promise="P1",
+        why="Nobody would carry the traffic while people are being woken.",
+        file=RUNNER,
+        old="    await _rescued(duty, duty.state.next_step() or step)\n",
+        by=(f"{FAULTS}::test_a_member_of_b_failing_before_the_install_brings_a_back_up",),
+    ),
+    safety(
+        "an unknown host key is refused",
+        promise="P9",
+        why="Somebody else's machine would be told to install, and our name with it.",
+        file="engine/ssh.py",
+        old="known_hosts=str(settings.known_hosts),",
+        new="known_hosts=None,",
+        by=("ssh/test_shell_contract.py::test_an_unknown_host_key_is_refused",),
+    ),
+    safety(
+        "what is typed for the audit is one plain line",
+        promise="P6",
+        why="A line break in somebody's name would answer the next question.",
+        file="engine/gaia/text.py",
+        old=r'one_line = re.sub(r"[^ -~]+", " ", plain)',
+        new="one_line = plain",
+        by=(
+            "unit/test_dialogues.py::test_what_is_typed_into_an_audit_prompt_is_one_short_ascii_line",
+        ),
+    ),
+)

@@ -1,0 +1,325 @@
+"""People: who may say yes, when it is enough, and that it is true right before the act (P2, P7)."""
+
+from tests.mutation.trials import Edit, Safety, safety
+
+GATES = "engine/gates.py"
+ASKING = "engine/asking.py"
+FAULTS = "simulation/test_faults.py"
+HOLDS = "simulation/test_holds.py"
+STOPS = "simulation/test_stops.py"
+BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
+WHO = "unit/test_gates.py::test_who_may_vote_and_who_may_stop"
+STANDS = "unit/test_gates.py::test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins"
+
+SAFETIES = (
+    safety(
+        "an approval expires",
+        promise="P2",
+        why="A yes of the evening would take a group down in the morning.",
+        file=GATES,
+        old="if until is not None and now >= until:",
+        new="if False:",
+        by=("unit/test_gates.py::test_an_open_gate_expires_and_an_approved_one_has_its_own_end",),
+    ),
+    safety(
+        "who asks does not approve",
+        promise="P2",
+        why="One person would do it alone.",
+        file=GATES,
+        old="if ballot.user == requester and not policy.requester_may_vote:",
+        new="if False:",
+        by=(WHO,),
+    ),
+    safety(
+        "a yes needs a role",
+        promise="P2",
+        why="Everybody in the channel would approve.",
+        file=GATES,
+        old="if not may_approve:",
+        new="if False:",
+        by=(WHO,),
+    ),
+    safety(
+        "an account that may not vote",
+        promise="P2",
+        why="A guest, a bot or somebody who left would approve.",
+        file=GATES,
+        old='    if person.unfit:\n        return f"this account may not vote: {person.unfit}"\n',
+        by=(WHO,),
+    ),
+    safety(
+        "enough persons",
+        promise="P2",
+        why="One yes would be two.",
+        file=GATES,
+        old="short = max(policy.votes - len(votes), 0)",
+        new="short = 0",
+        by=("unit/test_gates.py::test_two_distinct_approvers_are_enough_and_one_is_not",),
+    ),
+    safety(
+        "distinct persons",
+        promise="P2",
+        why="One person in two roles would be two persons.",
+        file=GATES,
+        old="short = max(policy.votes - len(votes), 0)",
+        new="short = max(policy.votes - sum(len(vote.roles) for vote in votes), 0)",
+        by=("unit/test_gates.py::test_two_distinct_approvers_are_enough_and_one_is_not",),
+    ),
+    safety(
+        "as many of each role as the policy says",
+        promise="P2",
+        why="Two of one team would do where one of each is asked for.",
+        file=GATES,
+        old="        if seat not in holder:\n",
+        new="        if False:\n",
+        by=("unit/test_gates.py::test_needs_are_met_exactly_when_some_seating_meets_them",),
+    ),
+    safety(
+        "any no ends a gate",
+        promise="P7",
+        why="Enough others would outvote a stop.",
+        file=GATES,
+        old="    if stops:\n",
+        new="    if False:\n",
+        by=("unit/test_gates.py::test_any_no_ends_it_however_many_said_yes",),
+    ),
+    safety(
+        "of one person's ballots the one that stops wins",
+        promise="P7",
+        why="Somebody's no would be undone by a yes that was there before.",
+        file=GATES,
+        old='_STOPS_FIRST = ("no", "withdraw", "yes")',
+        new='_STOPS_FIRST = ("yes", "withdraw", "no")',
+        by=(STANDS,),
+    ),
+    safety(
+        "a written yes has the code of what is asked",
+        promise="P12",
+        why="A yes to something else, or to facts of before, would count.",
+        file=GATES,
+        old='if ballot.source != "text" or ballot.choice != "yes" or ballot.code == gate.code:',
+        new="if True:",
+        by=("unit/test_gates.py::test_a_wrong_code_is_refused_without_telling_the_right_one",),
+    ),
+    safety(
+        "the code is asked for where votes are recorded",
+        promise="P12",
+        why="As above; what decides must also be asked.",
+        file=ASKING,
+        old="    ) or gates.misread(ballot, gate)\n",
+        new="    )\n",
+        by=(
+            "simulation/test_text_votes.py::test_a_code_of_something_else_is_refused_each_time_"
+            "and_recorded_once",
+        ),
+    ),
+    safety(
+        "a word is for the gate that it names",
+        promise="P12",
+        why="A yes to the first failover would be one to the second.",
+        file=GATES,
+        old='for_this = ballot.gate in ("", gate.name)',
+        new="for_this = True",
+        by=(STANDS,),
+    ),
+    safety(
+        "a policy that nobody could satisfy is noticed",
+        promise="P2",
+        why="People would be tempted to lower it in the middle of a night.",
+        file=GATES,
+        old="        persons.pop(requester, None)\n",
+        new="        pass\n",
+        by=("unit/test_gates.py::test_a_policy_that_locks_everyone_out_is_noticed_per_requester",),
+    ),
+    safety(
+        "a vote taken back before the act is gone",
+        promise="P2",
+        why="The failover would begin on a yes that its author took back.",
+        file=ASKING,
+        old='if user not in shown or shown[user].choice == "withdraw"',
+        new="if False",
+        by=(f"{FAULTS}::test_a_vote_withdrawn_in_the_grace_time_stops_the_failover",),
+    ),
+    safety(
+        "an approval ends with a vote that is taken back",
+        promise="P2",
+        why="Given again, it would begin at once: the former grace time is over.",
+        file="engine/journal.py",
+        old='self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)',
+        new='self._gate(body["step"], votes=votes)',
+        by=(f"{STOPS}::test_a_vote_taken_back_and_given_again_has_its_grace_time_again",),
+    ),
+    safety(
+        "the grace time",
+        promise="P7",
+        why="There would be no moment to take back a vote that was the last one needed.",
+        file=ASKING,
+        old="return _grace_is_over(duty, gate)",
+        new="return True",
+        by=(f"{FAULTS}::test_a_vote_withdrawn_in_the_grace_time_stops_the_failover",),
+    ),
+    Safety(
+        "without Slack no failover begins",
+        "P2",
+        "Votes that were taken back meanwhile would count. It is asked twice, at the gate and at "
+        "the last look, and both are off: in a night either finds that Slack is away.",
+        (
+            Edit(
+                ASKING,
+                "        await count(duty, gate)\n    except PeopleUnreadable:\n"
+                "        return False\n    return await _judge",
+                "        await count(duty, gate)\n    except PeopleUnreadable:\n"
+                "        pass\n    return await _judge",
+            ),
+            Edit(
+                ASKING,
+                "    except PeopleUnreadable:\n        return False\n    if not await _judge",
+                "    except PeopleUnreadable:\n        pass\n    if not await _judge",
+            ),
+        ),
+        (f"{FAULTS}::test_slack_away_at_the_last_look_means_no_failover_until_it_is_back",),
+    ),
+    safety(
+        "Slack that goes away at the last look",
+        promise="P2",
+        why="Between the gate and the act somebody may have taken a vote back.",
+        file=ASKING,
+        old="    except PeopleUnreadable:\n        return False\n    if not await _judge",
+        new="    except PeopleUnreadable:\n        pass\n    if not await _judge",
+        by=(f"{STOPS}::test_slack_that_goes_away_between_gate_and_act_means_no_failover",),
+    ),
+    safety(
+        "the votes of the last look",
+        promise="P2",
+        why="A reaction taken off a moment ago would count.",
+        file=ASKING,
+        old="        await count(duty, gate)\n    except PeopleUnreadable:\n        return False\n"
+        "    if not await _judge",
+        new="        pass\n    except PeopleUnreadable:\n        return False\n"
+        "    if not await _judge",
+        by=(f"{STOPS}::test_a_vote_taken_back_between_gate_and_act_means_no_failover",),
+    ),
+    safety(
+        "the facts of the approval",
+        promise="P2",
+        why="People approved what they were shown, and not what is there now.",
+        file=ASKING,
+        old="if facts.digest(package) == gate.facts_digest:",
+        new="if True:",
+        by=(
+            f"{BAD_MOMENTS}::test_a_difference_that_passes_at_the_last_look_does_not_enter_the_intent",
+        ),
+    ),
+    safety(
+        "what people said while a difference was looked at twice",
+        promise="P7",
+        why="What was said in these ten seconds may have changed plan and gate.",
+        file=ASKING,
+        old="    if duty.state.last_seq != heard:\n        return False\n",
+        by=(f"{STOPS}::test_an_abort_while_a_difference_is_looked_at_twice_is_all_that_happens",),
+    ),
+    safety(
+        "the plan of the approval",
+        promise="P2",
+        why="People approved one plan, and another would be carried out.",
+        file=ASKING,
+        old="if gate.plan_digest != duty.plan.digest:",
+        new="if False:",
+        by=("unit/test_last_look.py::test_only_an_approval_of_this_plan_lets_it_begin",),
+    ),
+    safety(
+        "a gate that facts reopened again and again holds",
+        promise="P2",
+        why="Somebody else works there; people would be worn down into saying yes.",
+        file=ASKING,
+        old="if duty.state.reopenings.get(step.id, 0) >= REOPENINGS_LIMIT:",
+        new="if False:",
+        by=(f"{HOLDS}::test_a_gate_that_facts_reopen_three_times_holds",),
+    ),
+    safety(
+        "an approval is spent with what was undone",
+        promise="P4",
+        why="After a rescue the same approval would take the group down again.",
+        file="engine/journal.py",
+        old="            if step in self.gates and self.gates[step].open:\n                # What",
+        new="            if False:\n                # What",
+        by=(
+            f"{BAD_MOMENTS}::test_after_a_rescue_the_approval_is_spent_even_where_the_facts_are_"
+            "the_same",
+        ),
+    ),
+    safety(
+        "an abort ends the gate that is open",
+        promise="P7",
+        why="A yes after the abort would count.",
+        file="engine/journal.py",
+        old="        for gate in [g for g in self.gates.values() if g.open and not "
+        "self._passed(g)]:\n",
+        new="        for gate in []:\n",
+        by=(f"{STOPS}::test_a_vote_right_after_an_abort_counts_nowhere",),
+    ),
+    safety(
+        "a word needs a role",
+        promise="P2",
+        why="Everybody in the channel could abort, or resume.",
+        file="engine/words.py",
+        old="    if not allowed & roles:\n",
+        new="    if False:\n",
+        by=(f"{STOPS}::test_a_word_of_somebody_without_a_role_is_refused",),
+    ),
+    safety(
+        "a stop is taken though Slack cannot say who it is",
+        promise="P7",
+        why="With Slack away nobody could stop the night.",
+        file="engine/words.py",
+        old='return "" if verb in ("halt", "pause") else f"Slack',
+        new='return f"Slack',
+        by=(f"{STOPS}::test_a_stop_is_heard_while_slack_is_away",),
+    ),
+    Safety(
+        "a halt sends nothing",
+        "P7",
+        "The next step would begin all the same. The flow rests, and every intent asks: both are "
+        "off.",
+        (
+            Edit(
+                "engine/journal.py",
+                "return self.hold is not None or bool(self.halted) or self._paused_here()",
+                "return self.hold is not None or self._paused_here()",
+            ),
+            Edit(
+                "engine/duty.py",
+                "        if self.state.halted or dropped:\n",
+                "        if dropped:\n",
+            ),
+        ),
+        (f"{FAULTS}::test_halt_while_a_group_is_down_sends_nothing_until_resume",),
+    ),
+    safety(
+        "a pause stops before the next group",
+        promise="P7",
+        why="The second group would go down while people wait to look at the first.",
+        file="engine/journal.py",
+        old="return self.hold is not None or bool(self.halted) or self._paused_here()",
+        new="return self.hold is not None or bool(self.halted)",
+        by=(f"{STOPS}::test_a_pause_takes_no_further_group_down",),
+    ),
+    safety(
+        "nobody's word waits when an act is intended",
+        promise="P7",
+        why="A stop in the inbox would be read after the act.",
+        file="engine/duty.py",
+        old="await self.journal.append([*first, draft], unless_word=True, house=house)",
+        new="await self.journal.append([*first, draft], house=house)",
+        by=(f"{STOPS}::test_a_stop_that_waits_when_an_act_is_intended_wins",),
+    ),
+    safety(
+        "a rollback goes back only where nothing is down",
+        promise="P1",
+        why="Another group would be taken down beside the one that is out.",
+        file="engine/words.py",
+        old="if _coming_up(duty) is not None or _down_step(duty) is not None:",
+        new="if False:",
+        by=(f"{STOPS}::test_no_rollback_begins_while_a_group_is_down",),
+    ),
+)

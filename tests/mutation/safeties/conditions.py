@@ -1,0 +1,367 @@
+"""What must hold before each step, and what a group must show when it is back (P1, P5, P10)."""
+
+from tests.mutation.trials import Edit, Safety, safety
+
+INVARIANTS = "engine/invariants.py"
+FAILOVER = "unit/test_invariants.py::test_each_missing_condition_forbids_the_failover_and_is_named"
+INSTALLATION = "unit/test_invariants.py::test_an_installation_needs_exactly_its_group_admin_down"
+FIRST_LOOK = (
+    "unit/test_invariants.py::test_the_first_look_wants_all_members_alike_and_nothing_installed"
+)
+AT_READY = (
+    "unit/test_invariants.py::test_lost_licences_new_core_dumps_and_a_full_disk_are_seen_at_ready"
+)
+HELD_WHERE = "simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it"
+
+SAFETIES = (
+    safety(
+        "who must carry traffic is in service",
+        promise="P1",
+        why="Two groups out of service at once.",
+        file=INVARIANTS,
+        old="        for member in outside\n"
+        "        if not in_service(member, plan.policy.state_words)\n",
+        new="        for member in outside\n        if False\n",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "somebody is left to carry traffic",
+        promise="P1",
+        why="`min_in_service` is never gone below.",
+        file=INVARIANTS,
+        old="if len(outside) < plan.policy.min_in_service or not outside:",
+        new="if False:",
+        by=("unit/test_invariants.py::test_fewer_than_must_stay_in_service_forbid_the_failover",),
+    ),
+    safety(
+        "connections are synchronised before a failover",
+        promise="P1",
+        why="A failover without synchronisation loses every connection.",
+        file=INVARIANTS,
+        old="    if not facts.sync:\n"
+        '        problems.append("connections are not synchronised to the active members")\n'
+        "    return problems + same_policy(",
+        new="    return problems + same_policy(",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "the same policy on all who carry traffic",
+        promise="P1",
+        why="Traffic would move to a member that decides otherwise.",
+        file=INVARIANTS,
+        old="    return problems + same_policy([m for m in outside if m.policy is not None])",
+        new="    return problems",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "a policy is compared by its signature at the same take",
+        promise="P1",
+        why="Two policies of one name and date would pass for one.",
+        file=INVARIANTS,
+        old="return not same_take or one.signature == other.signature",
+        new="return True",
+        by=("unit/test_invariants.py::test_policies_of_one_name_differ_by_their_signature",),
+    ),
+    safety(
+        "InitialPolicy is not in service",
+        promise="P1",
+        why="A member with InitialPolicy drops the traffic.",
+        file="engine/model.py",
+        old='        and member.policy.name != "InitialPolicy"\n',
+        by=(FAILOVER,),
+    ),
+    safety(
+        "problem notes are not in service",
+        promise="P1",
+        why="A member with a problem note may carry nothing.",
+        file="engine/model.py",
+        old="        and not member.notes\n",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "a member's own word counts beside its peers'",
+        promise="P1",
+        why="Its peers may not have seen yet that it left.",
+        file="engine/model.py",
+        old="        and member.own_state in words\n",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "who is taken down was healthy",
+        promise="P1",
+        why="A group that is ill already would be worked on, and its illness put down to us.",
+        file=INVARIANTS,
+        old="        for member in facts.some(step.members)\n"
+        "        if not in_service(member, plan.policy.state_words)\n",
+        new="        for member in facts.some(step.members)\n        if False\n",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "auto-clone is off before a failover",
+        promise="P5",
+        why="A member that restarts would be cloned back to the old software.",
+        file=INVARIANTS,
+        old="    problems += _cloning_off(facts)\n    problems += _idle(facts.members)\n",
+        new="    problems += _idle(facts.members)\n",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "CPUSE is idle before a failover",
+        promise="P3",
+        why="An action of somebody else's would be taken for ours.",
+        file=INVARIANTS,
+        old="    problems += _idle(facts.members)\n    problems += _listed(",
+        new="    problems += _listed(",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "the package is there before a failover",
+        promise="P1",
+        why="A group would be down for nothing.",
+        file=INVARIANTS,
+        old="    problems += _listed(step, facts, state)\n",
+        by=(FAILOVER,),
+    ),
+    safety(
+        "no session of ours is open",
+        promise="P9",
+        why="What was told to that session may yet happen.",
+        file=INVARIANTS,
+        old="    nobody_else(facts, state.the_plan)\n",
+        by=(
+            "unit/test_invariants.py::test_an_open_session_alone_is_waited_for_and_never_hides_"
+            "another_reason",
+        ),
+    ),
+    safety(
+        "the policy of the approval at the failover",
+        promise="P2",
+        why="Another policy since READY is something that nobody approved.",
+        file=INVARIANTS,
+        old="    return _before_down(step, facts, state) + drift\n",
+        new="    return _before_down(step, facts, state)\n",
+        by=("unit/test_invariants.py::test_a_policy_since_ready_forbids_the_failover",),
+    ),
+    safety(
+        "an installation needs the others in service",
+        promise="P1",
+        why="An installation takes the group out for a quarter of an hour.",
+        file=INVARIANTS,
+        old="    problems = carrying_traffic(step.members, facts, plan)\n"
+        "    for member in facts.some(step.members):\n",
+        new="    problems: list[str] = []\n    for member in facts.some(step.members):\n",
+        by=(INSTALLATION,),
+    ),
+    Safety(
+        "an installation needs its group down by us",
+        "P1",
+        "Members in service would restart. Two checks that cover for each other, the first of "
+        "which leads back to a new gate: both are off.",
+        (
+            Edit(
+                INVARIANTS,
+                'elif member.state != "DOWN" or "ADMIN" not in member.notes:',
+                "elif False:",
+            ),
+            Edit("engine/steps.py", "    _downs_still_there(duty, step, facts)\n"),
+        ),
+        (INSTALLATION,),
+    ),
+    safety(
+        "the first group is at the new take before the second goes down",
+        promise="P10",
+        why="The second group would follow where the first one's hotfix did not hold.",
+        file=INVARIANTS,
+        old=" + _takes(facts, state)",
+        by=(
+            "unit/test_invariants.py::test_at_the_second_failover_the_first_group_must_be_at_the_"
+            "new_take",
+        ),
+    ),
+    safety(
+        "cloning goes back only when every member shows one take",
+        promise="P5",
+        why="The next restart would clone the old software over the new.",
+        file=INVARIANTS,
+        old="    if len(takes) == 1 and None not in takes:\n        return []\n",
+        new="    return []\n",
+        by=(
+            "unit/test_invariants.py::test_cloning_goes_back_only_when_every_member_shows_the_"
+            "same_take",
+        ),
+    ),
+    safety(
+        "the members are those of the plan",
+        promise="P1",
+        why="A member that joined since belongs to no Logical Group.",
+        file=INVARIANTS,
+        old="if set(facts.ids) != set(plan.members):",
+        new="if False:",
+        by=(FIRST_LOOK,),
+    ),
+    safety(
+        "all members are at one take before the first",
+        promise="P10",
+        why="A group half way through somebody else's upgrade is no place to begin.",
+        file=INVARIANTS,
+        old="if len(takes) > 1:",
+        new="if False:",
+        by=(FIRST_LOOK,),
+    ),
+    safety(
+        "auto-clone shows the same on every member",
+        promise="P5",
+        why="What it was could not be given back.",
+        file=INVARIANTS,
+        old="if len(cloning) > 1 or None in cloning:",
+        new="if False:",
+        by=(FIRST_LOOK,),
+    ),
+    safety(
+        "nobody has the package yet",
+        promise="P3",
+        why="A member that has it would be counted as done by us.",
+        file=INVARIANTS,
+        old="        if member.package(plan.package.name) is PackageState.INSTALLED\n",
+        new="        if False\n",
+        by=(FIRST_LOOK,),
+    ),
+    safety(
+        "room for the package",
+        promise="P10",
+        why="A disk that fills up in the middle of an installation.",
+        file=INVARIANTS,
+        old="if health.log_free_mb is not None and health.log_free_mb < needed_mb:",
+        new="if False:",
+        by=(AT_READY,),
+    ),
+    safety(
+        "licences that were lost",
+        promise="P10",
+        why="A member without its licences does not do what it did before.",
+        file=INVARIANTS,
+        old="if (health.licences or 0) < (before.licences or 0):",
+        new="if False:",
+        by=(AT_READY,),
+    ),
+    safety(
+        "core dumps that are new",
+        promise="P10",
+        why="A process that crashes at the new take is the reason to stop before the second group.",
+        file=INVARIANTS,
+        old="if len(new_dumps) > plan.policy.core_dumps_allowed:",
+        new="if False:",
+        by=(AT_READY,),
+    ),
+    safety(
+        "a wrong take at the return holds",
+        promise="P10",
+        why="A member came back with other software than planned.",
+        file="engine/steps.py",
+        old="elif expected is not None and member.take != expected:",
+        new="elif False:",
+        by=(HELD_WHERE,),
+    ),
+    safety(
+        "a returned group has the policy of those who carry traffic",
+        promise="P10",
+        why="It would be called back, and decide otherwise.",
+        file="engine/steps.py",
+        old="    points += invariants.same_policy([*carrying[:1], *back])\n",
+        by=("simulation/test_holds.py::test_a_group_with_another_policy_is_not_back",),
+    ),
+    safety(
+        "anything that leaves service while a group stands its time holds",
+        promise="P10",
+        why="The time is there to see exactly that.",
+        file="engine/steps.py",
+        old="        return\n    _all_in_service(duty, facts)\n    left =",
+        new="        return\n    left =",
+        by=(
+            "simulation/test_holds.py::test_who_leaves_service_while_a_group_stands_its_time_holds",
+        ),
+    ),
+    safety(
+        "a run ends only with every member in service",
+        promise="P10",
+        why="The night would be called done with a member out of service.",
+        file="engine/runner.py",
+        old="    if ill and not agreed:\n        told =",
+        new="    if False:\n        told =",
+        by=(
+            "simulation/test_holds.py::test_a_member_that_leaves_after_everything_was_checked_"
+            "keeps_the_run_from_its_end",
+        ),
+    ),
+    safety(
+        "a degraded end needs the votes of a failover",
+        promise="P10",
+        why="Whoever aborts would decide alone that a member stays out of service.",
+        file="engine/runner.py",
+        old="if ill and duty.state.aborted and not agreed:",
+        new="if False:",
+        by=(
+            "simulation/test_faults.py::test_after_an_abort_a_member_that_stays_away_needs_the_"
+            "votes_of_a_failover_to_end",
+        ),
+    ),
+    safety(
+        "auto-clone goes off before the first failover",
+        promise="P5",
+        why="The first member that restarts would be cloned back.",
+        file="engine/steps.py",
+        old="    await duty.group.set_cloning(on=False)\n",
+        by=("simulation/test_night.py",),
+    ),
+    safety(
+        "what cloning was is owed until it is given back",
+        promise="P5",
+        why="An abort would leave cloning off, and nobody would know.",
+        file="engine/steps.py",
+        old="        owed = [duty.journal.draft(Kind.OWED, was=True)]\n",
+        new="        owed = []\n",
+        by=("simulation/test_night.py",),
+    ),
+    safety(
+        "cloning that an earlier run owes is inherited",
+        promise="P5",
+        why="It would stay off for ever.",
+        file="engine/steps.py",
+        old="was=True, inherited=True)] if inherited else []",
+        new="was=True, inherited=True)] if False else []",
+        by=(
+            "simulation/test_faults.py::test_cloning_that_an_earlier_run_owes_is_settled_by_the_"
+            "run_that_finishes",
+        ),
+    ),
+    safety(
+        "a plan never takes all members at once",
+        promise="P1",
+        why="A split of one part is an outage.",
+        file="engine/planner.py",
+        old="if len(wanted) < 2:",
+        new="if False:",
+        by=("unit/test_planner.py::test_a_split_that_is_none_is_refused_with_the_reason",),
+    ),
+    safety(
+        "a plan's split names every member once",
+        promise="P1",
+        why="A member in no group keeps the old software; one in two is worked on twice.",
+        file="engine/planner.py",
+        old="if sorted(named, key=by_number) != list(members):",
+        new="if False:",
+        by=("unit/test_planner.py::test_a_split_that_is_none_is_refused_with_the_reason",),
+    ),
+    safety(
+        "a package is for the version that the group runs",
+        promise="P10",
+        why="The device may take it.",
+        file="engine/planner.py",
+        old="if package.version != facts.version:",
+        new="if False:",
+        by=(
+            "unit/test_planner.py::test_what_is_unsupported_is_refused_with_a_sentence_that_says_"
+            "why",
+        ),
+    ),
+)

@@ -1,0 +1,472 @@
+"""One executor at a time, one truth: leases, epochs, the fence, and the stores (P8, P9)."""
+
+from tests.mutation.trials import Edit, Safety, safety
+
+MEMORY = "storage/memory.py"
+JOURNAL = "storage/journal.py"
+STORES = "contract/test_stores.py"
+FENCE = "engine/fence.py"
+WORKER = "engine/worker.py"
+AT_DEVICES = "simulation/test_fence.py"
+TWO = "simulation/test_two_workers.py"
+
+LOST_LEASE = f"{STORES}::test_an_append_with_a_lost_lease_writes_nothing"
+MOVED = f"{STORES}::test_a_stream_that_moved_is_not_appended_to"
+WAITING_WORD = f"{STORES}::test_a_waiting_word_of_the_run_refuses_the_append"
+BUSY = f"{STORES}::test_two_open_runs_never_occupy_one_group"
+NO_ROW = f"{STORES}::test_a_row_that_is_not_there_cannot_be_taken"
+
+SAFETIES = (
+    safety(
+        "an append checks the epoch, in memory",
+        promise="P9",
+        why="An executor that was replaced would write on.",
+        file=MEMORY,
+        old="            _refuse_lost_lease(shelf, lease)\n            seq, prev",
+        new="            seq, prev",
+        by=(f"{LOST_LEASE}[memory]",),
+    ),
+    safety(
+        "an append checks the epoch, in a database",
+        promise="P9",
+        why="An executor that was replaced would write on.",
+        file=JOURNAL,
+        old="                refuse_lost(session, lease, shared=True)\n",
+        new="                pass\n",
+        by=(f"{LOST_LEASE}[sqlite]",),
+    ),
+    safety(
+        "nobody takes a lease over in the middle of an append",
+        promise="P9",
+        why="A plain look at the lease let a take-over through in a trial.",
+        file="storage/leases.py",
+        old="row = session.exec(query.with_for_update(read=shared)).first()",
+        new="row = session.exec(query).first()",
+        by=("contract/test_databases.py::test_a_take_over_waits_for_the_append_under_way",),
+    ),
+    safety(
+        "a new holder is a new epoch, in memory",
+        promise="P9",
+        why="Nothing would tell the former holder from the present one.",
+        file=MEMORY,
+        old="                epoch += 1\n",
+        by=(f"{STORES}::test_an_expired_lease_goes_to_another_with_the_next_epoch[memory]",),
+    ),
+    safety(
+        "a new holder is a new epoch, in a database",
+        promise="P9",
+        why="Nothing would tell the former holder from the present one.",
+        file="storage/leases.py",
+        old="row.holder, row.epoch = holder, row.epoch + 1",
+        new="row.holder = holder",
+        by=(f"{STORES}::test_an_expired_lease_goes_to_another_with_the_next_epoch[sqlite]",),
+    ),
+    safety(
+        "one resource has one holder, in memory",
+        promise="P9",
+        why="Two executors on one group.",
+        file=MEMORY,
+        old="                if old is not None and old.holder and old.expires_at > now:\n"
+        "                    return None\n",
+        by=(f"{STORES}::test_one_resource_has_one_holder[memory]",),
+    ),
+    safety(
+        "one resource has one holder, in a database",
+        promise="P9",
+        why="Two executors on one group.",
+        file="storage/leases.py",
+        old="                if row.holder and row.expires_at > moment:\n"
+        "                    return None\n",
+        by=(f"{STORES}::test_one_resource_has_one_holder[sqlite]",),
+    ),
+    safety(
+        "the database's time decides when a lease ends",
+        promise="P9",
+        why="A machine whose clock is ahead would take over from a living one.",
+        file="storage/database.py",
+        old="        if self.embedded:\n            return now\n        moment: datetime",
+        new="        if True:\n            return now\n        moment: datetime",
+        by=("contract/test_databases.py::test_on_postgres_the_time_of_the_database_decides",),
+    ),
+    safety(
+        "one process acts on an embedded database",
+        promise="P9",
+        why="SQLite has no leases between processes that share its file.",
+        file="storage/database.py",
+        old="                self._lock = ProcessLock(lock_of(file))\n",
+        new="                pass\n",
+        by=(
+            "contract/test_databases.py::test_a_second_opening_in_the_same_process_is_refused_too",
+        ),
+    ),
+    safety(
+        "who does not act writes nothing but words",
+        promise="P9",
+        why="The command line would write beside the service.",
+        file="storage/database.py",
+        old="        if not self.acting:\n            raise StorageRefusal(",
+        new="        if False:\n            raise StorageRefusal(",
+        by=("contract/test_databases.py::test_who_does_not_act_writes_nothing_but_words[sqlite]",),
+    ),
+    safety(
+        "a stream that moved is not appended to, in memory",
+        promise="P8",
+        why="A record would be written on the strength of a state that is over.",
+        file=MEMORY,
+        old="if seq != last_seq:",
+        new="if False:",
+        by=(MOVED,),
+    ),
+    safety(
+        "a stream that moved is not appended to, in a database",
+        promise="P8",
+        why="A record would be written on the strength of a state that is over.",
+        file=JOURNAL,
+        old="if seq != last_seq:",
+        new="if False:",
+        by=(MOVED,),
+    ),
+    safety(
+        "a row is taken once, in memory",
+        promise="P12",
+        why="One word would be done twice.",
+        file=MEMORY,
+        old="            _refuse_taken(shelf, take)\n",
+        by=(f"{STORES}::test_an_append_takes_its_inbox_rows_with_it[memory]", f"{NO_ROW}[memory]"),
+    ),
+    safety(
+        "a row is taken once, in a database",
+        promise="P12",
+        why="One word would be done twice.",
+        file="storage/inbox.py",
+        old="if wanted and session.exec(_taking(wanted, seq)).rowcount != len(wanted):",
+        new="if wanted and session.exec(_taking(wanted, seq)).rowcount < 0:",
+        by=(f"{STORES}::test_an_append_takes_its_inbox_rows_with_it[sqlite]", f"{NO_ROW}[sqlite]"),
+    ),
+    safety(
+        "a word that waits refuses the append, in memory",
+        promise="P7",
+        why="An act would be intended over a stop that is in the inbox.",
+        file=MEMORY,
+        old="            _refuse_word(shelf, no_word_for, take)\n",
+        by=(f"{WAITING_WORD}[memory]",),
+    ),
+    safety(
+        "a word that waits refuses the append, in a database",
+        promise="P7",
+        why="An act would be intended over a stop that is in the inbox.",
+        file=JOURNAL,
+        old="                refuse_word(session, no_word_for)\n",
+        new="                pass\n",
+        by=(f"{WAITING_WORD}[sqlite]",),
+    ),
+    safety(
+        "a word is not stored in the middle of an append",
+        promise="P7",
+        why="It would be acknowledged as heard before an act that had not seen it.",
+        file="storage/inbox.py",
+        old="            if row.run is not None:\n"
+        "                self._database.share(session, row.run)\n",
+        by=("contract/test_databases.py::test_a_word_waits_for_the_append_under_way",),
+    ),
+    safety(
+        "a group has one run, in memory",
+        promise="P1",
+        why="Two runs would take two groups of it down.",
+        file=MEMORY,
+        old="            _refuse_busy_group(shelf, index)\n",
+        by=(f"{BUSY}[memory]",),
+    ),
+    Safety(
+        "a group has one run, in a database",
+        "P1",
+        "Two runs would take two groups of it down. The query gives the reason, and the unique "
+        "index holds against what it cannot see: both are off.",
+        (
+            Edit(JOURNAL, "        if other is not None:\n", "        if False:\n"),
+            Edit(
+                "storage/tables.py",
+                "unique=True,\n            sqlite_where",
+                "unique=False,\n            sqlite_where",
+            ),
+            Edit(
+                "storage/migrations/versions/0001_first_schema.py",
+                "unique=True,\n        sqlite_where",
+                "unique=False,\n        sqlite_where",
+            ),
+        ),
+        (f"{BUSY}[sqlite]",),
+    ),
+    safety(
+        "an intent is on the disk before the act",
+        promise="P3",
+        why="With the power the last commits vanish, and the act stays.",
+        file="storage/database.py",
+        old='cursor.execute("PRAGMA synchronous = FULL")',
+        new='cursor.execute("PRAGMA synchronous = NORMAL")',
+        by=("contract/test_databases.py::test_sqlite_writes_through_to_the_disk",),
+    ),
+    safety(
+        "a writer has the place from its first statement on",
+        promise="P9",
+        why="What it looked at may not be true any more when it writes.",
+        file="storage/database.py",
+        old='connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")',
+        new='connection.exec_driver_sql("BEGIN")',
+        by=("contract/test_databases.py::test_sqlite_has_a_writer_from_the_first_statement_on",),
+    ),
+    safety(
+        "a database that is gone is told as such",
+        promise="P3",
+        why="A driver's error would look like a mistake of ours, and break the run off.",
+        file="storage/database.py",
+        old="            raise StorageDown(_one_line(error.orig)) from error\n",
+        new="            raise\n",
+        by=("contract/test_outages.py::test_a_lock_that_is_not_given_back_in_time_is_down",),
+    ),
+    safety(
+        "a file that was taken away is not written to",
+        promise="P8",
+        why="SQLite would go on in a file that nobody can find.",
+        file="storage/database.py",
+        old="if self._file is not None and _identity(self._file) != self._identity:",
+        new="if False:",
+        by=(
+            "contract/test_upkeep.py::test_a_file_that_is_taken_away_is_down_and_not_written_to_"
+            "in_secret",
+        ),
+    ),
+    safety(
+        "each record holds the hash of the one before",
+        promise="P8",
+        why="A record taken out of the middle would leave no gap.",
+        file="storage/chain.py",
+        old="        prev = digest\n",
+        by=(f"{STORES}::test_each_stream_has_a_chain_of_its_own[memory]",),
+    ),
+    safety(
+        "a hash covers the whole record",
+        promise="P8",
+        why="Somebody could change who approved.",
+        file="storage/records.py",
+        old="text = canonical([stream, seq, epoch, kind, moment, by, body, prev])",
+        new="text = canonical([stream, seq, epoch, kind, moment, body, prev])",
+        by=("unit/test_promises.py::test_p8_notices_a_changed_a_missing_and_a_moved_record",),
+    ),
+    safety(
+        "an append goes to its end before its caller does",
+        promise="P3",
+        why="A run that is cancelled in a commit would not know what it wrote.",
+        file="engine/journal.py",
+        old="            if not work.done():\n                await asyncio.wait([work])\n",
+        by=("unit/test_writing.py::test_a_cancelled_append_is_over_when_its_caller_is",),
+    ),
+    safety(
+        "a right that began in the future has run out",
+        promise="P2",
+        why="With the wall clock set back an approval would live for hours longer.",
+        file="engine/stopwatch.py",
+        old="        if self._known[moment][1] < -CLOCKS_DIFFER:\n            return NEVER_SO_LATE\n",
+        by=("unit/test_stopwatch.py::test_a_right_that_began_in_the_future_has_run_out",),
+    ),
+    safety(
+        "a wait is over when it surely is",
+        promise="P3",
+        why="A step of the wall clock would end the quiet time.",
+        file="engine/stopwatch.py",
+        old="return timedelta(seconds=self._clock.monotonic() - self._known[moment][0])",
+        new="return self._clock.now() - moment",
+        by=(
+            "unit/test_stopwatch.py::test_a_step_of_the_wall_clock_neither_shortens_a_wait_nor_"
+            "lengthens_a_right",
+        ),
+    ),
+    # ------------------------------------------------------------------------- the worker
+    safety(
+        "nothing is sent after two thirds of a lease's life",
+        promise="P9",
+        why="A holder that cannot renew would act up to the moment of another's take-over.",
+        file=WORKER,
+        old="if held is None or self._clock.monotonic() - held[1] > limit:",
+        new="if held is None:",
+        by=(
+            "simulation/test_standing_back.py::test_a_lease_that_grew_old_in_an_act_stops_it_and_breaks_nothing_off",
+        ),
+    ),
+    safety(
+        "nothing is sent while the database is away",
+        promise="P3",
+        why="An act without a record of it.",
+        file=WORKER,
+        old="        if self._down:\n            raise StorageDown(",
+        new="        if False:\n            raise StorageDown(",
+        by=(
+            "simulation/test_standing_back.py::test_while_the_database_is_away_no_line_may_be_sent_however_fresh_the_lease",
+        ),
+    ),
+    safety(
+        "a lost lease ends at once what is done for the group",
+        promise="P9",
+        why="A dialogue would go on beside the new holder's look.",
+        file=WORKER,
+        old="        for task in tasks:\n            task.cancel()\n        if tasks:\n"
+        "            await asyncio.wait(tasks)\n        shell = ",
+        new="        shell = ",
+        by=(
+            "simulation/test_standing_back.py::test_a_worker_that_lost_its_lease_has_nothing_under_way_any_more",
+        ),
+    ),
+    safety(
+        "an executor that is fenced writes nothing",
+        promise="P9",
+        why="It would hold the run that another one carries out.",
+        file="engine/runner.py",
+        old="        except (Fenced, StorageDown, asyncio.CancelledError):\n            raise\n",
+        by=(
+            "simulation/test_standing_back.py::test_a_lease_that_grew_old_in_an_act_stops_it_and_breaks_nothing_off",
+        ),
+    ),
+    safety(
+        "an executor that was replaced drops no word",
+        promise="P12",
+        why="A vote at a gate of its successor is unknown to it, and would be lost.",
+        file="engine/words.py",
+        old="duty.inbox.drop, row.key, lease=duty.journal.lease)",
+        new="duty.inbox.drop, row.key)",
+        by=("unit/test_words.py",),
+    ),
+    safety(
+        "an executor acts within its zone",
+        promise="P9",
+        why="It cannot reach the group, and would take its lease all the same.",
+        file=WORKER,
+        old="mine = self._groups is None or group in self._groups",
+        new="mine = True",
+        by=(f"{TWO}::test_a_worker_of_another_zone_neither_takes_orders_nor_takes_over",),
+    ),
+    safety(
+        "an order makes one run",
+        promise="P3",
+        why="An order that Slack sent twice would be done twice.",
+        file="engine/orders.py",
+        old="            take=[row.key],\n        )\n        return run",
+        new="        )\n        return run",
+        by=("simulation/test_orders.py::test_two_orders_for_one_group_make_one_run",),
+    ),
+    Safety(
+        "a mistake of ours breaks the run off",
+        "P3",
+        "It would be made again and again, with half of a group down. The flow catches it in a "
+        "step and beside one: both are off.",
+        (
+            Edit(
+                "engine/runner.py",
+                "            await duty.break_off(error)\n    if duty.state.next_step()",
+                "            raise\n    if duty.state.next_step()",
+            ),
+            Edit(
+                "engine/runner.py",
+                "        await duty.break_off(error)\n        return duty.state\n",
+                "        raise\n",
+            ),
+        ),
+        (
+            "simulation/test_our_mistakes.py::test_a_mistake_in_the_watch_over_a_group_that_is_"
+            "down_is_told_once_and_does_not_loop",
+        ),
+    ),
+    safety(
+        "a row that finds a mistake of ours is taken by it",
+        promise="P7",
+        why="No word behind it, not even a stop, would be heard.",
+        file="engine/words.py",
+        old="await duty.break_off(error, take=await _untaken(duty, row))",
+        new="await duty.break_off(error)",
+        by=(
+            "simulation/test_our_mistakes.py::test_a_row_that_finds_a_mistake_of_ours_breaks_the_"
+            "run_once_and_the_next_word_is_heard",
+        ),
+    ),
+    # -------------------------------------------------------------------------- the fence
+    safety(
+        "the epoch is written before the first look",
+        promise="P9",
+        why="What the former executor does after our look would not be in it.",
+        file="engine/group.py",
+        old="held = frozenset() if fence.stands else await self._put_up(fence)",
+        new="held: frozenset[str] = frozenset()",
+        by=(f"{AT_DEVICES}::test_take_over_writes_before_its_first_look_and_after_each_restart",),
+    ),
+    safety(
+        "the epoch is written again after a restart",
+        promise="P9",
+        why="A snapshot may bring an old epoch back.",
+        file="engine/group.py",
+        old="        if fence.is_lacking(facts):\n",
+        new="        if False:\n",
+        by=(f"{AT_DEVICES}::test_take_over_writes_before_its_first_look_and_after_each_restart",),
+    ),
+    safety(
+        "an epoch on a member is never lowered",
+        promise="P9",
+        why="A stale executor would let itself in again.",
+        file="engine/gaia/guards.py",
+        old="""        f'[ "${{e:-0}}" -gt {epoch} ] 2>/dev/null && exit {FENCED}; '\n""",
+        by=("unit/test_guards.py::test_a_higher_epoch_stays_whatever_boot_it_is_of",),
+    ),
+    safety(
+        "a higher epoch on a member is refused",
+        promise="P9",
+        why="Another installation works there, or our database is an old copy.",
+        file=FENCE,
+        old="        if not newer:\n            return\n",
+        new="        return\n",
+        by=(
+            f"{AT_DEVICES}::test_a_higher_epoch_while_the_lease_is_ours_is_a_hold_that_says_the_"
+            "way_out",
+        ),
+    ),
+    safety(
+        "the database is asked before an epoch is written",
+        promise="P9",
+        why="An executor that lost its lease could write its epoch where the new one was not yet.",
+        file=FENCE,
+        old="        await self._check_lease()\n        after =",
+        new="        after =",
+        by=(f"{AT_DEVICES}::test_the_former_executor_cannot_bring_a_lost_file_back",),
+    ),
+    safety(
+        "a session that is open at take-over is waited for",
+        promise="P9",
+        why="What passed the guard before the write may yet happen.",
+        file=FENCE,
+        old="self.stands = self.stands or not any(one.held for one in kept.values())",
+        new="self.stands = True",
+        by=(
+            f"{AT_DEVICES}::test_a_dialogue_that_was_open_at_take_over_is_seen_until_it_ends_on_"
+            "whichever_member",
+            f"{AT_DEVICES}::test_a_session_that_ends_between_take_over_and_look_is_still_one_to_"
+            "wait_for",
+        ),
+    ),
+    safety(
+        "whoever was paused in COMMITTING does not type the answer",
+        promise="P9",
+        why="COMMITTING was written under a lease that is over since.",
+        file="engine/group.py",
+        old="                may_send()\n",
+        by=(
+            f"{AT_DEVICES}::test_an_executor_that_was_paused_while_it_wrote_committing_does_not_"
+            "type_the_answer",
+        ),
+    ),
+    safety(
+        "a run does not end while a session is open",
+        promise="P9",
+        why="An answer typed late would act on a group that nobody watches.",
+        file="engine/runner.py",
+        old="    invariants.nobody_else(facts, duty.plan)\n    return facts",
+        new="    return facts",
+        by=(f"{AT_DEVICES}::test_a_run_does_not_end_while_a_session_is_open_anywhere",),
+    ),
+)

@@ -1,0 +1,237 @@
+"""The judges: each promise's check in the journal, and each objection of the witness."""
+
+from tests.mutation.trials import Safety, safety
+
+PROMISES = "engine/promises.py"
+UNIT = "unit/test_promises.py"
+WITNESS = "engine/rehearsal/witness.py"
+WRONG_NIGHTS = "ssh/test_wrong_nights.py::test_the_witness_objects"
+VERDICT = "bot/demo/verdict.py"
+SAID = "unit/test_verdict.py"
+
+P2 = f"{UNIT}::test_p2_notices_every_way_in_which_an_approval_is_none"
+P3 = f"{UNIT}::test_p3_notices_a_second_start_and_accepts_one_after_the_device_showed_nothing"
+P5 = f"{UNIT}::test_p5_notices_an_installation_before_cloning_was_off_and_a_debt_forgotten"
+BEFORE_SHOWN = f"{UNIT}::test_p12_notices_a_vote_that_counts_before_its_gate_was_shown"
+
+
+def judge(name: str, promise: str, old: str, new: str, by: str) -> Safety:
+    """Return the entry of one sentence in the judge that reads a journal."""
+    why = "The night would be called kept, and nobody would look again."
+    return safety(name, promise=promise, why=why, file=PROMISES, old=old, new=new, by=(by,))
+
+
+def objection(name: str, promise: str, old: str, new: str) -> Safety:
+    """Return the entry of one objection of the witness."""
+    why = "The one judge that knows nothing of our journal would be silent."
+    return safety(
+        name, promise=promise, why=why, file=WITNESS, old=old, new=new, by=(WRONG_NIGHTS,)
+    )
+
+
+SAFETIES = (
+    judge(
+        "P1 is judged",
+        "P1",
+        "if missing else None\n        )",
+        "if False else None\n        )",
+        f"{UNIT}::test_p1_notices_a_member_missing_at_the_act",
+    ),
+    judge(
+        "P2 is judged: an approved gate",
+        "P2",
+        'if not opened or not closed or closed[-1].body["outcome"] != "approved":\n'
+        '        return f"{at}: a failover without an approved gate"',
+        "if not opened or not closed:\n        return None",
+        P2,
+    ),
+    judge(
+        "P2 is judged: an approval that was undone",
+        "P2",
+        'if any(r.seq > opened[-1].seq and gate in r.body["steps"] for r in '
+        "_of(before, Kind.UNDONE)):",
+        "if False:",
+        "simulation/test_words_at_bad_moments.py::test_a_failover_on_an_approval_that_was_undone_"
+        "breaks_its_promise",
+    ),
+    judge(
+        "P2 is judged: enough votes",
+        "P2",
+        'if len(standing) < opened[-1].body["votes"]:',
+        "if False:",
+        P2,
+    ),
+    judge("P2 is judged: the requester", "P2", "if requester in standing:", "if False:", P2),
+    judge(
+        "P2 is judged: in time",
+        "P2",
+        'if intended.at >= datetime.fromisoformat(closed[-1].body["good_until"]):',
+        "if False:",
+        P2,
+    ),
+    judge(
+        "P2 is judged: the plan",
+        "P2",
+        'if intended.body["plan_digest"] != opened[-1].body["plan_digest"]:',
+        "if False:",
+        P2,
+    ),
+    judge(
+        "P2 is judged: the facts",
+        "P2",
+        'if intended.body["facts_digest"] != opened[-1].body["facts_digest"]:',
+        "if False:",
+        P2,
+    ),
+    judge("P3 is judged: once per attempt", "P3", "elif key in committed:", "elif False:", P3),
+    judge(
+        "P3 is judged: an attempt that somebody asked for",
+        "P3",
+        'if body["attempt"] > 1 and body["step"] not in again:',
+        "if False:",
+        P3,
+    ),
+    judge(
+        "P4 is judged",
+        "P4",
+        'if record.kind == Kind.INTENDED and body["step"] in done:',
+        "if False:",
+        f"{UNIT}::test_p4_notices_a_done_step_that_is_begun_again_from_memory",
+    ),
+    judge(
+        "P5 is judged: cloning off first",
+        "P5",
+        'yield None if off else f"record {record.seq}: installed before cloning was off"',
+        "yield None",
+        P5,
+    ),
+    judge(
+        "P5 is judged: a debt",
+        "P5",
+        'yield None if settled != said else "cloning',
+        'yield None if True else "cloning',
+        P5,
+    ),
+    judge(
+        "P6 is judged",
+        "P6",
+        'yield None if shown else f"record {record.seq}: nothing is shown',
+        'yield None if True else f"record {record.seq}: nothing is shown',
+        f"{UNIT}::test_p6_notices_a_hold_that_hides_what_was_printed",
+    ),
+    judge(
+        "P7 is judged",
+        "P7",
+        "if halted and record.kind in (Kind.INTENDED, Kind.COMMITTING):",
+        "if False:",
+        f"{UNIT}::test_p7_notices_an_act_after_a_halt",
+    ),
+    judge(
+        "P8 is judged",
+        "P8",
+        "if record.seq != place or record.prev != prev or record.hash != expected:",
+        "if False:",
+        f"{UNIT}::test_p8_notices_a_changed_a_missing_and_a_moved_record",
+    ),
+    judge(
+        "P9 is judged",
+        "P9",
+        "if record.epoch < highest:",
+        "if False:",
+        f"{UNIT}::test_p9_notices_an_older_executor_writing_after_a_newer_one",
+    ),
+    judge(
+        "P10 is judged",
+        "P10",
+        'yield None if fits else f"record',
+        'yield None if True else f"record',
+        f"{UNIT}::test_p10_notices_an_end_that_calls_two_takes_done",
+    ),
+    judge(
+        "P12 is judged: the code",
+        "P12",
+        'if written and body["code"] != codes.get(body["step"]):',
+        "if False:",
+        f"{UNIT}::test_p12_notices_a_written_yes_with_the_code_of_something_else",
+    ),
+    judge(
+        "P12 is judged: a gate that was shown",
+        "P12",
+        'yield None if body["step"] in shown else f"record',
+        'yield None if True else f"record',
+        BEFORE_SHOWN,
+    ),
+    judge(
+        "P12 is judged: a gate that was closed",
+        "P12",
+        'if record.kind == Kind.GATE_CLOSED and body["outcome"] != "approved":\n'
+        '            shown.discard(body["step"])\n',
+        "if False:\n            pass\n",
+        BEFORE_SHOWN,
+    ),
+    objection(
+        "the witness sees who was absent at a failover",
+        "P1",
+        "        if absent:\n"
+        "            self._object(\n                act.at,\n"
+        '                f"{act.member} was ordered down while ',
+        "        if False:\n            self._object(\n                act.at,\n"
+        '                f"{act.member} was ordered down while ',
+    ),
+    objection("the witness sees a second start", "P3", "if key in starts.pending:", "if False:"),
+    objection(
+        "the witness sees a start on a member in service",
+        "P1",
+        "if act.states[act.member] in CARRYING:",
+        "if False:",
+    ),
+    objection(
+        "the witness sees all members at once",
+        "P1",
+        "if set(act.group) >= set(self.members) and len(self.members) > 1:",
+        "if False:",
+    ),
+    objection("the witness sees a restart with cloning on", "P5", "if auto_clone:", "if False:"),
+    objection(
+        "the witness sees a start while others are away",
+        "P1",
+        "        if absent:\n"
+        "            self._object(\n                act.at,\n"
+        '                f"{act.act} was started on',
+        "        if False:\n            self._object(\n                act.at,\n"
+        '                f"{act.act} was started on',
+    ),
+    objection(
+        "the witness sees a failover of all members",
+        "P1",
+        "        if not outside:\n",
+        "        if False:\n",
+    ),
+    safety(
+        "an act without a record breaks a promise",
+        promise="P8",
+        why="What nobody intended happened, and the journal does not know.",
+        file=VERDICT,
+        old='matched.without_record:\n        yield f"witness: {batch}, and no record',
+        new='[]:\n        yield f"witness: {batch}, and no record',
+        by=(f"{SAID}::test_an_act_without_a_record_breaks_what_it_concerns",),
+    ),
+    safety(
+        "what the witness objects to breaks a promise",
+        promise="P1",
+        why="Its objections would be read by nobody.",
+        file=VERDICT,
+        old="broken = word == BROKEN or bool(objections)",
+        new="broken = word == BROKEN",
+        by=(f"{SAID}::test_what_the_witness_objects_to_breaks_a_promise",),
+    ),
+    safety(
+        "a secret that was seen breaks a promise",
+        promise="P11",
+        why="It would stand in Slack, and the night would be called good.",
+        file=VERDICT,
+        old="    yield from seen.leaks\n",
+        new="    yield from ()\n",
+        by=(f"{SAID}::test_a_secret_that_was_seen_breaks_p11",),
+    ),
+)

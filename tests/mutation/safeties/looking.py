@@ -1,0 +1,204 @@
+"""Looking before acting: what became of an act is seen; what nobody can tell holds (P3, P4)."""
+
+from tests.mutation.trials import safety
+
+RECOVERY = "engine/recovery.py"
+EACH_SIGN = "unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess"
+IN_PART = "unit/test_resolving.py::test_what_shows_in_part_or_badly_holds"
+
+SAFETIES = (
+    safety(
+        "an installation that happened is seen",
+        promise="P3",
+        why="After a crash behind its end it would be begun a second time.",
+        file=RECOVERY,
+        old="    if changed(member, step, plan):\n        return Found(Finding.HAPPENED, "
+        'f"the package is {shown}")\n',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "CPUSE at work means under way",
+        promise="P3",
+        why="A second start into an installation that works.",
+        file=RECOVERY,
+        old="return Found(Finding.UNDER_WAY, _shown_progress(member))",
+        new='return Found(Finding.NOT_HAPPENED, "")',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "CPUSE at work on something that is not ours cannot be told",
+        promise="P3",
+        why="Somebody else installs there; we would count it as ours, or add ours to it.",
+        file=RECOVERY,
+        old='return Found(Finding.CANNOT_TELL, "CPUSE is busy, but we never committed")',
+        new='return Found(Finding.NOT_HAPPENED, "")',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "a member that restarts after the commit is under way",
+        promise="P3",
+        why="An install ends in a restart; a second start would meet the member when it is back.",
+        file=RECOVERY,
+        old='return Found(Finding.UNDER_WAY, f"{member.state}, does not answer: it restarts")',
+        new='return Found(Finding.NOT_HAPPENED, "")',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "a silent member cannot be told",
+        promise="P3",
+        why="Nobody knows what a member does that does not answer.",
+        file=RECOVERY,
+        old='it restarts")\n        return Found(Finding.CANNOT_TELL, f"{member.state}, does not '
+        'answer")',
+        new='it restarts")\n        return Found(Finding.NOT_HAPPENED, "")',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "a package in no known state cannot be told",
+        promise="P3",
+        why="A word of CPUSE that we do not know would read as not installed.",
+        file=RECOVERY,
+        old="    if shown is PackageState.UNKNOWN:\n        return Found(Finding.CANNOT_TELL, "
+        '"CPUSE is idle, and lists the package in no known state")\n',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "a session that is still open is under way",
+        promise="P3",
+        why="Whoever types there may yet type the answer that commits.",
+        file=RECOVERY,
+        old="    if member.session_open:\n        return Found(Finding.UNDER_WAY, _OPEN)\n",
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "the same boot id",
+        promise="P3",
+        why="A restart without the package is not the same as nothing begun.",
+        file=RECOVERY,
+        old='    if member.boot_id is None or member.boot_id != before.get("boot_id"):\n'
+        '        return Found(Finding.CANNOT_TELL, "restarted without the effect")\n',
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "a newer CPUSE action",
+        promise="P3",
+        why="It was begun and ended badly; a silent second start hides that.",
+        file=RECOVERY,
+        old="if newest != known:",
+        new="if False:",
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "action numbers to compare with",
+        promise="P3",
+        why="Without a number of before, no newer action cannot be told from none seen.",
+        file=RECOVERY,
+        old="if known is None:",
+        new="if False:",
+        by=(
+            "unit/test_recovery.py::test_a_member_whose_actions_cannot_be_numbered_is_never_"
+            "called_not_started",
+        ),
+    ),
+    safety(
+        "the quiet time",
+        promise="P3",
+        why="CPUSE shows nothing in the first moments after the answer that commits.",
+        file=RECOVERY,
+        old="if quiet_for < plan.policy.quiet:",
+        new="if False:",
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "the quiet time counts from when we are alone",
+        promise="P3",
+        why="An executor paused between COMMITTING and the answer types it late.",
+        file="engine/duty.py",
+        old="            begun.committed_at, self.state.taken_up_at, self.session_seen_at\n",
+        new="            begun.committed_at\n",
+        by=(
+            "unit/test_recovery.py::test_after_a_take_over_and_after_an_open_session_the_quiet_time_begins_anew",
+        ),
+    ),
+    safety(
+        "only a failure that the device showed allows another attempt",
+        promise="P3",
+        why="`retry` would add a second start where nobody can tell what the first one did.",
+        file=RECOVERY,
+        old='(found.finding is Finding.CANNOT_TELL and "ended: failure" in found.why)',
+        new="found.finding is Finding.CANNOT_TELL",
+        by=(
+            "unit/test_recovery.py::test_a_restart_without_the_package_does_not_allow_a_new_"
+            "attempt",
+        ),
+    ),
+    safety(
+        "an installation that was intended is looked at",
+        promise="P3",
+        why="The journal's intent would be taken for leave to begin again.",
+        file="engine/steps.py",
+        old='if begun.status == "intended" and not await _resolved(duty, step, facts):',
+        new='if begun.status == "forgotten" and not await _resolved(duty, step, facts):',
+        by=("simulation/test_night.py",),
+    ),
+    safety(
+        "what cannot be told holds",
+        promise="P3",
+        why="It would be taken for not begun, and begun.",
+        file="engine/steps.py",
+        old="if recovery.any_is(findings, Finding.CANNOT_TELL):\n        text =",
+        new="if False:\n        text =",
+        by=(IN_PART,),
+    ),
+    safety(
+        "half a group changed holds",
+        promise="P3",
+        why="The half that has the package would be told to install it again.",
+        file="engine/steps.py",
+        old="    if recovery.any_is(findings, Finding.HAPPENED):\n        raise InDoubt(",
+        new="    if False:\n        raise InDoubt(",
+        by=(IN_PART,),
+    ),
+    safety(
+        "a group that is down already is not taken down again",
+        promise="P3",
+        why="After a crash behind the effect the command would be sent a second time.",
+        file="engine/steps.py",
+        old="    if recovery.all_are(findings, Finding.HAPPENED) and duty.state.of(step).status == "
+        '"intended":\n        await duty.done(step, how="seen")\n        return\n',
+        by=(
+            "simulation/test_holds.py::test_killed_right_after_a_failover_the_next_executor_sees_"
+            "it_and_orders_nothing",
+        ),
+    ),
+    safety(
+        "what was done is looked at again before the second failover",
+        promise="P4",
+        why="A hotfix that the first group lost meanwhile would be believed on memory.",
+        file="engine/steps.py",
+        old="    _effects_still_there(duty, step, facts)\n    invariants.check",
+        new="    invariants.check",
+        by=("simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it",),
+    ),
+    safety(
+        "the file is where the group address leads now",
+        promise="P4",
+        why="The SMO moved since the upload: the import would take what lies there.",
+        file="engine/steps.py",
+        old="uploaded_sha256(package) != package.sha256:\n        raise EffectGone(",
+        new="uploaded_sha256(package) == b'':\n        raise EffectGone(",
+        by=(
+            "simulation/test_words_at_bad_moments.py::test_an_smo_that_moves_between_upload_and_"
+            "import_costs_one_retry",
+        ),
+    ),
+    safety(
+        "the checksum of what arrived",
+        promise="P4",
+        why="Half a file would be called uploaded.",
+        file="engine/steps.py",
+        old="if found != package.sha256:",
+        new="if False:",
+        by=("simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it",),
+    ),
+)

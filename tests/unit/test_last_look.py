@@ -1,0 +1,79 @@
+"""The last look before a failover, where no night shows it: an approval of another plan."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from engine import asking
+from engine.duty import Duty
+from engine.journal import Kind, RunJournal, planned_body
+from engine.model import to_json
+from engine.ports import Ballot
+from storage.memory import MemoryStores
+from storage.records import Draft
+from tests.simulation.night import Crowd, Said
+from tests.unit.builders import NAME, NOW, REQUEST, facts, plan
+from tests.unit.hand_clock import HandClock
+
+RUN, STEP = "hf-000001", "A.FAILOVER"
+PLACE = ("C0FIREWALL", "7")
+VOTERS = ("U0ANA00001", "U0BEN00001")
+
+
+def approved(plan_digest: str) -> list[tuple[Kind, Mapping[str, Any]]]:
+    """Return what a run holds whose first failover was approved."""
+    later = (NOW + timedelta(hours=1)).isoformat()
+    asked = {
+        "step": STEP,
+        "code": "7K3F",
+        "plan_digest": plan_digest,
+        "facts_digest": facts().digest(NAME),
+        "facts": facts().digested(NAME),
+        "evidence": {},
+        "expires_at": later,
+    }
+    vote = {"step": STEP, "choice": "yes", "source": "reaction", "roles": ["network"]}
+    closed = {"outcome": "approved", "starts_at": NOW.isoformat(), "good_until": later}
+    return [
+        (Kind.ORDERED, {"request": to_json(REQUEST)}),
+        (Kind.PLANNED, planned_body(plan(), facts())),
+        (Kind.GATE_OPENED, asked),
+        (Kind.GATE_SHOWN, {"step": STEP, "channel": PLACE[0], "ts": PLACE[1]}),
+        *((Kind.VOTED, {**vote, "user": user, "name": user}) for user in VOTERS),
+        (Kind.GATE_CLOSED, {"step": STEP, **closed}),
+    ]
+
+
+async def on_duty(plan_digest: str) -> Duty:
+    stores = MemoryStores()
+    lease = stores.leases.acquire("group:site-1", "me", ttl_s=60, now=NOW)
+    assert lease is not None
+    drafts = [Draft(kind, NOW, "engine", body) for kind, body in approved(plan_digest)]
+    stores.journal.append(RUN, drafts, lease=lease, last_seq=0)
+    clock = HandClock(NOW)
+    journal = await RunJournal.open(stores.journal, RUN, lease, clock)
+    clock.move_to(60)
+    return Duty(
+        journal=journal,
+        group=cast("Any", None),
+        people=Crowd({PLACE: [Ballot(user, "yes", "reaction") for user in VOTERS]}),
+        inbox=stores.inbox,
+        answers=Said(),
+        clock=clock,
+    )
+
+
+@pytest.mark.parametrize(
+    ("digest", "begins", "outcome"),
+    [(plan().digest, True, "approved"), ("of another plan", False, "superseded")],
+    ids=["this plan", "another plan"],
+)
+async def test_only_an_approval_of_this_plan_lets_it_begin(digest, begins, outcome):
+    duty = await on_duty(digest)
+
+    may = await asking.last_look(duty, duty.plan.step(STEP), facts())
+
+    assert may is begins
+    assert duty.state.gates[STEP].outcome == outcome
