@@ -1,0 +1,1 @@
+"""Each safety switched off: the tests must notice (see `trials` for how)."""
