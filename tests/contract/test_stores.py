@@ -125,6 +125,12 @@ def test_what_was_appended_is_read_back_in_order(stores: Stores):
     assert list(stores.journal.read("nothing")) == []
 
 
+def test_records_of_one_append_are_chained_too(stores: Stores):
+    stores.journal.append("run-1", [draft(n=n) for n in range(3)], lease=None, last_seq=0)
+
+    assert_chained(stores.journal.read("run-1"))
+
+
 def test_each_stream_has_a_chain_of_its_own(stores: Stores):
     for stream in ("run-1", "run-2"):
         for seq in range(3):

@@ -1,6 +1,5 @@
 """A worker that may not act any more stands back by itself, before anybody else has to stop it."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from engine.journal import Kind
 from storage.records import Record, StorageDown
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import small_package
-from tests.simulation.test_two_workers import ended, intended, taken_up
+from tests.simulation.test_two_workers import ended, intended
 from tests.simulation.two_workers import TwoWorkers
 
 
@@ -41,46 +40,49 @@ def test_a_lease_that_grew_old_in_an_act_stops_it_and_breaks_nothing_off(tmp_pat
     async def night(package: Path) -> tuple[Any, ...]:
         stage = TwoWorkers(package)
         first = stage.add()
+        refused: list[str] = []
 
         def grows_old(record: Record) -> bool:
             if intended("CLONING_OFF")(record):
                 first.stops_at = lambda _record: False
                 lease, since = stage.workers[0]._leases["site-1"]
                 stage.workers[0]._leases["site-1"] = (lease, since - 60)
-                with pytest.raises(Fenced):
+                try:
                     stage.workers[0]._may_send("site-1")
+                except Fenced as error:
+                    refused.append(str(error))
             return False
 
         first.stops_at = grows_old
         stage.order()
         await stage.play_until(lambda: ended(stage))
-        found = stage.state().ended, [r.kind for r in stage.records()]
+        found = stage.state().ended, [r.kind for r in stage.records()], refused
         await stage.close()
         return found
 
-    end, kinds = run_virtual(night(small_package(tmp_path)))
+    end, kinds, refused = run_virtual(night(small_package(tmp_path)))
 
+    assert refused == ["the lease on site-1 was not renewed in time"]
     assert end["state"] == "done"
     assert {Kind.BROKEN, Kind.HELD} & set(kinds) == set()
 
 
 def test_a_worker_that_lost_its_lease_has_nothing_under_way_any_more(tmp_path):
-    async def night(package: Path) -> list[bool]:
+    async def night(package: Path) -> tuple[bool, bool]:
         stage = TwoWorkers(package)
-        first = stage.add()
+        stage.add()
         stage.order()
         await stage.play_until(lambda: stage.state().of("A.INSTALL").committed_at is not None)
-        first.stop()
-        stage.add()
-        await stage.play_until(lambda: taken_up(stage) != [])
-        first.go_on()
-        await stage.clock.sleep(timedelta(seconds=2))
-        under_way = [hand.task is not None and not hand.task.done() for hand in hands(stage)]
+        before = under_way(stage)
+        await stage.workers[0]._lose("site-1")
+        after = under_way(stage)
         await stage.close()
-        return under_way
+        return before, after
 
-    assert run_virtual(night(small_package(tmp_path))) == [False]
+    assert run_virtual(night(small_package(tmp_path))) == (True, False)
 
 
-def hands(stage: TwoWorkers) -> list[Any]:
-    return list(stage.workers[0]._hands.values())
+def under_way(stage: TwoWorkers) -> bool:
+    """Tell whether the worker is in the middle of advancing a run."""
+    tasks = [hand.task for hand in stage.workers[0]._hands.values()]
+    return any(task is not None and not task.done() for task in tasks)

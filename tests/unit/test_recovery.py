@@ -151,8 +151,8 @@ def test_a_restart_without_the_package_does_not_allow_a_new_attempt():
     ],
 )
 def test_an_interrupted_attempt_is_over_once_nothing_of_it_can_be_at_work(changes, quiet_for, over):
-    odd = member(1, **{**DOWN, **changes})
-    found = recovery.change(STEP, facts(odd, member(2, **DOWN)), plan(), begun(), quiet_for)
+    odd, done = member(1, **{**DOWN, **changes}), member(2, **DOWN, packages=INSTALLED)
+    found = recovery.change(STEP, facts(odd, done), plan(), begun(), quiet_for)
 
     assert recovery.is_over(found) is over
 

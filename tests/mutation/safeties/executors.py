@@ -242,7 +242,7 @@ SAFETIES = (
         why="A record taken out of the middle would leave no gap.",
         file="storage/chain.py",
         old="        prev = digest\n",
-        by=(f"{STORES}::test_each_stream_has_a_chain_of_its_own[memory]",),
+        by=(f"{STORES}::test_records_of_one_append_are_chained_too[memory]",),
     ),
     safety(
         "a hash covers the whole record",
