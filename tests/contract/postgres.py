@@ -30,6 +30,9 @@ rm -rf "$folder"
 """
 """Stops the server when its own standard input ends: also when the tests were killed."""
 
+FAREWELL_S = 300
+"""Stopping takes a second, and removing a folder on a busy disk up to a minute."""
+
 _numbers = itertools.count(1)
 
 
@@ -121,7 +124,7 @@ def running_server() -> Iterator[PostgresServer]:
         yield server
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(30)
+        process.wait(FAREWELL_S)
 
 
 def _programs() -> Path:
