@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine import gates
@@ -27,6 +28,9 @@ from storage.records import Draft
 
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
+
+SHOWN_LATE = timedelta(minutes=1)
+"""A message that takes longer shortens the time to vote; a guess, far above Slack's second."""
 
 
 def policy_of(duty: Duty, step: Step) -> GatePolicy:
@@ -77,6 +81,16 @@ async def _open(duty: Duty, step: Step) -> None:
         votes=policy.votes,
         changed=list(_changed_since(duty, step, facts)),
     )
+
+
+def expires_anew(duty: Duty, gate: GateState) -> datetime | None:
+    """Return until when people may vote where a gate's message came late, else None.
+
+    While Slack is away nobody can vote: the time to do so begins when the message stands.
+    """
+    if duty.stopwatch.about(gate.opened_at) <= SHOWN_LATE:
+        return None
+    return duty.clock.now() + policy_of(duty, duty.plan.step(gate.step)).approval_expiry
 
 
 def code_of(*parts: str) -> str:

@@ -7,6 +7,7 @@ and send one guarded line: see `engine.gaia.guards` and, for the epoch in it, `e
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -141,8 +142,17 @@ class LiveGroup:
     async def upload(
         self, package: PackageRef, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Copy the package to the group address."""
+        """Copy the package to the group address.
+
+        Raises:
+            StepFailed: the package is not in the repository any more.
+        """
         limits = self._policy.limits
+        if not await asyncio.to_thread(Path(package.path).is_file):
+            raise StepFailed(
+                f"{package.name} is not in the repository any more; put it back as "
+                f"{package.path}, then retry"
+            )
         await self._tell(commands.make_directory(self._policy.upload_directory), limits.look)
         target = self._upload_path(package)
         await self._shell.upload(

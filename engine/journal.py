@@ -118,7 +118,10 @@ class Vote:
 
 @dataclass(frozen=True)
 class GateState:
-    """A gate's present opening: what was asked, who has answered, how it ended."""
+    """A gate's present opening: what was asked, who has answered, how it ended.
+
+    `opened_at` is when people could begin to vote, where its message came late.
+    """
 
     step: str
     number: int
@@ -197,6 +200,7 @@ class RunState:
     last_hash: str = ""
     reminded_at: datetime | None = None
     retried_at: datetime | None = None
+    resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
 
     @classmethod
@@ -431,8 +435,11 @@ class RunState:
     def _gate(self, step: str, **changes: Json) -> None:
         self.gates[step] = replace(self.gates[step], **changes)
 
-    def _on_gate_shown(self, _: Record, body: Mapping[str, Any]) -> None:
+    def _on_gate_shown(self, record: Record, body: Mapping[str, Any]) -> None:
         self._gate(body["step"], shown=(body["channel"], body["ts"]))
+        if body.get("expires_at"):
+            until = datetime.fromisoformat(body["expires_at"])
+            self._gate(body["step"], opened_at=record.at, expires_at=until)
 
     def _on_voted(self, record: Record, body: Mapping[str, Any]) -> None:
         vote = Vote(
@@ -547,8 +554,9 @@ class RunState:
     def _on_halted(self, record: Record, _: Mapping[str, Any]) -> None:
         self.halted = record.by
 
-    def _on_resumed(self, _: Record, body: Mapping[str, Any]) -> None:
+    def _on_resumed(self, record: Record, _: Mapping[str, Any]) -> None:
         self.paused = self.halted = ""
+        self.resumed_at = record.at
 
     def _on_aborted(self, record: Record, body: Mapping[str, Any]) -> None:
         self.aborted = record.by

@@ -222,6 +222,7 @@ async def admin_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
         raise TooLate(f"{step.id}: {recovery.told(findings)}")
     left = [one for one, found in findings.items() if found.finding is not Finding.HAPPENED]
     if len(left) < len(step.members):
+        _still_tonight(duty, step)
         _still_carrying(duty, step, facts)
     try:
         await duty.group.admin_state(
@@ -323,6 +324,7 @@ async def change(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await replan_abort(duty, "down_not_started", step.group)
         return
     _downs_still_there(duty, step, facts)
+    _still_tonight(duty, step)
     invariants.check(step, facts, duty.state)
     await duty.intend(step, facts)
     starting = duty.group.change(
@@ -341,6 +343,24 @@ async def change(duty: Duty, step: Step, facts: GroupFacts) -> None:
         if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
             raise
         await duty.pause(duty.plan.policy.settle)
+
+
+def _still_tonight(duty: Duty, step: Step) -> None:
+    """Refuse to go on with a failover that began long ago: what people approved was for then.
+
+    A bot that was away for days may find a group down. Whether that group is installed now, or
+    brought up, is for people to say; `retry` and `resume` give new time.
+
+    Raises:
+        TooLate: it began longer ago than an installation may take.
+    """
+    down = duty.state.step_of(step.group, StepKind.ADMIN_DOWN)
+    began = duty.state.of(down).intended_at if down is not None else None
+    if began is not None and _since(duty, began) > duty.plan.policy.limits.install:
+        raise TooLate(
+            f"{step.id}: the failover of {step.group} began at {began:%Y-%m-%d %H:%M} UTC, and "
+            "its approval was for then"
+        )
 
 
 def _downs_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -450,8 +470,9 @@ def _waited(duty: Duty, step: Step) -> timedelta:
 
 
 def _since(duty: Duty, moment: datetime | None) -> timedelta:
-    """Return the time since a moment, or since people last said `retry`: that gives new time."""
-    moments = [m for m in (moment, duty.state.retried_at) if m is not None]
+    """Return the time since a moment, or since people last said `retry` or `resume`."""
+    given = (duty.state.retried_at, duty.state.resumed_at)
+    moments = [m for m in (moment, *given) if m is not None]
     return min((duty.stopwatch.about(moment) for moment in moments), default=timedelta(0))
 
 

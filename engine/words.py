@@ -64,6 +64,7 @@ async def _shown(duty: Duty, row: InboxRow) -> None:
         gate=gate.name,
         channel=row.body["channel"],
         ts=row.body["ts"],
+        expires_at=asking.expires_anew(duty, gate),
     )
     await duty.journal.append([draft], take=[row.key])
 

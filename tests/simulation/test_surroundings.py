@@ -1,7 +1,7 @@
 """What a night rests on fails: the database, Slack, days without a bot, settings that change."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from storage.records import Record
 from tests.simulation.explore import _unsaid, unsafe_in
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import small_package
-from tests.simulation.surroundings import PHASES, Surroundings
+from tests.simulation.surroundings import PHASES, SPARSE, Phase, Surroundings
 
 AWAY = timedelta(minutes=10)
 NOTICED = timedelta(minutes=2)
@@ -213,3 +213,139 @@ def test_nobody_is_rescued_while_the_database_is_away_and_the_log_says_how_to_do
     by_hand = [line for line in logged if line.get("by_hand")]
     assert [line["by_hand"] for line in by_hand] == ["g_clusterXL_admin -b 1_1-1_2 up"]
     assert by_hand[0]["out_of_service"] == ["1_1", "1_2"]
+
+
+# ------------------------------------------------------------------------ days of absence
+
+DAYS = timedelta(days=3)
+
+
+async def found_again_after_days(package: Path, phase: str) -> Surroundings:
+    """Let the executor die at a phase, and another one start three days later."""
+    stage = Surroundings(package)
+    stage.begin()
+    stage.order()
+    await stage.dies_at(PHASES[phase])
+    await stage.steady.sleep(DAYS)
+    stage.begin()
+    await stage.until(lambda s: s.hold is not None or s.ended is not None, hours=3)
+    return stage
+
+
+@pytest.mark.parametrize("phase", ["down", "install dialogue"], ids=named)
+@pytest.mark.parametrize("word", ["abort", "retry"])
+def test_a_group_found_down_after_days_is_not_installed_on_the_approval_of_then(
+    tmp_path, phase, word
+):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = await found_again_after_days(package, phase)
+        held = stage.state().hold
+        begun = [act for act in acts(stage) if act["act"] == "install"]
+        stage.say(word)
+        await stage.steady.sleep(timedelta(seconds=60))
+        end = judged(stage, await stage.play())
+        await stage.close()
+        return held, begun, end
+
+    held, begun, end = run_virtual(night(small_package(tmp_path)))
+
+    assert (held.error, held.ways) == ("TooLate", ("abort", "retry"))
+    assert "the failover of A began at" in held.reason
+    assert begun == []
+    assert end == (("aborted", {0}, []) if word == "abort" else DONE)
+
+
+def test_half_a_group_found_down_after_days_is_not_taken_down_further(tmp_path):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = Surroundings(package)
+        stage.begin()
+        stage.order()
+        await stage.dies_at(PHASES["going down, committed"])
+        # The dialogue was cut between the two members.
+        stage.group.admin_down(stage.group.member("1_1"))
+        before = stage.group.states(), len(acts(stage))
+        await stage.steady.sleep(DAYS)
+        stage.begin()
+        state = await stage.until(lambda s: s.hold is not None, hours=3)
+        found = before[0], stage.group.states(), acts(stage)[before[1] :], state.hold
+        await stage.close()
+        return found
+
+    before, after, since, hold = run_virtual(night(small_package(tmp_path)))
+
+    assert (before["1_1"], before["1_2"]) == ("DOWN", "ACTIVE")
+    assert after == before
+    assert since == []
+    assert hold.error == "TooLate"
+
+
+# ---------------------------------------------------------------------------------- Slack
+
+
+def test_the_time_to_vote_begins_when_a_gates_message_stands(tmp_path):
+    """Slack is away for longer than a gate lives: it is asked when people can read it."""
+
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = Surroundings(package, with_slack=True)
+        assert stage.chat is not None
+        faults = stage.chat.parts.faults
+
+        def goes() -> None:
+            faults.plan({"kind": "outage", "seconds": 2 * 3600})
+
+        stage.troubles.once(PHASES["soaking"], goes)
+        stage.begin()
+        stage.order()
+        state = await stage.play()
+        found = judged(stage, state), stage.records(), _unsaid(stage)
+        await stage.close()
+        return found
+
+    end, records, unsaid = run_virtual(night(small_package(tmp_path)))
+
+    assert end == DONE
+    assert unsaid == []
+    assert of(records, Kind.HELD) == [], "the gate expired before anybody could read it"
+    opened, shown = (
+        next(r for r in of(records, kind) if r.body["step"] == "B.FAILOVER")
+        for kind in (Kind.GATE_OPENED, Kind.GATE_SHOWN)
+    )
+    assert shown.at - opened.at > timedelta(hours=1)
+    expires = datetime.fromisoformat(shown.body["expires_at"])
+    assert expires - shown.at == SPARSE.failover.approval_expiry
+
+
+# ----------------------------------------------------------------------------- the package
+
+
+def test_a_package_that_left_the_repository_is_asked_for_and_the_run_goes_on_when_it_is_back(
+    tmp_path,
+):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = Surroundings(package)
+        elsewhere = package.with_name("elsewhere.tgz")
+        stage.troubles.once(_done_with("PREFLIGHT"), lambda: moved(package, elsewhere))
+        stage.begin()
+        stage.order()
+        held = (await stage.until(lambda s: s.hold is not None)).hold
+        moved(elsewhere, package)
+        stage.say("retry")
+        await stage.steady.sleep(timedelta(seconds=60))
+        end = judged(stage, await stage.play())
+        await stage.close()
+        return held, end
+
+    held, end = run_virtual(night(small_package(tmp_path)))
+
+    assert held is not None
+    assert held.error == "StepFailed"
+    assert "is not in the repository any more; put it back as" in held.reason
+    assert end == DONE
+
+
+def moved(path: Path, to: Path) -> None:
+    path.rename(to)
+
+
+def _done_with(step: str) -> Phase:
+    return lambda record: record.kind == Kind.DONE and record.body["step"] == step

@@ -13,7 +13,7 @@ import pytest
 from engine import promises
 from engine.gaia import probe
 from engine.journal import Kind
-from engine.model import GroupFacts
+from engine.model import GroupFacts, Limits
 from engine.ports import PackageFile
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
@@ -159,15 +159,14 @@ def test_an_abort_while_a_package_without_reboot_waits_brings_the_group_up(packa
         stage = Night(
             package,
             setup=Setup(members=4, connections=1000, reboots=False),
-            policy=quick(POLICY, watch=timedelta(seconds=30)),
+            # Held before the quiet time is over, after which it would be brought up without a word.
+            policy=quick(POLICY, limits=Limits(comeback=timedelta(seconds=60))),
         )
         stage.begin()
         stage.order()
-        await stage.until(lambda s: s.of("A.INSTALL").status == "done")
-        stage.say("halt")
-        await stage.clock.sleep(timedelta(minutes=40))
-        stage.say("resume")
-        await stage.until(lambda s: s.hold is not None)
+        held = (await stage.until(lambda s: s.hold is not None)).hold
+        assert held is not None
+        assert (held.step, held.error) == ("A.RETURN", "TooLate")
         stage.say("abort")
         await stage.until(lambda s: s.ended is not None, hours=1)
         await stage.close()

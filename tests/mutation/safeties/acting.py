@@ -10,6 +10,7 @@ RUNNER = "engine/runner.py"
 FAULTS = "simulation/test_faults.py"
 HOLDS = "simulation/test_holds.py"
 STOPS = "simulation/test_stops.py"
+SURROUNDINGS = "simulation/test_surroundings.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 HELD_WHERE = f"{HOLDS}::test_a_hold_comes_at_the_step_that_sees_it"
 LATE = f"{HOLDS}::test_what_does_not_come_in_time_holds_at_its_step"
@@ -383,5 +384,25 @@ SAFETIES = (
         by=(
             "unit/test_dialogues.py::test_what_is_typed_into_an_audit_prompt_is_one_short_ascii_line",
         ),
+    ),
+    safety(
+        "an old failover is not gone on with",
+        promise="P2",
+        why="A bot that was away for days would install on the approval of then.",
+        file=STEPS,
+        old="    _still_tonight(duty, step)\n    invariants",
+        new="    invariants",
+        by=(
+            f"{SURROUNDINGS}::test_a_group_found_down_after_days_is_not_installed_on_the_approval_of_then",
+        ),
+    ),
+    safety(
+        "the rest of a group is not taken down days later",
+        promise="P2",
+        why="A bot that was away for days would go on taking members down.",
+        file=STEPS,
+        old="        _still_tonight(duty, step)\n        _still_carrying",
+        new="        _still_carrying",
+        by=(f"{SURROUNDINGS}::test_half_a_group_found_down_after_days_is_not_taken_down_further",),
     ),
 )
