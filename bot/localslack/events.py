@@ -22,16 +22,18 @@ if TYPE_CHECKING:
 # At once, after one minute, after five.
 RETRY_AFTER_S = (0.0, 60.0, 300.0)
 
-_SCOPE_OF = {
+SCOPE_OF = {
+    "app_home_opened": "",
+    "app_mention": "app_mentions:read",
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
-    "app_mention": "app_mentions:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
     "subteam_members_changed": "usergroups:read",
     "channel_shared": "channels:read",
 }
+"""The events that are told here, each with the scope that Slack wants for it; "" is none."""
 
 
 class Events:
@@ -123,7 +125,7 @@ class Events:
 
     def _tell(self, subscription: str, event: Json, channel: Channel | None = None) -> None:
         app = self._workspace.app
-        scope = _SCOPE_OF.get(subscription)
+        scope = SCOPE_OF[subscription]
         if subscription not in app.bot_events or (scope and scope not in app.scopes):
             return
         shared = bool(channel and channel.is_ext_shared)

@@ -47,7 +47,9 @@ class App:
 
     @property
     def commands(self) -> dict[str, Json]:
-        """Return the slash commands by name."""
+        """Return the slash commands by name; without their scope there are none."""
+        if "commands" not in self.scopes:
+            return {}
         declared = self.manifest.get("features", {}).get("slash_commands", [])
         return {command["command"]: command for command in declared}
 

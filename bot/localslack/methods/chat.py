@@ -178,6 +178,7 @@ def _destination(call: Call) -> Channel:
     person = call.workspace.users.get(which)
     if person is None:
         return call.joined_channel()
+    call.require_scope("im:write")
     if person.is_bot or person.deleted:
         raise Refused("channel_not_found")
     return call.workspace.direct(person.id)
