@@ -318,11 +318,12 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
         *_left_alone(settings),
     ]
     try:
-        secrets.need_slack()
+        secrets.need_slack(settings.slack.transport)
     except SettingsWrong as error:
         warnings.append(str(error))
     names = sorted(settings.groups)
     notes = [note for name in names if (note := settings.unfenced(name))]
+    notes += _about_the_way(settings, secrets)
     if as_json:
         print_json({"file": str(loaded.file), "groups": names, "wrong": warnings, "notes": notes})
     else:
@@ -333,6 +334,21 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
             print(f"wrong: {warning}")
     if warnings:
         raise typer.Exit(1)
+
+
+def _about_the_way(settings: Settings, secrets: Secrets) -> Iterator[str]:
+    """Say what nobody can see from here about the way between Slack and us."""
+    from bot.http import PATH
+
+    slack = settings.slack
+    if slack.transport == "http":
+        yield (
+            f"Slack must reach http://{slack.listen}{PATH} at a public https address: "
+            "it is the Request URL of the app's events, commands and interactivity, and Socket "
+            "Mode is off in the app"
+        )
+    if unused := secrets.unused(slack.transport):
+        yield unused
 
 
 def _lacking(there: bool, sentence: str) -> Iterator[str]:

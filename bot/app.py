@@ -35,9 +35,16 @@ REQUEST_TIMEOUT_S = 10
 _ALL = re.compile(r".*", re.DOTALL)
 
 
-def web_client(api_url: str, token: str) -> AsyncWebClient:
-    """Return a client for questions; the speaker, whose posts must not be repeated, has its own."""
+def web_client(api_url: str, token: str, *heed: AsyncRetryHandler) -> AsyncWebClient:
+    """Return a client for questions; the speaker, whose posts must not be repeated, has its own.
+
+    Args:
+        api_url: where Slack's Web API is.
+        token: the bot's token.
+        heed: those who read every answer, before anybody has a call repeated.
+    """
     handlers: list[AsyncRetryHandler] = [
+        *heed,
         AsyncConnectionErrorRetryHandler(),
         AsyncRateLimitErrorRetryHandler(max_retry_count=RETRIES),
         AsyncServerErrorRetryHandler(max_retry_count=RETRIES),

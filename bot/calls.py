@@ -14,6 +14,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.tokens import TokenWatch
+
 # Refusals that say nothing about the content: the same call may succeed later.
 _LATER = frozenset(
     {
@@ -71,7 +73,7 @@ def without_retries(client: AsyncWebClient) -> AsyncWebClient:
         session=client.session,
         trust_env_in_session=client.trust_env_in_session,
         headers={k: v for k, v in client.headers.items() if k.lower() != "user-agent"},
-        retry_handlers=[],
+        retry_handlers=[one for one in client.retry_handlers if isinstance(one, TokenWatch)],
     )
 
 

@@ -31,6 +31,8 @@ that is busy for two thirds of it must not stop sending."""
 DEFAULT_FILE = "hotfix.toml"
 FILE_VARIABLE = "HOTFIX_BOT_CONFIG"
 
+_HIGHEST_PORT = 65_535
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -62,6 +64,27 @@ def _known_zone(value: object) -> object:
     return value
 
 
+def host_and_port(text: str) -> tuple[str, int]:
+    """Return host and port of `127.0.0.1:3000` or `[::1]:3000`; port 0 is any free one.
+
+    Raises:
+        ValueError: not an address of this kind.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > _HIGHEST_PORT:
+        raise ValueError(f"{text!r} is no address to listen on; write it like 127.0.0.1:3000")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _an_address(text: str) -> str:
+    host_and_port(text)
+    return text
+
+
+def _an_address_or_none(text: str) -> str:
+    return _an_address(text) if text else text
+
+
 def _long_enough(lease: timedelta) -> timedelta:
     if lease < LEAST_LEASE:
         least = f"{LEAST_LEASE.total_seconds():g}s"
@@ -84,9 +107,15 @@ class SlackSettings(_Section):
         "https://slack.com/api/",
         description="Address of the Web API. GovSlack and stand-ins for tests have others.",
     )
-    transport: Literal["socket"] = Field(
+    transport: Literal["socket", "http"] = Field(
         "socket",
-        description="How Slack reaches us: Socket Mode needs no address that Slack can call.",
+        description="How Slack reaches us. socket: we call Slack, with the app token. http: Slack "
+        "calls us at a public https address, and signs with the signing secret.",
+    )
+    listen: Annotated[str, AfterValidator(_an_address)] = Field(
+        "127.0.0.1:3000",
+        description="Where HTTP mode listens, host:port; what has the certificate and the public "
+        "address stands before it. Port 0 is any free one.",
     )
     connections: Annotated[int, Field(ge=1, le=10)] = Field(
         2,
@@ -131,6 +160,16 @@ class StorageSettings(_Section):
     def embedded(self) -> bool:
         """Whether the database is a file, in which one process alone hears, acts and speaks."""
         return self.url.startswith("sqlite")
+
+
+class HealthSettings(_Section):
+    """[health]."""
+
+    listen: Annotated[str, AfterValidator(_an_address_or_none)] = Field(
+        "",
+        description="Where /livez and /readyz are answered, host:port, e.g. 127.0.0.1:8080. Off "
+        "where it is empty: who needs no orchestrator needs no open port.",
+    )
 
 
 class PackagesSettings(_Section):
@@ -332,6 +371,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     slack: SlackSettings = SlackSettings()
+    health: HealthSettings = HealthSettings()
     storage: StorageSettings = StorageSettings()
     packages: PackagesSettings = PackagesSettings()
     ssh: SshSettings = SshSettings()
@@ -433,19 +473,29 @@ class Secrets(BaseSettings):
         """
         self._need("bot_token")
 
-    def need_slack(self) -> None:
-        """Refuse to serve without what the Web API and Socket Mode need.
+    def need_slack(self, transport: str = "socket") -> None:
+        """Refuse to serve without what the Web API and the way that Slack reaches us need.
 
         Raises:
-            SettingsWrong: a token is not there.
+            SettingsWrong: a secret is not there.
         """
         self._need("bot_token")
-        self._need("app_token")
+        if transport == "http":
+            self._need("signing_secret", '; slack.transport = "http" checks each request with it')
+        else:
+            self._need("app_token", '; slack.transport = "socket" connects with it')
 
-    def _need(self, name: str) -> None:
+    def _need(self, name: str, what_for: str = "") -> None:
         if not getattr(self, name):
             variable = f"SLACK_{name.upper()}"
-            raise SettingsWrong(f"{variable} is not set (nor {variable}_FILE)")
+            raise SettingsWrong(f"{variable} is not set (nor {variable}_FILE){what_for}")
+
+    def unused(self, transport: str) -> str:
+        """Say which secret is there for nothing, or ""."""
+        name = "app_token" if transport == "http" else "signing_secret"
+        if not getattr(self, name):
+            return ""
+        return f'SLACK_{name.upper()} is not used: slack.transport = "{transport}"'
 
 
 @dataclass(frozen=True)
@@ -492,6 +542,7 @@ def _checked(given: dict[str, Any], file: Path) -> Settings:
         except ValidationError as error:
             raise SettingsWrong(_sentences(error, file, ("groups", name))) from error
     wrong = [f"{file}: {sentence}" for sentence in _unknown_roles(settings)]
+    wrong += [f"{file}: {sentence}" for sentence in _one_port_for_two(settings)]
     wrong += [f"{file}: {sentence}" for sentence in unsatisfiable(settings, None)]
     if wrong:
         raise SettingsWrong("\n".join(wrong))
@@ -558,6 +609,16 @@ def _never(
         lacking = can_ever_pass(policy, members, person)
         if lacking:
             yield f"groups.{group}: if {person} asks, the {gate} gate cannot pass; lacks {lacking}"
+
+
+def _one_port_for_two(settings: Settings) -> Iterator[str]:
+    slack, health = settings.slack, settings.health
+    if (
+        slack.transport == "http"
+        and health.listen == slack.listen
+        and host_and_port(slack.listen)[1]
+    ):
+        yield f"health.listen and slack.listen are both {slack.listen}; give each a port of its own"
 
 
 def _unknown_roles(settings: Settings) -> Iterator[str]:

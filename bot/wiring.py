@@ -21,18 +21,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import structlog
+from slack_bolt.app.async_app import AsyncApp
 
 from bot.app import slack_app, web_client
-from bot.config import Secrets, Settings, SettingsWrong, unsatisfiable
+from bot.config import Secrets, Settings, SettingsWrong, host_and_port, unsatisfiable
+from bot.health import Health
 from bot.hearing import Hearing
+from bot.http import Endpoint
 from bot.inbox import following, storing
 from bot.packages import PackageFolder
 from bot.people import Self, SlackAnswers, SlackPeople
+from bot.probe import CannotListen, Probe
 from bot.redaction import Redactor
 from bot.runs import Runs
 from bot.socket import Sockets
 from bot.speaker import Speaker
 from bot.threads import Threads
+from bot.tokens import TokenCheck, TokenWatch
 from engine.alarm import Alarm
 from engine.clock import SystemClock
 from engine.errors import PeopleUnreadable
@@ -214,7 +219,9 @@ class Base:
         self.wakes = Wakes()
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{random_words.token_hex(4)}"
         self.redactor = Redactor(secrets.values)
-        self.client = web_client(settings.slack.api_url, secrets.bot_token)
+        self.health = Health(clock)
+        watch = TokenWatch(self.health)
+        self.client = web_client(settings.slack.api_url, secrets.bot_token, watch)
         self.me = Self(self.client)
         self.people = SlackPeople(self.client, clock, self.me, settings.roles, stores.deliveries)
         self.answers = SlackAnswers(self.client, stores.deliveries)
@@ -264,7 +271,7 @@ class Acting:
             version=our_version(),
             lease_ttl=base.settings.storage.lease_ttl,
         )
-        self._alarm = Alarm(self._worker.tick)
+        self._alarm = Alarm(base.health.watched("worker", self._worker.tick))
         base.wakes.to_act = self._worker.wake
 
     def start(self) -> None:
@@ -279,6 +286,24 @@ class Acting:
         """Stop, and give back what is held. Nothing is finished first."""
         self._alarm.stop()
         await self._worker.close()
+
+
+def _way(base: Base, app: AsyncApp, on_hello: Callable[[], None]) -> Sockets | Endpoint:
+    """Return how Slack reaches us, as the settings say."""
+    slack = base.settings.slack
+    if slack.transport == "http":
+        secret, listen = base.secrets.signing_secret, host_and_port(slack.listen)
+        return Endpoint(app, secret, base.clock, listen, on_hello=on_hello)
+    token = base.secrets.app_token
+    return Sockets(app, token, base.clock, connections=slack.connections, on_hello=on_hello)
+
+
+@contextmanager
+def _told_as_setting(section: str) -> Iterator[None]:
+    try:
+        yield
+    except CannotListen as error:
+        raise SettingsWrong(f"{section}.listen: {error}") from error
 
 
 class Facing:
@@ -311,15 +336,11 @@ class Facing:
             follow,
         )
         self._threads = Threads(base.client, base.clock, base.me, hearing, stores, follow)
-        self._sockets = Sockets(
-            app,
-            base.secrets.app_token,
-            base.clock,
-            connections=settings.slack.connections,
-            on_hello=self._greeted,
-        )
+        self._way = _way(base, app, self._greeted)
+        base.health.way("slack", self._way.state)
         self._waking: asyncio.Future[None] | None = None
-        self._alarm = Alarm(self._speaker.catch_up, every=SPEAKER_LOOKS_EVERY)
+        catch_up = base.health.watched("speaker", self._speaker.catch_up)
+        self._alarm = Alarm(catch_up, every=SPEAKER_LOOKS_EVERY)
         base.wakes.to_speak = self._speaker.wake
 
     def start(self) -> None:
@@ -328,9 +349,14 @@ class Facing:
         self._threads.start()
         self._greeted()
 
-    def connect(self) -> None:
-        """Begin to hear."""
-        self._sockets.start()
+    async def connect(self) -> None:
+        """Begin to hear.
+
+        Raises:
+            SettingsWrong: the address to listen on is not ours.
+        """
+        with _told_as_setting("slack"):
+            await self._way.start()
 
     def heard(self, run: str) -> None:
         """Another process has written something about a run."""
@@ -365,7 +391,7 @@ class Facing:
         if self._waking is not None:
             self._waking.cancel()
         await self._threads.close()
-        await self._sockets.close()
+        await self._way.close()
         await self._speaker.close()
 
 
@@ -381,6 +407,8 @@ class Service:
     facing: Facing | None = None
     _begun: list[Acting | Facing] = field(default_factory=list)
     _deaf: Callable[[], None] = lambda: None
+    _probe: Probe | None = None
+    _tokens: TokenCheck | None = None
 
     async def start(self) -> None:
         """Begin: what waits is taken up, what is missing in Slack is told.
@@ -388,6 +416,7 @@ class Service:
         Raises:
             SettingsWrong: a gate that nobody could ever pass.
         """
+        await self._tell_health()
         # Devices first: what is under way must not wait until Slack answers, or gives up.
         for half in (self.acting, self.facing):
             if half is not None:
@@ -396,13 +425,27 @@ class Service:
         self._listen()
         await self.base.refuse_the_impossible()
         if self.facing is not None:
-            self.facing.connect()
+            await self.facing.connect()
         log.info(
             "serving",
             acts_on=sorted(self.acting.groups) if self.acting else [],
             hears_slack=self.facing is not None,
             version=our_version(),
         )
+
+    async def _tell_health(self) -> None:
+        """Answer whoever asks how we are, from the first moment on."""
+        base = self.base
+        base.health.database(base.stores.journal.runs)
+        base.health.start()
+        self._tokens = TokenCheck(base.client, base.clock)
+        self._tokens.start()
+        where = base.settings.health.listen
+        if where:
+            self._probe = Probe(base.health, host_and_port(where), base.redactor.text)
+            with _told_as_setting("health"):
+                address = await self._probe.start()
+            log.info("telling how we are", address=address, paths=["/livez", "/readyz"])
 
     def _listen(self) -> None:
         """Hear what other processes commit: a hint, behind which each half looks by itself."""
@@ -424,6 +467,10 @@ class Service:
         for half in reversed(self._begun):
             await half.close()
         self._begun.clear()
+        for told in (self._tokens, self._probe):
+            if told is not None:
+                await told.close()
+        await self.base.health.close()
 
 
 def _channel(settings: Settings, request: Request) -> str:
@@ -463,7 +510,7 @@ def acting_service(
 
 async def serve(settings: Settings, secrets: Secrets) -> None:
     """Hear, act and speak until the process is told to stop."""
-    secrets.need_slack()
+    secrets.need_slack(settings.slack.transport)
     await _run(settings, partial(service, settings, secrets))
 
 
@@ -473,7 +520,7 @@ async def serve_facing(settings: Settings, secrets: Secrets) -> None:
     Raises:
         SettingsWrong: nobody else could act on this database.
     """
-    secrets.need_slack()
+    secrets.need_slack(settings.slack.transport)
     _refuse_embedded(settings, "serve --no-worker")
     await _run(settings, partial(facing_service, settings, secrets))
 

@@ -51,19 +51,19 @@ async def sockets(house) -> AsyncIterator[Sockets]:
 
 
 async def test_two_connections_are_opened_and_each_greeting_is_told(sockets, watch):
-    sockets.start()
+    await sockets.start()
     await watch.until("connection_opened", open=1)
     await watch.until("connection_opened", open=2)
     async with asyncio.timeout(PATIENCE_S):
         for _ in range(2):
             await sockets.greetings.get()
 
-    assert await sockets.connected() == 2
+    assert sockets.connected() == 2
 
 
 async def test_a_connection_whose_address_is_refused_is_replaced(sockets, people, watch):
     await people.fault("refuse_connection", n=1)
-    sockets.start()
+    await sockets.start()
 
     await watch.until_traffic("socket", event="refused")
     await watch.until("connection_opened", open=2)
@@ -72,7 +72,7 @@ async def test_a_connection_whose_address_is_refused_is_replaced(sockets, people
 async def test_a_refresh_leaves_one_connection_open_and_brings_the_other_back(
     sockets, people, watch
 ):
-    sockets.start()
+    await sockets.start()
     await watch.until("connection_opened", open=2)
 
     await people.fault("disconnect", reason="refresh_requested", n=1)
@@ -83,7 +83,7 @@ async def test_a_refresh_leaves_one_connection_open_and_brings_the_other_back(
 
 
 async def test_closing_leaves_nothing_open(sockets, watch, slack):
-    sockets.start()
+    await sockets.start()
     await watch.until("connection_opened", open=2)
 
     await sockets.close()

@@ -76,7 +76,7 @@ async def test_what_was_said_while_nobody_listened_is_heard_at_start_and_at_each
         try:
             assert await heard(1) == ["pause"]
             await say("halt")
-            facing.connect()
+            await facing.connect()
             assert await heard(2) == ["pause", "halt"]
         finally:
             await facing.close()

@@ -47,7 +47,7 @@ def test_the_example_is_read_and_says_every_default():
 
     assert settings.policy_of("site-1").soak == timedelta(minutes=10)
     given = tomllib.loads(EXAMPLE.read_text())
-    for section in ("slack", "storage", "packages", "ssh", "policy"):
+    for section in ("slack", "health", "storage", "packages", "ssh", "policy"):
         assert set(given[section]) == set(type(getattr(settings, section)).model_fields)
         for name, value in type(getattr(settings, section))():
             if name in ("directory", "known_hosts", "client_keys", "url", "operators"):
@@ -105,7 +105,19 @@ def test_every_setting_says_what_it_is():
             "[policy]\nsoak = 300",
             "policy.soak: 300 is no duration; write it like 10s, 5m or 1h 30m",
         ),
-        ('[slack]\ntransport = "http"', "slack.transport is 'http', but may be 'socket'"),
+        ('[slack]\ntransport = "rtm"', "slack.transport is 'rtm', but may be 'socket' or 'http'"),
+        (
+            '[slack]\nlisten = "3000"',
+            "slack.listen: '3000' is no address to listen on; write it like 127.0.0.1:3000",
+        ),
+        (
+            '[health]\nlisten = "localhost:70000"',
+            "health.listen: 'localhost:70000' is no address to listen on",
+        ),
+        (
+            '[slack]\ntransport = "http"\n[health]\nlisten = "127.0.0.1:3000"',
+            "health.listen and slack.listen are both 127.0.0.1:3000; give each a port of its own",
+        ),
         (
             SMALL + 'timezone = "Mars/Olympus"',
             "'Mars/Olympus' is no time zone; write it like Europe/Berlin",
@@ -251,6 +263,24 @@ def test_secrets_come_from_files_named_in_the_environment(tmp_path, monkeypatch)
     assert set(secrets.values) == {"xoxb-secret-in-a-file", "xapp-secret"}
     assert "secret" not in f"{secrets} {secrets!r}"
     secrets.need_slack()
+
+
+def test_each_transport_needs_its_own_secret_and_says_which(monkeypatch):
+    for name in ("APP_TOKEN", "SIGNING_SECRET"):
+        monkeypatch.delenv(f"SLACK_{name}", raising=False)
+        monkeypatch.delenv(f"SLACK_{name}_FILE", raising=False)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-secret")
+
+    with pytest.raises(SettingsWrong, match=r'SLACK_SIGNING_SECRET is not set .* = "http" checks'):
+        Secrets.read().need_slack("http")
+    with pytest.raises(SettingsWrong, match=r'SLACK_APP_TOKEN is not set .* = "socket" connects'):
+        Secrets.read().need_slack("socket")
+
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "signs")
+    Secrets.read().need_slack("http")
+    assert "signs" in Secrets.read().values
+    assert Secrets.read().unused("http") == ""
+    assert Secrets.read().unused("socket").startswith("SLACK_SIGNING_SECRET is not used")
 
 
 def test_a_secret_that_is_missing_is_told_by_its_name(tmp_path, monkeypatch):
