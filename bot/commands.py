@@ -16,6 +16,7 @@ from bot.packages import SAFE_NAME
 from bot.views.format import code, escape
 from engine.errors import UnexpectedOutput
 from engine.model import MemberId, by_number, member_id
+from engine.proposals import Change
 
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 """What people say to a run; what each does is in engine.words."""
@@ -25,7 +26,7 @@ VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 
 ANSWERED = ("status", "why", "help")
 
-VERBS = ("install", *WORDS, *VOTES, *ANSWERED)
+VERBS = ("install", "change", *WORDS, *VOTES, *ANSWERED)
 
 LONGEST = 1_000
 """Longer texts are refused unread; the longest sensible command has under 300 characters."""
@@ -66,6 +67,14 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Revision:
+    """Have a proposal otherwise; `target` as in `Word`."""
+
+    change: Change
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Vote:
     """A vote as text; see engine.ports.Ballot for what is in it."""
 
@@ -83,7 +92,7 @@ class Question:
     target: str = ""
 
 
-Command = Install | Word | Vote | Question
+Command = Install | Word | Revision | Vote | Question
 
 
 class Mistake(Exception):
@@ -111,6 +120,8 @@ def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") 
         raise _unknown_verb(words, groups, command)
     if verb == "install":
         return _install(rest, groups, command)
+    if verb == "change":
+        return _revision(rest)
     if verb in VOTES:
         return _vote(verb, rest)
     if len(rest) > 1:
@@ -182,6 +193,66 @@ def _vote(verb: str, words: Sequence[str]) -> Vote:
             f"you mean `@hotfix {right}`?"
         )
     return Vote("yes", named, given)
+
+
+HOW_TO_CHANGE = (
+    "Write `change` with what is wanted otherwise: `swap`, `groups 3`, `order smo_last`, "
+    "`order B,A` or `split 1_1-1_3/1_4-1_6`."
+)
+
+_CHANGES = ("swap", "groups", "order", "split")
+
+
+def _revision(words: Sequence[str]) -> Revision:
+    """Read what follows `change`: first the target, unless that is said by the thread."""
+    rest, target = list(words), ""
+    if rest and rest[0].lower() not in _CHANGES and _TARGET.fullmatch(rest[0]) and rest[1:]:
+        target = rest.pop(0)
+    if not rest:
+        raise Mistake(f"I understood `change`, but not what. {HOW_TO_CHANGE}")
+    found: dict[str, str] = {}
+    while rest:
+        name = rest.pop(0).lower()
+        if name not in _CHANGES:
+            raise Mistake(f"I understood `change`, but not {code(name, 80)}. {HOW_TO_CHANGE}")
+        if name in found or (name == "swap" and "order" in found):
+            raise Mistake(f"I understood `change`, but {code(name)} says it twice; say it once.")
+        if name != "swap" and not rest:
+            raise Mistake(f"I understood `change {name}`, but nothing follows. {HOW_TO_CHANGE}")
+        found[name] = "" if name == "swap" else rest.pop(0)
+    if "swap" in found and "order" in found:
+        raise Mistake("I understood `change`, but `swap` and `order` both say an order; say one.")
+    if "split" in found and "groups" in found:
+        raise Mistake("I understood `change`, but a `split` says how many groups; leave one out.")
+    order, listed = _order_wanted(found["order"]) if "order" in found else ("", ())
+    change = Change(
+        split=_split(found.get("split", ""), "change"),
+        groups=_count(found["groups"]) if "groups" in found else 0,
+        order="swap" if "swap" in found else order,
+        listed=listed,
+    )
+    return Revision(change, target)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]?", text):
+        raise Mistake(f"I understood `change groups`, but {code(text, 80)} is no number of groups.")
+    return int(text)
+
+
+def _order_wanted(text: str) -> tuple[str, tuple[str, ...]]:
+    if text.lower() in ("vendor", "smo_last"):
+        return text.lower(), ()
+    letters = tuple(read_order(text))
+    if not letters:
+        raise Mistake(f"I understood `change order`, but not {code(text, 80)}. {HOW_TO_CHANGE}")
+    return "listed", letters
+
+
+def read_order(text: str) -> list[str]:
+    """Return the letters of an order like `B, A` or `B/A`, or nothing where it is none."""
+    letters = [one.upper() for one in re.split(r"[\s,/>-]+", text.strip()) if one]
+    return letters if all(re.fullmatch(r"[A-Z]", one) for one in letters) else []
 
 
 def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Install:
@@ -260,7 +331,7 @@ def _split(text: str, understood: str) -> tuple[tuple[MemberId, ...], ...]:
     if not text:
         return ()
     try:
-        return tuple(tuple(_members(part)) for part in text.split("/"))
+        return tuple(tuple(read_members(part)) for part in text.split("/"))
     except UnexpectedOutput as error:
         raise Mistake(
             f"I understood {code(understood)}, but {code(text, 80)} is no split; write the "
@@ -268,8 +339,12 @@ def _split(text: str, understood: str) -> tuple[tuple[MemberId, ...], ...]:
         ) from error
 
 
-def _members(part: str) -> list[MemberId]:
-    """Return the members of `1_1-1_4,1_7`."""
+def read_members(part: str) -> list[MemberId]:
+    """Return the members of `1_1-1_4,1_7`.
+
+    Raises:
+        UnexpectedOutput: it is no such list.
+    """
     found: list[MemberId] = []
     for piece in part.split(","):
         first, dash, last = piece.partition("-")
@@ -293,6 +368,8 @@ def help_text(command: str, groups: Sequence[str]) -> str:
             f"`{command} retry {name}` looks again and goes on after a hold",
             f"`{command} abort {name}` goes to the nearest safe end",
             f"`{command} rollback {name}` plans the way back for the groups already done",
+            f"`{command} change {name} swap | groups 3 | order smo_last | split 1_1-1_3/1_4-1_6` "
+            "makes another proposal, while one is asked",
             f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
             "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "

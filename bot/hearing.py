@@ -17,6 +17,7 @@ from bot.commands import (
     Install,
     Mistake,
     Question,
+    Revision,
     Vote,
     Word,
     help_text,
@@ -28,6 +29,7 @@ from bot.runs import NoSuchRun, Runs
 from bot.views.format import code
 from engine.model import Request, to_json
 from engine.ports import Clock
+from engine.proposals import Change
 from storage.records import DeliveryStore, InboxRow
 
 ACTION = "word:"
@@ -132,7 +134,9 @@ class Hearing:
         )
         return Heard(self._row(key, None, "order", body), text, to)
 
-    def _said(self, key: str, command: Word | Question, to: dict[str, str], thread: str) -> Heard:
+    def _said(
+        self, key: str, command: Word | Revision | Question, to: dict[str, str], thread: str
+    ) -> Heard:
         """Take a word to a run, or answer a question; `thread` is the run of the thread."""
         if isinstance(command, Question):
             if command.about == "help":
@@ -142,8 +146,24 @@ class Hearing:
                 return Heard(text=text, to=to)
             return Heard(text=self._runs.status(command.target or thread), to=to)
         run = self._runs.open_one(command.target or thread)
+        if isinstance(command, Revision):
+            return self._changed(key, run, command.change, self._runs.revision(run), to)
         body = {"verb": command.verb, "user": to["user"], "answer": to}
         text = f"Understood: `{command.verb}` for {code(run)}."
+        return Heard(self._row(key, run, "word", body), text, to)
+
+    def _changed(
+        self, key: str, run: str, change: Change, revision: int, to: dict[str, str]
+    ) -> Heard:
+        """Take a change of a proposal to its run; `revision` is what the person saw of it."""
+        body = {
+            "verb": "change",
+            "user": to["user"],
+            "answer": to,
+            "change": to_json(change),
+            "revision": revision,
+        }
+        text = f"Understood: `change` for {code(run)}. I look at the group first."
         return Heard(self._row(key, run, "word", body), text, to)
 
     def _elsewhere(self, channel: str) -> str:

@@ -36,6 +36,25 @@ class Runs:
         row = self._journal.run(run)
         return row is not None and row.open
 
+    def revision(self, run: str) -> int:
+        """Return at which revision a run's plan is: what a person sees who changes it now.
+
+        Raises:
+            NoSuchRun: a newer version wrote the run.
+        """
+        return self.story(run).plan.revision
+
+    def story(self, run: str) -> Story:
+        """Return what is known of a run.
+
+        Raises:
+            NoSuchRun: a newer version wrote some of it.
+        """
+        try:
+            return story_of(self._journal.read(run))
+        except NotUnderstood as error:
+            raise NoSuchRun(escape(str(error))) from error
+
     def open_one(self, target: str) -> str:
         """Return the open run that a person means by a group, a run, or nothing.
 
@@ -91,10 +110,7 @@ class Runs:
         Raises:
             NoSuchRun: nobody can tell which run is meant.
         """
-        try:
-            story = story_of(self._journal.read(self.open_one(target)))
-        except NotUnderstood as error:
-            raise NoSuchRun(escape(str(error))) from error
+        story = self.story(self.open_one(target))
         opening = story.opening
         if opening is None:
             hold = story.state.hold

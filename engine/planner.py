@@ -84,6 +84,7 @@ def plan_install(
             f"{package.take}, which is not newer"
         )
     groups = split(facts.ids, policy.groups, request.split)
+    _refuse_too_few_left(groups, policy)
     groups = _ordered(groups, facts, policy)
     return Plan(
         run=run,
@@ -100,7 +101,7 @@ def plan_install(
         mode=facts.mode,
         take_before=take_before,
         take_after=package.take,
-        notes=(*remarks, *_notes(groups, facts)),
+        notes=(*remarks, *group_notes(groups)),
     )
 
 
@@ -150,7 +151,7 @@ def split(
     ordered = sorted(members, key=by_number)
     if wanted:
         return _wanted_split(ordered, wanted)
-    if not 2 <= count <= len(ordered):
+    if not 2 <= count <= min(len(ordered), len(ascii_uppercase)):
         raise PlanRefused(f"{len(ordered)} members cannot be divided into {count} groups")
     size, larger = divmod(len(ordered), count)
     groups, start = [], 0
@@ -169,6 +170,8 @@ def _wanted_split(
         raise PlanRefused("the split must name every member exactly once: " + ", ".join(members))
     if len(wanted) < 2:
         raise PlanRefused("all members at once would stop the traffic; give two groups or more")
+    if len(wanted) > len(ascii_uppercase):
+        raise PlanRefused(f"more than {len(ascii_uppercase)} groups have no letters to go by")
     sizes = sorted(len(part) for part in wanted)
     if sizes[-1] - sizes[0] > 1:
         raise PlanRefused("the vendor asks for groups of nearly equal size (one member apart)")
@@ -176,6 +179,17 @@ def _wanted_split(
         LogicalGroup(ascii_uppercase[index], tuple(sorted(part, key=by_number)))
         for index, part in enumerate(wanted)
     )
+
+
+def _refuse_too_few_left(groups: Sequence[LogicalGroup], policy: Policy) -> None:
+    """What a failover would refuse in the night is refused when it is planned."""
+    most = max(groups, key=lambda group: len(group.members))
+    left = sum(len(group.members) for group in groups) - len(most.members)
+    if left < policy.min_in_service:
+        raise PlanRefused(
+            f"while {most.name} is down only {left} would be in service, and at least "
+            f"{policy.min_in_service} must be; make more and smaller groups"
+        )
 
 
 def _ordered(
@@ -187,12 +201,14 @@ def _ordered(
     return tuple(sorted(groups, key=lambda group: facts.smo in group.members))
 
 
-def _notes(groups: Sequence[LogicalGroup], facts: GroupFacts) -> tuple[str, ...]:
+def group_notes(groups: Sequence[LogicalGroup]) -> tuple[str, ...]:
+    """Return what people must know of a split before they agree to it."""
+    count = sum(len(group.members) for group in groups)
     return tuple(
         f"while {group.name} is down one member carries everything: no redundancy, and the "
         "group may have no SMO"
         for group in groups
-        if len(facts.members) - len(group.members) == 1
+        if count - len(group.members) == 1
     )
 
 

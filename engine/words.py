@@ -13,8 +13,9 @@ from engine import asking, recovery
 from engine.duty import Duty
 from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefused, Stopped
 from engine.journal import GateState, Kind, planned_body
-from engine.model import GroupFacts, Repetition, Step, StepKind
+from engine.model import GroupFacts, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
+from engine.proposals import Change, plan_change
 from engine.recovery import Finding
 from storage.records import InboxRow, LeaseLost, StorageDown
 
@@ -153,7 +154,9 @@ async def _may_not(duty: Duty, row: InboxRow) -> str:
     if user.startswith(SHELL) or user == duty.state.the_request.requester:
         return ""
     policy = duty.plan.policy
-    allowed = set(policy.operators) | policy.failover.roles | policy.proposal.roles
+    allowed = set(policy.operators) | policy.proposal.roles
+    if verb != "change":
+        allowed |= policy.failover.roles
     try:
         person = await duty.people.person(user)
         roles = await duty.people.roles(user)
@@ -295,6 +298,66 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
     await duty.journal.append([planned, rolled] if planned else [rolled], take=[row.key])
 
 
+async def _change(duty: Duty, row: InboxRow) -> None:
+    """Revise the plan of an open proposal from a fresh look; its votes fall, and it asks anew.
+
+    Bound to the revision that the person saw: of two who change the same one, the first does.
+    """
+    unchangeable = _unchangeable(duty, row.body["revision"])
+    if unchangeable:
+        await _refuse(duty, row, unchangeable)
+        return
+    user = row.body["user"]
+    try:
+        name = (await duty.people.person(user)).name or user
+    except PeopleUnreadable:
+        name = user
+    try:
+        facts = await duty.glance()
+        plan = plan_change(duty.state, from_json(Change, row.body["change"]), facts, by=name)
+    except PlanRefused as refused:
+        await _refuse(duty, row, str(refused))
+        return
+    except MaintenanceError as error:
+        await _refuse(duty, row, f"the group cannot be seen now ({error}); say it again later")
+        return
+    gate = duty.state.open_gate
+    superseded = [
+        duty.journal.draft(
+            Kind.GATE_CLOSED,
+            by=user,
+            step=one.step,
+            outcome="superseded",
+            reason=plan.cause,
+            fallen=[vote.user for vote in one.votes.values() if vote.choice == "yes"],
+            changed_by=name,
+        )
+        for one in ([gate] if gate is not None else [])
+    ]
+    planned = duty.journal.draft(Kind.PLANNED, by=user, **planned_body(plan, facts))
+    await duty.journal.append([*superseded, planned], take=[row.key])
+
+
+def _unchangeable(duty: Duty, revision: int) -> str:
+    """Say why the proposal cannot be changed now, or "" where it can."""
+    state, step = duty.state, duty.state.next_step()
+    if step is None or step.kind is not StepKind.PROPOSAL:
+        how = "it was aborted" if state.aborted else "it was approved, and the work has begun"
+        return f"the proposal can be changed only while it is asked, and {how}"
+    if state.resting:
+        held = f" ({state.hold.reason})" if state.hold is not None else ""
+        return f"the run rests{held}; say `{'retry' if state.hold else 'resume'}` first"
+    if state.the_plan.revision != revision:
+        return (
+            f"you changed revision {revision} of the plan, and it is at revision "
+            f"{state.the_plan.revision} meanwhile ({state.the_plan.cause}); look at that first"
+        )
+    gate = state.open_gate
+    if gate is not None and gate.outcome == "approved":
+        return f"{gate.name} is approved already"
+    return ""
+
+
 def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
     findings = duty.found(change, facts)
     if recovery.all_are(findings, Finding.HAPPENED):
@@ -344,4 +407,5 @@ _VERBS: dict[str, Taker] = {
     "retry": _retry,
     "abort": _abort,
     "rollback": _rollback,
+    "change": _change,
 }

@@ -160,10 +160,10 @@ def _changed(opening: Opening) -> list[Block]:
     return [section("*Asked again, because this changed:*", *bullets(changes))]
 
 
-def bullets(lines: Iterable[str], most: int = 20) -> list[str]:
+def bullets(lines: Iterable[str], most: int = 20, longest: int = 200) -> list[str]:
     """Return lines from elsewhere as a list that does not grow without end."""
     given = list(lines)
-    shown = [f"• {escape(line, 200)}" for line in given[:most]]
+    shown = [f"• {escape(line, longest)}" for line in given[:most]]
     return [*shown, f"• … and {len(given) - most} more"] if len(given) > most else shown
 
 
@@ -283,4 +283,4 @@ def how_to_stop(gate: str) -> str:
 def _why(opening: Opening) -> list[Block]:
     if opening.gate.outcome != "superseded" or not opening.gate.reason:
         return []
-    return [section("*What changed*", *bullets(opening.gate.reason.split("; ")))]
+    return [section("*What changed*", *bullets(opening.gate.reason.split("; "), longest=600))]

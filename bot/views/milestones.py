@@ -191,6 +191,15 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
     if gate.outcome == "superseded":
         fallen = listed(mention(u, story.name(u)) for u in record.body.get("fallen", ()))
         votes = f" The votes of {fallen} fell." if fallen else ""
+        if record.body.get("changed_by"):
+            who = escape(str(record.body["changed_by"]), 80)
+            changes = gate.reason.partition(": ")[2].split("; ")
+            return told(
+                key,
+                f"♻️ {gate.name} is superseded: {who} changed the proposal.{votes}",
+                *bullets(changes, longest=600),
+                "It is asked anew, with a code of its own.",
+            )
         return told(
             key,
             f"♻️ {gate.name} is superseded: what was approved is no longer so.{votes}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.views import gates, words
-from bot.views.format import code, escape, section, size, span
+from bot.views.format import Block, code, escape, section, size, span
 from bot.views.message import Message
 from bot.views.story import Opening, Story
 from engine.model import GatePolicy, Plan
@@ -21,6 +21,7 @@ def proposal(story: Story, opening: Opening) -> Message:
     blocks = [
         *gates.title(opening, first),
         *([gates.warning(plan.notes)] if plan.notes else []),
+        *_revised(plan),
         section(*_asked(story, plan)),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
@@ -29,6 +30,13 @@ def proposal(story: Story, opening: Opening) -> Message:
     ]
     key = f"{run}/proposal" if first_time else f"{run}/proposal/{gate.name}"
     return gates.gate_message(key, first, blocks, story, opening)
+
+
+def _revised(plan: Plan) -> list[Block]:
+    """Say what is otherwise than in the proposal before, and by whom."""
+    if plan.revision == 1:
+        return []
+    return [section(f"*Revision {plan.revision}:* {escape(plan.cause)}")]
 
 
 def _asked(story: Story, plan: Plan) -> list[str]:

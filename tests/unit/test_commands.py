@@ -11,6 +11,7 @@ from bot.commands import (
     Install,
     Mistake,
     Question,
+    Revision,
     Vote,
     Word,
     addressed,
@@ -18,6 +19,7 @@ from bot.commands import (
     read_command,
 )
 from bot.reactions import choice_of, is_gate, plain_name, run_of
+from engine.proposals import Change
 
 GROUPS = ["site-1", "site-2"]
 PACKAGE = "Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz"
@@ -46,6 +48,15 @@ def refusal(text: str) -> str:
         (
             f"install site-1 {PACKAGE} split 1_1-1_2,1_04/1_5,1_3",
             Install("site-1", PACKAGE, split=(("1_1", "1_2", "1_4"), ("1_5", "1_3"))),
+        ),
+        ("change swap", Revision(Change(order="swap"))),
+        ("change site-1 swap", Revision(Change(order="swap"), "site-1")),
+        ("<@U0000HOTFIX> change groups 3", Revision(Change(groups=3))),
+        ("change order SMO_last", Revision(Change(order="smo_last"))),
+        ("change order b,A", Revision(Change(order="listed", listed=("B", "A")))),
+        (
+            "change split 1_1-1_2/1_3 order B/A",
+            Revision(Change((("1_1", "1_2"), ("1_3",)), order="listed", listed=("B", "A"))),
         ),
         ("abort", Word("abort")),
         ("halt site-1", Word("halt", "site-1")),
@@ -106,6 +117,18 @@ def test_a_command_is_understood(text, command):
         (f"install site-1 {PACKAGE} sha256 abc", ["`abc` is no SHA-256"]),
         (f"install site-1 {PACKAGE} split 1_1-2_3/1_4", ["is no split", "split 1_1-1_4/1_5-1_8"]),
         (f"install site-1 {PACKAGE} split a/b", ["is no split"]),
+        ("change", ["`change`, but not what", "`split 1_1-1_3/1_4-1_6`"]),
+        ("change everything", ["not `everything`", "`groups 3`"]),
+        ("change site-1 everything", ["not `everything`"]),
+        ("change groups", ["`change groups`, but nothing follows"]),
+        ("change groups three", ["`three` is no number of groups"]),
+        ("change order smo", ["`change order`, but not `smo`"]),
+        ("change order B A", ["not `a`", "`order B,A`"]),
+        ("change swap order A,B", ["both say an order"]),
+        ("change order A,B swap", ["says it twice"]),
+        ("change swap swap", ["says it twice"]),
+        ("change split 1_1/1_2 groups 2", ["leave one out"]),
+        ("change split 1_1/b", ["is no split"]),
         ("abort site-1 now", ["`abort site-1`, but not `now`"]),
         ("halt ../x", ["`../x` can be neither a group nor a run"]),
         ("approve", ["`approve`, but not which gate", "@hotfix approve G2 CODE"]),

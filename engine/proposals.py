@@ -1,0 +1,187 @@
+"""What people want otherwise in a proposal, and the plan that follows from it. Pure.
+
+A change is possible while the proposal is asked and nothing was done: it makes a new revision of
+the plan, from a fresh look, and asks for it anew under another code. The rules of a split are the
+planner's; here they are also told part by part, for whoever fills in a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.errors import PlanRefused
+from engine.journal import RunState
+from engine.model import (
+    GroupFacts,
+    LogicalGroup,
+    MemberId,
+    Plan,
+    Step,
+    StepKind,
+    by_number,
+    spelled,
+)
+from engine.planner import group_notes, install_steps, plan_install
+
+REVISIONS_LIMIT = 20
+"""So many revisions of one proposal; each is a message of its own. A guess: nobody needs more."""
+
+ORDERS = ("vendor", "smo_last", "swap", "listed")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody wants otherwise; what is left empty stays as it is.
+
+    Attributes:
+        split: the Logical Groups A, B and so on, by their members.
+        groups: how many Logical Groups; their members follow from that.
+        order: "vendor" (A first), "smo_last", "swap" (of two, the other one first) or "listed".
+        listed: the letters of all groups in the order wanted, with `order` "listed".
+    """
+
+    split: tuple[tuple[MemberId, ...], ...] = ()
+    groups: int = 0
+    order: str = ""
+    listed: tuple[str, ...] = ()
+
+
+def parts_of(plan: Plan) -> tuple[tuple[MemberId, ...], ...]:
+    """Return the members of A, B and so on, whichever of them goes first."""
+    return tuple(group.members for group in sorted(plan.groups, key=lambda one: one.name))
+
+
+def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) -> Plan:
+    """Revise the plan of a proposal.
+
+    Args:
+        state: the run, whose proposal is open.
+        change: what is wanted otherwise.
+        facts: a look of just now.
+        by: who wants it, for people to read.
+
+    Raises:
+        PlanRefused: no plan can be made like that, or it would be the same one.
+    """
+    plan = state.the_plan
+    revision = plan.revision + 1
+    if revision > REVISIONS_LIMIT:
+        raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
+    made_anew = bool(change.split or change.groups)
+    split = change.split or (() if change.groups else parts_of(plan))
+    order = change.order if change.order in ("vendor", "smo_last") else "vendor"
+    if not change.order and made_anew:
+        order = plan.policy.order
+    fresh = plan_install(
+        plan.run,
+        replace(state.the_request, split=split),
+        plan.package,
+        facts,
+        replace(plan.policy, groups=change.groups or len(plan.groups), order=order),
+        remarks=[note for note in plan.notes if note not in group_notes(plan.groups)],
+    )
+    groups = fresh.groups
+    if not made_anew and change.order in ("", "swap"):
+        groups = _listed(groups, [group.name for group in plan.groups])
+    if change.order == "swap":
+        groups = _swapped(groups)
+    if change.order == "listed":
+        groups = _listed(groups, change.listed)
+    changed = what_changed(plan, groups)
+    if not changed:
+        raise PlanRefused("the proposal says that already")
+    return replace(
+        fresh,
+        revision=revision,
+        groups=groups,
+        steps=_steps(groups, plan.take_after, revision),
+        policy=plan.policy,
+        cause=f"changed by {by}: {'; '.join(changed)}",
+    )
+
+
+def _swapped(groups: tuple[LogicalGroup, ...]) -> tuple[LogicalGroup, ...]:
+    if len(groups) != 2:
+        names = ",".join(group.name for group in reversed(groups))
+        raise PlanRefused(f"of {len(groups)} groups say the whole order, e.g. `order {names}`")
+    return groups[::-1]
+
+
+def _listed(groups: tuple[LogicalGroup, ...], wanted: Sequence[str]) -> tuple[LogicalGroup, ...]:
+    if fault := order_fault([group.name for group in groups], wanted):
+        raise PlanRefused(fault)
+    return tuple(sorted(groups, key=lambda group: list(wanted).index(group.name)))
+
+
+def order_fault(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """Say why this is no order of all groups, or "" where it is."""
+    if sorted(wanted) == sorted(names):
+        return ""
+    return f"the order must name every group exactly once: {', '.join(sorted(names))}"
+
+
+def _steps(groups: Sequence[LogicalGroup], take: int, revision: int) -> tuple[Step, ...]:
+    """Return the steps, with ids of their own where the target may be another one now.
+
+    The proposal is such a step too: votes for the former one are told from votes for this.
+    """
+    return tuple(
+        replace(step, id=f"{step.id}.r{revision}")
+        if step.group or step.kind is StepKind.PROPOSAL
+        else step
+        for step in install_steps(groups, take)
+    )
+
+
+def what_changed(plan: Plan, groups: Sequence[LogicalGroup]) -> tuple[str, ...]:
+    """Say in words what these groups are otherwise than those of the plan."""
+    if {g.name: g.members for g in plan.groups} != {g.name: g.members for g in groups}:
+        return (f"Logical Groups, in this order: {_told(plan.groups)} → {_told(groups)}",)
+    before, now = (", ".join(g.name for g in one) for one in (plan.groups, groups))
+    return (f"order: {before} → {now}",) if before != now else ()
+
+
+def _told(groups: Sequence[LogicalGroup]) -> str:
+    return ", ".join(f"{group.name} ({spelled(group.members)})" for group in groups)
+
+
+# ---------------------------------------------------------------------------- part by part
+
+
+def split_faults(
+    members: Sequence[MemberId], wanted: Sequence[Sequence[MemberId]]
+) -> dict[int, str]:
+    """Say of each part of a wanted split what is wrong with it; nothing where all is well.
+
+    Whoever fills in a form is told at the field; the planner refuses the same splits.
+    """
+    faults: dict[int, list[str]] = {}
+    first: dict[MemberId, int] = {}
+    for index, part in enumerate(wanted):
+        told = faults.setdefault(index, [])
+        if not part:
+            told.append("a Logical Group needs at least one member")
+        if unknown := sorted(set(part) - set(members), key=by_number):
+            told.append(f"{', '.join(unknown)} is not in this Security Group")
+        if twice := sorted({m for m in part if part.count(m) > 1}, key=by_number):
+            told.append(f"{', '.join(twice)} stands here twice")
+        taken = [m for m in dict.fromkeys(part) if first.setdefault(m, index) != index]
+        told += [f"{m} stands in {_letter(first[m])} as well" for m in taken]
+    last = len(wanted) - 1
+    if missing := sorted(set(members) - first.keys(), key=by_number):
+        faults[last].append(f"{spelled(missing)} is in no group yet")
+    sizes = [len(part) for part in wanted]
+    if len(wanted) < 2:
+        faults[last].append("all members at once would stop the traffic; make two groups or more")
+    elif not any(faults.values()) and max(sizes) - min(sizes) > 1:
+        large = sizes.index(max(sizes))
+        faults[large].append(
+            f"{max(sizes)} members here and {min(sizes)} in {_letter(sizes.index(min(sizes)))}: "
+            "sizes may differ by one at most"
+        )
+    return {index: "; ".join(told) for index, told in faults.items() if told}
+
+
+def _letter(index: int) -> str:
+    return chr(ord("A") + index)
