@@ -16,14 +16,16 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
     AsyncServerErrorRetryHandler,
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.calls import SlackClient
 from bot.hearing import NOTHING, Heard
 from bot.inbox import HEARD, Follow, Middleware
+from bot.pacing import Turns
 from bot.people import Self
+from bot.standing import Standing
 from engine.ports import Answers
 
 RETRIES = 2
@@ -35,22 +37,37 @@ REQUEST_TIMEOUT_S = 10
 _ALL = re.compile(r".*", re.DOTALL)
 
 
-def web_client(api_url: str, token: str, *heed: AsyncRetryHandler) -> AsyncWebClient:
+def web_client(
+    api_url: str,
+    token: str,
+    *heed: AsyncRetryHandler,
+    turns: Turns | None = None,
+    standing: Standing | None = None,
+) -> SlackClient:
     """Return a client for questions; the speaker, whose posts must not be repeated, has its own.
+
+    A refusal for the rate is waited out by the client itself, for all who share its turns.
 
     Args:
         api_url: where Slack's Web API is.
         token: the bot's token.
         heed: those who read every answer, before anybody has a call repeated.
+        turns: see SlackClient.
+        standing: see SlackClient.
     """
     handlers: list[AsyncRetryHandler] = [
         *heed,
         AsyncConnectionErrorRetryHandler(),
-        AsyncRateLimitErrorRetryHandler(max_retry_count=RETRIES),
         AsyncServerErrorRetryHandler(max_retry_count=RETRIES),
     ]
-    return AsyncWebClient(
-        token=token, base_url=api_url, timeout=REQUEST_TIMEOUT_S, retry_handlers=handlers
+    return SlackClient(
+        turns=turns,
+        standing=standing,
+        repeats=RETRIES,
+        token=token,
+        base_url=api_url,
+        timeout=REQUEST_TIMEOUT_S,
+        retry_handlers=handlers,
     )
 
 

@@ -1,46 +1,42 @@
-"""One call to Slack's Web API, and what it means that it did not work.
+"""Calls to Slack's Web API: each in its turn, and what it means that one did not work.
 
-Slack has no key for a repeated post, so a call is made once here, and the caller is told whether
+Every client of this process is a `SlackClient` with the same `Turns`, so that all runs share what
+Slack allows, and with the same `Standing`, so that a refusal which concerns everybody is told once.
+
+Slack has no key for a repeated post, so `called` makes a call once, and the caller is told whether
 it may have been done all the same. Whether and when to try again is the caller's to decide.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.pacing import Turns
+from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED, Standing
 from bot.tokens import TokenWatch
 
 # Refusals that say nothing about the content: the same call may succeed later.
 _LATER = frozenset(
     {
-        "account_inactive",
-        "channel_not_found",
+        *TOKEN_REFUSED,
+        *CHANNEL_SHUT,
         "enterprise_is_restricted",
         "fatal_error",
         "internal_error",
-        "invalid_auth",
-        "is_archived",
         "missing_scope",
         "no_permission",
-        "not_allowed_token_type",
-        "not_authed",
-        "not_in_channel",
         "ratelimited",
         "rate_limited",
-        "read_only_channel",
         "request_timeout",
-        "restricted_action",
         "restricted_action_thread_locked",
         "service_unavailable",
         "team_added_to_org",
-        "token_expired",
-        "token_revoked",
     }
 )
 # Slack says of these that a part of the call may have been done.
@@ -62,9 +58,78 @@ class Trouble(Exception):
         return not self.unclear and self.error not in _LATER and self.retry_after is None
 
 
+class SlackClient(AsyncWebClient):
+    """Slack's own client, whose every call waits for its turn and is noticed.
+
+    Args:
+        turns: what Slack allows, shared with the other clients of the process; None for a client
+            that nobody shares a workspace with.
+        standing: told what Slack refuses and takes.
+        repeats: how often a call that was refused for its rate is made again, after the time that
+            Slack names; more is up to whoever asks.
+        kept: what AsyncWebClient takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        turns: Turns | None = None,
+        standing: Standing | None = None,
+        repeats: int = 0,
+        **kept: Any,  # noqa: ANN401 -- as AsyncWebClient has them
+    ) -> None:
+        super().__init__(**kept)
+        self.turns = turns
+        self.standing = standing
+        self._repeats = repeats
+
+    async def api_call(self, api_method: str, **how: Any) -> Any:  # noqa: ANN401 -- passed on
+        """Call a method in its turn; see AsyncWebClient."""
+        channel = _channel_in(how)
+        for attempt in range(self._repeats + 1):
+            if self.turns is not None:
+                await self.turns.take(api_method, channel)
+            try:
+                answer = await super().api_call(api_method, **how)
+            except SlackApiError as error:
+                refused = _refused(error)
+                self._notice(api_method, channel, refused, error)
+                if refused.retry_after is None or attempt == self._repeats:
+                    raise
+            else:
+                if self.standing is not None:
+                    self.standing.took(api_method, channel)
+                return answer
+        raise AssertionError("a loop that returns or raises")
+
+    def _notice(
+        self, method: str, channel: str, refused: Trouble, error: SlackApiError
+    ) -> None:
+        if refused.retry_after is not None and self.turns is not None:
+            self.turns.hold(method, refused.retry_after)
+        elif self.standing is not None:
+            data = getattr(error.response, "data", None)
+            needed = str(data.get("needed") or "") if isinstance(data, dict) else ""
+            self.standing.refused(method, channel, refused.error, needed)
+
+
+def _channel_in(how: Mapping[str, Any]) -> str:
+    """Return the conversation that a call names, or ""."""
+    for place in ("json", "params", "data"):
+        given = how.get(place)
+        if isinstance(given, dict) and (found := given.get("channel") or given.get("channel_id")):
+            return str(found)
+    return ""
+
+
 def without_retries(client: AsyncWebClient) -> AsyncWebClient:
-    """Return a client to the same place that calls once: whether to repeat is decided here."""
-    return AsyncWebClient(
+    """Return a client to the same place that calls once: whether to repeat is decided here.
+
+    It shares the turns of the other, and what is known of how we stand with Slack.
+    """
+    return SlackClient(
+        turns=getattr(client, "turns", None),
+        standing=getattr(client, "standing", None),
         token=client.token,
         base_url=client.base_url,
         timeout=client.timeout,

@@ -135,11 +135,18 @@ class SlackSettings(_Section):
     )
     edit_per_run: Duration = Field(
         timedelta(seconds=1.3),
-        description="The same per live run: Slack allows about 50 edits a minute per workspace.",
+        description="Least time between any two edits, whichever runs they belong to: Slack allows "
+        "about 50 a minute per workspace.",
     )
     post_every: Duration = Field(
         timedelta(seconds=1),
         description="Least time between two posts in one channel: Slack's limit.",
+    )
+    calls_a_minute: Annotated[float, Field(ge=1)] = Field(
+        50,
+        description="How often a minute Slack lets a method of its third tier be called; the other "
+        "tiers are taken in proportion. All runs of a process share it; less where several "
+        "processes serve one app.",
     )
 
 

@@ -25,10 +25,11 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.app import slack_app, web_client
 from bot.config import Secrets, Settings, SettingsWrong, host_and_port, unsatisfiable
-from bot.health import Health
+from bot.health import Health, Part
 from bot.hearing import Hearing
 from bot.http import Endpoint
 from bot.inbox import following, storing
+from bot.pacing import Turns
 from bot.packages import PackageFolder
 from bot.people import Self, SlackAnswers, SlackPeople
 from bot.probe import CannotListen, Probe
@@ -36,6 +37,7 @@ from bot.redaction import Redactor
 from bot.runs import Runs
 from bot.socket import Sockets
 from bot.speaker import Speaker
+from bot.standing import Standing
 from bot.threads import Threads
 from bot.tokens import TokenCheck, TokenWatch
 from engine.alarm import Alarm
@@ -220,12 +222,24 @@ class Base:
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{random_words.token_hex(4)}"
         self.redactor = Redactor(secrets.values)
         self.health = Health(clock)
-        watch = TokenWatch(self.health)
-        self.client = web_client(settings.slack.api_url, secrets.bot_token, watch)
+        self.standing = Standing()
+        self.health.way("slack takes", self._what_slack_takes)
+        self.client = web_client(
+            settings.slack.api_url,
+            secrets.bot_token,
+            TokenWatch(self.health),
+            turns=Turns(clock, settings.slack.calls_a_minute),
+            standing=self.standing,
+        )
         self.me = Self(self.client)
         self.people = SlackPeople(self.client, clock, self.me, settings.roles, stores.deliveries)
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings)
+
+    def _what_slack_takes(self) -> Part:
+        """Say for /readyz whether Slack refuses what no waiting mends."""
+        reason = self.standing.reason
+        return Part(not reason, reason or "nothing is refused for good")
 
     async def refuse_the_impossible(self) -> None:
         """Refuse to begin with a gate that nobody could ever pass.

@@ -14,7 +14,7 @@ from bot.demo.children import Child, ChildFailed
 from bot.demo.device import DeviceControl
 from bot.demo.link import Link
 from bot.demo.postgres import PostgresServer
-from bot.demo.props import Props, lay_out, write_settings
+from bot.demo.props import Props, hurry, lay_out, write_settings
 from bot.demo.scenario import Scenario
 from bot.demo.watchdog import Watchdog
 from bot.localslack.client import ControlClient
@@ -22,10 +22,6 @@ from engine.clock import SystemClock
 
 CONNECTED_WITHIN = timedelta(seconds=30)
 LOOK_EVERY = timedelta(milliseconds=50)
-
-HURRY = 0.1
-"""How many calls more than Slack allows localslack takes, per simulated second in a real one: a
-night that goes 150 times as fast has at most 15 times as many messages in a minute."""
 
 
 @dataclass
@@ -190,7 +186,7 @@ def _children(
 ) -> tuple[Child, Child, dict[str, Child]]:
     """Return the rehearsal, localslack and what is the product, none of them started."""
     keys = ["--directory", str(props.folder / "keys")]
-    hurry = ["--hurry", str(max(1.0, props.speed * HURRY))]
+    faster = ["--hurry", str(hurry(props.speed))]
 
     def child(name: str, *command: str) -> Child:
         return Child(name, [sys.executable, "-m", *command], props.log(name), watchdog)
@@ -203,6 +199,6 @@ def _children(
 
     return (
         child("rehearsal", "engine.rehearsal.server", "--config", str(props.rehearsal), *keys),
-        child("localslack", "bot.localslack", "--workspace", str(props.workspace), *hurry),
+        child("localslack", "bot.localslack", "--workspace", str(props.workspace), *faster),
         {name: ours(name) for name in played.processes},
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from bot.demo.scenario import PACKAGE, Scenario
 from bot.localslack.seed import demo_workspace
+from bot.pacing import CALLS_A_MINUTE
 
 GROUP = "site-1"
 CHANNEL_ID = "C0000FWOPS0"
@@ -137,11 +138,24 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return {**below, **above, **tables}
 
 
-def _slack_pace(props: Props) -> dict[str, str]:
+def _slack_pace(props: Props) -> dict[str, Any]:
     """Messages follow a night that goes a hundred times as fast."""
+    calls = {"calls_a_minute": CALLS_A_MINUTE * hurry(props.speed)}
     if not props.auto:
-        return {"edit_every": "1s", "edit_per_run": "500ms", "post_every": "500ms"}
-    return {"edit_every": "500ms", "edit_per_run": "100ms", "post_every": "100ms"}
+        return {"edit_every": "1s", "edit_per_run": "500ms", "post_every": "500ms", **calls}
+    return {"edit_every": "500ms", "edit_per_run": "100ms", "post_every": "100ms", **calls}
+
+
+def hurry(speed: float) -> float:
+    """Return how many times as many calls as Slack allows localslack takes, and the bot makes.
+
+    A night that goes 150 times as fast has at most 15 times as many messages in a minute.
+    """
+    return max(1.0, speed * HURRY)
+
+
+HURRY = 0.1
+"""More calls than Slack allows, per simulated second in a real one."""
 
 
 def _policy(props: Props) -> dict[str, Any]:
