@@ -102,9 +102,7 @@ class SlackClient(AsyncWebClient):
                 return answer
         raise AssertionError("a loop that returns or raises")
 
-    def _notice(
-        self, method: str, channel: str, refused: Trouble, error: SlackApiError
-    ) -> None:
+    def _notice(self, method: str, channel: str, refused: Trouble, error: SlackApiError) -> None:
         if refused.retry_after is not None and self.turns is not None:
             self.turns.hold(method, refused.retry_after)
         elif self.standing is not None:

@@ -31,6 +31,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import Trouble, called, without_retries
 from bot.pacing import EDIT_INTERVAL, EDIT_INTERVAL_PER_RUN, POST_INTERVAL, Pace
+from bot.standing import concerns_all
 from bot.views import Message, render
 from engine.errors import NotUnderstood
 from engine.journal import Kind
@@ -322,7 +323,8 @@ class Speaker:
         pause = min(doubled, self._retry_longest)
         voice.failures += 1
         wait = max(pause.total_seconds(), trouble.retry_after or 0)
-        log.warning("not told yet", run=run, error=trouble.error, again_in_s=wait)
+        if not concerns_all(trouble.error):  # that is told once, for all runs
+            log.warning("not told yet", run=run, error=trouble.error, again_in_s=wait)
         voice.told.set()
         return wait
 

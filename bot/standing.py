@@ -57,10 +57,6 @@ class Standing:
         """What is refused now, or ""."""
         return "; ".join(self._refused.values())
 
-    def concerns_all(self, error: str) -> bool:
-        """Say whether an error is one of those that are told here."""
-        return error in TOKEN_REFUSED or error in CHANNEL_SHUT or error == "missing_scope"
-
     def refused(self, method: str, channel: str, error: str, needed: str = "") -> None:
         """Slack refused a call.
 
@@ -106,6 +102,11 @@ class Standing:
         if sentence is not None:
             log.info("Slack takes it again", reason=sentence)
             self.changed(self.reason)
+
+
+def concerns_all(error: str) -> bool:
+    """Say whether an error is one of those that are told here, for everybody and once."""
+    return error in TOKEN_REFUSED or error in CHANNEL_SHUT or error == "missing_scope"
 
 
 def _is_channel(channel: str) -> bool:
