@@ -17,7 +17,7 @@ from tests.architecture.house import ROOT, name_of, own_modules
 
 STAND_INS = {"localslack", "demo"}
 TABLES = {"bot/pacing.py", "bot/standing.py"}
-"""They name methods to say how often they may be called, and what they show; nothing calls there."""
+"""They name methods to say how often each may be called, and what it shows; they call none."""
 
 # Of a method's scopes any one is enough, by the kind of conversation. The bot reads channels,
 # public and private ones; direct conversations it only writes to.
