@@ -181,6 +181,13 @@ def _gate_shown(body: Body, _: Names) -> Told:
     return f"{body.get('gate') or body['step']} stands in Slack", [place]
 
 
+def _clicked(body: Body, _: Names) -> Told:
+    return f"pressed {_VERB.get(body['choice'], body['choice'])} at {body['gate']}", []
+
+
+_VERB = {"yes": "Approve", "no": "Reject", "withdraw": "Withdraw"}
+
+
 def _voted(body: Body, _: Names) -> Told:
     roles = ", ".join(body.get("roles", ()))
     facts = [roles, body["source"], str(body.get("reason", ""))]
@@ -325,6 +332,7 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "SEEN": _seen,
     "GATE_OPENED": _gate_opened,
     "GATE_SHOWN": _gate_shown,
+    "CLICKED": _clicked,
     "VOTED": _voted,
     "WITHDRAWN": _withdrawn,
     "REFUSED": _refused,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.commands import (
@@ -27,6 +28,7 @@ from bot.config import Settings
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
 from bot.views.format import code
+from bot.views.gates import VOTE
 from engine.model import Request, to_json
 from engine.ports import Clock
 from engine.proposals import Change
@@ -266,9 +268,44 @@ class Hearing:
 
     def _action(self, body: Mapping[str, Any]) -> Heard:
         pressed = body["actions"][0]
+        if str(pressed.get("action_id", "")).startswith(VOTE):
+            return self._clicked(body, pressed)
         verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
         if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
             return NOTHING
+        key, to = self._pressed(body, pressed)
+        try:
+            return self._said(key, Word(verb, str(pressed.get("value", ""))), to, "")
+        except NoSuchRun as mistake:
+            return Heard(text=str(mistake), to=to)
+
+    def _clicked(self, body: Mapping[str, Any], pressed: Mapping[str, Any]) -> Heard:
+        """A vote by a button: the row is all there is of it, so it says all that counts."""
+        key, to = self._pressed(body, pressed)
+        verb = str(pressed["action_id"]).removeprefix(VOTE)
+        run, _, asked = str(pressed.get("value", "")).partition("/")
+        gate, _, its_code = asked.partition("/")
+        if verb not in VOTES or not its_code:
+            return Heard(text="Your vote does not count: this button cannot be read.", to=to)
+        if not self._runs.is_open(run):
+            return Heard(text=f"Your vote does not count: {code(run)} has ended.", to=to)
+        row = {
+            "verb": verb,
+            "gate": gate,
+            "code": its_code,
+            "choice": VOTES[verb],
+            "user": to["user"],
+            "channel": to["channel"],
+            "ts": str(body["container"]["message_ts"]),
+            "pressed": moment_of(str(pressed["action_ts"])).isoformat(),
+            "answer": to,
+        }
+        return Heard(self._row(key, run, "click", row))
+
+    def _pressed(
+        self, body: Mapping[str, Any], pressed: Mapping[str, Any]
+    ) -> tuple[str, dict[str, str]]:
+        """Return the key of a click, one for each time that somebody presses, and who it was."""
         container = body.get("container") or {}
         user = str(body["user"]["id"])
         to = {
@@ -276,14 +313,17 @@ class Hearing:
             "user": user,
             "response_url": str(body.get("response_url", "")),
         }
-        key = f"act:{container.get('message_ts', '')}:{user}:{pressed['action_ts']}"
-        try:
-            return self._said(key, Word(verb, str(pressed.get("value", ""))), to, "")
-        except NoSuchRun as mistake:
-            return Heard(text=str(mistake), to=to)
+        return f"act:{container.get('message_ts', '')}:{user}:{pressed['action_ts']}", to
 
     def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
         return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())
+
+
+def moment_of(ts: str) -> datetime:
+    """Return the moment of one of Slack's time stamps, exactly."""
+    seconds, _, micros = ts.partition(".")
+    whole = datetime.fromtimestamp(int(seconds), UTC)
+    return whole + timedelta(microseconds=int(micros.ljust(6, "0")[:6]))
 
 
 def _ourselves(body: Mapping[str, Any]) -> frozenset[str]:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine import gates
 from engine.duty import Duty
 from engine.errors import InDoubt, PeopleUnreadable
 from engine.invariants import described
-from engine.journal import GateState, Kind
+from engine.journal import Click, GateState, Kind
 from engine.model import (
     GatePolicy,
     GroupFacts,
@@ -23,7 +24,7 @@ from engine.model import (
     digest_in_letters,
 )
 from engine.planner import can_roll_back
-from engine.ports import Ballot
+from engine.ports import Ballot, Person
 from storage.records import Draft
 
 REOPENINGS_LIMIT = 3
@@ -127,22 +128,166 @@ def _changed_since(duty: Duty, step: Step, facts: GroupFacts) -> tuple[str, ...]
 
 
 async def count(
-    duty: Duty, gate: GateState, *, take: Sequence[str] = (), asked_by: str = ""
+    duty: Duty,
+    gate: GateState,
+    *,
+    take: Sequence[str] = (),
+    asked_by: str = "",
+    took_away: str = "",
 ) -> None:
-    """Compare what Slack shows now with what is recorded, and record the difference.
+    """Compare what stands now with what is recorded, and record the difference.
 
     Args:
         duty: the run.
         gate: the gate, open and shown.
         take: keys of inbox rows that this count decides.
         asked_by: who has just said something, and is answered also where nothing came of it.
+        took_away: who has just taken a check mark away, and is told where a yes of theirs stands
+            all the same.
 
     Raises:
         PeopleUnreadable: Slack cannot be asked; nothing was recorded.
     """
     if gate.shown is None:
         return
-    shown = gates.standing(await duty.people.ballots(*gate.shown), gate)
+    shown = await _standing(duty, gate)
+    drafts, answers = await _difference(duty, gate, shown, asked_by=asked_by)
+    if drafts or take:
+        await duty.journal.append(drafts, take=take)
+    still = shown.get(took_away)
+    if still is not None and still.choice == "yes":
+        answers.append((took_away, _stands_all_the_same(gate, still)))
+    await _tell(duty, gate, answers)
+
+
+async def clicked(
+    duty: Duty,
+    gate: GateState,
+    click: Ballot,
+    pressed: datetime,
+    *,
+    take: Sequence[str],
+    to: Mapping[str, str],
+) -> None:
+    """Take a click: it stands from now on where it has an effect, and all is counted with it.
+
+    A click that is refused stands nowhere: who was told so does not expect it to count once they
+    are in another role. Whoever clicked is answered in every case.
+
+    Args:
+        duty: the run.
+        gate: the gate on whose message the button was pressed, open and shown.
+        click: what it says.
+        pressed: when that was, by Slack's time.
+        take: keys of inbox rows that this decides.
+        to: where its author is answered; see engine.ports.Answers.
+
+    Raises:
+        PeopleUnreadable: Slack cannot be asked; nothing was recorded.
+    """
+    address = {"run": duty.state.run, **to, "user": click.user}
+    drafts = list[Draft]()
+    if told := await _clicked_in_vain(duty, gate, click, drafts):
+        await duty.journal.append(drafts, take=take)
+        await duty.answers.answer(address, told)
+        return
+    kept, former = Click(click.user, click.choice, click.code, pressed), gate.clicks.get(click.user)
+    if former is None or (former.choice, former.code) != (kept.choice, kept.code):
+        drafts.append(_click_draft(duty, gate, kept))
+    gate = replace(gate, clicks={**gate.clicks, click.user: kept})
+    shown = await _standing(duty, gate)
+    changes, answers = await _difference(duty, gate, shown)
+    await duty.journal.append([*drafts, *changes], take=take)
+    await duty.answers.answer(address, _told_clicker(duty, gate, shown[click.user]))
+    await _tell(duty, gate, [(user, text) for user, text in answers if user != click.user])
+
+
+async def _clicked_in_vain(duty: Duty, gate: GateState, click: Ballot, drafts: list[Draft]) -> str:
+    """Return what to tell of a click that has no effect, or ""; record where it is refused."""
+    if click.choice == "withdraw":
+        said = click.user in gate.votes or click.user in await _standing(duty, gate)
+        return "" if said else f"You have no vote at {gate.name} that could be taken back."
+    person = await duty.people.person(click.user)
+    refused = _refused(duty, gate, click, person, await duty.people.roles(click.user))
+    if refused is None:
+        return ""
+    draft, told = refused
+    drafts += [draft] if draft else []
+    return told
+
+
+def _click_draft(duty: Duty, gate: GateState, click: Click) -> Draft:
+    channel, ts = gate.shown or ("", "")
+    return duty.journal.draft(
+        Kind.CLICKED,
+        by=click.user,
+        step=gate.step,
+        gate=gate.name,
+        channel=channel,
+        ts=ts,
+        user=click.user,
+        choice=click.choice,
+        code=click.code,
+        pressed=click.pressed,
+    )
+
+
+def _told_clicker(duty: Duty, gate: GateState, stands: Ballot) -> str:
+    """Say what a click amounts to, together with what its author says otherwise."""
+    click = gate.clicks[stands.user]
+    if stands.choice == "no":
+        return f"Your no at {gate.name} is counted: it ends {gate.name}."
+    if stands.choice == "withdraw" and click.choice == "withdraw":
+        return (
+            f"You have no vote at {gate.name} any more, however it was given. "
+            f"{_TO_VOTE_AFTER_ALL['button']}"
+        )
+    if stands.choice == "withdraw":
+        return _taken_back(gate, stands)
+    step = duty.plan.step(gate.step)
+    yes = [vote for vote in duty.state.gates[gate.step].votes.values() if vote.choice == "yes"]
+    lacking = gates.missing(policy_of(duty, step), yes)
+    rest = f"Still missing: {lacking}" if lacking else "That is enough"
+    return f"Your yes at {gate.name} is counted. {rest}."
+
+
+_TO_VOTE_AFTER_ALL = {
+    "text": "To vote after all, write `approve` with the code of its message, or delete that word.",
+    "button": "To vote after all, press Approve.",
+}
+
+
+def _taken_back(gate: GateState, ballot: Ballot) -> str:
+    said = "you pressed Withdraw" if ballot.source == "button" else "your `withdraw` stands"
+    return f"You have no vote at {gate.name}: {said}. {_TO_VOTE_AFTER_ALL[ballot.source]}"
+
+
+def _stands_all_the_same(gate: GateState, ballot: Ballot) -> str:
+    """Say why a check mark that was taken away has changed nothing."""
+    why = {
+        "button": "you pressed Approve, and nothing of that is left in Slack",
+        "text": "you wrote `approve`",
+    }.get(ballot.source, "another check mark of yours is on its message")
+    return (
+        f"Your yes at {gate.name} still counts: {why}. To take it back, press Withdraw or write "
+        f"`@hotfix withdraw {gate.name}`."
+    )
+
+
+async def _standing(duty: Duty, gate: GateState) -> dict[str, Ballot]:
+    """Return what each person says now: in Slack, as we read it, and by their last click."""
+    channel, ts = gate.shown or ("", "")
+    shown = await duty.people.ballots(channel, ts)
+    pressed = [
+        Ballot(one.user, one.choice, "button", gate.name, one.code) for one in gate.clicks.values()
+    ]
+    return gates.standing([*shown, *pressed], gate)
+
+
+async def _difference(
+    duty: Duty, gate: GateState, shown: Mapping[str, Ballot], *, asked_by: str = ""
+) -> tuple[list[Draft], list[tuple[str, str]]]:
+    """Return the records that bring the journal to what stands, and whom to tell what."""
     drafts = [
         duty.journal.draft(Kind.WITHDRAWN, by=user, step=gate.step, user=user, name=vote.name)
         for user, vote in gate.votes.items()
@@ -154,9 +299,11 @@ async def count(
         drafts += [draft] if draft else []
         if answer and (draft or ballot.user == asked_by):
             answers.append((ballot.user, answer))
-    if drafts or take:
-        await duty.journal.append(drafts, take=take)
-    channel, _ = gate.shown
+    return drafts, answers
+
+
+async def _tell(duty: Duty, gate: GateState, answers: Sequence[tuple[str, str]]) -> None:
+    channel, _ = gate.shown or ("", "")
     for user, text in answers:
         await duty.answers.answer({"channel": channel, "user": user, "run": duty.state.run}, text)
 
@@ -165,37 +312,15 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
     """Return the record that a ballot causes, if it is new, and what to tell the voter."""
     known = gate.votes.get(ballot.user)
     if ballot.choice == "withdraw":
-        stands = f"You have no vote at {gate.name}: your `withdraw` stands. To vote after all,"
-        other = "write `approve` with the code of its message, or delete that word."
-        return None, "" if known else f"{stands} {other}"
+        return None, "" if known else _taken_back(gate, ballot)
     if known is not None and known.choice == ballot.choice:
         counted = f"Your {ballot.choice} at {gate.name} is counted."
-        return None, counted if ballot.source == "text" else ""
-    step = duty.plan.step(gate.step)
+        return None, counted if ballot.source != "reaction" else ""
     person = await duty.people.person(ballot.user)
     roles = await duty.people.roles(ballot.user)
-    reason = gates.refusal(
-        ballot,
-        person,
-        roles,
-        policy_of(duty, step),
-        requester=duty.state.the_request.requester,
-        operators=duty.plan.policy.operators,
-    ) or gates.misread(ballot, gate)
-    if reason:
-        told = f"Your vote at {gate.name} does not count: {reason}."
-        if (ballot.user, ballot.choice, reason) in gate.refused:
-            return None, told
-        draft = duty.journal.draft(
-            Kind.REFUSED,
-            by=ballot.user,
-            step=gate.step,
-            user=ballot.user,
-            name=person.name,
-            choice=ballot.choice,
-            reason=reason,
-        )
-        return draft, told
+    refused = _refused(duty, gate, ballot, person, roles)
+    if refused is not None:
+        return refused
     draft = duty.journal.draft(
         Kind.VOTED,
         by=ballot.user,
@@ -210,6 +335,35 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
         gate=gate.name,
     )
     return draft, ""
+
+
+def _refused(
+    duty: Duty, gate: GateState, ballot: Ballot, person: Person, roles: Collection[str]
+) -> tuple[Draft | None, str] | None:
+    """Return the record of a refusal, if new, and what to tell; None where a ballot counts."""
+    reason = gates.refusal(
+        ballot,
+        person,
+        roles,
+        policy_of(duty, duty.plan.step(gate.step)),
+        requester=duty.state.the_request.requester,
+        operators=duty.plan.policy.operators,
+    ) or gates.misread(ballot, gate)
+    if not reason:
+        return None
+    told = f"Your vote at {gate.name} does not count: {reason}."
+    if (ballot.user, ballot.choice, reason) in gate.refused:
+        return None, told
+    draft = duty.journal.draft(
+        Kind.REFUSED,
+        by=ballot.user,
+        step=gate.step,
+        user=ballot.user,
+        name=person.name,
+        choice=ballot.choice,
+        reason=reason,
+    )
+    return draft, told
 
 
 # -------------------------------------------------------------------------------- judging

@@ -34,21 +34,26 @@ def standing(ballots: Iterable[Ballot], gate: GateState) -> dict[str, Ballot]:
     1. A word is for the gate that it names. One that names none is for the gate that is open.
     2. Of a person's words the last one stands, as it reads now; a yes with a code that is not
        this gate's replaces nothing, and is refused where its author says nothing else.
-    3. Between a reaction and a word the one that stops wins: no, then withdraw, then yes. Slack
+    3. Of a person's clicks the last one stands, likewise. It is for the gate whose message was
+       clicked; nothing of it is left in Slack, so it stands until its author clicks again.
+    4. Between reaction, word and click the one that stops wins: no, then withdraw, then yes. Slack
        does not tell when somebody reacted, so a withdrawal also outlasts a reaction given later.
 
-    Given up: that a reaction can undo a word. Another word can, or deleting the first one.
+    Given up: that one way of saying it undoes another. A word is undone by another word, or by
+    deleting it; a click by another click; a reaction by taking it away. Who takes a check mark
+    away while a yes of another kind stands is told so, and a withdrawal of any kind stops all.
     """
-    said: dict[str, Ballot] = {}
+    said: dict[tuple[str, str], Ballot] = {}
     shown: list[Ballot] = []
     for ballot in ballots:
-        if ballot.source != "text":
+        if ballot.source not in _LAST_STANDS:
             shown.append(ballot)
             continue
-        former = said.get(ballot.user)
+        key = (ballot.source, ballot.user)
+        former = said.get(key)
         for_this = ballot.gate in ("", gate.name)
         if for_this and (former is None or misread(former, gate) or not misread(ballot, gate)):
-            said[ballot.user] = ballot
+            said[key] = ballot
     chosen: dict[str, Ballot] = {}
     for ballot in sorted([*shown, *said.values()], key=lambda one: _weight(one, gate)):
         chosen.setdefault(ballot.user, ballot)
@@ -62,15 +67,16 @@ def _weight(ballot: Ballot, gate: GateState) -> int:
     return _STOPS_FIRST.index(ballot.choice)
 
 
+_LAST_STANDS = ("text", "button")
 _STOPS_FIRST = ("no", "withdraw", "yes")
 
 
 def misread(ballot: Ballot, gate: GateState) -> str:
-    """Return why a written yes is not about what this gate asks, or "" where it is.
+    """Return why a yes with a code is not about what this gate asks, or "" where it is.
 
     The reason does not tell the right code: whoever approves has read the message.
     """
-    if ballot.source != "text" or ballot.choice != "yes" or ballot.code == gate.code:
+    if ballot.source not in _LAST_STANDS or ballot.choice != "yes" or ballot.code == gate.code:
         return ""
     return (
         f"{ballot.code or 'no code'} is not the code of {gate.name}; read its message, and write "

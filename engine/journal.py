@@ -60,6 +60,7 @@ class Kind(StrEnum):
     SEEN = "SEEN"
     GATE_OPENED = "GATE_OPENED"
     GATE_SHOWN = "GATE_SHOWN"
+    CLICKED = "CLICKED"
     VOTED = "VOTED"
     WITHDRAWN = "WITHDRAWN"
     REFUSED = "REFUSED"
@@ -117,6 +118,20 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class Click:
+    """The last button that a person pressed at a gate, where it was not refused.
+
+    A reaction and a word stand in Slack, and are read there; of a click nothing is left there, so
+    it stands here. `pressed` is Slack's moment of it.
+    """
+
+    user: str
+    choice: str
+    code: str
+    pressed: datetime
+
+
+@dataclass(frozen=True)
 class GateState:
     """A gate's present opening: what was asked, who has answered, how it ended.
 
@@ -134,6 +149,7 @@ class GateState:
     opened_at: datetime
     expires_at: datetime
     shown: tuple[str, str] | None = None
+    clicks: Mapping[str, Click] = field(default_factory=dict)
     votes: Mapping[str, Vote] = field(default_factory=dict)
     refused: tuple[tuple[str, str, str], ...] = ()
     outcome: str = ""  # "", "approved", "rejected", "expired", "superseded"
@@ -440,6 +456,15 @@ class RunState:
         if body.get("expires_at"):
             until = datetime.fromisoformat(body["expires_at"])
             self._gate(body["step"], opened_at=record.at, expires_at=until)
+
+    def _on_clicked(self, _: Record, body: Mapping[str, Any]) -> None:
+        click = Click(
+            user=body["user"],
+            choice=body["choice"],
+            code=body["code"],
+            pressed=datetime.fromisoformat(body["pressed"]),
+        )
+        self._gate(body["step"], clicks={**self.gates[body["step"]].clicks, click.user: click})
 
     def _on_voted(self, record: Record, body: Mapping[str, Any]) -> None:
         vote = Vote(

@@ -119,14 +119,17 @@ class Shell(Protocol):
 
 @dataclass(frozen=True)
 class Ballot:
-    """One thing that a person says at a gate, as Slack shows it now.
+    """One thing that a person says at a gate, as it stands now.
 
     Attributes:
         user: who says it.
-        choice: "yes", "no", or "withdraw" for a word that takes back what its author said before.
-        source: "reaction" on the gate's message, or "text" in the run's thread.
+        choice: "yes", "no", or "withdraw" for a word or a button that takes back what its author
+            said before.
+        source: "reaction" on the gate's message, "text" in the run's thread, or "button": a click
+            on the gate's message, which Slack does not show and the journal keeps.
         gate: the gate that a text names; "" where it names none (only a stop may).
-        code: the code that a text repeats from the gate's message; only a yes needs one.
+        code: the code that a text repeats from the gate's message, or that a button carries; only
+            a yes needs one.
         reason: what its author gave as the reason, as typed.
     """
 

@@ -111,9 +111,11 @@ def _approval_problem(records: Sequence[Record], intended: Record, requester: st
 def _standing(records: Sequence[Record], gate: str, *, since: int) -> set[str]:
     """Return who stood with a yes at the end of these records."""
     standing: set[str] = set()
-    for record in _of(records, Kind.VOTED, Kind.WITHDRAWN):
+    for record in _of(records, Kind.VOTED, Kind.WITHDRAWN, Kind.CLICKED):
         if record.body["step"] != gate or record.seq < since:
             continue
+        if record.kind == Kind.CLICKED and record.body["choice"] == "yes":
+            continue  # it counts by the VOTED that it caused
         if record.kind == Kind.VOTED and record.body["choice"] == "yes":
             standing.add(record.body["user"])
         else:
@@ -249,23 +251,37 @@ def _take_expected(records: Sequence[Record], state: str) -> int | None:
 
 
 def _p12(records: Sequence[Record]) -> Iterable[Finding]:
-    """No vote counts before its gate was shown, after it was closed, or with another's code."""
-    shown: set[str] = set()
+    """No vote counts before its gate was shown, after it was closed, or with another's code.
+
+    One by a button counts only after a click of that person, on that gate's own message.
+    """
+    shown: dict[str, tuple[str, str]] = {}
     codes: dict[str, str] = {}
+    pressed: dict[tuple[str, str], str] = {}
     for record in records:
         body = record.body
         if record.kind == Kind.GATE_OPENED:
             codes[body["step"]] = body.get("code", "")
+            pressed = {key: one for key, one in pressed.items() if key[0] != body["step"]}
         if record.kind == Kind.GATE_SHOWN:
-            shown.add(body["step"])
+            shown[body["step"]] = (body.get("channel", ""), body.get("ts", ""))
+        if record.kind == Kind.CLICKED:
+            pressed[body["step"], body["user"]] = body["choice"]
+            here = shown.get(body["step"]) == (body["channel"], body["ts"])
+            yield None if here else f"record {record.seq}: a click on another message"
         if record.kind == Kind.GATE_CLOSED and body["outcome"] != "approved":
-            shown.discard(body["step"])
+            shown.pop(body["step"], None)
         if record.kind == Kind.GATE_OPENED or (record.kind == Kind.DONE and body.get("step")):
-            shown.discard(body["step"])
+            shown.pop(body["step"], None)
         if record.kind == Kind.VOTED:
-            written = body.get("source") == "text" and body["choice"] == "yes"
+            click = pressed.get((body["step"], body["user"]))
+            if body.get("source") == "button" and click != body["choice"]:
+                yield f"record {record.seq}: a vote by a button that was not pressed"
+            if body["choice"] == "yes" and click == "withdraw":
+                yield f"record {record.seq}: a yes that its author took back with a button"
+            written = body.get("source") in ("text", "button") and body["choice"] == "yes"
             if written and body["code"] != codes.get(body["step"]):
-                yield f"record {record.seq}: a written yes with the code of something else"
+                yield f"record {record.seq}: a yes with the code of something else"
             yield None if body["step"] in shown else f"record {record.seq}: a vote without a gate"
 
 

@@ -1,13 +1,16 @@
 """What people say to a run: taken from the inbox in order, before anything else is sent.
 
-A word is taken in the transaction of the record that it causes. A vote is only a hint to look:
-what counts is what Slack shows when we ask.
+A word is taken in the transaction of the record that it causes. A reaction and a written vote are
+only hints to look: what counts is what Slack shows when we ask. A click on a gate's button is shown
+nowhere, so its row is all there is of it until it is recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from engine import asking, recovery
 from engine.duty import Duty
@@ -15,6 +18,7 @@ from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefuse
 from engine.journal import GateState, Kind, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
+from engine.ports import Ballot
 from engine.proposals import Change, plan_change
 from engine.recovery import Finding
 from storage.records import InboxRow, LeaseLost, StorageDown
@@ -78,7 +82,7 @@ async def _hint(duty: Duty, row: InboxRow) -> None:
         await _unknown(duty, row)
         return
     if gate is duty.state.open_gate:
-        await _count(duty, gate, row, asked_by=row.body["user"] if row.body["added"] else "")
+        await _count(duty, gate, row)
     elif row.body["added"] and not _counted(gate, row):
         await _too_late(duty, row, _over(gate), step=gate.step)
     else:
@@ -92,7 +96,7 @@ async def _vote(duty: Duty, row: InboxRow) -> None:
         # We may have been away between posting its message and knowing that it stands: then the
         # vote waits until we know.
         if gate.shown is not None:
-            await _count(duty, gate, row, asked_by=row.body["user"])
+            await _count(duty, gate, row)
         return
     former = next((g for g in duty.state.gates.values() if g.name == named), None)
     if former is not None:
@@ -104,10 +108,40 @@ async def _vote(duty: Duty, row: InboxRow) -> None:
     await _too_late(duty, row, reason, step=former.step if former else "")
 
 
-async def _count(duty: Duty, gate: GateState, row: InboxRow, *, asked_by: str) -> None:
+async def _click(duty: Duty, row: InboxRow) -> None:
+    """Somebody pressed a button of a gate's message: it is for the opening that was asked there.
+
+    While Slack cannot say who that is the row waits, and with it the bar before any failover:
+    unlike a reaction, it cannot be found again.
+    """
+    gate, body = duty.state.open_gate, row.body
+    if gate is not None and gate.shown is None and body["gate"] == gate.name:
+        return
+    place = (gate.name, gate.shown) if gate is not None else None
+    if gate is None or place != (body["gate"], (body["channel"], body["ts"])):
+        former = next((g for g in duty.state.gates.values() if g.name == body["gate"]), None)
+        reason = _over(former) if former else f"{body['gate']} is no longer open"
+        if gate is not None:
+            reason = f"{reason}; {gate.name} is, with a message of its own"
+        await _too_late(duty, row, reason, step=former.step if former else "")
+        return
+    pressed, later = datetime.fromisoformat(body["pressed"]), gate.clicks.get(body["user"])
+    if later is not None and later.pressed > pressed:
+        await _unknown(duty, row)
+        await _answer(duty, row, f"You pressed another button of {gate.name} after that.")
+        return
+    click = Ballot(body["user"], body["choice"], "button", gate.name, body["code"])
+    with contextlib.suppress(PeopleUnreadable):
+        await asking.clicked(duty, gate, click, pressed, take=[row.key], to=body["answer"])
+
+
+async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
     # Slack away: the hint stays, and with it the bar before any failover.
+    user, added = row.body["user"], row.body.get("added", True)
+    took_yes = not added and row.body["choice"] == "yes"
+    by, away = user if added else "", user if took_yes else ""
     try:
-        await asking.count(duty, gate, take=[row.key], asked_by=asked_by)
+        await asking.count(duty, gate, take=[row.key], asked_by=by, took_away=away)
     except PeopleUnreadable:
         if gate.outcome != "approved":
             await _unknown(duty, row)
@@ -134,7 +168,11 @@ async def _too_late(duty: Duty, row: InboxRow, reason: str, *, step: str) -> Non
         reason=reason,
     )
     await duty.journal.append([draft], take=[row.key])
-    await _answer(duty, row, f"Your vote does not count: {reason}.")
+    told = {"withdraw": "There is nothing to take back"}.get(row.body["choice"], _IN_VAIN)
+    await _answer(duty, row, f"{told}: {reason}.")
+
+
+_IN_VAIN = "Your vote does not count"
 
 
 async def _word(duty: Duty, row: InboxRow) -> None:
@@ -398,7 +436,13 @@ def _down_step(duty: Duty) -> Step | None:
 
 Taker = Callable[[Duty, InboxRow], Awaitable[None]]
 
-_ROWS: dict[str, Taker] = {"shown": _shown, "hint": _hint, "vote": _vote, "word": _word}
+_ROWS: dict[str, Taker] = {
+    "shown": _shown,
+    "hint": _hint,
+    "vote": _vote,
+    "click": _click,
+    "word": _word,
+}
 
 _VERBS: dict[str, Taker] = {
     "pause": _pause,

@@ -299,7 +299,7 @@ class Worker:
                 await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
             except LeaseLost as error:
                 raise Fenced(str(error)) from error
-            if row.kind in ("word", "vote"):
+            if row.kind in ("word", "vote", "click"):
                 to = {**row.body.get("answer", {}), "user": row.body["user"]}
                 said = row.body["verb"]
                 await self._answers.answer(to, f"`{said}` changed nothing: {run} has ended.")

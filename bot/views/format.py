@@ -19,6 +19,8 @@ Block = dict[str, Any]
 # measured by others (slackapi/bolt-js#2509), so we stay below it.
 LONGEST_SECTION = 3_000
 LONGEST_HEADER = 150
+LONGEST_QUESTION = 300
+LONGEST_SPOKEN = 75
 MOST_BLOCKS = 50
 MOST_CHARACTERS = 12_500
 # `text` of an edit may have 4,000 characters; it is the summary for screen readers.
@@ -73,17 +75,22 @@ def code(text: str, longest: int = LONGEST_PHRASE) -> str:
     return f"`{inner}`" if inner.strip() else ""
 
 
-def button(label: str, action: str, value: str, question: str, *, style: str = "") -> Block:
-    """Return a button that asks once more before it does anything."""
+def button(
+    label: str, action: str, value: str, question: str, *, style: str = "", spoken: str = ""
+) -> Block:
+    """Return a button that asks once more before it does anything.
+
+    `spoken` is what a screen reader says of it; without one, label and question.
+    """
     made: Block = {
         "type": "button",
         "text": {"type": "plain_text", "text": label},
         "action_id": action,
         "value": value,
-        "accessibility_label": f"{label}: {question}"[:75],
+        "accessibility_label": phrase(spoken or f"{label}: {question}", LONGEST_SPOKEN),
         "confirm": {
             "title": {"type": "plain_text", "text": f"{label}?"},
-            "text": {"type": "plain_text", "text": question[:300]},
+            "text": {"type": "plain_text", "text": phrase(question, LONGEST_QUESTION)},
             "confirm": {"type": "plain_text", "text": label},
             "deny": {"type": "plain_text", "text": "Leave it"},
         },

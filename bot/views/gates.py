@@ -13,8 +13,10 @@ from typing import Any
 
 from bot.views import words
 from bot.views.format import (
+    LONGEST_QUESTION,
     LONGEST_TEXT,
     Block,
+    button,
     clip,
     code,
     context,
@@ -24,6 +26,7 @@ from bot.views.format import (
     header,
     listed,
     moment,
+    phrase,
     section,
     size,
     span,
@@ -50,7 +53,7 @@ def failover(story: Story, opening: Opening) -> Message:
         section("*What happens*", *_what_happens(plan, group)),
         section(*_facts(opening)),
         section(*plan_lines(opening)),
-        *votes(story, opening),
+        *votes(story, opening, first),
     ]
     return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
 
@@ -73,7 +76,7 @@ def degraded_end(story: Story, opening: Opening) -> Message:
         ),
         section(*_facts(opening)),
         section(*plan_lines(opening)),
-        *votes(story, opening),
+        *votes(story, opening, first),
     ]
     return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
 
@@ -240,15 +243,18 @@ def plan_lines(opening: Opening) -> list[str]:
     ]
 
 
-def votes(story: Story, opening: Opening) -> list[Block]:
-    """Return who must approve, who has, and how; or how it ended."""
+def votes(story: Story, opening: Opening, first: str) -> list[Block]:
+    """Return who must approve, who has, and how; or how it ended. `first` says what is asked."""
     gate = opening.gate
     if gate.outcome in ("rejected", "expired", "superseded") or opening.begun_at:
         return [section(f"{mark(opening)} *{outcome(story, opening)}*"), *_why(opening)]
     if story.state.ended is not None:
         return [section(outcome(story, opening))]
     if gate.outcome == "approved":
-        return [section(f"✅ *{outcome(story, opening)}*", start_words(opening))]
+        return [
+            section(f"✅ *{outcome(story, opening)}*", start_words(opening)),
+            buttons(story, opening, first),
+        ]
     return [
         section(
             f"*Needs* {words.needs(opening, story)}",
@@ -257,15 +263,57 @@ def votes(story: Story, opening: Opening) -> list[Block]:
             f"*Expires* {moment(gate.expires_at)}; once approved, it must begin within "
             f"{span(opening.policy.execution_expiry)}",
         ),
+        buttons(story, opening, first),
         context(
-            "React with ✅ to approve or ❌ to stop. Taking your ✅ away before the start takes "
-            "your approval back. What counts is the line above, not the numbers beside the emoji."
+            "React with ✅ to approve or ❌ to stop, or press a button. Taking your ✅ away before "
+            "the start takes back the approval that it was; one that was pressed is taken back "
+            "with Withdraw. What counts is the line above, not the numbers beside the emoji."
         ),
         context(
             f"Or write in this thread: `@hotfix approve {gate.name} {gate.code}` "
             f"(or `reject {gate.name} …`, `withdraw {gate.name}`)."
         ),
     ]
+
+
+VOTE = "vote:"
+"""How the `action_id` of a button begins that votes; its `value` is run, gate and code."""
+
+_BUTTONS = {
+    "approve": ("Approve", "primary", "Your yes is for exactly what this message shows."),
+    "reject": ("Reject", "danger", "Your no ends this gate; nothing is begun."),
+    "withdraw": ("Withdraw", "", "A yes of yours no longer counts, however you gave it."),
+}
+"""Label, style, and what it does, asked once more before it is done."""
+
+
+def buttons(story: Story, opening: Opening, first: str) -> Block:
+    """Return the buttons that vote. They stand only as long as a vote can change anything.
+
+    In the grace time nobody is needed any more, and what remains is to stop it.
+    """
+    gate, closing = opening.gate, opening.gate.outcome == "approved"
+    offered = [verb for verb in _BUTTONS if not (closing and verb == "approve")]
+    made = []
+    for verb in offered:
+        label, style, effect = _BUTTONS[verb]
+        asked = phrase(first, LONGEST_QUESTION - len(effect) - 2)
+        made.append(
+            button(
+                label,
+                f"{VOTE}{verb}",
+                f"{story.state.run}/{gate.name}/{gate.code}",
+                f"{asked}. {effect}",
+                style=style,
+                spoken=f"{label} {first.replace(' · ', ' ')}",
+            )
+        )
+    state = "grace" if closing else "open"
+    return {
+        "type": "actions",
+        "block_id": f"votes/{gate.name}/{gate.code}/{state}",
+        "elements": made,
+    }
 
 
 def start_words(opening: Opening) -> str:
@@ -277,7 +325,7 @@ def start_words(opening: Opening) -> str:
 
 def how_to_stop(gate: str) -> str:
     """Say how an approval is taken back in the grace time, however it was given."""
-    return f"remove your ✅, add ❌, or write `@hotfix withdraw {gate}` to stop"
+    return f"remove your ✅, add ❌, press Withdraw, or write `@hotfix withdraw {gate}` to stop"
 
 
 def _why(opening: Opening) -> list[Block]:

@@ -26,7 +26,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
         section(*_who(story, opening)),
-        *gates.votes(story, opening),
+        *gates.votes(story, opening, first),
     ]
     key = f"{run}/proposal" if first_time else f"{run}/proposal/{gate.name}"
     return gates.gate_message(key, first, blocks, story, opening)

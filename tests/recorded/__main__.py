@@ -19,9 +19,17 @@ from storage.records import Record
 from tests.recorded import FOLDER, outcome
 from tests.simulation.effects import Effects
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import PACKAGE, Night, Reaction, everyone_agrees, small_package
+from tests.simulation.night import (
+    PACKAGE,
+    REQUESTER,
+    Night,
+    Reaction,
+    everyone_agrees,
+    small_package,
+)
 from tests.simulation.stage import Stage
 from tests.simulation.surroundings import PHASES, SPARSE, Phase, Surroundings
+from tests.simulation.writing import click
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +82,15 @@ def _talkative(night: Night, gate: str, step: str) -> None:
             night.later(after_s, partial(night.say, word))
 
 
+def _pressing(night: Night, gate: str, step: str) -> None:
+    """People who press buttons; one takes a yes back and gives it again, another is refused."""
+    night.later(10, lambda: click(night, gate, REQUESTER, "yes"))
+    night.later(20, lambda: click(night, gate, "U0ANA00001", "yes"))
+    night.later(25, lambda: click(night, gate, "U0ANA00001", "withdraw"))
+    night.later(30, lambda: click(night, gate, "U0NOOR0001", "yes"))
+    night.later(40, lambda: click(night, gate, "U0ANA00001", "yes"))
+
+
 async def _held_then(stage: Surroundings, word: str) -> None:
     await stage.until(lambda s: s.hold is not None)
     await stage.steady.sleep(timedelta(minutes=3))
@@ -112,6 +129,7 @@ _STAYS_DOWN: dict[str, Any] = {"name": "stuck_down", "member": "1_2", "notes": [
 
 SCRIPTS = {
     "install": Script(),
+    "pressed": Script(people=_pressing),
     "rollback": Script(people=_no_to_b, then=_rolls_back),
     "abort": Script(faults=({"name": "unknown_prompt", "in": "install"},), then=_aborts),
     "rescue": Script(faults=(_FAILS_EARLY,), then=_recovers),

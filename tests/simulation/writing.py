@@ -1,5 +1,7 @@
 """People who write their votes: what Slack shows of it, and the row that says where to look."""
 
+from datetime import timedelta
+
 from engine.journal import Kind
 from engine.ports import Ballot
 from storage.records import InboxRow
@@ -37,3 +39,35 @@ def write(
         key = f"evt:app_mention/{at or gate}/{user}/{said}"
         body = {"verb": VERBS[choice], "gate": gate, "choice": choice, "user": user, "answer": {}}
         night.stores.inbox.put(InboxRow(key, night.run, "vote", body, night.clock.now()))
+
+
+def click(
+    night: Night,
+    gate: str,
+    user: str,
+    choice: str,
+    *,
+    at: str = "",
+    key: str = "",
+    pressed_ago: float = 0,
+) -> None:
+    """Press a button of a gate's message: all that is left of it is the row.
+
+    The button is that of `gate`, on the message of the gate `at` (the same one). With a `key` of a
+    former click it is the same click again.
+    """
+    now = night.clock.now()
+    pressed = now - timedelta(seconds=pressed_ago)
+    body = {
+        "verb": VERBS[choice],
+        "gate": gate,
+        "code": code_of(night, gate),
+        "choice": choice,
+        "user": user,
+        "channel": CHANNEL,
+        "ts": at or gate,
+        "pressed": pressed.isoformat(),
+        "answer": {},
+    }
+    key = key or f"act:{at or gate}:{user}:{pressed.timestamp()}"
+    night.stores.inbox.put(InboxRow(key, night.run, "click", body, now))

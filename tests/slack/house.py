@@ -1,7 +1,7 @@
 """A bot's Slack side without an engine behind it: real Bolt, real connections, stores in memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -151,9 +151,13 @@ class House:
         root = await self.post(f"{run}/root")
         return root, await self.post(f"{run}/{gate}", thread_ts=root)
 
-    async def post(self, key: str, thread_ts: str | None = None) -> str:
+    async def post(
+        self, key: str, thread_ts: str | None = None, blocks: Sequence[dict[str, Any]] = ()
+    ) -> str:
         """Post a message of a run, as the speaker does, and return its place."""
-        said = await self.client.chat_postMessage(channel=CHANNEL, text=key, thread_ts=thread_ts)
+        said = await self.client.chat_postMessage(
+            channel=CHANNEL, text=key, thread_ts=thread_ts, blocks=list(blocks) or None
+        )
         ts = str(said["ts"])
         self.stores.deliveries.save(Delivery(key, CHANNEL, ts, "digest", "sent"))
         return ts

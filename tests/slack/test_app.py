@@ -1,14 +1,20 @@
 """The real Bolt app against a Slack on loopback: stored before the ack, answered, or let go."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from bot.views import render
+from engine.journal import Kind
 from engine.model import Request, from_json
 from tests.slack.house import ANA, BEN, BOT, CHANNEL, NOOR, PACKAGE, RITA, House
 from tests.slack.watch import PATIENCE_S, clock_is_awaited
+from tests.unit.nights import night
+from tests.unit.nights import until as until_record
 
 YES = "white_check_mark"
 
@@ -382,6 +388,92 @@ async def test_a_vote_after_the_end_is_answered(house, people, watch):
     told = await watch.until("ephemeral_posted", to=NOOR)
 
     assert f"Your vote does not count: `{run}` has ended." in told["text"]
+    assert house.rows == []
+
+
+# ------------------------------------------------------------------------------------- buttons
+
+
+def buttons(run: str) -> list[dict[str, object]]:
+    """The buttons of a gate's message, as the views make them."""
+    records = until_record(night("good"), Kind.GATE_SHOWN, gate="G2")
+    gate = next(m for m in render(records) if m.gate == "G2")
+    made = copy.deepcopy([block for block in gate.blocks if block["type"] == "actions"])
+    for one in made[0]["elements"]:
+        one["value"] = f"{run}/G2/7K3F"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("verb", "choice"), [("approve", "yes"), ("reject", "no"), ("withdraw", "withdraw")]
+)
+async def test_a_click_is_stored_with_all_that_counts_before_its_ack(
+    house, people, watch, verb, choice
+):
+    run = house.add_run()
+    ts = await house.post(f"{run}/gate/G2", blocks=buttons(run))
+
+    await people.act("ben", "click", channel=CHANNEL, ts=ts, action_id=f"vote:{verb}")
+    delivered = await watch.until_traffic("delivery", type="interactive")
+
+    (row,) = house.rows
+    pressed = delivered["payload"]["actions"][0]["action_ts"]
+    assert (row.kind, row.run, row.key) == ("click", run, f"act:{ts}:{BEN}:{pressed}")
+    answer = row.body.pop("answer")
+    assert answer["channel"] == CHANNEL
+    assert answer["response_url"].startswith("http")
+    assert datetime.fromisoformat(row.body.pop("pressed")).timestamp() == float(pressed)
+    assert row.body == {
+        "verb": verb,
+        "choice": choice,
+        "gate": "G2",
+        "code": "7K3F",
+        "user": BEN,
+        "channel": CHANNEL,
+        "ts": ts,
+    }
+    await until(people, lambda: house.woken == [run])
+
+
+async def test_a_click_that_comes_twice_is_one_row_and_two_clicks_are_two(house, people, watch):
+    run = house.add_run()
+    ts = await house.post(f"{run}/gate/G2", blocks=buttons(run))
+    await people.fault("duplicate_envelope")
+
+    await people.act("ben", "click", channel=CHANNEL, ts=ts, action_id="vote:approve")
+    await until(people, lambda: house.inbox.puts == 2)
+    assert len(house.rows) == 1
+
+    await people.act("ben", "click", channel=CHANNEL, ts=ts, action_id="vote:approve")
+    assert len(house.rows) == 2
+
+
+async def test_a_click_that_cannot_be_stored_fails_visibly_and_changes_nothing(
+    house, people, clock
+):
+    run = house.add_run()
+    ts = await house.post(f"{run}/gate/G2", blocks=buttons(run))
+    house.inbox.failures = 1
+
+    seen = asyncio.ensure_future(
+        people.act("ben", "click", channel=CHANNEL, ts=ts, action_id="vote:approve")
+    )
+    await until(people, lambda: house.inbox.puts > 0)
+    clock.advance(3)
+
+    assert "operation_timeout" in str(await seen)
+    assert house.rows == []
+
+
+async def test_a_click_after_the_end_is_answered(house, people, watch):
+    run = house.add_run()
+    ts = await house.post(f"{run}/gate/G2", blocks=buttons(run))
+    house.end_run(run)
+
+    await people.act("noor", "click", channel=CHANNEL, ts=ts, action_id="vote:approve")
+    told = await watch.until("ephemeral_posted", to=NOOR)
+
+    assert told["text"] == f"Your vote does not count: `{run}` has ended."
     assert house.rows == []
 
 

@@ -183,6 +183,42 @@ def test_p12_notices_a_written_yes_with_the_code_of_something_else():
     assert with_code("7K3G") == "broken"
 
 
+def test_p12_notices_a_vote_by_a_button_that_was_not_pressed_there():
+    opened = (OPENED[0], {**OPENED[1], "code": "7K3F"})
+    shown = (SHOWN[0], {**SHOWN[1], "channel": "C1", "ts": "1.0"})
+    pressed = {"step": "A.FAILOVER", "user": "ana", "choice": "yes", "channel": "C1", "ts": "1.0"}
+    clicked = ("CLICKED", pressed)
+    voted = (
+        "VOTED",
+        {
+            "step": "A.FAILOVER",
+            "user": "ana",
+            "choice": "yes",
+            "source": "button",
+            "code": "7K3F",
+        },
+    )
+
+    def judged(*records) -> str:
+        return verdict(ORDERED, PLANNED, *records, promise="P12")
+
+    assert judged(opened, shown, clicked, voted) == "held"
+    assert judged(opened, shown, voted) == "broken"
+    assert judged(opened, shown, ("CLICKED", {**pressed, "user": "ben"}), voted) == "broken"
+    assert judged(opened, shown, ("CLICKED", {**pressed, "ts": "0.9"}), voted) == "broken"
+    assert judged(opened, shown, clicked, opened, shown, voted) == "broken"
+    assert judged(opened, shown, clicked, (voted[0], {**voted[1], "code": "7K3G"})) == "broken"
+    back = ("CLICKED", {**pressed, "choice": "withdraw"})
+    assert judged(opened, shown, clicked, back, voted) == "broken"
+    assert judged(opened, shown, back, vote("ana")) == "broken"
+
+
+def test_p2_notices_a_vote_that_was_taken_back_with_a_button():
+    back = ("CLICKED", {"step": "A.FAILOVER", "user": "ben", "choice": "withdraw"})
+
+    assert verdict(*GOOD[:-1], back, down(), promise="P2") == "broken"
+
+
 def test_p12_notices_a_vote_that_counts_before_its_gate_was_shown():
     assert verdict(ORDERED, PLANNED, OPENED, vote("ana"), promise="P12") == "broken"
     closed = ("GATE_CLOSED", {"step": "A.FAILOVER", "outcome": "rejected"})

@@ -279,6 +279,86 @@ def test_a_gate_says_how_to_vote_in_words_with_its_code_once_it_asks():
     assert "@hotfix approve" not in whole(by_key(night("good"))["gate/G2"])
 
 
+def pressable(message: Message) -> list[dict[str, Any]]:
+    """The buttons of a message."""
+    blocks = [block for block in message.blocks if block["type"] == "actions"]
+    return [one for block in blocks for one in block["elements"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "gate", "key", "what"),
+    [
+        ("good", "G1", "proposal", ("A (1_1-1_2)", "B (1_3-1_4)")),
+        ("good", "G2", "gate/G2", ("A (1_1-1_2)", "B (1_3-1_4)")),
+        ("degraded", "G3", "gate/G3", ("end DEGRADED", "1_2")),
+    ],
+)
+def test_every_gate_has_buttons_that_ask_once_more_with_its_code_and_its_members(
+    name, gate, key, what
+):
+    records = until(night(name), Kind.GATE_SHOWN, gate=gate)
+    code = [r.body["code"] for r in records if r.kind == Kind.GATE_OPENED][-1]
+    message = by_key(records)[key]
+    shown = pressable(message)
+
+    assert [one["text"]["text"] for one in shown] == ["Approve", "Reject", "Withdraw"]
+    assert len({one["action_id"] for one in shown}) == 3
+    for one in shown:
+        assert one["value"] == f"{records[0].stream}/{gate}/{code}"
+        asked = one["confirm"]["text"]
+        assert asked["type"] == "plain_text"
+        for part in (gate, code, "site-1", *what):
+            assert part in asked["text"]
+        label = one["accessibility_label"]
+        assert label.startswith(f"{one['text']['text']} {gate} {code} site-1")
+        assert len(label) <= 75
+
+
+def test_no_two_openings_have_the_same_ids_and_nothing_can_be_pressed_once_a_gate_is_closed():
+    seen: set[str] = set()
+    for name in NIGHTS:
+        records = night(name)
+        ends = [place for place, r in enumerate(records, 1) if r.kind == Kind.GATE_OPENED]
+        for end in (*ends, len(records)):
+            for message in render(records[:end]):
+                ids = [b["block_id"] for b in message.blocks if "votes/" in b.get("block_id", "")]
+                assert len(ids) <= 1
+                seen |= {f"{name} {one}" for one in ids}
+        if records[-1].kind == Kind.ENDED:
+            assert [pressable(m) for m in render(records) if m.gate and pressable(m)] == []
+    opened = sum(r.kind == Kind.GATE_OPENED for name in NIGHTS for r in night(name))
+    assert len(seen) == opened
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body"),
+    [
+        ("good", Kind.DONE, {"step": "A.FAILOVER"}),
+        ("good", Kind.DONE, {"step": "PROPOSAL"}),
+        ("rejected", Kind.GATE_CLOSED, {"outcome": "rejected"}),
+        ("expired", Kind.GATE_CLOSED, {"outcome": "expired"}),
+    ],
+)
+def test_the_buttons_vanish_with_the_record_that_closes_the_gate(name, kind, body):
+    records = until(night(name), kind, **body)
+    before, after = render(records[:-1]), render(records)
+
+    def asking(messages: Sequence[Message]) -> list[str]:
+        return [m.gate for m in messages if m.gate and pressable(m)]
+
+    assert len(asking(before)) == 1
+    assert asking(after) == []
+
+
+def test_in_the_grace_time_what_can_be_pressed_is_what_stops():
+    approved = until(night("good"), Kind.GATE_CLOSED, step="A.FAILOVER", outcome="approved")
+    gate = by_key(approved)["gate/G2"]
+
+    assert [one["text"]["text"] for one in pressable(gate)] == ["Reject", "Withdraw"]
+    begun = until(night("good"), Kind.DONE, step="A.FAILOVER")
+    assert pressable(by_key(begun)["gate/G2"]) == []
+
+
 def test_the_reason_of_a_written_no_is_shown_and_mentions_nobody():
     records = list(until(night("good"), Kind.VOTED, gate="G2"))
     no = {**records[-1].body, "choice": "no", "source": "text", "reason": "<!channel> no policy"}
@@ -307,8 +387,8 @@ def test_the_thread_of_a_good_night_is_its_milestones_in_order():
         "Image auto-clone is off",
         "ana (network): yes at G2 — 1 of 2; still missing: 1 more person",
         "ben (firewall): yes at G2 — 2 of 2",
-        "G2 approved by ana and ben: starting in 10 s — remove your ✅, add ❌, or write "
-        "`@hotfix withdraw G2` to stop",
+        "G2 approved by ana and ben: starting in 10 s — remove your ✅, add ❌, press "
+        "Withdraw, or write `@hotfix withdraw G2` to stop",
         "A (1_1-1_2) is out of service; B (1_3-1_4) carries the traffic",
         "Installed take 120 on A (1_1-1_2), in",
         "A (1_1-1_2) is back in service at take 120",
