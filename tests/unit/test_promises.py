@@ -214,7 +214,8 @@ def test_p12_notices_a_vote_by_a_button_that_was_not_pressed_there():
 
 
 def test_p2_notices_a_vote_that_was_taken_back_with_a_button():
-    back = ("CLICKED", {"step": "A.FAILOVER", "user": "ben", "choice": "withdraw"})
+    pressed = {"step": "A.FAILOVER", "user": "ben", "channel": "C1", "ts": "1.0"}
+    back = ("CLICKED", {**pressed, "choice": "withdraw"})
 
     assert verdict(*GOOD[:-1], back, down(), promise="P2") == "broken"
 
