@@ -46,6 +46,7 @@ async def _serve(slack: LocalSlack, host: str, port: int) -> None:
         "base_url": slack.base_url,
         "bot_token": app.bot_token,
         "app_token": app.app_token,
+        "signing_secret": app.signing_secret,
     }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()

@@ -297,7 +297,7 @@ class Acts:
     # ------------------------------------------------------------------ private
 
     async def _deliver(self, kind: str, payload: Json) -> Json:
-        return await self._parts.sockets.deliver(kind, payload, accepts_response=True)
+        return await self._parts.courier.deliver(kind, payload, accepts_response=True)
 
     def _fail(self, user: User, channel: Channel, asked: Json, error: str, text: str) -> Json:
         """Let the person see that it failed, as Slack's client does."""

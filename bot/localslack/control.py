@@ -2,6 +2,7 @@
 
     POST /control/act     a person acts           (see `acts`)
     POST /control/change  the workspace changes   {what: usergroup | user | channel, id, ...}
+                          or the app's settings   {what: app, request_url | socket_mode}
     POST /control/fault   something goes wrong    (see `faults`)
     GET  /control/state   everything, now
     GET  /control/traffic what went between app and Slack  (?since=SEQ)
@@ -130,8 +131,10 @@ class Control:
 
     async def _change(self, asked: Json) -> Json:
         what = str(asked.get("what"))
+        if what == "app":
+            return await self._change_app(asked)
         if what not in _CHANGEABLE:
-            raise Refused("unknown_change", known=sorted(_CHANGEABLE))
+            raise Refused("unknown_change", known=["app", *sorted(_CHANGEABLE)])
         new = {k: v for k, v in asked.items() if k in _CHANGEABLE[what]}
         which = str(asked.get("id", ""))
         match what:
@@ -141,6 +144,17 @@ class Control:
                 self._change_channel(self._parts.workspace.channel(which), new)
             case _:
                 self._change_user(self._parts.workspace.user(which), new)
+        return {"ok": True}
+
+    async def _change_app(self, asked: Json) -> Json:
+        """Set how deliveries reach the app; an address is asked for its challenge first."""
+        app = self._parts.workspace.app
+        if url := asked.get("request_url"):
+            await self._parts.http.verify(str(url))
+            app.listens_at(str(url))
+            await self._parts.sockets.disconnect("link_disabled")
+        elif "socket_mode" in asked:
+            app.manifest.setdefault("settings", {})["socket_mode_enabled"] = asked["socket_mode"]
         return {"ok": True}
 
     def _change_usergroup(self, group: UserGroup, new: Json) -> None:

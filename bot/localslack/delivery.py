@@ -44,11 +44,16 @@ PING_EVERY_S = 10.0
 
 
 class NotDelivered(Exception):
-    """Nobody acknowledged: `dispatch_failed` without a connection, else `operation_timeout`."""
+    """Nobody acknowledged: `dispatch_failed` without a connection, else `operation_timeout`.
 
-    def __init__(self, error: str) -> None:
+    `reason` is what the next attempt tells the app; after a final one there is none.
+    """
+
+    def __init__(self, error: str, reason: str = "timeout", *, is_final: bool = False) -> None:
         super().__init__(error)
         self.error = error
+        self.reason = reason
+        self.is_final = is_final
 
 
 @dataclass(eq=False)
@@ -321,7 +326,7 @@ def check_may_connect(workspace: Workspace) -> None:
     Raises:
         Refused: `socket_mode_disabled`, hard to find otherwise.
     """
-    if not workspace.app.manifest.get("settings", {}).get("socket_mode_enabled"):
+    if not workspace.app.uses_sockets:
         raise Refused("socket_mode_disabled")
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from bot.localslack import payloads
 from bot.localslack.clock import Clock, pause
-from bot.localslack.delivery import NotDelivered, SocketMode
+from bot.localslack.delivery import NotDelivered
 
 if TYPE_CHECKING:
+    from bot.localslack.courier import Courier
     from bot.localslack.faults import Faults
     from bot.localslack.model import Channel, Json, Message, UserGroup
     from bot.localslack.traffic import Traffic
@@ -43,13 +44,13 @@ class Events:
         self,
         clock: Clock,
         workspace: Workspace,
-        sockets: SocketMode,
+        courier: Courier,
         faults: Faults,
         traffic: Traffic,
     ) -> None:
         self._clock = clock
         self._workspace = workspace
-        self._sockets = sockets
+        self._courier = courier
         self._faults = faults
         self._traffic = traffic
         self._under_way: set[asyncio.Task[None]] = set()
@@ -141,17 +142,21 @@ class Events:
 
     async def _deliver(self, payload: Json) -> None:
         """Try four times in all; after that the event is lost, as it is with Slack."""
+        reason = ""
         for attempt, wait in enumerate((0.0, *RETRY_AFTER_S)):
             if wait:
                 await pause(self._clock, wait)
             try:
-                await self._sockets.deliver(
+                await self._courier.deliver(
                     "events_api",
                     payload,
                     accepts_response=False,
                     attempt=attempt,
-                    reason="timeout" if attempt else "",
+                    reason=reason,
                 )
-            except NotDelivered:
+            except NotDelivered as failure:
+                if failure.is_final:
+                    return
+                reason = failure.reason
                 continue
             return

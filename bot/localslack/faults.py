@@ -26,6 +26,7 @@ KINDS = frozenset(
         "revoke_token",
         "refuse_connection",
         "lose_response",
+        "lose_request",
         "clear",
     }
 )

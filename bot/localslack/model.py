@@ -31,6 +31,7 @@ class App:
     bot_token: str
     app_token: str
     manifest: Json
+    signing_secret: str = "localslack-signs"  # noqa: S105 -- of a Slack on loopback
     installed_at: int = 0
     revoked: set[str] = field(default_factory=set)
 
@@ -52,6 +53,20 @@ class App:
             return {}
         declared = self.manifest.get("features", {}).get("slash_commands", [])
         return {command["command"]: command for command in declared}
+
+    @property
+    def uses_sockets(self) -> bool:
+        """Say whether deliveries go over sockets."""
+        return bool(self.manifest.get("settings", {}).get("socket_mode_enabled"))
+
+    def listens_at(self, url: str) -> None:
+        """Turn Socket Mode off, and have everything sent to one Request URL."""
+        settings = self.manifest.setdefault("settings", {})
+        settings["socket_mode_enabled"] = False
+        for part in ("event_subscriptions", "interactivity"):
+            settings.setdefault(part, {})["request_url"] = url
+        for command in self.commands.values():
+            command["url"] = url
 
     @property
     def is_interactive(self) -> bool:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from bot.localslack.answers import Answers
 from bot.localslack.changes import Changes
+from bot.localslack.courier import Courier
 from bot.localslack.delivery import SocketMode
 from bot.localslack.events import Events
 from bot.localslack.faults import Faults
+from bot.localslack.http import HttpMode
 from bot.localslack.limits import Allowance, RateLimiter
 from bot.localslack.refusal import Refused
 from bot.localslack.traffic import Traffic
@@ -41,6 +43,8 @@ class Parts:
     traffic: Traffic
     limiter: RateLimiter
     sockets: SocketMode
+    http: HttpMode
+    courier: Courier
     events: Events
     answers: Answers
 
@@ -52,10 +56,24 @@ class Parts:
         faults = Faults(clock.now)
         traffic = Traffic(clock.now, changes)
         sockets = SocketMode(clock, workspace, faults, traffic)
-        events = Events(clock, workspace, sockets, faults, traffic)
+        http = HttpMode(clock, workspace, faults, traffic)
+        courier = Courier(workspace, sockets, http)
+        events = Events(clock, workspace, courier, faults, traffic)
         answers = Answers(workspace, events)
         limiter = RateLimiter(lambda: clock.now() * hurry)
-        return cls(clock, changes, workspace, faults, traffic, limiter, sockets, events, answers)
+        return cls(
+            clock,
+            changes,
+            workspace,
+            faults,
+            traffic,
+            limiter,
+            sockets,
+            http,
+            courier,
+            events,
+            answers,
+        )
 
 
 @dataclass(frozen=True)

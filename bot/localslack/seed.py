@@ -3,7 +3,7 @@
 A seed is plain data, so that a TOML file can be one:
 
     team = {id, name, domain}
-    app = {id, name, bot_user, bot_id, bot_token, app_token}
+    app = {id, name, bot_user, bot_id, bot_token, app_token, signing_secret}
     manifest = {...}              or manifest_file = "path", relative to the TOML file
     users = [{id, name, real_name, tz, ...}]
     channels = [{id, name, members, ...}]
@@ -33,6 +33,7 @@ _DEMO: Seed = {
         "bot_id": "B0000HOTFIX",
         "bot_token": "xoxb-localslack",
         "app_token": "xapp-localslack",
+        "signing_secret": "localslack-signs",
     },
     "users": [
         {"id": "U00000RITA0", "name": "rita", "real_name": "Rita Marsh", "title": "Firewall"},

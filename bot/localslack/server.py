@@ -1,8 +1,8 @@
-"""One Slack on loopback: Web API, Socket Mode, control API and the page on one port.
+"""One Slack on loopback: Web API, deliveries both ways, control API and the page on one port.
 
 Question: how can anyone run and test the whole bot without a workspace? Answer: a real server
 that enforces what Slack enforces, so that the bot only gets another `slack.api_url`. Given up:
-what only large organisations have, and HTTP deliveries.
+what only large organisations have.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class LocalSlack:
         self._parts.events.close()
         self._parts.changes.close()
         await self._parts.sockets.close()
+        await self._parts.http.close()
         if self._runner:
             await self._runner.cleanup()
             self._runner = None

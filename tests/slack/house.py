@@ -18,6 +18,7 @@ from bot.config import (
     SlackSettings,
 )
 from bot.hearing import Hearing
+from bot.http import PATH, Endpoint
 from bot.inbox import following, storing
 from bot.localslack import LocalSlack
 from bot.localslack.model import Message
@@ -97,10 +98,25 @@ class FragileInbox:
         self._inbox.drop(key, seq=seq, lease=lease)
 
 
-class House:
-    """The Slack side of a bot, connected to a Slack on loopback."""
+class SlacksClock(StillClock):
+    """The wall clock of a Slack on loopback, as two machines that are set right share one."""
 
-    def __init__(self, slack: LocalSlack, clock: StillClock | None = None) -> None:
+    def __init__(self, slack: LocalSlack) -> None:
+        super().__init__()
+        self._slack = slack
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._slack.workspace.now(), UTC) + self.passed
+
+
+class House:
+    """The Slack side of a bot, connected to a Slack on loopback over a socket or by HTTP."""
+
+    def __init__(
+        self, slack: LocalSlack, clock: StillClock | None = None, *, transport: str = "socket"
+    ) -> None:
+        self.transport = transport
+        self.slack = slack
         self.settings = settings(slack)
         self.clock = clock or StillClock()
         self.stores = MemoryStores()
@@ -124,12 +140,29 @@ class House:
         self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
         self.hearing = hearing
         self.handler = AsyncSocketModeHandler(self.bolt, "xapp-localslack")
+        self.endpoint: Endpoint | None = None
 
     async def connect(self) -> None:
-        await self.handler.connect_async()
+        if self.transport == "socket":
+            await self.handler.connect_async()
+            return
+        secret, anywhere = self.slack.workspace.app.signing_secret, ("127.0.0.1", 0)
+        self.endpoint = Endpoint(
+            self.bolt, secret, SlacksClock(self.slack), anywhere, on_hello=lambda: None
+        )
+        await self.endpoint.start()
+        self.slack.workspace.app.listens_at(self.url)
+
+    @property
+    def url(self) -> str:
+        """The Request URL in HTTP mode."""
+        assert self.endpoint is not None
+        return f"http://{self.endpoint.address}{PATH}"
 
     async def close(self) -> None:
         await self.handler.close_async()
+        if self.endpoint is not None:
+            await self.endpoint.close()
         self.stores.close()
 
     @property
