@@ -21,8 +21,8 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import SlackClient
-from bot.hearing import NOTHING, Heard
-from bot.inbox import HEARD, Follow, Middleware
+from bot.hearing import HELP, NOTHING, Heard
+from bot.inbox import HEARD, Follow, HelpFor, Middleware
 from bot.pacing import Turns
 from bot.people import Self
 from bot.standing import Standing
@@ -78,6 +78,7 @@ def slack_app(
     store: Middleware,
     answers: Answers,
     follow: Follow,
+    help_for: HelpFor,
 ) -> AsyncApp:
     """Return the app, ready to be connected.
 
@@ -88,6 +89,7 @@ def slack_app(
         store: the middleware of `bot.inbox`.
         answers: how a person is told something that is no answer to a command.
         follow: does what a stored row asks for; see `bot.inbox`.
+        help_for: what one person can type; see `bot.helping`.
     """
 
     async def authorize() -> AuthorizeResult:
@@ -114,7 +116,8 @@ def slack_app(
     @app.command(_ALL)
     async def command(ack: AsyncAck, context: AsyncBoltContext) -> None:
         heard = _heard(context)
-        await (ack(heard.text) if heard.text else ack())
+        text = await help_for(heard.to["user"]) if heard.about == HELP else heard.text
+        await (ack(text) if text else ack())
         if heard.row is not None:
             await follow(heard.row)
 

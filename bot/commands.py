@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.packages import SAFE_NAME
@@ -356,20 +356,33 @@ def read_members(part: str) -> list[MemberId]:
     return found
 
 
-def help_text(command: str, groups: Sequence[str]) -> str:
-    """Return what can be typed, as finished mrkdwn."""
+def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
+    """Return what can be typed, as finished mrkdwn.
+
+    Args:
+        command: the slash command.
+        groups: the names of the groups that there are.
+        may: what its reader may do; None is everything.
+    """
     name = _example(groups)
+    words = {
+        "install": f"{_usage(command)} plans an installation and asks for approval",
+        "pause": f"`{command} pause {name}` waits after the group in hand",
+        "resume": f"`{command} resume {name}` goes on after `pause` or `halt`",
+        "halt": f"`{command} halt {name}` sends nothing more, not even to bring a group up",
+        "retry": f"`{command} retry {name}` looks again and goes on after a hold",
+        "abort": f"`{command} abort {name}` goes to the nearest safe end",
+        "rollback": f"`{command} rollback {name}` plans the way back for the groups already done",
+        "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
+        "split 1_1-1_3/1_4-1_6` makes another proposal, while one is asked",
+    }
+    yours = [line for word, line in words.items() if may is None or word in may]
+    if not yours:
+        yours = ["You are in no role that may order, operate or stop a run."]
     return "\n".join(
         [
-            f"{_usage(command)} plans an installation and asks for approval",
+            *yours,
             f"`{command} status [group or run]` tells how things stand",
-            f"`{command} pause | resume {name}` waits after the group in hand, and goes on",
-            f"`{command} halt {name}` sends nothing more, not even to bring a group up",
-            f"`{command} retry {name}` looks again and goes on after a hold",
-            f"`{command} abort {name}` goes to the nearest safe end",
-            f"`{command} rollback {name}` plans the way back for the groups already done",
-            f"`{command} change {name} swap | groups 3 | order smo_last | split 1_1-1_3/1_4-1_6` "
-            "makes another proposal, while one is asked",
             f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
             "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "

@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.gates import can_ever_pass
-from engine.model import GatePolicy, Limits, Policy
+from engine.model import GatePolicy, Limits, Policy, Rights
 
 LEAST_LEASE = timedelta(seconds=6)
 """A lease is renewed at a third of its life, by a worker that looks once a second; and a machine
@@ -275,9 +275,24 @@ class PolicySettings(_Section):
     proposal: ProposalSettings = ProposalSettings()
     failover: GateSettings = GateSettings()
     limits: LimitSettings = LimitSettings()
+    requesters: tuple[str, ...] = Field(
+        (),
+        description="Roles that may order a run. Without any: every role that is named for the "
+        "group, as approver or in a right. Who is in no role never may.",
+    )
     operators: tuple[str, ...] = Field(
         (),
-        description="Roles that may pause, halt, resume, retry and abort, beside the voters.",
+        description="Roles that may pause, resume, retry, abort and roll back. Without any: the "
+        "approvers. Whoever ordered a run may always pause, halt and abort it.",
+    )
+    halters: tuple[str, ...] = Field(
+        (),
+        description="Roles that may halt, and stop a gate with a no. Without any: operators and "
+        "approvers, since a stop needs less than a yes.",
+    )
+    freezers: tuple[str, ...] = Field(
+        (),
+        description="Roles that may freeze the group and lift that. Without any: the operators.",
     )
     order: Literal["vendor"] = Field(
         "vendor",
@@ -332,17 +347,37 @@ class PolicySettings(_Section):
             failover=self.failover.policy(),
             limits=Limits(**self.limits.model_dump()),
             fence=self.fence is True,
+            rights=self.rights,
             **simple,
+        )
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Every role whose members may vote at a gate."""
+        return self.proposal.policy().roles | self.failover.policy().roles
+
+    @property
+    def rights(self) -> Rights:
+        """Which roles may do what, with what the settings leave out filled in."""
+        operate = frozenset(self.operators) or self.approvers
+        return Rights(
+            order=tuple(sorted(self.requesters or self.roles)),
+            operate=tuple(sorted(operate)),
+            halt=tuple(sorted(self.halters or operate | self.approvers)),
+            freeze=tuple(sorted(self.freezers or operate)),
         )
 
     @property
     def roles(self) -> frozenset[str]:
         """Every role that is named."""
-        gates = (self.proposal, self.failover)
-        return frozenset(self.operators).union(*(g.policy().roles for g in gates))
+        named = (self.requesters, self.operators, self.halters, self.freezers)
+        return self.approvers.union(*named)
 
 
-_NOT_SIMPLE = ("proposal", "failover", "limits", "fence")
+_NOT_SIMPLE = (
+    *("proposal", "failover", "limits", "fence"),
+    *("requesters", "operators", "halters", "freezers"),
+)
 _SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]
 
 
@@ -580,17 +615,52 @@ def _from_here(settings: Settings, folder: Path) -> Settings:
 def unsatisfiable(
     settings: Settings, usergroups: Mapping[str, frozenset[str]] | None
 ) -> Iterator[str]:
-    """Say which gates nobody could ever pass, per group and possible requester.
+    """Say which gates nobody could ever pass, per group and possible requester, and unused rights.
 
     Args:
         settings: the settings.
         usergroups: the members of each user group by its id; None where Slack was not asked,
-            then gates that depend on one are not judged.
+            then what depends on one is not judged.
     """
     for group in sorted(settings.groups):
         policy = settings.policy_of(group)
+        yield from _unused(settings, group, policy.rights, usergroups)
         for gate in ("proposal", "failover"):
             yield from _never(settings, group, gate, getattr(policy, gate).policy(), usergroups)
+
+
+_RIGHTS = {"order": "order a run", "operate": "operate", "halt": "halt", "freeze": "freeze"}
+
+
+def _unused(
+    settings: Settings,
+    group: str,
+    rights: Rights,
+    usergroups: Mapping[str, frozenset[str]] | None,
+) -> Iterator[str]:
+    """Say which rights have no person: a night would find out that nobody may stop it."""
+    for right, words in _RIGHTS.items():
+        roles = getattr(rights, right)
+        if usergroups is None and any(r.usergroup for r in _known(settings, roles).values()):
+            continue
+        if not frozenset().union(*_persons(settings, roles, usergroups).values()):
+            named = ", ".join(roles) or "none is named"
+            yield f"groups.{group}: nobody may {words}; nobody is in its roles ({named})"
+
+
+def _known(settings: Settings, roles: Iterable[str]) -> dict[str, RoleSettings]:
+    return {role: settings.roles[role] for role in roles if role in settings.roles}
+
+
+def _persons(
+    settings: Settings, roles: Iterable[str], usergroups: Mapping[str, frozenset[str]] | None
+) -> dict[str, frozenset[str]]:
+    """Return who is in each of these roles, as far as it is known."""
+    known = usergroups or {}
+    return {
+        name: frozenset(role.members) | known.get(role.usergroup, frozenset())
+        for name, role in _known(settings, roles).items()
+    }
 
 
 def _never(
@@ -600,19 +670,16 @@ def _never(
     policy: GatePolicy,
     usergroups: Mapping[str, frozenset[str]] | None,
 ) -> Iterator[str]:
-    roles = {role: settings.roles[role] for role in policy.roles if role in settings.roles}
-    if usergroups is None and any(role.usergroup for role in roles.values()):
+    if usergroups is None and any(r.usergroup for r in _known(settings, policy.roles).values()):
         return
-    known = usergroups or {}
-    members = {
-        name: frozenset(role.members) | known.get(role.usergroup, frozenset())
-        for name, role in roles.items()
-    }
+    members = _persons(settings, policy.roles, usergroups)
     lacking = can_ever_pass(policy, members, None)
     if lacking:
         yield f"groups.{group}: nobody can pass the {gate} gate; it lacks {lacking}"
         return
-    for person in sorted(frozenset().union(*members.values())):
+    orders = settings.policy_of(group).rights.order
+    may_order = frozenset().union(*_persons(settings, orders, usergroups).values())
+    for person in sorted(may_order & frozenset().union(*members.values())):
         lacking = can_ever_pass(policy, members, person)
         if lacking:
             yield f"groups.{group}: if {person} asks, the {gate} gate cannot pass; lacks {lacking}"

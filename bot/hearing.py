@@ -50,14 +50,18 @@ class Heard:
         row: to be stored before Slack is told that we have it.
         text: to be told to the person alone, as finished mrkdwn.
         to: where to tell it; see engine.ports.Answers.
+        about: HELP where the text is better made for this person (`bot.helping`); else "".
     """
 
     row: InboxRow | None = None
     text: str = ""
     to: dict[str, str] = field(default_factory=dict)
+    about: str = ""
 
 
 NOTHING = Heard()
+
+HELP = "help"
 
 
 class Hearing:
@@ -141,8 +145,8 @@ class Hearing:
     ) -> Heard:
         """Take a word to a run, or answer a question; `thread` is the run of the thread."""
         if isinstance(command, Question):
-            if command.about == "help":
-                return Heard(text=help_text(self._name, self._groups), to=to)
+            if command.about == HELP:
+                return Heard(text=help_text(self._name, self._groups), to=to, about=HELP)
             if command.about == "why":
                 text = self._runs.why(command.target or thread, to["user"])
                 return Heard(text=text, to=to)
@@ -219,8 +223,8 @@ class Hearing:
         heard = self._mentioned(event)
         if heard.row is not None or not heard.text:
             return heard
-        row = self._row(self._key(event), None, ASKED, {"text": heard.text, "answer": heard.to})
-        return Heard(row, heard.text, heard.to)
+        body = {"text": heard.text, "answer": heard.to, "about": heard.about}
+        return Heard(self._row(self._key(event), None, ASKED, body), heard.text, heard.to)
 
     def _key(self, event: Mapping[str, Any]) -> str:
         return f"evt:app_mention/{event['channel']}/{event['ts']}"

@@ -19,7 +19,7 @@ import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from bot.hearing import ASKED, Hearing
+from bot.hearing import ASKED, HELP, Hearing
 from engine.ports import Answers
 from storage.records import InboxRow, InboxStore
 
@@ -30,16 +30,23 @@ HEARD = "heard"
 
 Middleware = Callable[..., Awaitable[BoltResponse | None]]
 
+HelpFor = Callable[[str], Awaitable[str]]
+"""Returns what one person can type."""
+
 Follow = Callable[[InboxRow], Awaitable[None]]
 """What is done about a row that was stored just now."""
 
 
-def following(inbox: InboxStore, answers: Answers, wake: Callable[[str], None]) -> Follow:
+def following(
+    inbox: InboxStore, answers: Answers, wake: Callable[[str], None], help_for: HelpFor
+) -> Follow:
     """Return what follows on a stored row: an answer, or the run that it is for is woken."""
 
     async def follow(row: InboxRow) -> None:
         if row.kind == ASKED:
-            await answers.answer(row.body["answer"], row.body["text"])
+            about = row.body.get("about", "")
+            text = await help_for(row.body["answer"]["user"]) if about == HELP else row.body["text"]
+            await answers.answer(row.body["answer"], text)
             await asyncio.to_thread(inbox.drop, row.key)
         elif row.run is not None:
             wake(row.run)

@@ -27,6 +27,7 @@ from bot.app import slack_app, web_client
 from bot.config import Secrets, Settings, SettingsWrong, host_and_port, unsatisfiable
 from bot.health import Health, Part
 from bot.hearing import Hearing
+from bot.helping import Help
 from bot.http import Endpoint
 from bot.inbox import following, storing
 from bot.pacing import Turns
@@ -340,7 +341,8 @@ class Facing:
         )
         runs = Runs(stores.journal, stores.deliveries, base.inventory.names())
         hearing = Hearing(settings, runs, stores.deliveries, base.clock)
-        follow = following(stores.inbox, base.answers, lambda run: base.wakes.to_act(run))
+        help_for = Help(settings, base.people)
+        follow = following(stores.inbox, base.answers, lambda run: base.wakes.to_act(run), help_for)
         app = slack_app(
             base.client,
             base.secrets.bot_token,
@@ -348,6 +350,7 @@ class Facing:
             storing(hearing, stores.inbox),
             base.answers,
             follow,
+            help_for,
         )
         self._threads = Threads(base.client, base.clock, base.me, hearing, stores, follow)
         self._way = _way(base, app, self._greeted)

@@ -25,6 +25,7 @@ from engine.model import (
 )
 from engine.planner import can_roll_back
 from engine.ports import Ballot, Person
+from engine.rights import HALT, roles_for
 from storage.records import Draft
 
 REOPENINGS_LIMIT = 3
@@ -347,7 +348,7 @@ def _refused(
         roles,
         policy_of(duty, duty.plan.step(gate.step)),
         requester=duty.state.the_request.requester,
-        operators=duty.plan.policy.operators,
+        halters=roles_for(HALT, duty.plan.policy),
     ) or gates.misread(ballot, gate)
     if not reason:
         return None

@@ -91,20 +91,20 @@ def refusal(
     policy: GatePolicy,
     *,
     requester: str,
-    operators: Collection[str],
+    halters: Collection[str],
 ) -> str:
     """Return why a ballot has no effect, or "" where it counts.
 
     A stop needs less than a yes: a no counts from approvers, the requester and everyone who
-    may halt.
+    may halt (`halters`: their roles).
     """
     if person.unfit:
         return f"this account may not vote: {person.unfit}"
     may_approve = bool(policy.roles & set(roles))
     if ballot.choice == "no":
-        if may_approve or ballot.user == requester or set(operators) & set(roles):
+        if may_approve or ballot.user == requester or set(halters) & set(roles):
             return ""
-        return "only approvers, the requester and operators can stop this run"
+        return "only approvers, the requester and those who may halt can stop this run"
     if ballot.user == requester and not policy.requester_may_vote:
         return "you asked for this run, so somebody else has to approve it"
     if not may_approve:

@@ -349,6 +349,16 @@ class GatePolicy:
 
 
 @dataclass(frozen=True)
+class Rights:
+    """The roles that may order a run, operate it, halt it, and freeze its group."""
+
+    order: tuple[str, ...] = ()
+    operate: tuple[str, ...] = ()
+    halt: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Limits:
     """How long each kind of step may take before it holds. A time-out stops, never proceeds.
 
@@ -371,7 +381,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Policy:
-    """What governs a run; copied into its plan, so that settings changed later do not reach it."""
+    """What governs a run; copied into its plan, so that settings changed later do not reach it.
+
+    `rights` is None in plans of before there were any: `operators` has them, beside the approvers.
+    """
 
     proposal: GatePolicy = GatePolicy(votes=1)
     failover: GatePolicy = GatePolicy()
@@ -393,6 +406,7 @@ class Policy:
     members_limit: int = 31
     state_words: tuple[str, ...] = ("ACTIVE",)
     fence: bool = False
+    rights: Rights | None = None
 
 
 # -------------------------------------------------------------------------------------- plan

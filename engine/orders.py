@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from engine.errors import MaintenanceError, PlanRefused
+from engine import rights
+from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
-from engine.model import Request, digest_in_letters, from_json
+from engine.model import Policy, Request, digest_in_letters, from_json
 from engine.planner import package_ref, plan_install
-from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, Shell
+from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from storage.records import (
     HOUSE,
     Draft,
@@ -49,6 +50,7 @@ class Orders:
         inventory: Inventory,
         packages: Packages,
         answers: Answers,
+        people: People,
         shell_of: Callable[[GroupSetup], Shell],
         *,
         version: str = "",
@@ -58,6 +60,7 @@ class Orders:
         self._inventory = inventory
         self._packages = packages
         self._answers = answers
+        self._people = people
         self._shell_of = shell_of
         self._version = version
 
@@ -93,6 +96,7 @@ class Orders:
         if setup is None or lease is None:
             known = ", ".join(self._inventory.names()) or "none"
             raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
+        await self._refuse_unless_allowed(request.requester, setup.policy)
         busy = await self._occupant(request.security_group)
         if busy:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")
@@ -121,6 +125,21 @@ class Orders:
             take=[row.key],
         )
         return run
+
+    async def _refuse_unless_allowed(self, user: str, policy: Policy) -> None:
+        """Ask Slack who orders, and in which roles that person is now.
+
+        Raises:
+            PlanRefused: it may not order, or nobody can say who it is.
+        """
+        try:
+            person = await self._people.person(user)
+            roles = await self._people.roles(user)
+        except PeopleUnreadable as error:
+            raise PlanRefused(f"Slack could not be asked who you are: {error}") from error
+        refused = rights.refusal(rights.ORDER, person, roles, policy)
+        if refused:
+            raise PlanRefused(refused)
 
     async def _unused_id(self, key: str) -> str:
         """Return the first id of an order that no other one has: two never share a journal.

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from engine import asking, recovery
+from engine import asking, recovery, rights
 from engine.duty import Duty
 from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefused, Stopped
 from engine.journal import GateState, Kind, planned_body
@@ -186,25 +186,20 @@ async def _word(duty: Duty, row: InboxRow) -> None:
 async def _may_not(duty: Duty, row: InboxRow) -> str:
     """Return why this person's word has no effect, or "" where it has.
 
-    A stop is never refused because Slack cannot be asked who somebody is.
+    A stop is never refused because Slack cannot be asked who somebody is. Whoever said it at the
+    bot's machine has all rights: they could end the process.
     """
     user, verb = row.body["user"], row.body["verb"]
-    if user.startswith(SHELL) or user == duty.state.the_request.requester:
+    requester = duty.state.the_request.requester
+    if user.startswith(SHELL):
         return ""
-    policy = duty.plan.policy
-    allowed = set(policy.operators) | policy.proposal.roles
-    if verb != "change":
-        allowed |= policy.failover.roles
     try:
         person = await duty.people.person(user)
         roles = await duty.people.roles(user)
     except PeopleUnreadable as error:
-        return "" if verb in ("halt", "pause") else f"Slack could not be asked who you are: {error}"
-    if person.unfit:
-        return f"this account may not operate a run: {person.unfit}"
-    if not allowed & roles:
-        return f"`{verb}` needs one of these roles: {', '.join(sorted(allowed))}"
-    return ""
+        free = verb in rights.STOPS or rights.is_own(verb, user, requester)
+        return "" if free else f"Slack could not be asked who you are: {error}"
+    return rights.refusal(verb, person, roles, duty.plan.policy, requester=requester)
 
 
 async def _refuse(duty: Duty, row: InboxRow, reason: str) -> None:

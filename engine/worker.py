@@ -119,7 +119,7 @@ class Worker:
         self._down = False
         self._down_since = (clock.now(), clock.monotonic())
         self._orders = Orders(
-            stores, clock, inventory, packages, answers, self._shell, version=version
+            stores, clock, inventory, packages, answers, people, self._shell, version=version
         )
 
     # ---------------------------------------------------------------------------- waking

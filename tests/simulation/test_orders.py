@@ -15,11 +15,12 @@ from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, PACKAGE, REQUESTER, Night, small_package
 
 
-def orders(tmp_path: Path, *asked: dict[str, Any], **setup: Any) -> Night:
-    """Put orders into the inbox at once, and let half a minute pass."""
+def orders(tmp_path: Path, *asked: dict[str, Any], away: bool = False, **setup: Any) -> Night:
+    """Put orders into the inbox at once, and let half a minute pass; `away` is Slack."""
 
     async def night() -> Night:
         stage = Night(small_package(tmp_path), setup=Setup(members=4, **setup))
+        stage.crowd.away = away
         stage.begin()
         for number, fields in enumerate(asked, start=1):
             request = Request(
@@ -65,6 +66,26 @@ def test_many_refusals_at_once_are_each_recorded_and_answered_once(tmp_path):
     assert len(stage.said.texts) == 6
     assert len(stage.stores.journal.read(HOUSE)) == 6
     assert stage.stores.inbox.waiting() == []
+
+
+EVE = "U0EVE00001"
+
+
+def test_who_may_not_order_is_refused_before_anything_is_looked_at(tmp_path):
+    stage = orders(tmp_path, {"requester": EVE})
+
+    assert [(user, "`install` needs one of these roles: firewall, network" in text)
+            for user, text in stage.said.texts] == [(EVE, True)]  # fmt: skip
+    assert [r.kind for r in stage.stores.journal.read(HOUSE)] == [Kind.REFUSED]
+    assert stage.stores.journal.runs(open_only=False) == []
+    assert stage.shell._logins == [], "nobody logged in to the group"
+
+
+def test_who_slack_cannot_name_does_not_order(tmp_path):
+    stage = orders(tmp_path, {}, away=True)
+
+    assert ["Slack could not be asked who you are" in t for _, t in stage.said.texts] == [True]
+    assert stage.stores.journal.runs(open_only=False) == []
 
 
 def test_two_orders_for_one_group_make_one_run(tmp_path):

@@ -1,17 +1,24 @@
 """What people say at the last moment, or while Slack is away, and what they may not say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from engine.journal import Kind
+from engine.model import Rights
 from engine.ports import Ballot
-from tests.simulation.night import CHANNEL, Crowd, Night
+from storage.records import Record
+from tests.simulation.explore import SPARSE
+from tests.simulation.night import CHANNEL, REQUESTER, Crowd, Night
+from tests.simulation.test_faults import Played
 from tests.simulation.test_holds import acts, at, intended, members_seen, play
 
-BEN, NOOR, ZOE = "U0BEN00001", "U0NOOR0001", "U0ZOE00001"
+ANA, BEN, NOOR, ZOE = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0ZOE00001"
+
+RIGHTS = Rights(order=("firewall",), operate=("noc",), halt=("network",), freeze=("noc",))
 
 
 class AtTheLastLook(Crowd):
@@ -151,6 +158,56 @@ def test_a_word_of_somebody_without_a_role_is_refused(tmp_path):
     assert night.state.ended is not None
     assert night.state.ended["state"] == "done"
     assert [text for user, text in night.said if user == ZOE and "needs one of these roles" in text]
+
+
+def refused_words(night: Played) -> list[Record]:
+    return [r for r in night.records if r.kind == Kind.REFUSED and r.body.get("word")]
+
+
+@pytest.mark.parametrize("word", ["pause", "resume", "retry", "abort", "rollback"])
+def test_an_approver_who_is_no_operator_may_halt_and_nothing_else(tmp_path, word):
+    policy = replace(SPARSE, rights=RIGHTS)
+
+    def say(night: Night) -> None:
+        night.later(5, partial(night.say, word, ANA))
+        night.later(9, partial(night.say, "halt", ANA))
+
+    night = play(tmp_path, people=at("G2", say), policy=policy, hours=0.3)
+
+    refused = refused_words(night)
+    assert [(r.by, r.body["word"]) for r in refused] == [(ANA, word)]
+    assert [t for u, t in night.said if u == ANA and f"`{word}` needs one of these roles: noc" in t]
+    assert night.state.halted == ANA
+
+
+def test_whoever_ordered_a_run_may_stop_it_without_a_role_but_not_go_on(tmp_path):
+    policy = replace(SPARSE, rights=RIGHTS)
+
+    def say(night: Night) -> None:
+        night.crowd.roles_of = {**night.crowd.roles_of, REQUESTER: set()}
+        night.later(5, partial(night.say, "pause"))
+        night.later(9, partial(night.say, "resume"))
+        night.later(13, partial(night.say, "abort"))
+
+    night = play(tmp_path, people=at("G2", say), policy=policy, hours=0.5)
+
+    assert [r.body["word"] for r in refused_words(night)] == ["resume"]
+    assert night.state.aborted == REQUESTER
+
+
+def test_whoever_ordered_a_run_may_abort_it_while_slack_is_away(tmp_path):
+    def say(night: Night) -> None:
+        night.crowd.away = True
+        night.later(5, partial(night.say, "abort", NOOR))
+        night.later(9, partial(night.say, "abort"))
+
+    night = play(tmp_path, people=at("G2", say), hours=0.5)
+
+    refused = refused_words(night)
+    assert [(r.by, "could not be asked who you are" in r.body["reason"]) for r in refused] == [
+        (NOOR, True)
+    ]
+    assert night.state.aborted == REQUESTER
 
 
 @pytest.mark.parametrize("word", ["halt", "pause"])

@@ -18,11 +18,12 @@ from bot.config import (
     SlackSettings,
 )
 from bot.hearing import Hearing
+from bot.helping import Help
 from bot.http import PATH, Endpoint
 from bot.inbox import following, storing
 from bot.localslack import LocalSlack
 from bot.localslack.model import Message
-from bot.people import Self, SlackAnswers
+from bot.people import Self, SlackAnswers, SlackPeople
 from bot.runs import Runs
 from bot.threads import Threads
 from engine.journal import first_records
@@ -128,7 +129,9 @@ class House:
         runs = Runs(self.stores.journal, self.stores.deliveries, groups)
         hearing = Hearing(self.settings, runs, self.stores.deliveries, self.clock)
         self.answers = SlackAnswers(self.client, self.stores.deliveries)
-        follow = following(self.inbox, self.answers, self.woken.append)
+        self.people = SlackPeople(self.client, self.clock, self.me, ROLES, self.stores.deliveries)
+        help_for = Help(self.settings, self.people)
+        follow = following(self.inbox, self.answers, self.woken.append, help_for)
         self.bolt = slack_app(
             self.client,
             "xoxb-localslack",
@@ -136,6 +139,7 @@ class House:
             storing(hearing, self.inbox),
             self.answers,
             follow,
+            help_for,
         )
         self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
         self.hearing = hearing

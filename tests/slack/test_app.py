@@ -124,6 +124,29 @@ async def test_what_is_no_order_is_answered_to_the_person_alone(house, people, t
     assert (await people.channel("firewall-ops"))["messages"] == before
 
 
+async def test_help_shows_only_what_its_reader_may_do(house, people, watch):
+    told = {who: await say(people, "help", user=who) for who in ("rita", "ana", "gus")}
+
+    assert "/hotfix install" in told["rita"]
+    assert "/hotfix retry" not in told["rita"], "operating is for network"
+    assert "/hotfix retry" in told["ana"]
+    assert "in no role that may order" in told["gus"], "a guest"
+    assert all("/hotfix status" in text for text in told.values())
+
+    await people.act("rita", "mention", channel=CHANNEL, text="help")
+    in_thread = await watch.until("ephemeral_posted", to=RITA)
+    assert "/hotfix retry" not in in_thread["text"]
+
+
+async def test_help_while_slack_cannot_be_asked_shows_all_words(house, people):
+    await people.fault("server_error", method="users.info", n=9)
+
+    told = await say(people, "help", user="gus")
+
+    assert "Slack could not be asked who you are" in told
+    assert "/hotfix retry" in told
+
+
 async def test_a_name_that_would_mention_everybody_mentions_nobody(house, people):
     told = await say(people, "install <!channel> x.tgz")
 

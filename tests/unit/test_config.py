@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from bot import config
 from bot.config import Loaded, Secrets, Settings, SettingsWrong, load, unsatisfiable
 from bot.wiring import SettingsInventory
+from engine.model import Rights
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "hotfix.example.toml"
 
@@ -214,7 +215,7 @@ def test_our_folder_on_members_needs_no_quotes(read, path):
 def test_the_defaults_are_those_of_the_engine():
     policy = config.PolicySettings().policy()
 
-    assert policy == type(policy)()
+    assert policy == type(policy)(rights=Rights())
 
 
 def test_a_gate_that_a_possible_requester_could_never_pass_is_refused(read):
@@ -238,7 +239,7 @@ def test_roles_of_a_user_group_are_judged_once_slack_was_asked(read):
     assert list(unsatisfiable(settings, None)) == []
     assert list(unsatisfiable(settings, {"S1": frozenset({"U1", "U2", "U3"})})) == []
     assert len(list(unsatisfiable(settings, {"S1": frozenset({"U1", "U2"})}))) == 2
-    assert len(list(unsatisfiable(settings, {"S1": frozenset()}))) == 2
+    assert len(list(unsatisfiable(settings, {"S1": frozenset()}))) == 2 + 4
 
 
 def test_a_person_in_two_roles_does_not_make_an_impossible_policy_look_possible(read):
@@ -248,6 +249,83 @@ def test_a_person_in_two_roles_does_not_make_an_impossible_policy_look_possible(
     told = refusal(read, text)
 
     assert "if U1 asks, the failover gate cannot pass" in told
+
+
+def rights(read, keys: str) -> Rights:
+    """Return the rights on a group where a few more roles have one member each."""
+    text = SMALL.replace("[groups", '[roles.noc]\nmembers = ["U4"]\n[groups') + keys
+    settings: Settings = read(text).settings
+    return settings.policy_of("site-1").rights
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("", Rights(("network",), ("network",), ("network",), ("network",))),
+        (
+            'operators = ["noc"]',
+            Rights(("network", "noc"), ("noc",), ("network", "noc"), ("noc",)),
+        ),
+        ('halters = ["noc"]', Rights(("network", "noc"), ("network",), ("noc",), ("network",))),
+        ('freezers = ["noc"]', Rights(("network", "noc"), ("network",), ("network",), ("noc",))),
+        ('requesters = ["noc"]', Rights(("noc",), ("network",), ("network",), ("network",))),
+    ],
+)
+def test_rights_that_are_not_set_follow_from_those_that_are_and_from_the_approvers(
+    read, keys, expected
+):
+    assert rights(read, keys) == expected
+
+
+@pytest.mark.parametrize("right", ["requesters", "operators", "halters", "freezers"])
+def test_a_right_of_a_role_that_is_not_there_is_refused(read, right):
+    told = refusal(read, SMALL + f'{right} = ["netwrok"]')
+
+    assert "groups.site-1: there is no role netwrok; did you mean network?" in told
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        ("requesters", "nobody may order a run"),
+        ("operators", "nobody may operate"),
+        ("halters", "nobody may halt"),
+        ("freezers", "nobody may freeze"),
+    ],
+)
+def test_a_right_that_nobody_has_is_refused_also_where_its_user_group_turns_out_empty(
+    read, right, words
+):
+    empty = SMALL.replace("[groups", "[roles.noc]\nMEMBERS\n[groups") + f'{right} = ["noc"]'
+
+    told = refusal(read, empty.replace("MEMBERS", "members = []"))
+    assert f"groups.site-1: {words}; nobody is in its roles (noc)" in told
+
+    settings = read(empty.replace("MEMBERS", 'usergroup = "S1"')).settings
+    assert any(words in one for one in unsatisfiable(settings, {"S1": frozenset()}))
+    assert list(unsatisfiable(settings, {"S1": frozenset({"U4"})})) == []
+
+
+def test_only_who_may_order_can_lock_a_gate_by_asking(read):
+    """Two of network approve; were one of them to ask, one would be left. But none of them may."""
+    two = SMALL.replace(', "U3"]', "]").replace("[groups", '[roles.noc]\nmembers = ["U4"]\n[groups')
+
+    assert "if U1 asks" in refusal(read, two)
+    assert read(two + 'requesters = ["noc"]').settings.groups
+    assert "if U1 asks" in refusal(
+        read, two.replace('["U4"]', '["U1", "U4"]') + 'requesters = ["noc"]'
+    )
+
+
+def test_a_user_groups_members_are_judged_as_possible_requesters(read):
+    text = SMALL.replace(', "U3"]', "]").replace(
+        "[groups", '[roles.noc]\nusergroup = "S1"\n[groups'
+    )
+    settings = read(text + 'requesters = ["noc"]').settings
+
+    assert list(unsatisfiable(settings, {"S1": frozenset({"U9"})})) == []
+    (told,) = unsatisfiable(settings, {"S1": frozenset({"U2"})})
+    assert "if U2 asks, the failover gate cannot pass" in told
 
 
 def test_secrets_come_from_files_named_in_the_environment(tmp_path, monkeypatch):

@@ -205,7 +205,7 @@ def test_who_may_vote_and_who_may_stop(user, roles, choice, unfit, counts):
         roles,
         POLICY,
         requester="rita",
-        operators={"operators"},
+        halters={"operators"},
     )
 
     assert (reason == "") == counts
@@ -218,7 +218,7 @@ def test_an_empty_role_means_nobody_never_everybody():
         {"network"},
         GatePolicy(votes=1),
         requester="rita",
-        operators=(),
+        halters=(),
     )
 
 

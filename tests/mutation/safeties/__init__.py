@@ -4,12 +4,22 @@ It is read as a document and tried by `tests/mutation/test_safeties.py`. Whoever
 these lines changes its entry; whoever adds a safety adds one.
 """
 
-from tests.mutation.safeties import acting, asking, conditions, executors, judges, looking, slack
+from tests.mutation.safeties import (
+    acting,
+    asking,
+    conditions,
+    executors,
+    judges,
+    looking,
+    rights,
+    slack,
+)
 
 SAFETIES = (
     *looking.SAFETIES,
     *conditions.SAFETIES,
     *asking.SAFETIES,
+    *rights.SAFETIES,
     *acting.SAFETIES,
     *executors.SAFETIES,
     *slack.SAFETIES,

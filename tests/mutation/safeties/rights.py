@@ -1,0 +1,112 @@
+"""Who may: order, operate, halt, freeze; and that nobody may where nobody can be asked (P2, P7)."""
+
+from tests.mutation.trials import Edit, Safety, safety
+
+RIGHTS = "engine/rights.py"
+ORDERS = "simulation/test_orders.py"
+STOPS = "simulation/test_stops.py"
+EACH = "unit/test_rights.py::test_each_right_is_for_its_own_roles_alone"
+NOBODY = "unit/test_rights.py::test_a_right_without_roles_is_nobodys_and_never_everybodys"
+UNUSED = (
+    "unit/test_config.py::test_a_right_that_nobody_has_is_refused_also_where_its_user_group_turns_"
+    "out_empty"
+)
+
+SAFETIES = (
+    safety(
+        "a right needs a role that has it",
+        promise="P2",
+        why="Everybody in the channel could order, operate and freeze.",
+        file=RIGHTS,
+        old="if allowed & set(roles):",
+        new="if not allowed or allowed & set(roles):",
+        by=(NOBODY,),
+    ),
+    safety(
+        "one right is not another",
+        promise="P2",
+        why="Who may only halt would retry and roll back.",
+        file=RIGHTS,
+        old="    if act == HALT:\n        return frozenset(policy.rights.halt)\n",
+        new="    if act != ORDER:\n        return frozenset(policy.rights.halt)\n",
+        by=(EACH,),
+    ),
+    safety(
+        "an account that may not operate",
+        promise="P2",
+        why="A guest, or somebody who left, would order and operate.",
+        file=RIGHTS,
+        old="    if person.unfit:\n",
+        new="    if False:\n",
+        by=("unit/test_rights.py::test_an_account_that_is_unfit_may_nothing_in_whatever_role",),
+    ),
+    safety(
+        "whoever ordered a run does not go on alone",
+        promise="P2",
+        why="Ordering would be operating.",
+        file=RIGHTS,
+        old='_OWN = ("halt", "pause", "abort", CHANGE)',
+        new='_OWN = ("halt", "pause", "abort", CHANGE, "resume", "retry", "rollback")',
+        by=("unit/test_rights.py::test_whoever_ordered_a_run_may_stop_it_but_not_go_on",),
+    ),
+    safety(
+        "who may order is asked as an order is taken",
+        promise="P2",
+        why="Anybody whom the channel lets in would have a proposal made.",
+        file="engine/orders.py",
+        old="        await self._refuse_unless_allowed(request.requester, setup.policy)\n",
+        by=(f"{ORDERS}::test_who_may_not_order_is_refused_before_anything_is_looked_at",),
+    ),
+    Safety(
+        "who cannot be named does not order",
+        "P2",
+        "A Slack that is away would be a way around the roles.",
+        (
+            Edit(
+                "engine/orders.py",
+                '            raise PlanRefused(f"Slack could not be asked who you are: {error}") '
+                "from error\n",
+                "            return\n",
+            ),
+        ),
+        (f"{ORDERS}::test_who_slack_cannot_name_does_not_order",),
+    ),
+    safety(
+        "a stop is heard while Slack is away",
+        promise="P7",
+        why="Nobody could stop a night in which Slack cannot be asked.",
+        file="engine/words.py",
+        old="free = verb in rights.STOPS or",
+        new="free =",
+        by=(f"{STOPS}::test_a_stop_is_heard_while_slack_is_away",),
+    ),
+    safety(
+        "what is no stop waits for Slack",
+        promise="P2",
+        why="Anybody could go on with a run while Slack is away.",
+        file="engine/words.py",
+        old="free = verb in rights.STOPS or rights.is_own(verb, user, requester)",
+        new="free = True",
+        by=(f"{STOPS}::test_whoever_ordered_a_run_may_abort_it_while_slack_is_away",),
+    ),
+    safety(
+        "a right that nobody has is refused at start",
+        promise="P7",
+        why="A night would find out that nobody may halt it.",
+        file="bot/config.py",
+        old="        yield from _unused(settings, group, policy.rights, usergroups)\n",
+        by=(UNUSED,),
+    ),
+    safety(
+        "whoever may order is a possible requester",
+        promise="P2",
+        why="A gate that locks everybody out would be found at night, and be lowered then.",
+        file="bot/config.py",
+        old="    for person in sorted(may_order & frozenset().union(*members.values())):",
+        new="    for person in sorted(may_order - frozenset().union(*members.values())):",
+        by=(
+            "unit/test_config.py::test_only_who_may_order_can_lock_a_gate_by_asking",
+            "unit/test_config.py::test_a_user_groups_members_are_judged_as_possible_requesters",
+        ),
+    ),
+)
