@@ -115,6 +115,8 @@ class Control:
         self._parts.traffic.record("fault", fault=fault.kind, ok=True, **fault.details)
         if fault.kind == "disconnect":
             return {"ok": True, "disconnected": await self._disconnect(fault)}
+        if fault.kind == "silent":
+            return {"ok": True, "silent": self._parts.sockets.fall_silent(fault.left)}
         if fault.kind == "outage":
             await self._parts.sockets.disconnect("none")
         elif fault.kind == "revoke_token":

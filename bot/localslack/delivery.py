@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,9 @@ WARNING_AHEAD_S = 10.0
 SECONDS_TO_LEAVE = 5.0
 # How long the other side may take to answer the closing of a connection.
 SECONDS_TO_CLOSE = 1.0
-# A WebSocket ping, so that a dead connection is noticed; Slack's own rhythm is similar.
-PING_EVERY_S = 10.0
+# A WebSocket ping, so that a dead connection is noticed; Slack's own rhythm is similar. Seconds
+# of the machine's clock, since it is about the network: no night in a hurry makes it faster.
+PING_EVERY_S = 5.0
 
 
 class NotDelivered(Exception):
@@ -65,6 +67,14 @@ class Connection:
     waiting: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
     timers: list[Timer] = field(default_factory=list)
     is_leaving: bool = False
+    is_silent: bool = False
+    is_heard: bool = True
+    pulse: asyncio.TimerHandle | None = None
+
+    async def send(self, frame: Json) -> None:
+        """Send a frame, unless this connection is open and dead."""
+        if not self.is_silent:
+            await _send(self.socket, frame)
 
 
 class SocketMode:
@@ -101,7 +111,7 @@ class SocketMode:
         if refused or expires < self._clock.now():
             self._traffic.record("socket", event="refused", ok=False)
             raise web.HTTPRequestTimeout
-        socket = web.WebSocketResponse(heartbeat=PING_EVERY_S, timeout=SECONDS_TO_CLOSE)
+        socket = web.WebSocketResponse(autoping=False, timeout=SECONDS_TO_CLOSE)
         await socket.prepare(request)
         if len(self._connections) >= MOST_CONNECTIONS:
             await _send(
@@ -117,8 +127,9 @@ class SocketMode:
         connection = self._open(socket)
         try:
             await self._greet(connection, short="debug_reconnects" in request.query)
+            self._pulse(connection)
             async for message in socket:
-                self._hear(connection, message)
+                await self._hear(connection, message)
         finally:
             self._forget(connection)
         return socket
@@ -180,6 +191,14 @@ class SocketMode:
             await self._ask_to_leave(connection, reason)
         return len(chosen)
 
+    def fall_silent(self, how_many: int | None = None) -> int:
+        """Let connections stay open without a frame, not even an answer to a ping."""
+        chosen = [c for c in self._connections if not c.is_silent][:how_many]
+        for connection in chosen:
+            connection.is_silent = True
+            self._traffic.record("socket", event="silent", ok=True, connection=connection.id)
+        return len(chosen)
+
     async def close(self) -> None:
         """Close all connections, because the server stops."""
         for connection in list(self._connections):
@@ -197,10 +216,22 @@ class SocketMode:
         self._workspace.publish("connection_opened", connection=connection.id, open=self.count)
         return connection
 
+    def _pulse(self, connection: Connection) -> None:
+        """Send a ping, and again and again; who does not answer one is gone."""
+        if connection.socket.closed:
+            return
+        if not connection.is_silent:
+            if not connection.is_heard:
+                self._start(_close(connection.socket))
+                return
+            connection.is_heard = False
+            self._start(_ping(connection.socket))
+        loop = asyncio.get_running_loop()
+        connection.pulse = loop.call_later(PING_EVERY_S, self._pulse, connection)
+
     async def _greet(self, connection: Connection, *, short: bool) -> None:
         life = DEBUG_CONNECTION_LIFE_S if short else CONNECTION_LIFE_S
-        await _send(
-            connection.socket,
+        await connection.send(
             {
                 "type": "hello",
                 "num_connections": self.count,
@@ -228,8 +259,7 @@ class SocketMode:
             "socket", event="disconnect", reason=reason, ok=True, connection=connection.id
         )
         if reason != "none":
-            await _send(
-                connection.socket,
+            await connection.send(
                 {"type": "disconnect", "reason": reason, "debug_info": {"host": "localslack"}},
             )
         if reason == "warning":
@@ -246,7 +276,12 @@ class SocketMode:
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
 
-    def _hear(self, connection: Connection, message: WSMessage) -> None:
+    async def _hear(self, connection: Connection, message: WSMessage) -> None:
+        if connection.is_silent:
+            return
+        connection.is_heard = True
+        if message.type is WSMsgType.PING:
+            await connection.socket.pong(message.data)
         if message.type is not WSMsgType.TEXT:
             return
         try:
@@ -298,7 +333,7 @@ class SocketMode:
                     retry_attempt=copy.get("retry_attempt", 0),
                     payload=copy["payload"],
                 )
-                await _send(connection.socket, copy)
+                await connection.send(copy)
             return await until(self._clock, SECONDS_TO_ACK, acked)
         finally:
             connection.waiting.pop(envelope["envelope_id"], None)
@@ -314,6 +349,8 @@ class SocketMode:
         self._connections.remove(connection)
         for timer in connection.timers:
             timer.cancel()
+        if connection.pulse is not None:
+            connection.pulse.cancel()
         for awaited in connection.waiting.values():
             awaited.cancel()
         self._traffic.record("socket", event="closed", ok=True, connection=connection.id)
@@ -336,6 +373,11 @@ async def _send(socket: web.WebSocketResponse, frame: Json) -> None:
     except ConnectionError:
         # The other side went away meanwhile; the missing ack will tell.
         return
+
+
+async def _ping(socket: web.WebSocketResponse) -> None:
+    with suppress(ConnectionError):
+        await socket.ping()
 
 
 async def _close(socket: web.WebSocketResponse) -> None:

@@ -23,6 +23,7 @@ KINDS = frozenset(
         "lose_ack",
         "drop_event",
         "outage",
+        "silent",
         "revoke_token",
         "refuse_connection",
         "lose_response",
@@ -32,7 +33,7 @@ KINDS = frozenset(
 )
 
 # These happen when they are asked for; the others wait for their occasion.
-_AT_ONCE = frozenset({"disconnect", "revoke_token"})
+_AT_ONCE = frozenset({"disconnect", "revoke_token", "silent"})
 
 
 @dataclass
