@@ -23,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import SlackClient
 from bot.hearing import HELP, NOTHING, Heard
 from bot.inbox import HEARD, Follow, HelpFor, Middleware
+from bot.modals import show
 from bot.pacing import Turns
 from bot.people import Self
 from bot.standing import Standing
@@ -124,7 +125,11 @@ def slack_app(
     @app.action(_ALL)
     async def action(ack: AsyncAck, context: AsyncBoltContext) -> None:
         await ack()
-        await answer(context)
+        heard = _heard(context)
+        if heard.form is None:
+            await answer(context)
+        elif refused := await show(client, heard.form):
+            await answers.answer(heard.to, refused)
 
     async def answer(context: AsyncBoltContext) -> None:
         heard = _heard(context)
@@ -134,8 +139,13 @@ def slack_app(
             await answers.answer(heard.to, heard.text)
 
     @app.view(_ALL)
-    async def view(ack: AsyncAck) -> None:
+    async def view(ack: AsyncAck, context: AsyncBoltContext) -> None:
+        errors = _heard(context).errors
+        if errors:
+            await ack(response_action="errors", errors=errors)
+            return
         await ack()
+        await answer(context)
 
     for kind in ("reaction_added", "reaction_removed", "app_mention", _ALL):
         app.event(kind)(answer)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot import changing
 from bot.commands import (
     HOW_TO_VOTE,
     VOTES,
@@ -25,11 +26,12 @@ from bot.commands import (
     read_command,
 )
 from bot.config import Settings
+from bot.modals import Form
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
 from bot.views.format import code
 from bot.views.gates import VOTE
-from engine.model import Request, to_json
+from engine.model import Request, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
 from storage.records import DeliveryStore, InboxRow
@@ -51,12 +53,16 @@ class Heard:
         text: to be told to the person alone, as finished mrkdwn.
         to: where to tell it; see engine.ports.Answers.
         about: HELP where the text is better made for this person (`bot.helping`); else "".
+        form: to be shown to the person.
+        errors: what is wrong in a form that was sent, by block id; then there is no row.
     """
 
     row: InboxRow | None = None
     text: str = ""
     to: dict[str, str] = field(default_factory=dict)
     about: str = ""
+    form: Form | None = None
+    errors: dict[str, str] = field(default_factory=dict)
 
 
 NOTHING = Heard()
@@ -82,6 +88,8 @@ class Hearing:
             return self._command(body)
         if body.get("type") == "block_actions":
             return self._action(body)
+        if body.get("type") == "view_submission":
+            return self._submission(body)
         event = body.get("event")
         if body.get("type") != "event_callback" or not isinstance(event, dict):
             return NOTHING
@@ -274,6 +282,10 @@ class Hearing:
         pressed = body["actions"][0]
         if str(pressed.get("action_id", "")).startswith(VOTE):
             return self._clicked(body, pressed)
+        if pressed.get("action_id") == changing.OPEN:
+            return self._opened(body, pressed)
+        if pressed.get("action_id") == changing.COUNT:
+            return self._counted(body)
         verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
         if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
             return NOTHING
@@ -318,6 +330,53 @@ class Hearing:
             "response_url": str(body.get("response_url", "")),
         }
         return f"act:{container.get('message_ts', '')}:{user}:{pressed['action_ts']}", to
+
+    # ----------------------------------------------------------------------------- forms
+
+    def _opened(self, body: Mapping[str, Any], pressed: Mapping[str, Any]) -> Heard:
+        """Somebody wants to change a proposal: show them the form, filled in as the plan is."""
+        _, to = self._pressed(body, pressed)
+        run, revision = changing.read_button(str(pressed["value"]))
+        try:
+            story = self._runs.story(self._runs.open_one(run))
+        except NoSuchRun as mistake:
+            return Heard(text=str(mistake), to=to)
+        opening = story.opening
+        asked = opening is not None and opening.step.kind is StepKind.PROPOSAL
+        if opening is None or not asked or opening.gate.outcome or story.plan.revision != revision:
+            text = "This proposal is not asked any more, so it cannot be changed."
+            return Heard(text=text, to=to)
+        thread = str((body.get("container") or {}).get("thread_ts", ""))
+        place = changing.Place(run, revision, to["channel"], thread)
+        smo = str(opening.gate.facts.get("smo") or "")
+        view = changing.form(story.plan, place, smo)
+        return Heard(form=Form(view, trigger=str(body["trigger_id"])), to=to)
+
+    def _counted(self, body: Mapping[str, Any]) -> Heard:
+        """Somebody wants another number of groups: draw the form's fields for that."""
+        view = body["view"]
+        place = changing.Place.of(view)
+        story = self._runs.story(place.run)
+        smo = str(story.state.facts.smo or "") if story.state.facts else ""
+        drawn = changing.form(story.plan, place, smo, count=changing.chosen_count(view))
+        return Heard(form=Form(drawn, view_id=str(view["id"]), hash=str(view["hash"])))
+
+    def _submission(self, body: Mapping[str, Any]) -> Heard:
+        """A form was sent: told at once what is wrong in it, else a word to its run."""
+        view = body["view"]
+        if view.get("callback_id") != changing.CALLBACK:
+            return NOTHING
+        place, user = changing.Place.of(view), str(body["user"]["id"])
+        to = {"channel": place.channel, "user": user, "thread_ts": place.thread_ts}
+        try:
+            run = self._runs.open_one(place.run)
+            change, errors = changing.read_form(view, self._runs.story(run).plan)
+        except NoSuchRun as mistake:
+            return Heard(text=f"Nothing was changed. {mistake}", to=to)
+        if errors:
+            return Heard(errors=errors)
+        key = f"view:{view['id']}:{view['hash']}"
+        return self._changed(key, run, change, place.revision, to)
 
     def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
         return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())

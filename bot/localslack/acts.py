@@ -7,11 +7,12 @@ refuse in its client is refused here, before the app hears of it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bot.localslack import payloads
 from bot.localslack.blocks import elements_of
 from bot.localslack.delivery import NotDelivered
+from bot.localslack.forms import chosen, fill, may_be, wrong_in
 from bot.localslack.methods.views import add_modal, check_view, open_views, replace_body
 from bot.localslack.model import Channel, Ephemeral, Json, Message, User, View
 from bot.localslack.refusal import Refused
@@ -198,6 +199,8 @@ class Acts:
 
     async def _click_in_view(self, user: User, view: View, asked: Json) -> Json:
         action = self._action(view.body.get("blocks", []), asked)
+        given = {action["block_id"]: asked["value"]} if "value" in asked else {}
+        fill(view, {**(asked.get("values") or {}), **given})
         trigger = self._parts.answers.new_trigger(user.id)
         payload = payloads.block_actions_on_view(self._workspace, user, view, action, trigger)
         try:
@@ -210,12 +213,17 @@ class Acts:
         """Return the `actions` entry for the element that is meant."""
         wanted = asked.get("action_id")
         for block, element in elements_of(blocks):
-            if element["action_id"] == wanted and _may_be(element, asked.get("value")):
+            silent = block["type"] == "input" and not block.get("dispatch_action")
+            if (
+                element["action_id"] == wanted
+                and not silent
+                and may_be(element, asked.get("value"))
+            ):
                 return {
                     "action_id": element["action_id"],
                     "block_id": block["block_id"],
                     "type": element["type"],
-                    **_chosen(element, asked.get("value")),
+                    **chosen(element, asked.get("value")),
                     "action_ts": self._workspace.new_ts(),
                 }
         raise Refused("action_not_found")
@@ -224,9 +232,11 @@ class Acts:
 
     async def _submit(self, user: User, asked: Json) -> Json:
         view = self._view(user, asked)
-        values = _form_values(view, asked.get("values") or {})
+        fill(view, asked.get("values") or {})
+        if missing := wrong_in(view):
+            raise Refused("missing_input", blocks=missing)
         trigger = self._parts.answers.new_trigger(user.id)
-        payload = payloads.view_submission(self._workspace, user, view, values, trigger)
+        payload = payloads.view_submission(self._workspace, user, view, trigger)
         try:
             answer = await self._deliver("interactive", payload)
         except NotDelivered as failure:
@@ -241,7 +251,7 @@ class Acts:
         view.errors = {}
         match answer.get("response_action"):
             case "errors":
-                view.errors = dict(answer.get("errors") or {})
+                view.errors = _errors_for(view, answer)
                 self._workspace.publish(
                     "view_refused", user=user.id, view_id=view.id, errors=view.errors
                 )
@@ -412,79 +422,14 @@ def _split_command(asked: Json) -> tuple[str, str]:
     return command, text.strip()
 
 
-def _options_of(element: Json) -> list[Json]:
-    grouped = [o for g in element.get("option_groups", []) for o in g.get("options", [])]
-    return [*element.get("options", []), *grouped]
-
-
-def _option_values(element: Json) -> list[str]:
-    return [option["value"] for option in _options_of(element)]
-
-
-def _option(element: Json, value: object) -> Json | None:
-    return next((o for o in _options_of(element) if o["value"] == value), None)
-
-
-def _may_be(element: Json, value: Any) -> bool:  # noqa: ANN401 -- JSON values
-    """Say whether an element can have that value; None leaves it open."""
-    offered = [element.get("value"), *_option_values(element)]
-    if value is None or element["type"] in _CHOSEN_AS:
-        return True
-    if isinstance(value, list):
-        return all(one in offered for one in value)
-    return value in offered
-
-
-# Under which name Slack reports what was chosen in an element.
-_CHOSEN_AS = {
-    "users_select": "selected_user",
-    "channels_select": "selected_channel",
-    "conversations_select": "selected_conversation",
-    "datepicker": "selected_date",
-    "timepicker": "selected_time",
-    "datetimepicker": "selected_date_time",
-    "multi_users_select": "selected_users",
-    "multi_channels_select": "selected_channels",
-    "multi_conversations_select": "selected_conversations",
-}
-
-
-def _chosen(element: Json, value: Any) -> Json:  # noqa: ANN401 -- JSON values
-    """Return the part of an action or form value that says what was chosen."""
-    kind = element["type"]
-    if kind == "button":
-        shown = {"text": element["text"]}
-        return shown | {k: element[k] for k in ("value", "style", "url") if k in element}
-    if kind in _CHOSEN_AS:
-        return {_CHOSEN_AS[kind]: value}
-    if kind in ("static_select", "radio_buttons", "overflow", "external_select"):
-        return {"selected_option": _option(element, value)}
-    if kind in ("checkboxes", "multi_static_select"):
-        return {
-            "selected_options": [o for o in _options_of(element) if o["value"] in (value or [])]
-        }
-    return {"value": value}
-
-
-def _form_values(view: View, given: Json) -> Json:
-    """Return `state.values` for what the person filled in, by `action_id` or `block_id`.
+def _errors_for(view: View, answer: Json) -> dict[str, str]:
+    """Return the errors that an app gives, each at a field that the form has.
 
     Raises:
-        Refused: `missing_input`, as the client does not even send a form that lacks something.
+        Refused: `invalid_errors`; Slack shows such an answer as a failure of the app.
     """
-    values: Json = {}
-    missing: list[str] = []
-    for block in view.body.get("blocks", []):
-        if block.get("type") != "input":
-            continue
-        element = block["element"]
-        value = given.get(element["action_id"], given.get(block["block_id"]))
-        if value in (None, "", []):
-            value = element.get("initial_value")
-        if value in (None, "", []) and not block.get("optional"):
-            missing.append(block["block_id"])
-        entry = {"type": element["type"], **_chosen(element, value)}
-        values[block["block_id"]] = {element["action_id"]: entry}
-    if missing:
-        raise Refused("missing_input", blocks=missing)
-    return values
+    given = answer.get("errors")
+    fields = {b["block_id"] for b in view.body.get("blocks", []) if b.get("type") == "input"}
+    if not isinstance(given, dict) or not given or not given.keys() <= fields:
+        raise Refused("invalid_errors", fields=sorted(fields))
+    return {str(block): str(text) for block, text in given.items()}

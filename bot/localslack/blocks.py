@@ -24,6 +24,7 @@ MOST_BLOCKS_IN_VIEW = 100
 LONGEST_ID = 255
 # Undocumented; measured by others (slackapi/bolt-js#2509).
 MOST_CHARACTERS = 13_200
+LONGEST_INPUT = 3_000
 # "Cumulative", over all markdown blocks of a message.
 MOST_MARKDOWN = 12_000
 
@@ -207,6 +208,8 @@ def _input(faults: Faults, block: Json, path: str) -> None:
     faults.check_text(block, "label", path, 2_000, plain=True)
     faults.check_text(block, "hint", path, 2_000, plain=True, required=False)
     _check_element(faults, block.get("element"), f"{path}/element", _IN_INPUT)
+    if not isinstance(block.get("dispatch_action", False), bool):
+        faults.add("must be a boolean", f"{path}/dispatch_action")
 
 
 def _markdown(faults: Faults, block: Json, path: str) -> None:
@@ -316,7 +319,7 @@ def _check_element(faults: Faults, element: object, path: str, allowed: frozense
     elif kind == "overflow":
         _options(faults, element, path, most=5)
     elif kind == "plain_text_input":
-        faults.check_text(element, "placeholder", path, 150, plain=True, required=False)
+        _text_input(faults, element, path)
     if "confirm" in element:
         _confirm(faults, element["confirm"], f"{path}/confirm")
 
@@ -330,7 +333,29 @@ def _button(faults: Faults, button: Json, path: str) -> None:
         faults.add(f"unsupported style: {button['style']}", f"{path}/style")
 
 
+def _text_input(faults: Faults, element: Json, path: str) -> None:
+    faults.check_text(element, "placeholder", path, 150, plain=True, required=False)
+    for key, least in (("min_length", 0), ("max_length", 1)):
+        value = element.get(key)
+        if value is not None and not (isinstance(value, int) and least <= value <= LONGEST_INPUT):
+            faults.add(f"must be between {least} and {LONGEST_INPUT}", f"{path}/{key}")
+    faults.check_optional(element, "initial_value", path, LONGEST_INPUT)
+
+
+def _initial(faults: Faults, element: Json, path: str) -> None:
+    """What is chosen from the first must be one of the options, to the letter."""
+    groups = element.get("option_groups") or [element]
+    offered = [o for g in groups if isinstance(g, dict) for o in g.get("options") or []]
+    one = element.get("initial_option")
+    if one is not None and one not in offered:
+        faults.add("must be one of the options", f"{path}/initial_option")
+    for index, each in enumerate(element.get("initial_options") or []):
+        if each not in offered:
+            faults.add("must be one of the options", f"{path}/initial_options/{index}")
+
+
 def _options(faults: Faults, element: Json, path: str, *, most: int) -> None:
+    _initial(faults, element, path)
     if "option_groups" in element:
         for index, group in enumerate(faults.check_list(element, "option_groups", path, 100)):
             _options(faults, group, f"{path}/option_groups/{index}", most=most)

@@ -325,7 +325,11 @@ class File:
 
 @dataclass
 class View:
-    """A modal or a home tab."""
+    """A modal or a home tab.
+
+    Attributes:
+        filled: what the person has filled in, by `block_id/action_id`; see `forms`.
+    """
 
     id: str
     user: str
@@ -334,6 +338,7 @@ class View:
     root: str
     previous: str | None = None
     errors: dict[str, str] = field(default_factory=dict)
+    filled: dict[str, Any] = field(default_factory=dict)
     is_open: bool = True
 
 

@@ -169,11 +169,9 @@ def block_actions_on_view(
     }
 
 
-def view_submission(
-    workspace: Workspace, user: User, view: View, values: Json, trigger_id: str
-) -> Json:
+def view_submission(workspace: Workspace, user: User, view: View, trigger_id: str) -> Json:
     """Return what the submit button of a modal carries."""
-    shown = workspace.shown_view(view) | {"state": {"values": values}}
+    shown = workspace.shown_view(view)
     return _interaction(workspace, "view_submission", user, trigger_id) | {"view": shown}
 
 

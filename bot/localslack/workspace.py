@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from bot.localslack import emoji
+from bot.localslack.forms import state_of
 from bot.localslack.ids import Ids
 from bot.localslack.model import (
     App,
@@ -332,7 +333,7 @@ class Workspace:
             "blocks": body.get("blocks", []),
             "private_metadata": body.get("private_metadata", ""),
             "callback_id": body.get("callback_id", ""),
-            "state": {"values": {}},
+            "state": {"values": state_of(view)},
             "hash": view.hash,
             "title": body.get("title"),
             "clear_on_close": bool(body.get("clear_on_close", False)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.views import gates, words
-from bot.views.format import Block, code, escape, section, size, span
+from bot.views.format import Block, code, context, escape, section, size, span
 from bot.views.message import Message
 from bot.views.story import Opening, Story
 from engine.model import GatePolicy, Plan
@@ -27,6 +27,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         section("*What will happen*", *_what_will_happen(plan)),
         section(*_who(story, opening)),
         *gates.votes(story, opening, first),
+        *_change(story, opening),
     ]
     key = f"{run}/proposal" if first_time else f"{run}/proposal/{gate.name}"
     return gates.gate_message(key, first, blocks, story, opening)
@@ -37,6 +38,27 @@ def _revised(plan: Plan) -> list[Block]:
     if plan.revision == 1:
         return []
     return [section(f"*Revision {plan.revision}:* {escape(plan.cause)}")]
+
+
+def _change(story: Story, opening: Opening) -> list[Block]:
+    """Return the button that opens the form of `bot.changing`, while nothing is decided."""
+    if not gates.asks(story, opening) or opening.gate.outcome:
+        return []
+    plan = opening.plan
+    press: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": "Change…"},
+        "action_id": "change:open",
+        "value": f"{plan.run} {plan.revision}",
+        "accessibility_label": f"Change the groups or their order in {opening.gate.name}"[:75],
+    }
+    return [
+        {"type": "actions", "elements": [press]},
+        context(
+            "Or in words: `@hotfix change swap`, `change groups 3`, `change order smo_last`, "
+            "`change split 1_1-1_3/1_4-1_6`. It is asked anew then, and these votes fall."
+        ),
+    ]
 
 
 def _asked(story: Story, plan: Plan) -> list[str]:

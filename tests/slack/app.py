@@ -74,6 +74,11 @@ class ExampleApp:
         ):
             app.event(kind)(self._remember)
 
+    async def hear_click(self, ack, body):
+        """Remember a click, and ack it; for elements that a test adds."""
+        self.heard.append(body)
+        await ack()
+
     async def _remember(self, body):
         self.heard.append(body)
 

@@ -222,3 +222,98 @@ async def test_a_channel_that_becomes_shared_is_told(app, people, watch):
     await people.change("channel", "firewall-ops", is_ext_shared=True)
     await watch.until_traffic("ack", ok=True)
     assert app.events("channel_shared")[0]["event"]["channel"] == CHANNEL
+
+
+def _field(block_id: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:
+    label = {"type": "plain_text", "text": block_id}
+    return {"type": "input", "block_id": block_id, "label": label, "element": element, **more}
+
+
+def _form(*blocks: dict[str, Any]) -> dict[str, Any]:
+    title, submit = ({"type": "plain_text", "text": text} for text in ("Change", "Propose"))
+    return {"type": "modal", "title": title, "submit": submit, "blocks": list(blocks)}
+
+
+TYPED = {"type": "plain_text_input", "action_id": "typed", "initial_value": "as it was"}
+
+
+async def opened(app, people, client, watch, view: dict[str, Any]) -> dict[str, Any]:
+    ts = await gate(app)
+    await people.act("ana", "click", **OPS, ts=ts, action_id="approve")
+    await client.views_open(trigger_id=app.heard[-1]["trigger_id"], view=view)
+    shown: dict[str, Any] = (await watch.until("view_opened", user="U000000ANA0"))["view"]
+    return shown
+
+
+async def test_a_field_keeps_what_was_filled_in_as_long_as_its_ids_stay(app, people, client, watch):
+    options = [{"text": {"type": "plain_text", "text": n}, "value": n} for n in ("2", "3")]
+    choice = {"type": "static_select", "action_id": "many", "options": options}
+    many = _field("many", {**choice, "initial_option": options[0]}, dispatch_action=True)
+    view = await opened(app, people, client, watch, _form(many, _field("a", TYPED)))
+    assert view["state"]["values"]["a"]["typed"]["value"] == "as it was"
+
+    unasked = await people.act("ana", "click", view_id=view["id"], action_id="typed", value="x")
+    assert unasked["error"] == "action_not_found"
+
+    values = {"a": "as I want it"}
+    app.bolt.action("many")(app.hear_click)
+    await people.act("ana", "click", view_id=view["id"], action_id="many", value="3", values=values)
+    told = app.heard[-1]["view"]["state"]["values"]
+    assert told["many"]["many"]["selected_option"]["value"] == "3"
+    assert told["a"]["typed"]["value"] == "as I want it"
+
+    drawn = _form(many, _field("a", TYPED), _field("b", TYPED))
+    answer = await client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
+    held = answer["view"]["state"]["values"]
+    assert held["a"]["typed"]["value"] == "as I want it"
+    assert held["b"]["typed"]["value"] == "as it was"
+
+    with pytest.raises(SlackApiError) as caught:
+        await client.views_update(view_id=view["id"], hash=view["hash"], view=drawn)
+    assert caught.value.response["error"] == "hash_conflict"
+
+
+async def test_a_form_is_not_sent_with_what_a_client_would_not_take(app, people, client, watch):
+    short = _field("short", {**TYPED, "max_length": 12})
+    await opened(app, people, client, watch, _form(short))
+
+    for wrong in ("", "far too long for it"):
+        refused = await people.act("ana", "submit", values={"short": wrong})
+        assert (refused["error"], refused["blocks"]) == ("missing_input", ["short"])
+
+
+async def test_errors_are_for_fields_that_the_form_has(app, people, watch):
+    ts = await gate(app)
+    await people.act("ana", "click", **OPS, ts=ts, action_id="open")
+    await watch.until("view_opened", user="U000000ANA0")
+    app.submission_answer = {"response_action": "errors", "errors": {"elsewhere": "wrong"}}
+
+    refused = await people.act("ana", "submit", values={"text": "no"})
+
+    assert refused["error"] == "invalid_errors"
+    assert len((await people.state())["views"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("element", "fault"),
+    [
+        (
+            {
+                "type": "radio_buttons",
+                "action_id": "r",
+                "options": [{"text": {"type": "plain_text", "text": "A"}, "value": "a"}],
+                "initial_option": {"text": {"type": "plain_text", "text": "A"}, "value": "b"},
+            },
+            "must be one of the options [json-pointer:/blocks/0/element/initial_option]",
+        ),
+        (
+            {"type": "plain_text_input", "action_id": "t", "max_length": 3001},
+            "must be between 1 and 3000 [json-pointer:/blocks/0/element/max_length]",
+        ),
+    ],
+)
+async def test_a_field_of_a_view_is_checked(client, element, fault):
+    with pytest.raises(SlackApiError) as caught:
+        await client.views_open(trigger_id="1.x", view=_form(_field("f", element)))
+
+    assert fault in caught.value.response["errors"]

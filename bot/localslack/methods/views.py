@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.localslack.blocks import LONGEST_ID, MOST_BLOCKS_IN_VIEW, Faults, check_blocks, refusal
+from bot.localslack.forms import keep
 from bot.localslack.model import Json, View
 from bot.localslack.refusal import Refused
 
@@ -126,6 +127,7 @@ def add_modal(workspace: Workspace, user: str, body: Json, previous: View | None
 def replace_body(workspace: Workspace, view: View, body: Json) -> None:
     """Change what a view shows."""
     view.body, view.hash, view.errors = body, _hash(workspace), {}
+    keep(view)
     workspace.publish("view_updated", user=view.user, view=workspace.shown_view(view))
 
 

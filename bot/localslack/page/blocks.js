@@ -43,7 +43,7 @@ const BLOCKS = {
   table,
   plan,
   task_card: (block) => task(block),
-  input: (block) => input(block),
+  input: (block, place) => input(block, place),
 };
 
 function unknown(block) {

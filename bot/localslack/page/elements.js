@@ -18,7 +18,9 @@ export function element(one, block, place) {
 
 async function use(one, block, place, value) {
   if (one.confirm && !(await confirmed(one.confirm))) return;
-  await act("click", { ...place, action_id: one.action_id, block_id: block.block_id, value });
+  const { filled, ...where } = place;
+  const values = filled ? { values: filled() } : {};
+  await act("click", { ...where, ...values, action_id: one.action_id, block_id: block.block_id, value });
 }
 
 function button(one, block, place) {

@@ -1,5 +1,6 @@
 /* Fields of forms, and the value that each holds in Slack's terms. */
 
+import { act } from "./acts.js";
 import { h } from "./dom.js";
 import { store } from "./store.js";
 
@@ -16,7 +17,7 @@ const TYPED = {
 let count = 0;
 
 /* Draw an input block: label, field, hint, and room for what is wrong. */
-export function input(block) {
+export function input(block, place) {
   const id = `field-${(count += 1)}`;
   const field = choices(block.element) ?? h("p", { class: "unknown" }, `[${block.element.type}]`);
   const hint = block.hint ? h("p", { class: "hint", id: `${id}-hint` }, block.hint.text) : null;
@@ -29,7 +30,14 @@ export function input(block) {
   if (grouped) field.prepend(h("legend", {}, block.label.text, optional));
   else field.id = id;
   const label = grouped ? null : h("label", { for: id }, block.label.text, optional);
+  if (block.dispatch_action) field.addEventListener("change", () => tell(block, field, place));
   return h("div", { class: "input" }, label, field, hint, wrong);
+}
+
+/* The app wants to hear of this field at once; it is told what all others hold as well. */
+function tell(block, field, place) {
+  const { view_id, filled } = place;
+  act("click", { view_id, action_id: block.element.action_id, value: chosen(field), values: filled?.() ?? {} });
 }
 
 /* Draw the field of an element; null for one that we cannot draw. */
@@ -112,4 +120,19 @@ export function chosen(field) {
     return field.value ? Math.floor(new Date(field.value).getTime() / 1000) : null;
   }
   return field.value || null;
+}
+
+/* Put into a field what the server says that it holds. */
+export function setHeld(field, held) {
+  const options = held.selected_options ?? (held.selected_option ? [held.selected_option] : null);
+  if (options) {
+    const values = options.map((each) => each.value);
+    if (field.tagName === "FIELDSET") {
+      for (const each of field.querySelectorAll("input")) each.checked = values.includes(each.value);
+    } else {
+      for (const each of field.options) each.selected = values.includes(each.value);
+    }
+  } else if (typeof held.value === "string") {
+    field.value = held.value;
+  }
 }

@@ -3,11 +3,12 @@
 import { act } from "./acts.js";
 import { drawBlocks } from "./blocks.js";
 import { fill, h } from "./dom.js";
-import { chosen } from "./inputs.js";
+import { chosen, setHeld } from "./inputs.js";
 import { store } from "./store.js";
 
 let dialog = null;
 let drawn = null; // the view as it was drawn
+let used = ""; // the block that somebody used last, for the focus after the form was drawn anew
 
 /* Show what is open for somebody, or nothing. */
 export function showModal(me) {
@@ -28,7 +29,7 @@ function open(view) {
     "form",
     { novalidate: true },
     h("h2", { id: "modal-title" }, view.title?.text ?? ""),
-    h("div", { class: "dialog-body" }, drawBlocks(view.blocks, { view_id: view.id })),
+    h("div", { class: "dialog-body" }, drawBlocks(view.blocks, { view_id: view.id, filled: () => filled(form) })),
     h("div", { class: "dialog-end" }, cancel, submit),
   );
   const shown = h("dialog", { class: "dialog modal", "aria-labelledby": "modal-title" }, form);
@@ -42,13 +43,32 @@ function open(view) {
   });
   document.body.append(shown);
   shown.showModal();
-  form.querySelector("[data-block]")?.focus();
+  hold(view, form);
+  (form.querySelector(`[data-block="${CSS.escape(used)}"]`) ?? form.querySelector("[data-block]"))?.focus();
+  used = "";
   return shown;
 }
 
-async function send(view, form, submit) {
+/* Keep what was filled in, as Slack does: under the same ids, also when the app draws the form anew. */
+function hold(view, form) {
+  for (const field of form.querySelectorAll("[data-block]")) {
+    const held = view.state?.values?.[field.dataset.block]?.[field.dataset.action];
+    if (held) setHeld(field, held);
+  }
+  form.addEventListener("change", (event) => {
+    used = event.target.closest("[data-block]")?.dataset.block ?? "";
+  });
+}
+
+/* What stands in the fields now, by block. */
+function filled(form) {
   const values = {};
   for (const field of form.querySelectorAll("[data-block]")) values[field.dataset.block] = chosen(field);
+  return values;
+}
+
+async function send(view, form, submit) {
+  const values = filled(form);
   submit.disabled = true;
   const missing = lacking(view, values);
   if (missing) mark(missing);

@@ -1,0 +1,251 @@
+"""The form in which people change a proposal: drawn from its plan, read back as it was filled in.
+
+Pure. What is wrong is told at the field where it is wrong, by the planner's own rules; whether the
+change may be made, and by whom, is decided by the engine when it takes the submission.
+
+Question: how is a group named that does not exist yet, or edited on a phone? Answer: each Logical
+Group is a line of text, spelled as everywhere else (`1_1-1_4`). Given up: to choose members from
+a list, of which there may be 31.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bot.commands import read_members, read_order
+from bot.views.format import Block, code, escape, section
+from bot.views.words import group_named, ids
+from engine.errors import UnexpectedOutput
+from engine.model import MemberId, Plan, by_number, spelled
+from engine.planner import split
+from engine.proposals import Change, order_fault, parts_of, split_faults
+
+OPEN = "change:open"
+"""The button below a proposal; its value says which run and which revision of its plan."""
+
+COUNT = "change:groups"
+"""The field that says how many Logical Groups; the form is drawn anew when it changes."""
+
+CALLBACK = "change"
+
+MOST_GROUPS = 12
+"""Offered in the form; in words there may be more. A guess: each is a failover with its votes."""
+
+_MEMBERS, _ORDER, _LISTED = "members", "order", "listed"
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a form is about, and where to answer; Slack keeps it in the form for us."""
+
+    run: str
+    revision: int
+    channel: str
+    thread_ts: str
+
+    def packed(self) -> str:
+        """Return it as Slack keeps it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, view: Mapping[str, Any]) -> Place:
+        """Return the place of a form that we drew."""
+        return cls(**json.loads(str(view["private_metadata"])))
+
+
+def read_button(value: str) -> tuple[str, int]:
+    """Return the run and the revision that a pressed button is about."""
+    run, _, revision = value.partition(" ")
+    return run, int(revision)
+
+
+# -------------------------------------------------------------------------------- drawing
+
+
+def form(plan: Plan, place: Place, smo: str, *, count: int = 0) -> View:
+    """Return the form, filled in as the plan is.
+
+    Args:
+        plan: the plan that is proposed.
+        place: what the form is about.
+        smo: the member that answers for the group, as it was seen last.
+        count: another number of Logical Groups than the plan has, or 0.
+    """
+    members = sorted(plan.members, key=by_number)
+    anew = count not in (0, len(plan.groups))
+    parts = tuple(group.members for group in split(members, count)) if anew else parts_of(plan)
+    letters = [chr(ord("A") + index) for index in range(len(parts))]
+    order = letters if anew else [group.name for group in plan.groups]
+    now = ", ".join(group_named(group) for group in plan.groups)
+    blocks: list[Block] = [
+        section(
+            f"{code(plan.security_group)} has {len(members)} members, {escape(ids(members), 200)}; "
+            f"the SMO is {escape(smo or 'none', 20)}.",
+            f"Proposed now, in this order: {escape(now, 600)}.",
+            "A change is planned from a fresh look and asked anew, with a code of its own; the "
+            "votes for this proposal fall.",
+        ),
+        _count_field(len(parts), min(len(members), MOST_GROUPS)),
+    ]
+    for letter, part in zip(letters, parts, strict=True):
+        blocks.append(_members_field(letter, part, len(parts)))
+    blocks.append(_order_field(letters, order))
+    if len(letters) > 2:
+        blocks.append(_listed_field(letters, order))
+    return {
+        "type": "modal",
+        "callback_id": CALLBACK,
+        "title": _plain("Change the proposal"),
+        "submit": _plain("Propose this"),
+        "close": _plain("Leave it"),
+        "private_metadata": place.packed(),
+        "blocks": blocks,
+    }
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text}
+
+
+def _option(value: str, text: str) -> dict[str, Any]:
+    return {"text": _plain(text), "value": value}
+
+
+def _input(block_id: str, label: str, element: dict[str, Any], hint: str = "") -> Block:
+    made: Block = {
+        "type": "input",
+        "block_id": block_id,
+        "label": _plain(label),
+        "element": element,
+    }
+    return {**made, "hint": _plain(hint)} if hint else made
+
+
+def _count_field(count: int, most: int) -> Block:
+    options = [_option(str(number), str(number)) for number in range(2, max(most, count) + 1)]
+    element = {
+        "type": "static_select",
+        "action_id": COUNT,
+        "options": options,
+        "initial_option": options[count - 2],
+    }
+    label = "How many Logical Groups"
+    hint = "Another number fills in the fields below anew. Each group has a failover of its own."
+    return {**_input("groups", label, element, hint), "dispatch_action": True}
+
+
+def _members_field(letter: str, part: Sequence[MemberId], count: int) -> Block:
+    """Slack keeps what was typed under the same ids, so another number of groups has others."""
+    element = {
+        "type": "plain_text_input",
+        "action_id": _MEMBERS,
+        "initial_value": spelled(part),
+        "max_length": 300,
+    }
+    hint = "Like 1_1-1_4 or 1_1,1_3. Sizes may differ by one at most." if letter == "A" else ""
+    return _input(f"part:{count}:{letter}", f"Members of {letter}", element, hint)
+
+
+def _order_field(letters: Sequence[str], order: Sequence[str]) -> Block:
+    first = ", then ".join(letters)
+    options = [_option("vendor", f"A first: {first}" if len(first) < 60 else "A first")]
+    if len(letters) == 2:
+        options.append(_option("swap", "B first: B, then A"))
+    options.append(_option("smo_last", "The group with the SMO last"))
+    if len(letters) > 2:
+        options.append(_option("listed", "As written below"))
+    as_it_is = "vendor" if list(order) == list(letters) else options[-1]["value"]
+    if len(letters) == 2 and as_it_is != "vendor":
+        as_it_is = "swap"
+    element = {
+        "type": "radio_buttons",
+        "action_id": _ORDER,
+        "options": options,
+        "initial_option": next(one for one in options if one["value"] == as_it_is),
+    }
+    return _input(f"order:{len(letters)}", "Which goes first", element)
+
+
+def _listed_field(letters: Sequence[str], order: Sequence[str]) -> Block:
+    element = {
+        "type": "plain_text_input",
+        "action_id": _LISTED,
+        "initial_value": ", ".join(order),
+        "max_length": 100,
+    }
+    return {**_input(f"listed:{len(letters)}", "In this order", element), "optional": True}
+
+
+# -------------------------------------------------------------------------------- reading
+
+
+def chosen_count(view: Mapping[str, Any]) -> int:
+    """Return how many Logical Groups are wanted in a form."""
+    return int(_values(view)["groups"][COUNT]["selected_option"]["value"])
+
+
+def read_form(view: Mapping[str, Any], plan: Plan) -> tuple[Change, dict[str, str]]:
+    """Return what is wanted in a form that was sent, and what is wrong by the field's block id."""
+    values = _values(view)
+    fields = sorted(block for block in values if block.startswith("part:"))
+    parts, errors = _parts(values, fields)
+    if not errors:
+        faults = split_faults(sorted(plan.members, key=by_number), parts)
+        errors = {fields[index]: _sentence(fault) for index, fault in faults.items()}
+    count = len(fields)
+    letters = [field.rpartition(":")[2] for field in fields]
+    order, listed, wrong = _wanted_order(values, letters)
+    if wrong:
+        errors[f"listed:{count}"] = _sentence(wrong)
+    change = Change(split=tuple(map(tuple, parts)), order=order, listed=tuple(listed))
+    if not errors and _same(change, plan):
+        errors[f"order:{count}"] = "The proposal says that already; nothing is otherwise."
+    return change, errors
+
+
+def _values(view: Mapping[str, Any]) -> Mapping[str, Any]:
+    values: Mapping[str, Any] = view["state"]["values"]
+    return values
+
+
+def _parts(
+    values: Mapping[str, Any], fields: Sequence[str]
+) -> tuple[list[list[MemberId]], dict[str, str]]:
+    parts: list[list[MemberId]] = []
+    errors: dict[str, str] = {}
+    for field in fields:
+        text = str(values[field][_MEMBERS]["value"] or "").strip()
+        try:
+            parts.append(read_members(text.replace(" ", "")))
+        except UnexpectedOutput:
+            errors[field] = "These are no members; write them like 1_1-1_4 or 1_1,1_3."
+    return parts, errors
+
+
+def _wanted_order(
+    values: Mapping[str, Any], letters: Sequence[str]
+) -> tuple[str, Sequence[str], str]:
+    """Return the order, its letters where it is written out, and what is wrong with them."""
+    chosen = str(values[f"order:{len(letters)}"][_ORDER]["selected_option"]["value"])
+    if chosen == "swap":
+        return "listed", letters[::-1], ""
+    if chosen != "listed":
+        return chosen, (), ""
+    listed = read_order(str(values[f"listed:{len(letters)}"][_LISTED]["value"] or ""))
+    return chosen, listed, order_fault(letters, listed)
+
+
+def _same(change: Change, plan: Plan) -> bool:
+    parts = tuple(tuple(sorted(part, key=by_number)) for part in change.split)
+    order = [group.name for group in plan.groups]
+    wanted = change.listed if change.order == "listed" else sorted(order)
+    return parts == parts_of(plan) and change.order != "smo_last" and list(wanted) == order
+
+
+def _sentence(fault: str) -> str:
+    return f"{fault[:1].upper()}{fault[1:]}."
