@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -80,6 +82,7 @@ def slack_app(
     answers: Answers,
     follow: Follow,
     help_for: HelpFor,
+    opened: Callable[[str], None],
 ) -> AsyncApp:
     """Return the app, ready to be connected.
 
@@ -91,6 +94,7 @@ def slack_app(
         answers: how a person is told something that is no answer to a command.
         follow: does what a stored row asks for; see `bot.inbox`.
         help_for: what one person can type; see `bot.helping`.
+        opened: told who looks at the app's home; see `bot.home`.
     """
 
     async def authorize() -> AuthorizeResult:
@@ -146,6 +150,11 @@ def slack_app(
             return
         await ack()
         await answer(context)
+
+    @app.event("app_home_opened")
+    async def home(event: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            opened(str(event["user"]))
 
     for kind in ("reaction_added", "reaction_removed", "app_mention", _ALL):
         app.event(kind)(answer)

@@ -275,9 +275,19 @@ def _broken(body: Body, names: Names) -> Told:
     return f"BROKEN, {what}", facts
 
 
-def _reminded(body: Body, _: Names) -> Told:
+def _reminded(body: Body, names: Names) -> Told:
     where = f" of {body['step']}" if body.get("step") else ""
-    return f"reminded{where}", []
+    return f"reminded{where}", [_called(body, names)]
+
+
+def _escalated(body: Body, names: Names) -> Told:
+    return f"{body['step']}: {body['role']} may approve too", [_called(body, names)]
+
+
+def _called(body: Body, names: Names) -> str:
+    known = {one["user"]: one["name"] for one in body.get("reach", ())}
+    called = [known.get(user, names.get(user, user)) for user in body.get("call", ())]
+    return f"called: {', '.join(called)}" if called else ""
 
 
 def _retried(body: Body, _: Names) -> Told:
@@ -347,6 +357,7 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "HELD": _held,
     "BROKEN": _broken,
     "REMINDED": _reminded,
+    "ESCALATED": _escalated,
     "RETRIED": _retried,
     "PAUSED": _said("pause: wait after the group in hand"),
     "HALTED": _halted,

@@ -24,7 +24,7 @@ WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 """What people say at a gate, in its run's thread; how it counts is in engine.gates."""
 
-ANSWERED = ("status", "why", "help")
+ANSWERED = ("status", "why", "help", "gates", "approvers")
 
 VERBS = ("install", "change", *WORDS, *VOTES, *ANSWERED)
 
@@ -86,7 +86,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class Question:
-    """Something that is answered at once: `status`, `why` or `help`."""
+    """Something that is answered at once, and changes nothing: one of `ANSWERED`."""
 
     about: str
     target: str = ""
@@ -384,6 +384,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
             *yours,
             f"`{command} status [group or run]` tells how things stand",
             f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
+            f"`{command} gates` tells which gates wait for you, with the way to each",
+            f"`{command} approvers {name}` tells who may approve, and who of them is awake",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
             "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "
             "words in its thread: `@hotfix approve G2 CODE` with the code of its first line, "

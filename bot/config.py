@@ -15,12 +15,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.reach import QuietHours
 from engine.gates import can_ever_pass
 from engine.model import GatePolicy, Limits, Policy, Rights
 
@@ -92,6 +101,21 @@ def _long_enough(lease: timedelta) -> timedelta:
     return lease
 
 
+def _quiet_hours(text: str) -> str:
+    QuietHours.read(text)
+    return text
+
+
+def _share_or_duration(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither a share nor a duration")  # noqa: TRY004 -- pydantic
+    if isinstance(value, (int, float)):
+        if not 0 < value < 1:
+            raise ValueError(f"{value!r} is no share of the time to vote; write 0.5, or 15m")
+        return float(value)
+    return parse_duration(value)
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -128,6 +152,11 @@ class SlackSettings(_Section):
     channels: tuple[str, ...] = Field(
         (),
         description="Ids of channels (C…) where commands are heard, beside those of the groups.",
+    )
+    quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] = Field(
+        "22:00-07:00",
+        description="When who has no do-not-disturb hours in Slack is told to be asleep, in their "
+        'own time zone; "" for never. For people to read: it forbids nobody to vote.',
     )
     edit_every: Duration = Field(
         timedelta(seconds=3),
@@ -235,8 +264,43 @@ class GateSettings(_Section):
         description="Time between approval and act, in which a vote can be taken back.",
     )
 
+    fallback: str = Field(
+        "",
+        description="Role that is called when not enough of the others have said yes. From then on "
+        "its members may approve as one of the voters may, and not before.",
+    )
+    fallback_after: Annotated[float | timedelta, BeforeValidator(_share_or_duration)] = Field(
+        0.5,
+        description="When it is called: a share of approval_expiry, or a duration. Half of it: the "
+        "others were reminded once, and the fallback has as long as they had.",
+    )
+    fallback_fills_needs: bool = Field(
+        default=False,
+        description="Whether a yes of the fallback also stands for a role in needs. No: whoever "
+        "must have seen it stays needed, and a fallback only makes up the number.",
+    )
+
+    @model_validator(mode="after")
+    def _fallback_makes_sense(self) -> Self:
+        if not self.fallback:
+            return self
+        after = self.fallback_after
+        if isinstance(after, timedelta) and after >= self.approval_expiry:
+            raise ValueError(
+                "fallback_after is not before approval_expiry, so it would never be called"
+            )
+        if self.fallback in {*self.voters, *self.needs}:
+            raise ValueError(f"{self.fallback} may approve from the beginning; it is no fallback")
+        if sum(self.needs.values()) >= self.votes and not self.fallback_fills_needs:
+            raise ValueError(
+                "every vote is needed of a role, so a fallback could never help: ask for more "
+                "votes than needs, or set fallback_fills_needs"
+            )
+        return self
+
     def policy(self) -> GatePolicy:
         """Return what the engine takes."""
+        after = self.fallback_after
         return GatePolicy(
             votes=self.votes,
             voters=self.voters,
@@ -245,6 +309,10 @@ class GateSettings(_Section):
             approval_expiry=self.approval_expiry,
             execution_expiry=self.execution_expiry,
             grace=self.grace,
+            fallback=self.fallback,
+            fallback_share=after if isinstance(after, float) else 0.5,
+            fallback_delay=after if isinstance(after, timedelta) else None,
+            fallback_fills_needs=self.fallback_fills_needs,
         )
 
 
@@ -371,7 +439,8 @@ class PolicySettings(_Section):
     def roles(self) -> frozenset[str]:
         """Every role that is named."""
         named = (self.requesters, self.operators, self.halters, self.freezers)
-        return self.approvers.union(*named)
+        fallbacks = [g.fallback for g in (self.proposal, self.failover) if g.fallback]
+        return self.approvers.union(fallbacks, *named)
 
 
 _NOT_SIMPLE = (

@@ -44,6 +44,11 @@ ASKED = "asked"
 run, bars nothing, and is taken when its answer was given; see `bot.inbox`."""
 
 
+LOOKED_UP = ("gates", "approvers")
+"""Questions whose answer is not known here; their row says what is asked, and `bot.overview`
+answers."""
+
+
 @dataclass(frozen=True)
 class Heard:
     """What to do about a request.
@@ -158,6 +163,8 @@ class Hearing:
             if command.about == "why":
                 text = self._runs.why(command.target or thread, to["user"])
                 return Heard(text=text, to=to)
+            if command.about in LOOKED_UP:
+                return self._looked_up(key, command, to, thread)
             return Heard(text=self._runs.status(command.target or thread), to=to)
         run = self._runs.open_one(command.target or thread)
         if isinstance(command, Revision):
@@ -179,6 +186,17 @@ class Hearing:
         }
         text = f"Understood: `change` for {code(run)}. I look at the group first."
         return Heard(self._row(key, run, "word", body), text, to)
+
+    def _looked_up(self, key: str, question: Question, to: dict[str, str], thread: str) -> Heard:
+        """Slack is asked before this can be answered: that takes longer than an ack may."""
+        body = {
+            "about": question.about,
+            "target": question.target,
+            "run": thread,
+            "user": to["user"],
+            "answer": to,
+        }
+        return Heard(self._row(key, None, ASKED, body))
 
     def _elsewhere(self, channel: str) -> str:
         """Say where commands are heard, or "" where this is such a channel."""

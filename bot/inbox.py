@@ -19,7 +19,7 @@ import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from bot.hearing import ASKED, HELP, Hearing
+from bot.hearing import ASKED, HELP, LOOKED_UP, Hearing
 from engine.ports import Answers
 from storage.records import InboxRow, InboxStore
 
@@ -37,15 +37,28 @@ Follow = Callable[[InboxRow], Awaitable[None]]
 """What is done about a row that was stored just now."""
 
 
+LookUp = Callable[[Mapping[str, Any]], Awaitable[str]]
+"""Answers a question that needs more than our own store; see `bot.overview`."""
+
+
 def following(
-    inbox: InboxStore, answers: Answers, wake: Callable[[str], None], help_for: HelpFor
+    inbox: InboxStore,
+    answers: Answers,
+    wake: Callable[[str], None],
+    help_for: HelpFor,
+    look_up: LookUp,
 ) -> Follow:
     """Return what follows on a stored row: an answer, or the run that it is for is woken."""
 
     async def follow(row: InboxRow) -> None:
         if row.kind == ASKED:
             about = row.body.get("about", "")
-            text = await help_for(row.body["answer"]["user"]) if about == HELP else row.body["text"]
+            if about in LOOKED_UP:
+                text = await look_up(row.body)
+            elif about == HELP:
+                text = await help_for(row.body["answer"]["user"])
+            else:
+                text = row.body["text"]
             await answers.answer(row.body["answer"], text)
             await asyncio.to_thread(inbox.drop, row.key)
         elif row.run is not None:

@@ -11,7 +11,7 @@ Everything that decides fails closed: an answer that did not come is `PeopleUnre
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,10 +24,11 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.commands import Mistake, Vote, addressed, read_command
 from bot.config import RoleSettings
+from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, run_of
 from bot.thread import pages
 from engine.errors import PeopleUnreadable
-from engine.ports import Ballot, Clock, Person
+from engine.ports import Ballot, Clock, Person, Reach
 from storage.records import DeliveryStore
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,9 @@ USERGROUP_LIFE = timedelta(seconds=60)
 
 ASK_WITHIN = timedelta(seconds=30)
 """How long a question to Slack may take, retries included; then it counts as unanswered."""
+
+MEMBERS_WITHIN_S = 1.0
+"""Seconds to read a user group where it is only told: with what follows, ten for two of them."""
 
 _UNFIT = {
     "deleted": "it was deactivated",
@@ -96,12 +100,14 @@ class SlackPeople:
         me: Self,
         roles: Mapping[str, RoleSettings],
         deliveries: DeliveryStore,
+        quiet: QuietHours | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self._me = me
         self._roles = roles
         self._deliveries = deliveries
+        self._reach = Reachability(clock, self.person, self._do_not_disturb, quiet)
         self._usergroups: dict[str, tuple[float, frozenset[str]]] = {}
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
@@ -169,7 +175,7 @@ class SlackPeople:
                 id=found["id"],
                 name=str(name),
                 unfit=_unfit(found, me.team),
-                timezone=found.get("tz") or "UTC",
+                timezone=str(found.get("tz") or ""),
             )
         except UNREADABLE as error:
             raise PeopleUnreadable(f"what Slack says of {user} cannot be read") from error
@@ -182,6 +188,28 @@ class SlackPeople:
             if listed or (role.usergroup and user in await self._members(role.usergroup)):
                 found.add(name)
         return frozenset(found)
+
+    async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
+        """See engine.ports.People."""
+        people: dict[str, set[str]] = {}
+        for name in sorted(set(roles) & self._roles.keys()):
+            for user in await self._readable_members(self._roles[name]):
+                people.setdefault(user, set()).add(name)
+        return await self._reach.of(people)
+
+    async def _readable_members(self, role: RoleSettings) -> frozenset[str]:
+        """Return who is in a role, as far as that can be read soon; only for people to read."""
+        listed = frozenset(role.members)
+        if not role.usergroup:
+            return listed
+        try:
+            async with asyncio.timeout(MEMBERS_WITHIN_S):
+                return listed | await self._members(role.usergroup)
+        except (PeopleUnreadable, TimeoutError):
+            return listed
+
+    async def _do_not_disturb(self, user: str) -> Mapping[str, Any]:
+        return await asked(lambda: self._client.dnd_info(user=user))
 
     async def usergroups(self) -> dict[str, frozenset[str]]:
         """Return the members of every user group that a role names.

@@ -409,8 +409,11 @@ class Speaker:
         message = unsent[0]
         delivery = current.of(message)
         if delivery is None or delivery.ts is None:
-            if wait := self._pace.take_post(current.channel):
+            if wait := self._pace.take_post(message.direct or current.channel):
                 return wait
+            if message.direct:
+                await self._write_to(current, message)
+                return 0
             try:
                 delivery = await self._stand(current, message, delivery, voice)
             except Trouble as trouble:
@@ -420,6 +423,29 @@ class Speaker:
                 return 0
         await self._finish(current, message, delivery, voice)
         return 0
+
+    async def _write_to(self, current: _Round, message: Message) -> None:
+        """Write to one person, at most once: what it says stands in the thread as well.
+
+        It is let go where Slack refuses, and where nobody knows whether it was said.
+        """
+        delivery = Delivery(message.key, message.direct, None, digest(message), "sending")
+        if current.of(message) is None:
+            await self._save(current, delivery)
+            try:
+                await called(
+                    self._client.chat_postMessage(
+                        channel=message.direct,
+                        text=message.text,
+                        parse="none",
+                        link_names=False,
+                        unfurl_links=False,
+                        unfurl_media=False,
+                    )
+                )
+            except Trouble as trouble:
+                log.warning("not written to", key=message.key, error=trouble.error)
+        await self._save(current, replace(delivery, state="sent"))
 
     async def _stand(
         self, current: _Round, message: Message, former: Delivery | None, voice: _Voice

@@ -28,12 +28,16 @@ from bot.config import Secrets, Settings, SettingsWrong, host_and_port, unsatisf
 from bot.health import Health, Part
 from bot.hearing import Hearing
 from bot.helping import Help
+from bot.home import Homes
 from bot.http import Endpoint
 from bot.inbox import following, storing
+from bot.overview import Overview
 from bot.pacing import Turns
 from bot.packages import PackageFolder
 from bot.people import Self, SlackAnswers, SlackPeople
+from bot.permalinks import permalink
 from bot.probe import CannotListen, Probe
+from bot.reach import QuietHours
 from bot.redaction import Redactor
 from bot.runs import Runs
 from bot.socket import Sockets
@@ -233,7 +237,10 @@ class Base:
             standing=self.standing,
         )
         self.me = Self(self.client)
-        self.people = SlackPeople(self.client, clock, self.me, settings.roles, stores.deliveries)
+        quiet = QuietHours.read(settings.slack.quiet_hours)
+        self.people = SlackPeople(
+            self.client, clock, self.me, settings.roles, stores.deliveries, quiet
+        )
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings)
 
@@ -342,7 +349,15 @@ class Facing:
         runs = Runs(stores.journal, stores.deliveries, base.inventory.names())
         hearing = Hearing(settings, runs, stores.deliveries, base.clock)
         help_for = Help(settings, base.people)
-        follow = following(stores.inbox, base.answers, lambda run: base.wakes.to_act(run), help_for)
+        overview = Overview(settings, base.people, stores, base.client)
+        self._homes = Homes(base.client, base.clock, overview, settings.slack.command)
+        follow = following(
+            stores.inbox,
+            base.answers,
+            lambda run: base.wakes.to_act(run),
+            help_for,
+            overview.answer,
+        )
         app = slack_app(
             base.client,
             base.secrets.bot_token,
@@ -351,6 +366,7 @@ class Facing:
             base.answers,
             follow,
             help_for,
+            self._homes.opened,
         )
         self._threads = Threads(base.client, base.clock, base.me, hearing, stores, follow)
         self._way = _way(base, app, self._greeted)
@@ -358,11 +374,12 @@ class Facing:
         self._waking: asyncio.Future[None] | None = None
         catch_up = base.health.watched("speaker", self._speaker.catch_up)
         self._alarm = Alarm(catch_up, every=SPEAKER_LOOKS_EVERY)
-        base.wakes.to_speak = self._speaker.wake
+        base.wakes.to_speak = self.heard
 
     def start(self) -> None:
         """Begin to tell what is missing in Slack."""
         self._alarm.start()
+        self._homes.start()
         self._threads.start()
         self._greeted()
 
@@ -376,8 +393,9 @@ class Facing:
             await self._way.start()
 
     def heard(self, run: str) -> None:
-        """Another process has written something about a run."""
+        """Something was written about a run, here or by another process."""
         self._speaker.wake(run)
+        self._homes.changed()
 
     def _greeted(self) -> None:
         """At start and at a new connection events may have been missed: Slack is read back."""
@@ -392,11 +410,12 @@ class Facing:
 
     async def _shown(self, run: str, gate: str, channel: str, ts: str) -> None:
         """A gate's message stands in Slack: from now on its votes count."""
+        link = await permalink(self._base.client, channel, ts)
         row = InboxRow(
             key=f"shown:{run}/{gate}/{ts}",
             run=run,
             kind="shown",
-            body={"gate": gate, "channel": channel, "ts": ts},
+            body={"gate": gate, "channel": channel, "ts": ts, "link": link},
             at=self._base.clock.now(),
         )
         await asyncio.to_thread(self._base.stores.inbox.put, row)
@@ -407,6 +426,7 @@ class Facing:
         self._alarm.stop()
         if self._waking is not None:
             self._waking.cancel()
+        await self._homes.close()
         await self._threads.close()
         await self._way.close()
         await self._speaker.close()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine import gates
+from engine import calling, gates
 from engine.duty import Duty
 from engine.errors import InDoubt, PeopleUnreadable
 from engine.invariants import described
@@ -82,6 +82,7 @@ async def _open(duty: Duty, step: Step) -> None:
         roles=sorted(policy.roles),
         votes=policy.votes,
         changed=list(_changed_since(duty, step, facts)),
+        reach=await calling.reach_at(duty, step),
     )
 
 
@@ -151,6 +152,7 @@ async def count(
     """
     if gate.shown is None:
         return
+    gate = await _with_fallback(duty, gate)
     shown = await _standing(duty, gate)
     drafts, answers = await _difference(duty, gate, shown, asked_by=asked_by)
     if drafts or take:
@@ -186,6 +188,7 @@ async def clicked(
     Raises:
         PeopleUnreadable: Slack cannot be asked; nothing was recorded.
     """
+    gate = await _with_fallback(duty, gate)
     address = {"run": duty.state.run, **to, "user": click.user}
     drafts = list[Draft]()
     if told := await _clicked_in_vain(duty, gate, click, drafts):
@@ -201,6 +204,12 @@ async def clicked(
     await duty.journal.append([*drafts, *changes], take=take)
     await duty.answers.answer(address, _told_clicker(duty, gate, shown[click.user]))
     await _tell(duty, gate, [(user, text) for user, text in answers if user != click.user])
+
+
+async def _with_fallback(duty: Duty, gate: GateState) -> GateState:
+    """Call the fallback where it is due, before anything is counted; return the gate as it is."""
+    await calling.escalate_if_due(duty, gate)
+    return duty.state.gates[gate.step]
 
 
 async def _clicked_in_vain(duty: Duty, gate: GateState, click: Ballot, drafts: list[Draft]) -> str:
@@ -247,7 +256,7 @@ def _told_clicker(duty: Duty, gate: GateState, stands: Ballot) -> str:
         return _taken_back(gate, stands)
     step = duty.plan.step(gate.step)
     yes = [vote for vote in duty.state.gates[gate.step].votes.values() if vote.choice == "yes"]
-    lacking = gates.missing(policy_of(duty, step), yes)
+    lacking = gates.missing(gates.in_force(policy_of(duty, step), gate), yes)
     rest = f"Still missing: {lacking}" if lacking else "That is enough"
     return f"Your yes at {gate.name} is counted. {rest}."
 
@@ -349,6 +358,7 @@ def _refused(
         policy_of(duty, duty.plan.step(gate.step)),
         requester=duty.state.the_request.requester,
         halters=roles_for(HALT, duty.plan.policy),
+        gate=gate,
     ) or gates.misread(ballot, gate)
     if not reason:
         return None
@@ -380,7 +390,7 @@ async def _judge(duty: Duty, step: Step) -> bool:
         await _close_and_hold(duty, step, decision)
         return False
     if decision.outcome == "open":
-        await _remind_if_due(duty, gate)
+        await calling.remind_if_due(duty, gate)
         return False
     if gate.outcome != "approved":
         await _approve(duty, step, decision)
@@ -436,13 +446,6 @@ def _asked_again_with(duty: Duty, gate: Step) -> list[str]:
         return [gate.id]
     place = duty.plan.steps.index(gate)
     return [step.id for step in duty.plan.steps[place - 1 : place + 2]]
-
-
-async def _remind_if_due(duty: Duty, gate: GateState) -> None:
-    due = duty.state.wake_at()
-    now = duty.stopwatch.latest(gate.opened_at)
-    if gate.reminders < 2 and due is not None and now >= due:
-        await duty.journal.write(Kind.REMINDED, step=gate.step)
 
 
 # ---------------------------------------------------------------------------- the last look

@@ -7,7 +7,7 @@ device; the caller brings what is true now.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from engine.journal import GateState, Vote
@@ -84,6 +84,49 @@ def misread(ballot: Ballot, gate: GateState) -> str:
     )
 
 
+# ------------------------------------------------------------------------------ the fallback
+
+
+def escalates(policy: GatePolicy, gate: GateState, now: datetime) -> bool:
+    """Tell whether the fallback is to be called now: its time has come, and it was not yet.
+
+    Question: what can it do from then on? Answer: its members may approve as one of the voters
+    may. A person who must be of a certain role stays needed, unless the policy lets the fallback
+    sit in. Given up: to take that back in the same opening; asked again, it begins anew.
+    """
+    since = policy.fallback_from(gate.opened_at, gate.expires_at)
+    return since is not None and gate.escalated_at is None and not gate.outcome and now >= since
+
+
+def called(gate: GateState, now: datetime) -> GateState:
+    """Return the gate as it is once its fallback was called."""
+    return replace(gate, escalated_at=gate.escalated_at or now)
+
+
+def in_force(policy: GatePolicy, gate: GateState) -> GatePolicy:
+    """Return the policy as it is at this gate now: with its fallback once that was called.
+
+    The record decides, not the time: what was counted reads the same for ever.
+    """
+    if gate.escalated_at is None or not policy.fallback:
+        return replace(policy, fallback="")
+    return replace(policy, voters=(*policy.voters, policy.fallback))
+
+
+def can_help(
+    policy: GatePolicy, gate: GateState, user: str, roles: Collection[str], *, requester: str
+) -> bool:
+    """Tell whether a person's yes would bring an open gate nearer to its approval now."""
+    rules = in_force(policy, gate)
+    if gate.outcome or user in gate.votes or not rules.roles & set(roles):
+        return False
+    if user == requester and not rules.requester_may_vote:
+        return False
+    yes = [vote for vote in gate.votes.values() if vote.choice == "yes"]
+    more = Vote(user, user, "yes", "", frozenset(roles), gate.opened_at)
+    return _wanting(rules, [*yes, more]) < _wanting(rules, yes)
+
+
 def refusal(
     ballot: Ballot,
     person: Person,
@@ -92,6 +135,7 @@ def refusal(
     *,
     requester: str,
     halters: Collection[str],
+    gate: GateState | None = None,
 ) -> str:
     """Return why a ballot has no effect, or "" where it counts.
 
@@ -100,6 +144,11 @@ def refusal(
     """
     if person.unfit:
         return f"this account may not vote: {person.unfit}"
+    fallback = bool(policy.fallback) and policy.fallback in roles
+    if fallback and ballot.choice == "no":
+        return ""  # a stop does not wait until the fallback is called
+    since = policy.fallback_from(gate.opened_at, gate.expires_at) if gate is not None else None
+    policy = in_force(policy, gate) if gate is not None else replace(policy, fallback="")
     may_approve = bool(policy.roles & set(roles))
     if ballot.choice == "no":
         if may_approve or ballot.user == requester or set(halters) & set(roles):
@@ -107,6 +156,12 @@ def refusal(
         return "only approvers, the requester and those who may halt can stop this run"
     if ballot.user == requester and not policy.requester_may_vote:
         return "you asked for this run, so somebody else has to approve it"
+    if not may_approve and fallback and since is not None:
+        then = "press again then" if ballot.source == "button" else "also one that stands by then"
+        return (
+            f"your role is the fallback here: a yes of yours counts from {since:%H:%M} UTC on, "
+            f"{then}"
+        )
     if not may_approve:
         return f"approving needs one of these roles: {', '.join(sorted(policy.roles)) or 'none'}"
     return ""
@@ -118,6 +173,7 @@ def decide(policy: GatePolicy, gate: GateState, now: datetime) -> Decision:
     Any no ends it. An approval that has its own end (`good_until`) is judged by that, an open
     gate by its expiry.
     """
+    policy = in_force(policy, gate)
     votes = sorted(gate.votes.values(), key=lambda vote: (vote.at, vote.user))
     stops = [vote for vote in votes if vote.choice == "no"]
     if stops:
@@ -137,15 +193,23 @@ def _because(vote: Vote) -> str:
 
 
 def missing(policy: GatePolicy, votes: Sequence[Vote]) -> str:
-    """Say what is still needed, or "" when the votes are enough."""
+    """Say what is still needed, or "" when the votes are enough.
+
+    `policy` as it is in force: a fallback that was not called has no part in it.
+    """
     unfilled = _unfilled_needs(policy, votes)
-    short = max(policy.votes - len(votes), 0)
-    if not unfilled and not short:
+    more = _wanting(policy, votes)
+    if not more:
         return ""
     wanted = [f"{count} of {role}" for role, count in unfilled.items()]
-    more = max(short, sum(unfilled.values()))
     people = f"{more} more {'person' if more == 1 else 'people'}"
     return f"{people}: {', '.join(wanted)}" if wanted else people
+
+
+def _wanting(policy: GatePolicy, votes: Sequence[Vote]) -> int:
+    """Return how many persons are still needed, at least."""
+    short = max(policy.votes - len(votes), 0)
+    return max(short, sum(_unfilled_needs(policy, votes).values()))
 
 
 def _unfilled_needs(policy: GatePolicy, votes: Sequence[Vote]) -> dict[str, int]:
@@ -157,9 +221,12 @@ def _unfilled_needs(policy: GatePolicy, votes: Sequence[Vote]) -> dict[str, int]
     seats = [role for role, count in policy.needs for _ in range(count)]
     holder: dict[int, Vote] = {}
 
+    def sits_in(vote: Vote) -> bool:
+        return policy.fallback_fills_needs and policy.fallback in vote.roles
+
     def seated(vote: Vote, tried: set[int]) -> bool:
         for seat, role in enumerate(seats):
-            if role not in vote.roles or seat in tried:
+            if not (role in vote.roles or sits_in(vote)) or seat in tried:
                 continue
             tried.add(seat)
             if seat not in holder or seated(holder[seat], tried):
@@ -179,13 +246,14 @@ def _unfilled_needs(policy: GatePolicy, votes: Sequence[Vote]) -> dict[str, int]
 def can_ever_pass(
     policy: GatePolicy, members: Mapping[str, Collection[str]], requester: str | None
 ) -> str:
-    """Return why a gate could never be approved, or "" where it can.
+    """Return why a gate could never be approved, or "" where it can; without any fallback.
 
     Args:
         policy: the gate's policy.
         members: the persons of each role.
         requester: who asks; None to judge without one.
     """
+    policy = replace(policy, fallback="")
     persons: dict[str, set[str]] = {}
     for role, people in members.items():
         for person in people:

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from engine.errors import Fenced, NotUnderstood, Stopped
 from engine.model import (
+    GatePolicy,
     GroupFacts,
     Plan,
     Request,
@@ -74,6 +75,7 @@ class Kind(StrEnum):
     ALARMED = "ALARMED"
     HELD = "HELD"
     REMINDED = "REMINDED"
+    ESCALATED = "ESCALATED"
     RETRIED = "RETRIED"
     PAUSED = "PAUSED"
     HALTED = "HALTED"
@@ -85,6 +87,9 @@ class Kind(StrEnum):
     SETTLED = "SETTLED"
     ENDED = "ENDED"
 
+
+LAST_CALL = timedelta(minutes=1)
+"""The last reminder of a gate leaves at least so much time to read it and to vote; a guess."""
 
 ENGINE = "engine"
 """`by` of a record that no person caused."""
@@ -135,7 +140,9 @@ class Click:
 class GateState:
     """A gate's present opening: what was asked, who has answered, how it ended.
 
-    `opened_at` is when people could begin to vote, where its message came late.
+    `opened_at` is when people could begin to vote, where its message came late. `link` is the
+    address of its message, "" where it is not known. From `escalated_at` on members of the
+    policy's fallback role may approve too.
     """
 
     step: str
@@ -158,6 +165,21 @@ class GateState:
     starts_at: datetime | None = None
     good_until: datetime | None = None
     reminders: int = 0
+    escalated_at: datetime | None = None
+    link: str = ""
+
+    @property
+    def reminders_at(self) -> tuple[datetime, ...]:
+        """When people are reminded: at one and two thirds of the time to vote, and near its end.
+
+        The last one comes when a tenth is left (three minutes of thirty): late enough to say
+        something new, early enough to act on. A time so short that this would be no later than
+        the one before has two.
+        """
+        life = self.expires_at - self.opened_at
+        thirds = (self.opened_at + life / 3, self.opened_at + 2 * life / 3)
+        last = self.expires_at - max(life / 10, LAST_CALL)
+        return (*thirds, last) if last > thirds[1] else thirds
 
     @property
     def name(self) -> str:
@@ -353,11 +375,16 @@ class RunState:
         return since + self.plan.policy.remind if since else None
 
     def _gate_alarm(self, gate: GateState) -> datetime:
-        """At one and two thirds of its life a gate reminds; at its end it expires."""
-        third = (gate.expires_at - gate.opened_at) / 3
-        if gate.reminders < 2:
-            return gate.opened_at + third * (gate.reminders + 1)
-        return gate.expires_at
+        """When a gate reminds next, calls its fallback, or expires; whatever comes first."""
+        fallback = self.policy_at(gate.step).fallback_from(gate.opened_at, gate.expires_at)
+        calls = [fallback] if fallback is not None and gate.escalated_at is None else []
+        return min([*gate.reminders_at[gate.reminders :], *calls, gate.expires_at])
+
+    def policy_at(self, gate: str) -> GatePolicy:
+        """Return who must say yes at a gate, by its step's id."""
+        steps = {step.id: step.kind for step in self.the_plan.steps}
+        policy = self.the_plan.policy
+        return policy.proposal if steps.get(gate) is StepKind.PROPOSAL else policy.failover
 
     def index(self) -> RunRow:
         """Return the index row that follows from this state."""
@@ -452,7 +479,8 @@ class RunState:
         self.gates[step] = replace(self.gates[step], **changes)
 
     def _on_gate_shown(self, record: Record, body: Mapping[str, Any]) -> None:
-        self._gate(body["step"], shown=(body["channel"], body["ts"]))
+        shown = (body["channel"], body["ts"])
+        self._gate(body["step"], shown=shown, link=body.get("link", ""))
         if body.get("expires_at"):
             until = datetime.fromisoformat(body["expires_at"])
             self._gate(body["step"], opened_at=record.at, expires_at=until)
@@ -507,7 +535,11 @@ class RunState:
     def _on_reminded(self, record: Record, body: Mapping[str, Any]) -> None:
         self.reminded_at = record.at
         if body.get("step") in self.gates:
-            self._gate(body["step"], reminders=self.gates[body["step"]].reminders + 1)
+            former = self.gates[body["step"]].reminders
+            self._gate(body["step"], reminders=max(former + 1, body.get("number", 0)))
+
+    def _on_escalated(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._gate(body["step"], escalated_at=record.at)
 
     def _on_intended(self, record: Record, body: Mapping[str, Any]) -> None:
         self._step(

@@ -331,7 +331,10 @@ class GatePolicy:
     """Who must say yes at one sort of gate, and for how long a yes is good.
 
     `votes` distinct persons in all, each in one of `voters`; and of each role in `needs` as
-    many as it says, matched so that nobody is counted for two needs.
+    many as it says, matched so that nobody is counted for two needs. After a while without enough
+    of them, members of `fallback` ("" for none) may approve as well: after `fallback_delay`, or
+    where that is None after a share of the time to vote. They sit in for a need only where the
+    policy says so. When that is, and what it changes, is decided in `engine.gates`.
     """
 
     votes: int = 2
@@ -341,11 +344,23 @@ class GatePolicy:
     approval_expiry: timedelta = timedelta(minutes=30)
     execution_expiry: timedelta = timedelta(minutes=10)
     grace: timedelta = timedelta(seconds=10)
+    fallback: str = ""
+    fallback_share: float = 0.5
+    fallback_delay: timedelta | None = None
+    fallback_fills_needs: bool = False
 
     @property
     def roles(self) -> frozenset[str]:
-        """Every role whose members may vote here."""
+        """Every role whose members may vote here from the beginning."""
         return frozenset(self.voters) | {role for role, _ in self.needs}
+
+    def fallback_from(self, opened_at: datetime, expires_at: datetime) -> datetime | None:
+        """Return from when members of the fallback may approve; None where there is none."""
+        if not self.fallback:
+            return None
+        life = expires_at - opened_at
+        delay = self.fallback_share * life if self.fallback_delay is None else self.fallback_delay
+        return opened_at + delay
 
 
 @dataclass(frozen=True)

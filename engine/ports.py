@@ -6,7 +6,7 @@ A docstring here is a contract; an adapter only points to it. Implementations li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -146,12 +146,35 @@ class Person:
     """Who a Slack id is now, and whether that account may vote at all.
 
     `unfit` is "" or the reason why not: deactivated, a bot, a guest, of another workspace.
+    `timezone` is "" where it is not known.
     """
 
     id: str
     name: str
     unfit: str = ""
-    timezone: str = "UTC"
+    timezone: str = ""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Whether one person can be reached now, as far as Slack tells. It decides nothing.
+
+    Attributes:
+        user: who.
+        name: what they are called, or their id.
+        roles: those of the roles asked about that they are in.
+        state: "awake" outside of their quiet hours (which does not say that they look at Slack),
+            "quiet" within them, "unknown" where Slack did not say.
+        local: their time of day when asked, e.g. "03:12"; "" where not known.
+        until: when their quiet hours end, where they are in them.
+    """
+
+    user: str
+    name: str
+    roles: frozenset[str] = frozenset()
+    state: str = "unknown"
+    local: str = ""
+    until: datetime | None = None
 
 
 class People(Protocol):
@@ -181,6 +204,15 @@ class People(Protocol):
 
         Raises:
             PeopleUnreadable: a user group could not be read.
+        """
+        ...
+
+    async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
+        """Return who is in one of these roles now and may vote at all, and how to reach them.
+
+        Best effort, so that people know whom to call: it answers within ten seconds and never
+        raises. Who could not be asked about is "unknown"; a role whose members could not be read
+        adds nobody; only so many are asked about. Nothing may be decided by this.
         """
         ...
 

@@ -69,6 +69,7 @@ async def _shown(duty: Duty, row: InboxRow) -> None:
         gate=gate.name,
         channel=row.body["channel"],
         ts=row.body["ts"],
+        link=row.body.get("link", ""),
         expires_at=asking.expires_anew(duty, gate),
     )
     await duty.journal.append([draft], take=[row.key])

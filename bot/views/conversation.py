@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from bot.views.gates import degraded_end, failover
 from bot.views.message import Message
 from bot.views.milestones import installing, milestone, preparing
 from bot.views.proposal import proposal
+from bot.views.reach import written_to
 from bot.views.report import report
 from bot.views.root import root
 from bot.views.story import Opening, Story
@@ -24,6 +25,7 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
     """
     story = Story()
     places: list[Callable[[], Message]] = []
+    written: list[Callable[[], Iterable[Message]]] = []
     for record in records:
         begun = set(story.installations)
         story.take(record)
@@ -40,7 +42,12 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
             places.append(partial(installing, story, running, f"{record.stream}/m/{record.seq}"))
         if record.kind == Kind.ENDED:
             places.append(partial(_same, report(story)))
-    return tuple(place() for place in places)
+        if record.body.get("call") and (gate := story.state.gates.get(record.body["step"])):
+            opening = story.openings[gate.number]
+            written.append(partial(written_to, story, opening, record))
+    # Last, so that nothing in the thread waits for them; they have no place in it.
+    directly = (message for people in written for message in people())
+    return (*(place() for place in places), *directly)
 
 
 def _gate(story: Story, opening: Opening) -> Callable[[], Message]:

@@ -37,6 +37,8 @@ SHORT_HEAD = 12
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+_CHANNEL = re.compile(r"[CG][A-Z0-9]{2,20}")
+_ADDRESS = re.compile(r"https://[A-Za-z0-9./_?=&%-]{1,300}")
 # Control characters, marks that turn the direction of writing, and halves of surrogate pairs
 # (which no JSON encoder of Slack's accepts).
 _UNSEEN = frozenset({"Cc", "Cf", "Cs"})
@@ -114,6 +116,16 @@ def clip(mrkdwn: str, longest: int) -> str:
 def mention(user: str, name: str = "") -> str:
     """Mention a person, if that is an id of Slack's; else only name them."""
     return f"<@{user}>" if _USER.fullmatch(user) else escape(name or user, 80)
+
+
+def link(address: str, label: str) -> str:
+    """Return finished mrkdwn as a link, or as it is where that is no address of a message."""
+    return f"<{_escaped(address)}|{label}>" if _ADDRESS.fullmatch(address) else label
+
+
+def channel(place: str) -> str:
+    """Name a channel, if that is an id of Slack's; else ""."""
+    return f"<#{place}>" if _CHANNEL.fullmatch(place) else ""
 
 
 def moment(at: datetime) -> str:
@@ -202,14 +214,19 @@ def preformatted(text: str, longest: int = LONGEST_SHOWN) -> Block:
     }
 
 
-def fit(blocks: Sequence[Block]) -> tuple[Block, ...]:
+def fit(
+    blocks: Sequence[Block],
+    *,
+    most: int = MOST_BLOCKS,
+    more: str = "… the rest does not fit here; `hotfix-bot show` prints it all",
+) -> tuple[Block, ...]:
     """Return as many blocks as Slack takes; what is left out is said, never silently lost."""
     kept: list[Block] = []
     room = MOST_CHARACTERS
     for block in blocks:
         room -= _length(block)
-        if room < 0 or len(kept) >= MOST_BLOCKS - 1:
-            return (*kept, context("… the rest does not fit here; `hotfix-bot show` prints it all"))
+        if room < 0 or len(kept) >= most - 1:
+            return (*kept, context(more))
         kept.append(block)
     return tuple(kept)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.views import words
+from bot.views import reach, words
 from bot.views.format import (
     LONGEST_QUESTION,
     LONGEST_TEXT,
@@ -262,7 +262,9 @@ def votes(story: Story, opening: Opening, first: str) -> list[Block]:
             f"*Still missing* {escape(opening.missing) or 'nothing'}",
             f"*Expires* {moment(gate.expires_at)}; once approved, it must begin within "
             f"{span(opening.policy.execution_expiry)}",
+            reach.fallback_words(opening),
         ),
+        *reach.who_is_awake(story, opening),
         buttons(story, opening, first),
         context(
             "React with ✅ to approve or ❌ to stop, or press a button. Taking your ✅ away before "

@@ -21,6 +21,7 @@ class Message:
         reactions: emoji names that the bot adds, for people to click.
         gate: the gate that is voted on here, "" elsewhere.
         file: name and content of a text file that goes with it.
+        direct: the person whom it is written to alone; said once, and let go where Slack refuses.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Message:
     reactions: tuple[str, ...] = ()
     gate: str = ""
     file: tuple[str, str] | None = None
+    direct: str = ""
 
 
 def told(key: str, *lines: str, broadcast: bool = False) -> Message:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.views import words
+from bot.views import reach, words
 from bot.views.format import (
     LONGEST_SHOWN,
     LONGEST_TEXT,
@@ -177,16 +177,17 @@ def _refused(story: Story, record: Record, key: str) -> Message | None:
 def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
     opening = _opening(story, record)
     gate = opening.gate
+    asker = f"{_requester(story)} "  # who asked hears how each gate ended
     if gate.outcome == "approved":
         who = listed(escape(v.name, 80) for v in opening.yes)
         if opening.step.kind is StepKind.PROPOSAL:
-            return told(key, f"✅ {gate.name} approved by {who}. The preparation begins.")
+            return told(key, f"✅ {asker}{gate.name} approved by {who}. The preparation begins.")
         if opening.step.kind is StepKind.DEGRADED:
-            return told(key, f"✅ {gate.name} approved by {who}. The run ends as it stands.")
+            return told(key, f"✅ {asker}{gate.name} approved by {who}. The run ends as it stands.")
         grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"
         return told(
             key,
-            f"✅ {gate.name} approved by {who}: {grace} — {how_to_stop(gate.name)}.",
+            f"✅ {asker}{gate.name} approved by {who}: {grace} — {how_to_stop(gate.name)}.",
         )
     if gate.outcome == "superseded":
         fallen = listed(mention(u, story.name(u)) for u in record.body.get("fallen", ()))
@@ -202,7 +203,7 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
             )
         return told(
             key,
-            f"♻️ {gate.name} is superseded: what was approved is no longer so.{votes}",
+            f"♻️ {asker}{gate.name} is superseded: what was approved is no longer so.{votes}",
             *bullets(gate.reason.split("; ")),
             "It is looked at again, and asked again.",
         )
@@ -369,14 +370,7 @@ def _held(story: Story, record: Record, key: str) -> Message:
 def _reminded(story: Story, record: Record, key: str) -> Message | None:
     body = record.body
     if body.get("step") in story.state.gates:
-        opening = _opening(story, record)
-        return told(
-            key,
-            f"⏰ {opening.gate.name} ({opening.gate.code}) still waits: "
-            f"{escape(opening.missing) or 'nothing is missing'}. It expires "
-            f"{moment(opening.gate.expires_at)}.",
-            broadcast=True,
-        )
+        return reach.reminded(_opening(story, record), record, key)
     out = words.out_words(body.get("out_of_service", ()))
     hold = story.state.hold
     offered = hold.ways if hold else ("resume", "abort")
@@ -385,6 +379,10 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
         ways(tuple(offered) or ("retry", "abort"), story.by_hand),
     )
+
+
+def _escalated(story: Story, record: Record, key: str) -> Message:
+    return reach.escalated(_opening(story, record), record, key)
 
 
 def _seen(story: Story, record: Record, key: str) -> Message | None:
@@ -495,6 +493,7 @@ _TELLERS: dict[Kind, Teller] = {
     Kind.HELD: _held,
     Kind.BROKEN: _held,
     Kind.REMINDED: _reminded,
+    Kind.ESCALATED: _escalated,
     Kind.RETRIED: _retried,
     Kind.PAUSED: _paused,
     Kind.HALTED: _halted,

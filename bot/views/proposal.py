@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.views import gates, words
 from bot.views.format import Block, code, context, escape, section, size, span
 from bot.views.message import Message
+from bot.views.reach import awake_for_failovers
 from bot.views.story import Opening, Story
 from engine.model import GatePolicy, Plan
 
@@ -112,6 +113,7 @@ def _who(story: Story, opening: Opening) -> list[str]:
     return [
         f"*Approval of this proposal:* {words.needs(opening, story)}.",
         f"*Approval of each failover:* {_short(failover)}.",
+        *(f"      {line}" for line in awake_for_failovers(opening)),
         "*Please do not install policy on this group until the end report.*",
     ]
 

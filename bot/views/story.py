@@ -6,12 +6,12 @@ and what somebody is called; that is gathered here, from the same records.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from engine.gates import missing
+from engine.gates import in_force, missing
 from engine.journal import GateState, Kind, RunState, Vote
 from engine.model import GatePolicy, Plan, Step, StepKind
 from storage.records import Record
@@ -19,7 +19,11 @@ from storage.records import Record
 
 @dataclass
 class Opening:
-    """One time that a gate was asked; asked again, it is another one with its own message."""
+    """One time that a gate was asked; asked again, it is another one with its own message.
+
+    `reach` is who could approve and how to reach them, as found at `reach_at`; None in records of
+    before this was asked.
+    """
 
     gate: GateState
     plan: Plan
@@ -27,14 +31,21 @@ class Opening:
     asked: Mapping[str, Any]
     headroom: Mapping[str, Any]
     head: tuple[int, str]
+    reach: Sequence[Mapping[str, Any]] | None = None
+    reach_at: datetime | None = None
     closed_at: datetime | None = None
     begun_at: datetime | None = None
 
     @property
     def policy(self) -> GatePolicy:
-        """Who must say yes here."""
+        """Who must say yes here, from the beginning."""
         policy = self.plan.policy
         return policy.proposal if self.step.kind is StepKind.PROPOSAL else policy.failover
+
+    @property
+    def rules(self) -> GatePolicy:
+        """Who may say yes here now: with the fallback once it was called."""
+        return in_force(self.policy, self.gate)
 
     @property
     def yes(self) -> tuple[Vote, ...]:
@@ -44,7 +55,7 @@ class Opening:
     @property
     def missing(self) -> str:
         """What is still needed, or ""."""
-        return missing(self.policy, self.yes)
+        return missing(self.rules, self.yes)
 
 
 @dataclass
@@ -115,6 +126,19 @@ class Story:
         self.openings[gate.number] = Opening(
             gate, plan, step, body, headroom, head=(record.seq, record.hash)
         )
+        self._on_reminded(record, body)
+
+    def _on_reminded(self, record: Record, body: Mapping[str, Any]) -> None:
+        gate = self.state.gates.get(body.get("step", ""))
+        if gate is None or "reach" not in body:
+            return
+        opening = self.openings[gate.number]
+        opening.reach, opening.reach_at = body["reach"], record.at
+        for one in body["reach"]:
+            self.names.setdefault(one["user"], one["name"])
+
+    def _on_escalated(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._on_reminded(record, body)
 
     def _on_voted(self, _: Record, body: Mapping[str, Any]) -> None:
         self.names[body["user"]] = body["name"]

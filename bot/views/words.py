@@ -11,7 +11,16 @@ from datetime import timedelta
 from bot.views.format import escape, lowered, span
 from bot.views.story import Opening, Story
 from engine.invariants import described
-from engine.model import LogicalGroup, MemberFacts, Plan, Step, StepKind, in_service, spelled
+from engine.model import (
+    GatePolicy,
+    LogicalGroup,
+    MemberFacts,
+    Plan,
+    Step,
+    StepKind,
+    in_service,
+    spelled,
+)
 
 DOING: Mapping[StepKind, str] = {
     StepKind.PROPOSAL: "Waiting for approval of the proposal",
@@ -243,19 +252,22 @@ def cloning_words(story: Story) -> str:
 
 def voter(name: str, roles: Iterable[str], opening: Opening) -> str:
     """Return `ana (network)`, with the roles that matter at this gate."""
-    shown = sorted(set(roles) & opening.policy.roles)
+    shown = sorted(set(roles) & opening.rules.roles)
     return f"{escape(name, 80)} ({escape(', '.join(shown), 120)})" if shown else escape(name, 80)
+
+
+def policy_words(policy: GatePolicy) -> str:
+    """Say how many persons a policy asks for, and of which roles."""
+    people = "1 person" if policy.votes == 1 else f"{policy.votes} people"
+    if policy.needs:
+        roles = ", ".join(f"{count} of {escape(role, 60)}" for role, count in policy.needs)
+        return f"{people}, among them {roles}"
+    return f"{people} of {escape(', '.join(sorted(policy.roles)) or 'no role', 200)}"
 
 
 def needs(opening: Opening, story: Story) -> str:
     """Say who must approve."""
-    policy = opening.policy
-    people = "1 person" if policy.votes == 1 else f"{policy.votes} people"
-    if policy.needs:
-        roles = ", ".join(f"{count} of {escape(role, 60)}" for role, count in policy.needs)
-        of_roles = f"{people}, among them {roles}"
-    else:
-        of_roles = f"{people} of {escape(', '.join(sorted(policy.roles)) or 'no role', 200)}"
+    policy, of_roles = opening.policy, policy_words(opening.policy)
     request = story.state.the_request
     who = escape(request.requester_name or request.requester, 80)
     own = "may vote too" if policy.requester_may_vote else "asked for it and may not approve"

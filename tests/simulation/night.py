@@ -7,7 +7,7 @@ tasks, sessions and stores), and another one takes the run up.
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from engine.errors import PeopleUnreadable, PlanRefused
 from engine.journal import Kind, RunState
 from engine.model import GatePolicy, Policy, Request, to_json
 from engine.orders import run_id
-from engine.ports import Ballot, GroupSetup, PackageFile, Person
+from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker
@@ -86,6 +86,7 @@ class Crowd:
     shown: dict[tuple[str, str], list[Ballot]] = field(default_factory=dict)
     away: bool = False
     roles_of: dict[str, set[str]] = field(default_factory=lambda: dict(ROLES))
+    states: dict[str, str] = field(default_factory=dict)
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         self._reachable()
@@ -93,15 +94,29 @@ class Crowd:
 
     async def person(self, user: str) -> Person:
         self._reachable()
-        return Person(id=user, name=user.removeprefix("U0").rstrip("01").lower())
+        return Person(id=user, name=_name(user))
 
     async def roles(self, user: str) -> frozenset[str]:
         self._reachable()
         return frozenset(self.roles_of.get(user, ()))
 
+    async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
+        if self.away:
+            return []
+        asked = set(roles)
+        return [
+            Reach(user, _name(user), frozenset(mine & asked), self.states.get(user, "awake"))
+            for user, mine in sorted(self.roles_of.items())
+            if mine & asked
+        ]
+
     def _reachable(self) -> None:
         if self.away:
             raise PeopleUnreadable("Slack does not answer")
+
+
+def _name(user: str) -> str:
+    return user.removeprefix("U0").rstrip("01").lower()
 
 
 @dataclass

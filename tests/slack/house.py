@@ -19,11 +19,14 @@ from bot.config import (
 )
 from bot.hearing import Hearing
 from bot.helping import Help
+from bot.home import Homes
 from bot.http import PATH, Endpoint
 from bot.inbox import following, storing
 from bot.localslack import LocalSlack
 from bot.localslack.model import Message
+from bot.overview import Overview
 from bot.people import Self, SlackAnswers, SlackPeople
+from bot.reach import QuietHours
 from bot.runs import Runs
 from bot.threads import Threads
 from engine.journal import first_records
@@ -42,6 +45,7 @@ RITA, ANA, BEN, NOOR, GUS = (
 )
 BOT = "U0000HOTFIX"
 PACKAGE = NAME
+NIGHT = QuietHours.read("22:00-07:00")
 ROLES = {
     "network": RoleSettings(members=(ANA,), usergroup="S0FWAPPROV0"),
     "firewall": RoleSettings(members=(RITA,)),
@@ -129,9 +133,13 @@ class House:
         self.runs = Runs(self.stores.journal, self.stores.deliveries, groups)
         hearing = Hearing(self.settings, self.runs, self.stores.deliveries, self.clock)
         self.answers = SlackAnswers(self.client, self.stores.deliveries)
-        self.people = SlackPeople(self.client, self.clock, self.me, ROLES, self.stores.deliveries)
+        self.people = SlackPeople(
+            self.client, self.clock, self.me, ROLES, self.stores.deliveries, NIGHT
+        )
         help_for = Help(self.settings, self.people)
-        follow = following(self.inbox, self.answers, self.woken.append, help_for)
+        overview = Overview(self.settings, self.people, self.stores, self.client)
+        self.homes = Homes(self.client, self.clock, overview, "/hotfix")
+        follow = following(self.inbox, self.answers, self.woken.append, help_for, overview.answer)
         self.bolt = slack_app(
             self.client,
             "xoxb-localslack",
@@ -140,6 +148,7 @@ class House:
             self.answers,
             follow,
             help_for,
+            self.homes.opened,
         )
         self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
         self.hearing = hearing
@@ -164,6 +173,7 @@ class House:
         return f"http://{self.endpoint.address}{PATH}"
 
     async def close(self) -> None:
+        await self.homes.close()
         await self.handler.close_async()
         if self.endpoint is not None:
             await self.endpoint.close()

@@ -1,0 +1,252 @@
+"""What one person wants to know of all groups: what waits for them, who may approve, how runs go.
+
+Read from the journal and from Slack, for answers and for the app's home; it writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config import Settings
+from bot.permalinks import permalink
+from bot.runs import story_of
+from bot.views.format import channel, code, escape, link, moment
+from bot.views.reach import Person, people_lines
+from bot.views.story import Opening, Story
+from bot.views.words import counted, headline, policy_words
+from engine.errors import NotUnderstood, PeopleUnreadable
+from engine.gates import can_help
+from engine.journal import Kind
+from engine.model import GatePolicy, Policy, StepKind
+from engine.ports import People
+from storage.records import HOUSE, Record, RunRow, Stores
+
+log = structlog.get_logger(__name__)
+
+MOST_ENDED = 5
+"""So many runs that ended are told of; more are in `hotfix-bot runs`."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as it stands; `story` is None where only a newer version can read it."""
+
+    row: RunRow
+    story: Story | None
+    place: str = ""
+    address: str = ""
+
+    @property
+    def opening(self) -> Opening | None:
+        """The gate that waits for votes now."""
+        opening = self.story.opening if self.story else None
+        return opening if opening and not opening.gate.outcome else None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All groups at one moment, the same for whoever reads it.
+
+    Attributes:
+        groups: names of the groups in the settings, with their channels.
+        open: the runs that go on.
+        ended: those that ended last, newest first.
+        owed: groups that owe their auto-clone.
+        frozen: groups that are frozen, with the reason; "" as a group stands for all.
+    """
+
+    groups: Mapping[str, str]
+    open: Sequence[Run]
+    ended: Sequence[Run]
+    owed: frozenset[str]
+    frozen: Mapping[str, str]
+
+
+class Overview:
+    """Looks at everything at once.
+
+    Args:
+        settings: groups, policies, channels.
+        people: who is in which role, and who can be reached.
+        stores: the journal, and where runs are told.
+        client: to ask for the addresses of messages.
+    """
+
+    def __init__(
+        self, settings: Settings, people: People, stores: Stores, client: AsyncWebClient
+    ) -> None:
+        self._settings = settings
+        self._people = people
+        self._stores = stores
+        self._client = client
+        self._read: dict[str, tuple[int, Story | None]] = {}
+        self._links: dict[tuple[str, str], str] = {}
+
+    async def answer(self, question: Mapping[str, Any]) -> str:
+        """Return the answer to `gates` or `approvers`, as finished mrkdwn, for who asked.
+
+        Args:
+            question: `about`, `user`, `target` and `run`, as `bot.hearing` stored it.
+        """
+        user, target = str(question["user"]), str(question.get("target", ""))
+        if question["about"] == "gates":
+            return await self._gates(user)
+        return await self._approvers(target, str(question.get("run", "")))
+
+    async def snapshot(self) -> Snapshot:
+        """Return how everything stands now."""
+        rows = await asyncio.to_thread(self._stores.journal.runs, open_only=False)
+        going = [row for row in rows if row.open]
+        ended = [row for row in reversed(rows) if not row.open][:MOST_ENDED]
+        house = await asyncio.to_thread(self._stores.journal.read, HOUSE)
+        self._read = {
+            row.id: self._read[row.id] for row in [*going, *ended] if row.id in self._read
+        }
+        return Snapshot(
+            groups={name: group.channel for name, group in self._settings.groups.items()},
+            open=[await self._run(row) for row in going],
+            ended=[await self._run(row) for row in ended],
+            owed=_owed(house),
+            frozen=_frozen(house),
+        )
+
+    async def waiting_for(self, user: str, runs: Iterable[Run]) -> list[tuple[Run, Opening]]:
+        """Return the gates at which a yes of this person would help now.
+
+        Raises:
+            PeopleUnreadable: Slack did not say who they are.
+        """
+        waiting = [(run, opening) for run in runs if (opening := run.opening) is not None]
+        if not waiting or (await self._people.person(user)).unfit:
+            return []
+        roles = await self._people.roles(user)
+        return [(run, opening) for run, opening in waiting if _helps(run, opening, user, roles)]
+
+    async def _run(self, row: RunRow) -> Run:
+        known = self._read.get(row.id)
+        if known is None or known[0] != row.last_seq:
+            records = await asyncio.to_thread(self._stores.journal.read, row.id)
+            known = (row.last_seq, await asyncio.to_thread(_story, records))
+            self._read[row.id] = known
+        roots = await asyncio.to_thread(self._stores.deliveries.all, f"{row.id}/root")
+        root = next((one for one in roots if one.ts), None)
+        if root is None or root.ts is None:
+            return Run(row, known[1])
+        place = (root.channel, root.ts)
+        if not self._links.get(place):
+            self._links[place] = await permalink(self._client, *place)
+        return Run(row, known[1], root.channel, self._links[place])
+
+    # ------------------------------------------------------------------------- the answers
+
+    async def _gates(self, user: str) -> str:
+        runs = (await self.snapshot()).open
+        try:
+            waiting = await self.waiting_for(user, runs)
+        except PeopleUnreadable as error:
+            return f"Slack could not be asked who you are: {escape(str(error))}. Ask again."
+        if waiting:
+            return "\n".join(["*Waiting for you:*", *(gate_line(*one) for one in waiting)])
+        others = [(run, opening) for run in runs if (opening := run.opening) is not None]
+        if not others:
+            return "No gate waits for you, and none is open."
+        lines = [gate_line(run, opening) for run, opening in others]
+        return "\n".join(["No gate waits for you. Open, for others:", *lines])
+
+    async def _approvers(self, target: str, run: str) -> str:
+        runs = (await self.snapshot()).open
+        found = next((one for one in runs if one.row.id == run or one.row.group == target), None)
+        group = found.row.group if found else target
+        if group not in self._settings.groups:
+            known = ", ".join(code(name, 80) for name in sorted(self._settings.groups)) or "none"
+            asked = f"There is no group {code(target, 80)}; groups" if target else "Which group?"
+            return f"{asked}: {known}."
+        story = found.story if found else None
+        policy = story.plan.policy if story else self._settings.policy_of(group).policy()
+        reach = await self._people.reach(_roles_of(policy))
+        people: list[Person] = [
+            {
+                "user": one.user,
+                "name": one.name,
+                "roles": sorted(one.roles),
+                "state": one.state,
+                "local": one.local,
+                "until": one.until.isoformat() if one.until else None,
+            }
+            for one in reach
+        ]
+        lines = [f"*Who approves on {code(group, 80)}*"]
+        for what, gate in (("A proposal", policy.proposal), ("A failover", policy.failover)):
+            mine = [one for one in people if _all_roles(gate) & set(one["roles"])]
+            lines += [f"*{what}* needs {policy_words(gate)}.", *people_lines(mine)]
+        if found is not None and found.opening is not None:
+            lines.append(gate_line(found, found.opening))
+        return "\n".join(lines)
+
+
+def gate_line(run: Run, opening: Opening) -> str:
+    """Return one line about a gate that waits, with the way to it."""
+    gate = opening.gate
+    what = {
+        StepKind.PROPOSAL: "the proposal",
+        StepKind.FAILOVER: f"the failover of {escape(opening.step.group, 10)}",
+    }.get(opening.step.kind, "the end with members out of service")
+    where = link(gate.link, "vote there")
+    if where == "vote there" and gate.shown:
+        where = f"vote in {channel(gate.shown[0]) or 'its thread'}"
+    return (
+        f"*{gate.name} · {gate.code} · {escape(run.row.group, 80)}*: {what}; "
+        f"{counted(opening)}; still needed: {escape(opening.missing) or 'nobody'}; until "
+        f"{moment(gate.expires_at)} — {where}"
+    )
+
+
+def run_line(run: Run) -> str:
+    """Return one line about a run, with the way to it."""
+    if run.story is None:
+        return f"{code(run.row.id, 40)} on {code(run.row.group, 80)}: only a newer version reads it"
+    where = link(run.address, "thread")
+    if where == "thread":
+        where = channel(run.place) or "not told in Slack yet"
+    return f"*{escape(headline(run.story))}* — {where}"
+
+
+def _helps(run: Run, opening: Opening, user: str, roles: frozenset[str]) -> bool:
+    requester = run.story.state.the_request.requester if run.story else ""
+    return can_help(opening.policy, opening.gate, user, roles, requester=requester)
+
+
+def _story(records: Sequence[Record]) -> Story | None:
+    try:
+        return story_of(records)
+    except NotUnderstood:
+        return None
+
+
+def _all_roles(gate: GatePolicy) -> frozenset[str]:
+    return gate.roles | ({gate.fallback} if gate.fallback else frozenset())
+
+
+def _roles_of(policy: Policy) -> frozenset[str]:
+    return _all_roles(policy.proposal) | _all_roles(policy.failover)
+
+
+def _owed(house: Iterable[Record]) -> frozenset[str]:
+    owed: set[str] = set()
+    for record in house:
+        group = str(record.body.get("group", ""))
+        if record.kind == Kind.OWED:
+            owed.add(group)
+        elif record.kind == Kind.SETTLED:
+            owed.discard(group)
+    return frozenset(owed)
+
+
+def _frozen(house: Iterable[Record]) -> Mapping[str, str]:
+    return {}

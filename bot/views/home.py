@@ -1,0 +1,100 @@
+"""The app's home: what waits for its reader, how each group stands, what runs, what ended. Pure.
+
+Times are shown in the reader's own zone. It may have 100 blocks; what does not fit is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.views.format import Block, channel, code, context, divider, escape, fit, header, section
+
+MOST_BLOCKS_OF_HOME = 100
+MOST_GROUPS = 40
+"""Groups shown one by one; more are told by `status`. A guess at what somebody still reads."""
+
+AT_A_TIME = 5
+"""Lines in one section, so that a long list stays below Slack's 3,000 characters for it."""
+
+
+@dataclass(frozen=True)
+class GroupLine:
+    """How one group stands. `run` is finished mrkdwn, "" where no run is open on it."""
+
+    name: str
+    channel: str
+    run: str = ""
+    frozen: str | None = None
+    owed: bool = False
+
+
+@dataclass(frozen=True)
+class Home:
+    """What the home of one person shows; all lines are finished mrkdwn.
+
+    `waiting` is None where Slack did not say who the reader is.
+    """
+
+    waiting: Sequence[str] | None
+    groups: Sequence[GroupLine]
+    running: Sequence[str]
+    ended: Sequence[str]
+    command: str = "/hotfix"
+
+
+def home(shown: Home) -> dict[str, Any]:
+    """Return the view to be published."""
+    blocks = [
+        header("Waiting for you"),
+        *_waiting(shown.waiting),
+        divider(),
+        header("Running"),
+        *_listed(shown.running, "No run is open."),
+        divider(),
+        header("Security Groups"),
+        *_groups(shown),
+        divider(),
+        header("Ended last"),
+        *_listed(shown.ended, "No run has ended yet."),
+        context(
+            f"Votes are given at the message of a gate, not here. `{escape(shown.command, 40)} "
+            "help` says what can be asked."
+        ),
+    ]
+    more = f"… the rest does not fit here; `{escape(shown.command, 40)} status` tells it all"
+    return {"type": "home", "blocks": list(fit(blocks, most=MOST_BLOCKS_OF_HOME, more=more))}
+
+
+def _waiting(lines: Sequence[str] | None) -> list[Block]:
+    if lines is None:
+        return [section("⚠️ Slack did not say which roles you are in; open this again in a while.")]
+    return _listed(lines, "No gate waits for you.")
+
+
+def _listed(lines: Sequence[str], nothing: str) -> list[Block]:
+    if not lines:
+        return [section(nothing)]
+    parts = [lines[at : at + AT_A_TIME] for at in range(0, len(lines), AT_A_TIME)]
+    return [section(*(f"• {line}" for line in part)) for part in parts]
+
+
+def _groups(shown: Home) -> list[Block]:
+    lines = [_group(one) for one in shown.groups[:MOST_GROUPS]]
+    blocks = _listed(lines, "There are no groups in the settings.")
+    left = len(shown.groups) - MOST_GROUPS
+    if left > 0:
+        told = f"… and {left} more; `{escape(shown.command, 40)} status` tells of all"
+        blocks.append(context(told))
+    return blocks
+
+
+def _group(one: GroupLine) -> str:
+    where = f" in {place}" if (place := channel(one.channel)) else ""
+    parts = [f"{code(one.name, 80)}{where}: {one.run or 'no run is open'}"]
+    if one.frozen is not None:
+        parts.append(f"❄️ *frozen*{f': {escape(one.frozen, 200)}' if one.frozen else ''}")
+    if one.owed:
+        parts.append("⚠️ *auto-clone is owed*")
+    return "; ".join(parts)

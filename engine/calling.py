@@ -1,0 +1,106 @@
+"""Calling people: who can be reached when a gate opens, reminders, and the fallback role.
+
+What was found goes into the journal, so that the messages about it read the same for ever. Who may
+vote, who can still help, and when the fallback counts is decided in `engine.gates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from engine import gates
+from engine.duty import Duty
+from engine.journal import GateState, Kind
+from engine.model import GatePolicy, Step, StepKind
+from engine.ports import Reach
+
+MOST_CALLED = 10
+"""So many persons are mentioned, and written to, at a time: who is one of more than ten reads it as
+meant for the others. A guess."""
+
+
+async def reach_at(duty: Duty, step: Step) -> list[dict[str, Any]]:
+    """Return who could approve at a gate and can be reached now; at the proposal, all night long.
+
+    Who asked for the run is left out where they may not approve it.
+    """
+    plan = duty.plan.policy
+    asked = [plan.proposal, plan.failover] if step.kind is StepKind.PROPOSAL else [plan.failover]
+    roles = frozenset().union(*(_all_roles(policy) for policy in asked))
+    requester = duty.state.the_request.requester
+    own = any(policy.requester_may_vote for policy in asked)
+    found = await duty.people.reach(roles)
+    return [_told(one) for one in found if own or one.user != requester]
+
+
+async def remind_if_due(duty: Duty, gate: GateState) -> None:
+    """Call those who can still help; of several reminders that are due only the last is given."""
+    now = duty.stopwatch.latest(gate.opened_at)
+    number = sum(1 for due in gate.reminders_at if due <= now)
+    if number <= gate.reminders or gate.outcome:
+        return
+    await _call(duty, gate, Kind.REMINDED, number=number, last=number == len(gate.reminders_at))
+
+
+async def escalate_if_due(duty: Duty, gate: GateState) -> None:
+    """Call the fallback role once its time has come; from this record on its votes count."""
+    policy = duty.state.policy_at(gate.step)
+    if gates.escalates(policy, gate, _probably_now(duty, gate)):
+        await _call(duty, gate, Kind.ESCALATED, role=policy.fallback)
+
+
+def _probably_now(duty: Duty, gate: GateState) -> datetime:
+    """Neither a right that must not outlast its time nor a wait before an act: what is likely."""
+    return gate.opened_at + duty.stopwatch.about(gate.opened_at)
+
+
+async def _call(duty: Duty, gate: GateState, kind: Kind, **body: Any) -> None:  # noqa: ANN401 -- JSON values
+    """Record whom to mention and to write to: those who can still help, and nobody else."""
+    policy = duty.state.policy_at(gate.step)
+    found = await duty.people.reach(_all_roles(policy))
+    await duty.journal.write(
+        kind,
+        step=gate.step,
+        gate=gate.name,
+        call=_helpers(duty, gate, policy, found, escalated=kind is Kind.ESCALATED),
+        reach=[_told(one) for one in found if one.user != duty.state.the_request.requester],
+        **body,
+    )
+
+
+def _helpers(
+    duty: Duty, gate: GateState, policy: GatePolicy, found: Sequence[Reach], *, escalated: bool
+) -> list[str]:
+    """Return whom to call: who is awake first, since only so many are called."""
+    requester = duty.state.the_request.requester
+    if escalated:
+        gate = gates.called(gate, duty.clock.now())
+    able = [
+        one
+        for one in found
+        if one.user != requester
+        and (policy.fallback in one.roles or not escalated)
+        and gates.can_help(policy, gate, one.user, one.roles, requester=requester)
+    ]
+    return [one.user for one in sorted(able, key=_awake_first)][:MOST_CALLED]
+
+
+def _awake_first(one: Reach) -> tuple[int, str]:
+    return ("awake", "unknown", "quiet").index(one.state), one.user
+
+
+def _all_roles(policy: GatePolicy) -> frozenset[str]:
+    return policy.roles | ({policy.fallback} if policy.fallback else frozenset())
+
+
+def _told(one: Reach) -> dict[str, Any]:
+    return {
+        "user": one.user,
+        "name": one.name,
+        "roles": sorted(one.roles),
+        "state": one.state,
+        "local": one.local,
+        "until": one.until,
+    }
