@@ -38,7 +38,7 @@ SHORT_HEAD = 12
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{2,20}")
-_ADDRESS = re.compile(r"https://[A-Za-z0-9./_?=&%-]{1,300}")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9./_?=&%:-]{1,300}")
 # Control characters, marks that turn the direction of writing, and halves of surrogate pairs
 # (which no JSON encoder of Slack's accepts).
 _UNSEEN = frozenset({"Cc", "Cf", "Cs"})

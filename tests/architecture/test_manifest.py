@@ -19,13 +19,11 @@ HOW = "in deploy/slack-manifest.yaml; then run `python -m tests.slack.manifest`"
 # Every event of `message.channels` and the like is told as "message", a word with other uses.
 EVENT_NAMES = {name for name in SCOPE_OF if not name.startswith("message.")}
 
-# Asked for by work that is under way: the home, shared channels, user groups as they change.
+# Asked for by work that is under way: shared channels, user groups as they change.
 ON_ITS_WAY = {
-    "app_home_opened",
     "channel_shared",
     "channels:read",
     "groups:read",
-    "home_tab_enabled",
     "subteam_members_changed",
 }
 

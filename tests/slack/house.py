@@ -29,10 +29,20 @@ from bot.people import Self, SlackAnswers, SlackPeople
 from bot.reach import QuietHours
 from bot.runs import Runs
 from bot.threads import Threads
-from engine.journal import first_records
+from engine.journal import RunState, first_records
 from engine.model import Request
 from storage.memory import MemoryStores
-from storage.records import Delivery, Draft, InboxRow, InboxStore, Lease, RunRow, Stores
+from storage.records import (
+    HOUSE,
+    Delivery,
+    Draft,
+    InboxRow,
+    InboxStore,
+    Lease,
+    Record,
+    RunRow,
+    Stores,
+)
 from tests.unit.builders import NAME, plan, without_package
 
 CHANNEL = "C0000FWOPS0"
@@ -192,6 +202,20 @@ class House:
         ended = Draft("ENDED", self.clock.now(), "engine", {"state": "done"})
         index = RunRow(run, group, "install", open=False, occupies=False, wake_at=None)
         self.stores.journal.append(run, [ended], lease=None, last_seq=2, index=index)
+
+    def play(self, records: Sequence[Record]) -> str:
+        """Let these happen to a run; return it."""
+        run = records[0].stream
+        drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
+        index = RunState.replay(records).index()
+        self.stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+        return run
+
+    def append_to_house(self, kind: str, **body: Any) -> None:
+        """Let something happen that outlives a run."""
+        there = list(self.stores.journal.read(HOUSE))
+        draft = Draft(kind, self.clock.now(), "engine", body)
+        self.stores.journal.append(HOUSE, [draft], lease=None, last_seq=len(there))
 
     async def ask(self, run: str = "hf-000001", gate: str = "gate/G2") -> tuple[str, str]:
         """Post a run's root and a gate's message in its thread; return both places."""
