@@ -212,7 +212,9 @@ async def _refuse(duty: Duty, row: InboxRow, reason: str) -> None:
 
 
 async def _answer(duty: Duty, row: InboxRow, text: str) -> None:
-    await duty.answers.answer({**row.body.get("answer", {}), "user": row.body["user"]}, text)
+    here = {"channel": row.body["channel"], "run": duty.state.run} if "channel" in row.body else {}
+    to = {**here, **row.body.get("answer", {}), "user": row.body["user"]}
+    await duty.answers.answer(to, text)
 
 
 # ------------------------------------------------------------------------------- the verbs

@@ -14,11 +14,15 @@ from typing import Any
 from engine.journal import Kind
 from storage.records import Record
 
+SOURCES = ("reaction", "text", "button")
+
 CHOICES = {"white_check_mark": "yes", "heavy_check_mark": "yes", "x": "no"}
 
 _SPOKEN = re.compile(
     r"<@(?P<bot>\w+)>\s+(?P<verb>approve|reject|withdraw)\s+(?P<gate>G\d+)\b(?:\s+(?P<code>\w{4})\b)?"
 )
+
+_PRESSED = re.compile(r"vote:(?P<verb>approve|reject|withdraw)")
 
 SETTLE = timedelta(seconds=1.5)
 """A vote that came later than this before a gate's end may have come too late to be counted."""
@@ -26,7 +30,7 @@ SETTLE = timedelta(seconds=1.5)
 
 @dataclass(frozen=True)
 class Touch:
-    """One vote that a person gave, or took away: by a reaction on a message, or in words."""
+    """One vote that a person gave, or took away: by a reaction, in words, or with a button."""
 
     at: datetime
     ts: str
@@ -49,8 +53,8 @@ class Asking:
 
 
 def touches(traffic: Sequence[Mapping[str, Any]], bot_user: str) -> list[Touch]:
-    """Return every vote that people put or took, once each, in order."""
-    found: dict[str, Touch] = {}
+    """Return every vote that people put or took by a reaction, once each, in order."""
+    found: dict[tuple[str, ...], Touch] = {}
     for line in traffic:
         event = (line.get("payload") or {}).get("event") or {}
         kind = event.get("type")
@@ -59,10 +63,36 @@ def touches(traffic: Sequence[Mapping[str, Any]], bot_user: str) -> list[Touch]:
             continue
         if choice is None or event.get("user") == bot_user:
             continue
-        at = datetime.fromtimestamp(float(line["at"]), UTC)
+        # An event may be sent late; its own time says when somebody acted.
+        at = datetime.fromtimestamp(float(event["event_ts"]), UTC)
         ts = str((event.get("item") or {}).get("ts", ""))
         touch = Touch(at, ts, str(event["user"]), choice, kind == "reaction_added")
-        found.setdefault(str(event["event_ts"]), touch)
+        key = (str(kind), ts, touch.user, str(event["reaction"]), str(event["event_ts"]))
+        found.setdefault(key, touch)
+    return list(found.values())
+
+
+def pressed(traffic: Sequence[Mapping[str, Any]], asked: Sequence[Asking]) -> list[Touch]:
+    """Return every click that votes, once each, as far as Slack heard that it arrived."""
+    acks = [line for line in traffic if line.get("kind") == "ack" and line["ok"]]
+    acked = {line.get("envelope_id") for line in acks}
+    found: dict[tuple[str, ...], Touch] = {}
+    for line in traffic:
+        payload = line.get("payload") or {}
+        if line.get("kind") != "delivery" or payload.get("type") != "block_actions":
+            continue
+        action, where = payload["actions"][0], payload["container"]
+        verb = _PRESSED.fullmatch(str(action.get("action_id", "")))
+        if verb is None or line.get("envelope_id") not in acked:
+            continue
+        ts, user = str(where["message_ts"]), str(payload["user"]["id"])
+        given = verb["verb"] != "withdraw"
+        choice = "no" if verb["verb"] == "reject" else "yes"
+        _, gate, code = str(action["value"]).split("/")
+        if any((one.ts, one.gate, one.code) == (ts, gate, code) for one in asked):
+            at = datetime.fromtimestamp(float(action["action_ts"]), UTC)
+            touch = Touch(at, ts, user, choice, given, "button")
+            found.setdefault((ts, user, str(action["action_ts"])), touch)
     return list(found.values())
 
 
@@ -96,8 +126,13 @@ def votes(
     bot_user: str,
 ) -> list[Touch]:
     """Return every vote, by whatever way it was given, in order."""
-    words = spoken(said, askings(records), bot_user)
-    return sorted([*touches(traffic, bot_user), *words], key=lambda touch: touch.at)
+    asked = askings(records)
+    given = [
+        *touches(traffic, bot_user),
+        *spoken(said, asked, bot_user),
+        *pressed(traffic, asked),
+    ]
+    return sorted(given, key=lambda touch: touch.at)
 
 
 def askings(records: Sequence[Record]) -> list[Asking]:
@@ -141,7 +176,7 @@ def _invented(
 ) -> Iterator[str]:
     for record in records:
         body = record.body
-        if record.kind != Kind.VOTED or body.get("source") not in ("reaction", "text"):
+        if record.kind != Kind.VOTED or body.get("source") not in SOURCES:
             continue
         places = {one.ts for one in asked if one.step == body["step"]}
         given = any(
@@ -159,15 +194,20 @@ def _lost(
     for one in asked:
         here = [t for t in touched if t.ts == one.ts]
         for touch in here:
-            taken_back = any(
-                not t.added and (t.user, t.choice) == (touch.user, touch.choice) and t.at > touch.at
-                for t in here
-            )
+            taken_back = any(_takes_back(t, touch) for t in here)
             late = one.over_at is not None and touch.at > one.over_at - SETTLE
             if not touch.added or taken_back or late:
                 continue
             if not _answered(records, one.step, touch):
                 yield f"{touch.user} voted {touch.choice} at {one.gate}, and nothing came of it"
+
+
+def _takes_back(later: Touch, touch: Touch) -> bool:
+    """A reaction taken away takes back what it was; a withdrawal, every yes of its author."""
+    if later.added or later.user != touch.user or later.at <= touch.at:
+        return False
+    same = (later.source, later.choice) == (touch.source, touch.choice)
+    return same or (later.source != "reaction" and touch.choice == "yes")
 
 
 def _answered(records: Sequence[Record], step: str, touch: Touch) -> bool:
@@ -184,8 +224,10 @@ def stood(
 ) -> bool:
     """Tell whether a person's yes stood on a gate's message at that moment."""
     places = {one.ts for one in asked if one.step == step and one.shown_at <= at}
-    standing = False
+    last: dict[str, bool] = {}
     for touch in touched:
         if touch.ts in places and touch.user == user and touch.choice == "yes" and touch.at <= at:
-            standing = touch.added
-    return standing
+            last[touch.source] = touch.added
+    # What was taken back in words or with a button is taken back, however else it was given.
+    taken_back = not all(added for source, added in last.items() if source != "reaction")
+    return any(last.values()) and not taken_back

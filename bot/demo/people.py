@@ -14,7 +14,8 @@ from typing import Any
 
 from bot.demo.device import DeviceControl
 from bot.demo.moments import Moments
-from bot.demo.scenario import Deed, Order
+from bot.demo.posts import messages
+from bot.demo.scenario import EVENTS, Deed, Order
 from bot.demo.shell import Shell
 from bot.localslack.client import ControlClient
 from engine.ports import Clock
@@ -101,7 +102,8 @@ class Crowd:
             RuntimeError: Slack would not take it.
         """
         self._moments.say("did", user=order.user, what=f"types {order.text}")
-        await self._act(order.user, "command", channel=CHANNEL, text=order.text)
+        ordered = Deed("", order.user, "command", text=order.text)
+        await self._act(ordered, "command", channel=CHANNEL, text=order.text)
 
     async def play(self, deeds: Sequence[Deed]) -> None:
         """Let each deed happen at its moment."""
@@ -120,7 +122,9 @@ class Crowd:
                 place = await self._moments.wait(deed.at or deed.on)
                 words = "reacts with" if deed.do == "react" else "takes away"
                 self._say(deed, f"{words} :{deed.emoji}: at {deed.at or deed.on}")
-                await self._act(deed.user, deed.do, emoji=deed.emoji, **place)
+                await self._act(deed, deed.do, emoji=deed.emoji, **place)
+            case "click":
+                await self._press(deed)
             case "say":
                 await self._write(deed, deed.text)
             case "write":
@@ -128,7 +132,7 @@ class Crowd:
                 await self._write(deed, deed.text.format(**asked))
             case "command":
                 self._say(deed, f"types {deed.text}")
-                await self._act(deed.user, "command", channel=CHANNEL, text=deed.text)
+                await self._act(deed, "command", channel=CHANNEL, text=deed.text)
             case "shell":
                 self._say(deed, f"types at the bot's machine: hotfix-bot {deed.text}")
                 await self._shell.run(deed.text)
@@ -140,12 +144,33 @@ class Crowd:
         root = await self._moments.wait("slack:root")
         self._say(deed, f"writes @hotfix {text}")
         place = {"channel": root["channel"], "thread_ts": root["ts"]}
-        await self._act(deed.user, "mention", text=text, **place)
+        await self._act(deed, "mention", text=text, **place)
+
+    async def _press(self, deed: Deed) -> None:
+        """Press the button with that text, as it stands there now."""
+        asking = deed.at or deed.on
+        place = await self._moments.wait(asking)
+        self._say(deed, f"presses {deed.text} at {asking}")
+        shown = next(m for m in messages(await self._slack.state()) if m["ts"] == place["ts"])
+        offered = {
+            str(one["text"]["text"]): one
+            for block in shown["blocks"]
+            if block["type"] == "actions"
+            for one in block["elements"]
+        }
+        if deed.text not in offered:
+            raise RuntimeError(f"{deed.user} finds no button {deed.text} at {asking}")
+        pressed = {name: offered[deed.text][name] for name in ("action_id", "value")}
+        await self._act(deed, "click", **pressed, **place)
 
     def _say(self, deed: Deed, what: str) -> None:
         self._moments.say("did", user=deed.user, what=what)
 
-    async def _act(self, user: str, do: str, **details: Any) -> None:  # noqa: ANN401 -- JSON values
-        answer = await self._slack.act(user, do, **details)
-        if not answer.get("ok"):
-            raise RuntimeError(f"{user} could not {do}: {answer.get('error')}")
+    async def _act(self, deed: Deed, do: str, **details: Any) -> None:  # noqa: ANN401 -- JSON values
+        if deed.event:
+            details["fault"] = EVENTS[deed.event]
+        answer = await self._slack.act(deed.user, do, **details)
+        error = "" if answer.get("ok") else str(answer.get("error"))
+        if error != deed.fails:
+            wanted = f", and should fail with {deed.fails}" if deed.fails else ""
+            raise RuntimeError(f"{deed.user} tries to {do}: {error or 'it worked'}{wanted}")

@@ -171,6 +171,10 @@ async def _gather(
         timeline=timeline,
         traffic=traffic,
         said=messages(state),
+        told={
+            user: [one["text"] for one in seen_alone]
+            for user, seen_alone in state["ephemerals"].items()
+        },
         bot_user=state["app"]["bot_user"],
         names={user["id"]: user["name"] for user in state["users"]},
         leaks=leaks(stage.props, stage.client_key, password, seen_in),

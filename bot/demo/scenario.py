@@ -12,7 +12,9 @@ that a misspelt moment is an error at once and not a night that waits for ever:
     [group]                    what the rehearsal starts with (engine.rehearsal.group.Setup)
     [settings]                 what the bot's settings say beside the stage's own
     [order]                    user and text of the slash command that begins it
-    [[people]]                 on, user, do, emoji | text, at, after_s
+    [[people]]                 on, user, do, emoji | text, at, after_s; and event: what becomes of
+                               the event that Slack sends of it (lost, late, twice, renamed: twice
+                               under two ids); fails: what Slack says to them instead of doing it
     [[faults]]                 as engine.rehearsal.faults reads them
     [[kill]]                   when, after_s, who, restart_after_s: SIGKILL, and the next start
     [[trouble]]                when, after_s, what, who, for_s: what fails around the bot, how long
@@ -66,6 +68,7 @@ the link between a worker and the database."""
 DOINGS: Mapping[str, frozenset[str]] = {
     "react": frozenset({"emoji"}),
     "unreact": frozenset({"emoji"}),
+    "click": frozenset({"text"}),
     "say": frozenset({"text"}),
     "write": frozenset({"text"}),
     "command": frozenset({"text"}),
@@ -74,8 +77,17 @@ DOINGS: Mapping[str, frozenset[str]] = {
 }
 """What people can do, and the keys that each needs. `say` is a mention of the bot in the thread;
 `write` is one too, about the message that asks: {gate} and {code} are read in its first line;
+`click` presses the button with that text on the message that asks, and confirms;
 `recover` is somebody who repairs a member at the device; `shell` is `hotfix-bot TEXT`, typed at
 the bot's machine."""
+
+EVENTS: Mapping[str, Mapping[str, Any]] = {
+    "lost": {"kind": "drop_event"},
+    "late": {"kind": "late_event", "seconds": 3},
+    "twice": {"kind": "double_event", "seconds": 0.5},
+    "renamed": {"kind": "double_event", "seconds": 0.5, "new_event_id": True},
+}
+"""What can become of the event of an act, as bot.localslack.faults names it."""
 
 DEVICE_MOMENTS = frozenset(
     [
@@ -85,6 +97,8 @@ DEVICE_MOMENTS = frozenset(
         *("rebooting", "rebooted", "returned", "cloned", "failed"),
     ]
 )
+
+_TOLD_BY_EVENTS = ("react", "unreact", "say", "write")
 
 _MOMENTS = (
     "proposal", "gate:N", "held", "ended", "restarted", "step:STEP", "done:STEP",
@@ -109,6 +123,8 @@ class Deed:
     member: str = ""
     at: str = ""
     after_s: float = 0.0
+    event: str = ""
+    fails: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,6 +193,8 @@ class Scenario:
             return "its database is a server of its own"
         if self.troubles:
             return "what fails here lies between processes"
+        if any(deed.event for deed in self.people):
+            return "what goes astray here are Slack's events"
         if any(deed.do == "shell" for deed in self.people):
             return "somebody types at the bot's machine"
         return ""
@@ -317,8 +335,16 @@ def _deed(where: str, raw: Mapping[str, Any]) -> Deed:
     if lacking:
         raise ScenarioWrong(f"{where}: {deed.do} needs {', '.join(lacking)}")
     check_moment(where, deed.on)
-    if deed.do in ("react", "unreact") and not _is_asking(deed.at or deed.on):
-        raise ScenarioWrong(f"{where}: a reaction needs `at`: proposal or gate:N")
+    if deed.do in ("react", "unreact", "click") and not _is_asking(deed.at or deed.on):
+        what = "a click" if deed.do == "click" else "a reaction"
+        raise ScenarioWrong(f"{where}: {what} needs `at`: proposal or gate:N")
+    if deed.event and (deed.event not in EVENTS or deed.do not in _TOLD_BY_EVENTS):
+        raise ScenarioWrong(
+            f"{where}: event = {deed.event!r}, but it may be {', '.join(EVENTS)}, of "
+            f"{', '.join(_TOLD_BY_EVENTS)}"
+        )
+    if deed.fails and deed.do not in ("click", "command"):
+        raise ScenarioWrong(f"{where}: only a click and a command fail visibly")
     if deed.do == "write":
         _template(where, deed)
     return deed

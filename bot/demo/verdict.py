@@ -15,6 +15,7 @@ from typing import Any
 from bot.demo import ballots
 from bot.demo.matching import SLACK_S, Matched, Timeline, match
 from bot.demo.posts import Post, out_of_order, posted_twice
+from bot.demo.scenario import EVENTS
 from engine import promises
 from engine.journal import Kind, RunState
 from engine.promises import BROKEN, HELD, UNUSED
@@ -47,6 +48,7 @@ class Seen:
     acted: Sequence[str] = ()
     posts: Sequence[Post] = ()
     said: Sequence[Mapping[str, Any]] = ()
+    told: Mapping[str, Sequence[str]] = field(default_factory=dict)
     took_s: float = 0.0
 
     @property
@@ -70,6 +72,9 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "hold": state.hold.reason if state.hold else None,
         "requester": seen.name(request.requester) if request else None,
         "gates": list(_gates(seen)),
+        "refused": list(_refused(seen)),
+        "told": {seen.name(user): list(texts) for user, texts in seen.told.items()},
+        "events": _events(seen),
         "members": list(seen.device["members"]),
         "active_min": seen.device["active_min"],
         "connections_lost": seen.device["connections_lost"],
@@ -119,12 +124,34 @@ def _gates(seen: Seen) -> Iterator[dict[str, Any]]:
         yield {"name": f"G{number}", "step": step, **_ending(mine, step, seen)}
 
 
+def _events(seen: Seen) -> dict[str, int]:
+    """Count what became of Slack's events on the way, as scenarios call it."""
+    faults = [line for line in seen.traffic if line.get("kind") == "fault"]
+    counted = {
+        name: sum(
+            line["fault"] == fault["kind"]
+            and bool(line.get("new_event_id")) == bool(fault.get("new_event_id"))
+            for line in faults
+        )
+        for name, fault in EVENTS.items()
+    }
+    return {name: count for name, count in counted.items() if count}
+
+
+def _refused(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Yield every vote that was refused, in order, with why."""
+    for record in seen.records:
+        if record.kind == Kind.REFUSED and record.body.get("choice"):
+            who, choice = seen.name(record.body["user"]), record.body["choice"]
+            yield {"who": who, "choice": choice, "why": record.body["reason"]}
+
+
 def _is(record: Record, step: str) -> bool:
     return bool(record.body.get("step") == step)
 
 
 def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
-    state, votes = "open", dict[str, str]()
+    state, votes, ways = "open", dict[str, str](), dict[str, str]()
     for record in records:
         body = record.body
         if state == "approved" and record.kind == Kind.DONE and _is(record, step):
@@ -137,6 +164,7 @@ def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
         match record.kind:
             case Kind.VOTED:
                 votes[body["user"]] = body["choice"]
+                ways[body["user"]] = body["source"]
             case Kind.WITHDRAWN:
                 votes.pop(body["user"], None)
                 state = "open"
@@ -146,7 +174,12 @@ def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
                     break
             case _:
                 pass
-    told = {"state": state, "voters": [seen.name(u) for u, c in votes.items() if c == "yes"]}
+    yes = [user for user, choice in votes.items() if choice == "yes"]
+    told = {
+        "state": state,
+        "voters": [seen.name(user) for user in yes],
+        "ways": [ways[user] for user in yes],
+    }
     against = [seen.name(u) for u, c in votes.items() if c == "no"]
     return {**told, "against": against} if against else told
 

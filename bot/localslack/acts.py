@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot.localslack import payloads
 from bot.localslack.blocks import elements_of
 from bot.localslack.delivery import NotDelivered
+from bot.localslack.faults import OF_EVENTS
 from bot.localslack.forms import chosen, fill, may_be, wrong_in
 from bot.localslack.methods.views import add_modal, check_view, open_views, replace_body
 from bot.localslack.model import Channel, Ephemeral, Json, Message, User, View
@@ -20,6 +21,7 @@ from bot.localslack.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from bot.localslack.faults import Fault
     from bot.localslack.parts import Parts
 
 # What a person's client sends as it is; all else that looks like markup is escaped.
@@ -53,6 +55,9 @@ class Acts:
     async def perform(self, asked: Json) -> Json:
         """Do what is asked and tell what the person saw.
 
+        With `fault` (a kind of `faults.OF_EVENTS`, and its details) the event that comes of it
+        goes astray.
+
         Raises:
             Refused: what Slack, or the person's client, says instead.
         """
@@ -62,7 +67,21 @@ class Acts:
         user = self._workspace.user(str(asked.get("user", "")))
         if user.deleted:
             raise Refused("account_inactive")
-        return {"ok": True, **await do(user, asked)}
+        fault = self._goes_astray(asked["fault"]) if asked.get("fault") else None
+        try:
+            answer = await do(user, asked)
+        finally:
+            unused = fault is not None and self._parts.faults.forget(fault)
+        if unused:
+            raise Refused("no_event")
+        return {"ok": True, **answer}
+
+    def _goes_astray(self, asked: Json) -> Fault:
+        if asked.get("kind") not in OF_EVENTS:
+            raise Refused("unknown_fault", known=sorted(OF_EVENTS))
+        fault = self._parts.faults.plan(asked)
+        self._parts.traffic.record("fault", fault=fault.kind, ok=True, **fault.details)
+        return fault
 
     # ----------------------------------------------------------------- speaking
 

@@ -378,6 +378,8 @@ def _confirm(faults: Faults, dialogue: object, path: str) -> None:
     faults.check_text(dialogue, "text", path, 300, plain=False)
     faults.check_text(dialogue, "confirm", path, 30, plain=True, required=False)
     faults.check_text(dialogue, "deny", path, 30, plain=True, required=False)
+    if dialogue.get("style") not in (None, "primary", "danger"):
+        faults.add(f"unsupported style: {dialogue['style']}", f"{path}/style")
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -136,12 +136,23 @@ class Events:
                 "delivery", type="events_api", ok=False, error="dropped", payload=payload
             )
             return
-        task = asyncio.get_running_loop().create_task(self._deliver(payload))
+        late = self._faults.take("late_event")
+        self._start(payload, after_s=late.seconds if late else 0.0)
+        if twice := self._faults.take("double_event"):
+            # Seen with Slack: one reaction sent again as if it were another event.
+            renamed = {"event_id": self._workspace.ids.new("Ev")}
+            again = payload | (renamed if twice.details.get("new_event_id") else {})
+            self._start(again, after_s=twice.seconds)
+
+    def _start(self, payload: Json, *, after_s: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._deliver(payload, after_s))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _deliver(self, payload: Json) -> None:
+    async def _deliver(self, payload: Json, after_s: float) -> None:
         """Try four times in all; after that the event is lost, as it is with Slack."""
+        if after_s:
+            await pause(self._clock, after_s)
         reason = ""
         for attempt, wait in enumerate((0.0, *RETRY_AFTER_S)):
             if wait:

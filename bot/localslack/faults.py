@@ -22,6 +22,8 @@ KINDS = frozenset(
         "duplicate_envelope",
         "lose_ack",
         "drop_event",
+        "double_event",
+        "late_event",
         "outage",
         "silent",
         "revoke_token",
@@ -31,6 +33,9 @@ KINDS = frozenset(
         "clear",
     }
 )
+
+# What can happen to the event that one act causes: lost, sent a second time, sent late.
+OF_EVENTS = frozenset({"drop_event", "double_event", "late_event"})
 
 # These happen when they are asked for; the others wait for their occasion.
 _AT_ONCE = frozenset({"disconnect", "revoke_token", "silent"})
@@ -87,6 +92,13 @@ class Faults:
         elif kind not in _AT_ONCE:
             self._planned.append(fault)
         return fault
+
+    def forget(self, fault: Fault) -> bool:
+        """Take back a planned fault; say whether it was still to come."""
+        if fault not in self._planned:
+            return False
+        self._planned.remove(fault)
+        return True
 
     def take(self, kind: str, method: str | None = None) -> Fault | None:
         """Return a fault of that kind if one is due here, used up by one."""

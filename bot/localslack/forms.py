@@ -145,7 +145,7 @@ def chosen(element: Json, value: Any) -> Json:  # noqa: ANN401 -- JSON values
     kind = element["type"]
     if kind == "button":
         shown = {"text": element["text"]}
-        return shown | {k: element[k] for k in ("value", "style", "url") if k in element}
+        return shown | {k: element[k] for k in ("value", "style", "url", "confirm") if k in element}
     if kind in _CHOSEN_AS:
         return {_CHOSEN_AS[kind]: value}
     if kind in ("static_select", "radio_buttons", "overflow", "external_select"):

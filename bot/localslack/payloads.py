@@ -142,6 +142,7 @@ def block_actions_on_message(
         "message_ts": message.ts,
         "channel_id": channel.id,
         "is_ephemeral": is_ephemeral,
+        "is_app_unfurl": False,
     }
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts

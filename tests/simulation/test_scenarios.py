@@ -19,7 +19,7 @@ from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, REQUESTER, Night, small_package
-from tests.simulation.writing import code_of, write
+from tests.simulation.writing import click, code_of, write
 
 PEOPLE_SLOWER = 10.0
 """Simulated seconds for one real second of a person: as the grace time is, 10 s for 1 s."""
@@ -46,6 +46,8 @@ class Play:
         self.said: list[dict[str, Any]] = []
         self.records: list[Record] = []
         self.kills = 0
+        self.killed = False
+        self.told_by_slack: list[tuple[str, str]] = []
         self.undone: list[str] = []
 
     async def until_over(self) -> Seen:
@@ -87,7 +89,15 @@ class Play:
             bot_user=BOT,
             names={user: name for name, user in IDS.items()},
             kills=self.kills,
+            told=self._told(),
         )
+
+    def _told(self) -> dict[str, list[str]]:
+        """Return what each person was told alone; `said` outlives every executor."""
+        told: dict[str, list[str]] = {}
+        for user, text in [*self.told_by_slack, *self.night.said.texts]:
+            told.setdefault(user, []).append(text)
+        return told
 
     # ---------------------------------------------------------------------- moments
 
@@ -133,6 +143,8 @@ class Play:
             self.night.say(deed.text, IDS[deed.user])
         elif deed.do == "write":
             self._write(self.gates[deed.at or deed.on], deed)
+        elif deed.do == "click":
+            self._click(self.gates[deed.at or deed.on], deed)
         elif deed.do == "recover":
             self.night.group.add_fault(
                 {"name": "member_recovers", "member": deed.member, "after_s": 0}
@@ -152,6 +164,27 @@ class Play:
         self.said.append({"user": user, "ts": ts, "text": f"<@{BOT}> {text}"})
         write(self.night, vote.gate, user, vote.choice, code=vote.code, reason=vote.reason)
 
+    def _click(self, gate: str, deed: Deed) -> None:
+        """Press a button; without a bot it fails, and nothing is left of it."""
+        assert bool(deed.fails) == self.killed
+        if self.killed:
+            # What Slack's own client says then; nothing of it reaches the bot, ever.
+            self.told_by_slack.append((IDS[deed.user], f'That did not work: "{deed.fails}"'))
+            return
+        user, verb, now = IDS[deed.user], deed.text.lower(), self.night.clock.now().timestamp()
+        action_ts, envelope = f"{now:.6f}", f"click {len(self.traffic)}"
+        value = f"{self.night.run}/{gate}/{code_of(self.night, gate)}"
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user},
+            "container": {"message_ts": gate, "channel_id": CHANNEL},
+            "actions": [{"action_id": f"vote:{verb}", "value": value, "action_ts": action_ts}],
+        }
+        line = {"at": now, "envelope_id": envelope, "ok": True}
+        self.traffic.append({"kind": "delivery", "payload": payload, **line})
+        self.traffic.append({"kind": "ack", **line})
+        click(self.night, gate, user, VOTES[verb])
+
     def _react(self, gate: str, deed: Deed) -> None:
         user, added = IDS[deed.user], deed.do == "react"
         event = {
@@ -160,8 +193,8 @@ class Play:
             "reaction": deed.emoji,
             "item": {"channel": CHANNEL, "ts": gate},
         }
-        event["event_ts"] = str(len(self.traffic))
         at = self.night.clock.now().timestamp()
+        event["event_ts"] = f"{at + len(self.traffic) / 1e6:.6f}"
         self.traffic.append({"kind": "delivery", "at": at, "payload": {"event": event}})
         self.night.react(gate, user, CHOICES[deed.emoji], added=added)
 
@@ -170,11 +203,13 @@ class Play:
             await self.moments.wait(kill.when)
             await self.night.clock.sleep(timedelta(seconds=kill.after_s * PEOPLE_SLOWER))
             await self.night.kill()
+            self.killed = True
             self.kills += 1
             self.moments.say(f"killed:{number}")
             pause = timedelta(seconds=kill.restart_after_s * PEOPLE_SLOWER)
             await self.night.clock.sleep(pause)
             self.night.begin()
+            self.killed = False
             self.moments.say(f"started:{number}")
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import aiohttp
+import pytest
 
 from bot.localslack.events import RETRY_AFTER_S
 from tests.slack.raw import send
@@ -143,6 +144,51 @@ async def test_an_event_may_be_lost(app, people, watch):
     await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji="x")
     await watch.until_traffic("ack", ok=True)
     assert [b["event"]["user"] for b in app.events("reaction_added")] == ["U000000BEN0"]
+
+
+async def test_the_event_of_one_act_goes_astray_and_no_other(app, people, watch):
+    ts = await post(app)
+    lost = {"kind": "drop_event"}
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x", fault=lost)
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("ack", ok=True)
+    assert [b["event"]["user"] for b in app.events("reaction_added")] == ["U000000BEN0"]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+async def test_an_event_may_be_sent_again_later(app, people, watch, clock, renamed):
+    ts = await post(app)
+    twice = {"kind": "double_event", "seconds": 2, "new_event_id": renamed}
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x", fault=twice)
+    await watch.until_traffic("ack", ok=True)
+    await clock_is_awaited(people, clock, within=2)
+    assert len(app.events("reaction_added")) == 1
+    clock.advance(2)
+    await watch.until_traffic("ack", ok=True)
+    first, second = app.events("reaction_added")
+    assert (first["event_id"] != second["event_id"]) == renamed
+    assert first["event"] == second["event"]
+
+
+async def test_events_may_come_in_the_wrong_order(app, people, watch, clock):
+    ts = await post(app)
+    late = {"kind": "late_event", "seconds": 2}
+    await people.act("ana", "react", channel=CHANNEL, ts=ts, emoji="x", fault=late)
+    await people.act("ana", "unreact", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("ack", ok=True)
+    await clock_is_awaited(people, clock, within=2)
+    clock.advance(2)
+    await watch.until_traffic("ack", ok=True)
+    kinds = [b["event"]["type"] for b in app.heard if "event" in b]
+    assert kinds == ["reaction_removed", "reaction_added"]
+
+
+async def test_a_fault_for_an_act_without_an_event_is_refused(app, people):
+    ts = await post(app)
+    for fault, error in (("drop_event", "no_event"), ("outage", "unknown_fault")):
+        answer = await people.act("ana", "leave", channel=CHANNEL, ts=ts, fault={"kind": fault})
+        assert answer["error"] == error
+        await people.act("ana", "join", channel=CHANNEL)
 
 
 async def test_each_envelope_goes_to_one_of_the_connections(app, people, watch):

@@ -10,6 +10,10 @@ from bot.localslack.seed import demo_workspace
 
 MUST = {
     "install",
+    "buttons",
+    "late-vote",
+    "vote-while-down",
+    "duplicate-events",
     "kill",
     "kill-committing",
     "b-fails-before-install",
@@ -48,7 +52,8 @@ def test_a_scenario_can_be_read(name):
 def test_a_scenario_expects_nothing_impossible(name):
     known = {"state", "hold", "requester", "gates", "members", "active_min", "connections_lost",
              "auto_clone", "promises", "faults", "kills", "acted", "posted_twice", "took_s",
-             "run", "scenario"}  # fmt: skip
+             "run", "scenario", "refused", "told",
+             "events"}  # fmt: skip
 
     assert {one.key.split(".")[0] for one in load(name).expect} <= known
 
@@ -59,6 +64,7 @@ def test_the_people_of_the_scenarios_are_those_of_the_workspace():
 
 TROUBLE = {"when": "gate:1", "what": "slack_gone", "for_s": 5}
 DEED = {"on": "proposal", "user": "ana", "do": "react", "emoji": "x"}
+CLICK = {"on": "proposal", "user": "ana", "do": "click", "text": "Approve"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,11 @@ DEED = {"on": "proposal", "user": "ana", "do": "react", "emoji": "x"}
         ({"people": [DEED | {"on": "gates:1"}]}, "is no moment"),
         ({"people": [DEED | {"on": "step:A.INSTAL"}]}, "is no moment"),
         ({"people": [DEED | {"on": "held"}]}, "a reaction needs `at`"),
+        ({"people": [CLICK | {"on": "held"}]}, "a click needs `at`"),
+        ({"people": [CLICK | {"text": ""}]}, "click needs text"),
+        ({"people": [DEED | {"event": "eaten"}]}, "event = 'eaten'"),
+        ({"people": [CLICK | {"event": "lost"}]}, "event = 'lost'"),
+        ({"people": [DEED | {"fails": "operation_timeout"}]}, "only a click and a command"),
         ({"kill": [{"when": "record:COMMITING:A.INSTALL"}]}, "is no moment"),
         ({"kill": [{"when": "device:install_progres:1_1:32"}]}, "is no moment"),
         ({"kill": [{"restart_after_s": 1}]}, "when is missing"),
@@ -163,6 +174,7 @@ def test_settings_of_a_scenario_lie_over_those_of_the_stage(tmp_path):
         ({}, ""),
         ({"database": "postgres"}, "its database is a server of its own"),
         ({"trouble": [TROUBLE]}, "what fails here lies between processes"),
+        ({"people": [DEED | {"event": "lost"}]}, "what goes astray here are Slack's events"),
         (
             {"people": [{"on": "held", "user": "ana", "do": "shell", "text": "halt"}]},
             "somebody types at the bot's machine",

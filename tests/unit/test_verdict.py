@@ -126,7 +126,7 @@ def device(**changes: Any) -> dict[str, Any]:
 def touch(user: str, at: float, kind: str = "reaction_added", name: str = "white_check_mark"):
     event = {"type": kind, "user": user, "reaction": name, "item": {"ts": "9.9"}}
     moment = NOW.timestamp() + at
-    payload = {"event": {**event, "event_ts": f"{user}{kind}{at}"}}
+    payload = {"event": {**event, "event_ts": f"{moment:.6f}"}}
     return {"kind": "delivery", "at": moment, "payload": payload}
 
 
@@ -158,7 +158,13 @@ def test_the_line_holds_what_was_asked_for():
     assert told["requester"] == "rita"
     assert told["state"] == "open"
     assert told["gates"] == [
-        {"name": "G1", "step": "A.FAILOVER", "state": "approved", "voters": ["ana", "ben"]}
+        {
+            "name": "G1",
+            "step": "A.FAILOVER",
+            "state": "approved",
+            "voters": ["ana", "ben"],
+            "ways": ["reaction", "reaction"],
+        }
     ]
     assert told["auto_clone"] == {"before": "on", "after": "off", "owed": False}
     assert (told["kills"], told["took_s"]) == (1, 12.3)
@@ -435,6 +441,60 @@ def test_votes_in_words_are_those_that_were_counted(written_by_ben, expected):
     ]
 
     assert broken(seen(*by_word, traffic=TRAFFIC[:2], said=written_by_ben)) == expected
+
+
+def pressed(
+    user: str, at: float, verb: str = "approve", *, acked: bool = True, **place: str
+) -> list[dict[str, Any]]:
+    """Return what Slack's traffic shows of a click."""
+    moment = NOW.timestamp() + at
+    where = {"ts": "9.9", "value": "hf-1/G1/ABCD", **place}
+    action = {"action_id": f"vote:{verb}", "value": where["value"], "action_ts": f"{moment:.6f}"}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user},
+        "container": {"message_ts": where["ts"]},
+        "actions": [action],
+    }
+    line = {"at": moment, "envelope_id": f"{user}{at}", "ok": True}
+    ack = [{"kind": "ack", **line}] if acked else []
+    return [{"kind": "delivery", "payload": payload, **line}, *ack]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "expected"),
+    [
+        (pressed("ben", 7.5), set()),
+        (pressed("ben", 7.5, acked=False), {"P2", "P12"}),
+        (pressed("ben", 7.5, ts="9.8"), {"P2", "P12"}),
+        (pressed("ben", 7.5, value="hf-1/G1/ABCE"), {"P2", "P12"}),
+        ([*pressed("ben", 7.5), *pressed("ben", 8.1, "withdraw")], {"P2"}),
+        ([*pressed("ben", 7.5), touch("ben", 8.1, "reaction_removed")], set()),
+        ([*pressed("ben", 7.5), touch("ben", 7.6), *pressed("ben", 8.1, "withdraw")], {"P2"}),
+        ([*pressed("ben", 7.5), *pressed("noor", 6.3, "reject")], {"P12"}),
+        ([*pressed("ben", 7.5), *pressed("noor", 6.3, "reject", acked=False)], set()),
+    ],
+    ids=[
+        "right",
+        "never heard",
+        "another message",
+        "another code",
+        "taken back",
+        "a reaction taken away",
+        "both taken back",
+        "lost no",
+        "failed no",
+    ],
+)
+def test_votes_with_buttons_are_those_that_were_counted(clicks, expected):
+    place = {"step": "A.FAILOVER", "gate": "G1", "channel": "C", "ts": "9.9", "code": "ABCD"}
+    click = {**place, "user": "ben", "choice": "yes", "pressed": NOW.isoformat()}
+    by_button = {**vote("ben")[1], "source": "button", "code": "ABCD"}
+    night = [*NIGHT[:7], ("CLICKED", click), ("VOTED", by_button), *NIGHT[8:]]
+    shifted = [{**act, "at": act["at"] + SPEED * (act["at"] > second(7))} for act in ACTS]
+    traffic = [*TRAFFIC[:2], *clicks]
+
+    assert broken(seen(*night, device=device(acts=shifted), traffic=traffic)) == expected
 
 
 def test_a_vote_that_was_refused_was_not_lost():
