@@ -25,7 +25,8 @@ from bot.redaction import Redactor
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock
 from engine.errors import NotUnderstood
-from storage.records import InboxRow, StorageDown, StorageRefusal, Stores
+from engine.freezes import in_force, of_group
+from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
 
 if TYPE_CHECKING:
     from bot.verification import Verdict
@@ -123,9 +124,16 @@ def runs(config: Config = None, as_json: AsJson = False) -> None:
                 headers.append(header(stores.journal.read(row.id)))
             except NotUnderstood as error:
                 headers.append(unread(row, str(error)))
+        now, house = SystemClock().now(), stores.journal.read(HOUSE)
+        frozen = [str(freeze) for freeze in in_force(house, now).values()]
+        for one in headers:
+            freeze = of_group(house, one["group"], now)
+            one["frozen"] = str(freeze) if freeze is not None else None
     if as_json:
         print_json(headers)
         return
+    for sentence in frozen:
+        print(f"FROZEN: {sentence}")
     if not headers:
         print("There are no runs.")
     for one in headers:

@@ -215,6 +215,21 @@ def _gate_closed(body: Body, names: Names) -> Told:
     return f"{body['step']}: {body['outcome']}", facts
 
 
+def _barred(body: Body, _: Names) -> Told:
+    if not body["reason"]:
+        return f"{body['step']}: can be approved again", []
+    return f"{body['step']}: cannot be approved for now", [body["reason"]]
+
+
+def _frozen(body: Body, _: Names) -> Told:
+    until = f"until {body['until']}" if body.get("until") else "until it is lifted"
+    return f"{body['scope']}: frozen {until}", [body["reason"]]
+
+
+def _unfrozen(body: Body, _: Names) -> Told:
+    return f"{body['scope']}: no longer frozen", []
+
+
 def _intended(body: Body, names: Names) -> Told:
     members = spelled(body.get("members", ()))
     voters = [names.get(v, v) for v in body.get("voters", ())]
@@ -347,6 +362,7 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "WITHDRAWN": _withdrawn,
     "REFUSED": _refused,
     "GATE_CLOSED": _gate_closed,
+    "BARRED": _barred,
     "INTENDED": _intended,
     "COMMITTING": _committing,
     "PROGRESS": _progress,
@@ -366,5 +382,7 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "ROLLED_BACK": _said("rollback: the groups already done go back to the take of before"),
     "OWED": _owed,
     "SETTLED": _settled,
+    "FROZEN": _frozen,
+    "UNFROZEN": _unfrozen,
     "ENDED": _ended,
 }

@@ -11,10 +11,12 @@ import html
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.packages import SAFE_NAME
 from bot.views.format import code, escape
 from engine.errors import UnexpectedOutput
+from engine.freezes import ALL
 from engine.model import MemberId, by_number, member_id
 from engine.proposals import Change
 
@@ -26,7 +28,10 @@ VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 
 ANSWERED = ("status", "why", "help", "gates", "approvers")
 
-VERBS = ("install", "change", *WORDS, *VOTES, *ANSWERED)
+FREEZING = ("freeze", "unfreeze")
+"""What people say to a group, or to all; see engine.freezes."""
+
+VERBS = ("install", "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
 
 LONGEST = 1_000
 """Longer texts are refused unread; the longest sensible command has under 300 characters."""
@@ -92,7 +97,20 @@ class Question:
     target: str = ""
 
 
-Command = Install | Word | Revision | Vote | Question
+@dataclass(frozen=True)
+class Freezing:
+    """Freeze a group, or `all`, or lift that.
+
+    `until` has no zone where the person gave none; None is until somebody lifts it.
+    """
+
+    verb: str
+    scope: str
+    until: datetime | None = None
+    reason: str = ""
+
+
+Command = Install | Word | Revision | Vote | Question | Freezing
 
 
 class Mistake(Exception):
@@ -124,6 +142,8 @@ def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") 
         return _revision(rest)
     if verb in VOTES:
         return _vote(verb, rest)
+    if verb in FREEZING:
+        return _freezing(verb, rest, groups, command)
     if len(rest) > 1:
         raise Mistake(
             f"I understood {code(' '.join(words[:2]))}, but not {code(' '.join(rest[1:]))}; "
@@ -193,6 +213,55 @@ def _vote(verb: str, words: Sequence[str]) -> Vote:
             f"you mean `@hotfix {right}`?"
         )
     return Vote("yes", named, given)
+
+
+def _freezing(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Freezing:
+    """Read what follows `freeze` or `unfreeze`."""
+    if not words:
+        raise Mistake(f"I understood `{verb}`, but not what: {_freeze_usage(command)}")
+    scope, rest = words[0], list(words[1:])
+    if scope != ALL and scope not in groups:
+        raise Mistake(
+            f"I understood `{verb}`, but there is no group {code(scope)}; groups: "
+            f"{_listed([*groups, ALL])}"
+        )
+    if verb == "unfreeze":
+        if rest:
+            raise Mistake(f"I understood `{verb} {scope}`, but not {code(' '.join(rest))}")
+        return Freezing(verb, scope)
+    at = next((place for place, word in enumerate(rest) if word.lower() == "because"), len(rest))
+    until, reason = rest[:at], " ".join(rest[at + 1 :])[:LONGEST_REASON]
+    if not reason:
+        raise Mistake(f"I understood `freeze {scope}`, but not why: {_freeze_usage(command)}")
+    if not until:
+        return Freezing(verb, scope, None, reason)
+    if until[0].lower() != "until" or len(until) == 1:
+        raise Mistake(
+            f"I understood `freeze {scope}`, but not {code(' '.join(until))}: "
+            f"{_freeze_usage(command)}"
+        )
+    return Freezing(verb, scope, _moment("T".join(until[1:]), f"freeze {scope}"), reason)
+
+
+def _moment(text: str, understood: str) -> datetime:
+    """Read an ISO date and time. A date alone is refused: nobody knows which end of it is meant."""
+    try:
+        moment = datetime.fromisoformat(text) if "T" in text else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise Mistake(
+            f"I understood `{understood}`, but {code(text, 80)} is no date and time; write it like "
+            "`until 2026-12-24 18:00`, or with a zone like `until 2026-12-24T18:00+01:00`"
+        )
+    return moment
+
+
+def _freeze_usage(command: str) -> str:
+    return (
+        f"`{command} freeze &lt;group or all&gt; [until 2026-12-24 18:00] because …`, "
+        f"`{command} unfreeze &lt;group or all&gt;`"
+    )
 
 
 HOW_TO_CHANGE = (
@@ -373,6 +442,7 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "retry": f"`{command} retry {name}` looks again and goes on after a hold",
         "abort": f"`{command} abort {name}` goes to the nearest safe end",
         "rollback": f"`{command} rollback {name}` plans the way back for the groups already done",
+        "freeze": f"{_freeze_usage(command)}: meanwhile nobody orders and no failover begins",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6` makes another proposal, while one is asked",
     }

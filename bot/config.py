@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.reach import QuietHours
+from engine.freezes import ALL
 from engine.gates import can_ever_pass
 from engine.model import GatePolicy, Limits, Policy, Rights
 
@@ -653,6 +654,8 @@ def _checked(given: dict[str, Any], file: Path) -> Settings:
         except ValidationError as error:
             raise SettingsWrong(_sentences(error, file, ("groups", name))) from error
     wrong = [f"{file}: {sentence}" for sentence in _unknown_roles(settings)]
+    if ALL in settings.groups:
+        wrong.append(f"{file}: groups.{ALL}: a group cannot be called so: it means every group")
     wrong += [f"{file}: {sentence}" for sentence in _one_port_for_two(settings)]
     wrong += [f"{file}: {sentence}" for sentence in unsatisfiable(settings, None)]
     if wrong:

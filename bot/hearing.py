@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot import changing
 from bot.commands import (
     HOW_TO_VOTE,
     VOTES,
     WORDS,
+    Freezing,
     Install,
     Mistake,
     Question,
@@ -29,7 +31,7 @@ from bot.config import Settings
 from bot.modals import Form
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
-from bot.views.format import code
+from bot.views.format import code, moment
 from bot.views.gates import VOTE
 from engine.model import Request, StepKind, to_json
 from engine.ports import Clock
@@ -126,6 +128,8 @@ class Hearing:
             )
             if isinstance(command, Install):
                 return self._order(key, command, to, str(body.get("user_name", "")))
+            if isinstance(command, Freezing):
+                return self._freezing(key, command, to)
             if isinstance(command, Vote):
                 return Heard(text=f"A vote is given where all can see it. {HOW_TO_VOTE}", to=to)
             return self._said(key, command, to, "")
@@ -197,6 +201,26 @@ class Hearing:
             "answer": to,
         }
         return Heard(self._row(key, None, ASKED, body))
+
+    def _freezing(self, key: str, command: Freezing, to: dict[str, str]) -> Heard:
+        """Take a freeze, or its end: for no run, and decided by whoever acts."""
+        until, now = command.until, self._clock.now()
+        if until is not None and until.tzinfo is None:
+            group = self._settings.groups.get(command.scope)
+            until = until.replace(tzinfo=ZoneInfo(group.timezone if group else "UTC"))
+        if until is not None and until <= now:
+            raise Mistake(f"I understood `freeze {command.scope}`, but {moment(until)} is over.")
+        body = {
+            "verb": command.verb,
+            "scope": command.scope,
+            "until": until.astimezone(UTC).isoformat() if until else None,
+            "reason": command.reason,
+            "user": to["user"],
+            "answer": to,
+        }
+        told = f" until {moment(until)}" if until else ""
+        text = f"Understood: `{command.verb}` {code(command.scope)}{told}."
+        return Heard(self._row(key, None, "freeze", body), text, to)
 
     def _elsewhere(self, channel: str) -> str:
         """Say where commands are heard, or "" where this is such a channel."""
@@ -272,6 +296,8 @@ class Hearing:
             if isinstance(command, Install):
                 text = f"An installation is ordered with `{self._name} install …`."
                 return Heard(text=text, to=to)
+            if isinstance(command, Freezing):
+                return self._freezing(key, command, to)
             if isinstance(command, Vote):
                 return self._voted(key, command, to, run)
             return self._said(key, command, to, run)

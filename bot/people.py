@@ -11,6 +11,7 @@ Everything that decides fails closed: an answer that did not come is `PeopleUnre
 from __future__ import annotations
 
 import asyncio
+import html
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +29,7 @@ from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, run_of
 from bot.thread import pages
 from engine.errors import PeopleUnreadable
-from engine.ports import Ballot, Clock, Person, Reach
+from engine.ports import Answers, Ballot, Clock, Person, Reach
 from storage.records import DeliveryStore
 
 log = structlog.get_logger(__name__)
@@ -290,6 +291,20 @@ class SlackAnswers:
             return None
         root = await asyncio.to_thread(self._deliveries.all, f"{run}/root")
         return root[0].ts if root else None
+
+
+class PlainAnswers:
+    """See engine.ports.Answers: what the engine says is plain text, in which nobody is called.
+
+    Reasons that people typed are in it.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    async def answer(self, to: dict[str, str], text: str) -> None:
+        """See engine.ports.Answers."""
+        await self._answers.answer(to, html.escape(text, quote=False))
 
 
 async def asked(call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:

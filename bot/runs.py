@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
+from engine.clock import SystemClock
 from engine.errors import NotUnderstood
-from storage.records import DeliveryStore, JournalStore, Record, RunRow
+from engine.freezes import ALL, Freeze, in_force
+from engine.ports import Clock
+from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow
 
 
 class NoSuchRun(Exception):
@@ -20,11 +23,16 @@ class Runs:
     """The runs of this house. Synchronous: callers on an event loop use a thread."""
 
     def __init__(
-        self, journal: JournalStore, deliveries: DeliveryStore, groups: Sequence[str]
+        self,
+        journal: JournalStore,
+        deliveries: DeliveryStore,
+        groups: Sequence[str],
+        clock: Clock | None = None,
     ) -> None:
         self._journal = journal
         self._deliveries = deliveries
         self._groups = groups
+        self._clock = clock or SystemClock()
 
     def in_thread(self, channel: str, thread_ts: str) -> str:
         """Return the run that a thread tells about, or ""."""
@@ -96,13 +104,22 @@ class Runs:
         """
         rows = self._journal.runs(open_only=False)
         if not target:
-            return self._overview([row for row in rows if row.open])
+            lines = [f"🧊 {escape(str(one))}" for one in self.freezes()]
+            return "\n".join([*lines, self._overview([row for row in rows if row.open])])
         mine = [row for row in rows if target in (row.id, row.group)]
         if mine:
-            return self._told(mine[-1])
+            return "\n".join([*self._frozen(mine[-1].group), self._told(mine[-1])])
         if target in self._groups:
-            return f"There was never a run on {code(target)}."
+            return "\n".join([*self._frozen(target), f"There was never a run on {code(target)}."])
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}.")
+
+    def freezes(self) -> Sequence[Freeze]:
+        """Return what is frozen now, `all` first."""
+        found = in_force(self._journal.read(HOUSE), self._clock.now())
+        return sorted(found.values(), key=lambda one: (one.scope != ALL, one.scope))
+
+    def _frozen(self, group: str) -> list[str]:
+        return [f"🧊 {escape(str(one))}" for one in self.freezes() if one.scope in (ALL, group)]
 
     def why(self, target: str, user: str) -> str:
         """Say who is still needed at what is asked now, and whose vote did not count and why.
@@ -121,7 +138,8 @@ class Runs:
             lines = [f"{gate.name} is approved, and about to start."]
         else:
             lines = [f"{gate.name} waits until {moment(gate.expires_at)}: {counted(opening)}."]
-            lines += [f"Still needed: {escape(opening.missing)}."]
+            lines += [f"Still needed: {escape(opening.missing)}."] if opening.missing else []
+            lines += [f"Cannot be approved for now: {escape(gate.barred)}."] if gate.barred else []
         lines += [f"Who must approve: {needs(opening, story)}."]
         reasons = {who: reason for who, _, reason in gate.refused if who not in gate.votes}
         if user not in reasons and user not in gate.votes:

@@ -34,7 +34,7 @@ from bot.inbox import following, storing
 from bot.overview import Overview
 from bot.pacing import Turns
 from bot.packages import PackageFolder
-from bot.people import Self, SlackAnswers, SlackPeople
+from bot.people import PlainAnswers, Self, SlackAnswers, SlackPeople
 from bot.permalinks import permalink
 from bot.probe import CannotListen, Probe
 from bot.reach import QuietHours
@@ -284,7 +284,7 @@ class Acting:
             base.clock,
             base.inventory,
             base.people,
-            base.answers,
+            PlainAnswers(base.answers),
             PackageFolder(base.settings.packages.directory),
             holder=base.holder,
             groups=groups,
@@ -346,7 +346,7 @@ class Facing:
             edit_interval=settings.slack.edit_every,
             edit_interval_per_run=settings.slack.edit_per_run,
         )
-        runs = Runs(stores.journal, stores.deliveries, base.inventory.names())
+        runs = Runs(stores.journal, stores.deliveries, base.inventory.names(), base.clock)
         hearing = Hearing(settings, runs, stores.deliveries, base.clock)
         help_for = Help(settings, base.people)
         overview = Overview(settings, base.people, stores, base.client)

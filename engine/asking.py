@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine import calling, gates
+from engine import calling, freezes, gates
 from engine.duty import Duty
 from engine.errors import InDoubt, PeopleUnreadable
 from engine.invariants import described
@@ -383,12 +383,14 @@ def _refused(
 async def _judge(duty: Duty, step: Step) -> bool:
     gate = duty.state.gates[step.id]
     began = gate.closed_at if gate.outcome == "approved" else gate.opened_at
-    decision = gates.decide(
-        policy_of(duty, step), gate, duty.stopwatch.latest(began or gate.opened_at)
-    )
+    now, barred = duty.stopwatch.latest(began or gate.opened_at), await _barred(duty, step)
+    decision = gates.decide(policy_of(duty, step), gate, now, barred=barred)
     if decision.outcome in ("rejected", "expired"):
         await _close_and_hold(duty, step, decision)
         return False
+    if barred != gate.barred:
+        await duty.journal.write(Kind.BARRED, step=step.id, reason=barred)
+        gate = duty.state.gates[step.id]
     if decision.outcome == "open":
         await calling.remind_if_due(duty, gate)
         return False
@@ -396,6 +398,15 @@ async def _judge(duty: Duty, step: Step) -> bool:
         await _approve(duty, step, decision)
         gate = duty.state.gates[step.id]
     return _grace_is_over(duty, gate)
+
+
+async def _barred(duty: Duty, step: Step) -> str:
+    """Return why nothing can be approved at a gate now, or ""."""
+    if step.kind is not StepKind.FAILOVER:
+        return ""
+    house = await duty.journal.house()
+    frozen = freezes.of_group(house, duty.plan.security_group, duty.clock.now())
+    return str(frozen) if frozen is not None else ""
 
 
 def _grace_is_over(duty: Duty, gate: GateState) -> bool:

@@ -167,11 +167,12 @@ def refusal(
     return ""
 
 
-def decide(policy: GatePolicy, gate: GateState, now: datetime) -> Decision:
+def decide(policy: GatePolicy, gate: GateState, now: datetime, *, barred: str = "") -> Decision:
     """Say what the accepted votes of a gate amount to at this moment.
 
-    Any no ends it. An approval that has its own end (`good_until`) is judged by that, an open
-    gate by its expiry.
+    Any no ends it. Where something bars the gate (`barred` says what), votes are kept, and nothing
+    is approved. An approval that has its own end (`good_until`) is judged by that, an open gate by
+    its expiry.
     """
     policy = in_force(policy, gate)
     votes = sorted(gate.votes.values(), key=lambda vote: (vote.at, vote.user))
@@ -185,7 +186,7 @@ def decide(policy: GatePolicy, gate: GateState, now: datetime) -> Decision:
         late = "approved, but not begun in time" if gate.outcome == "approved" else "not approved"
         return Decision("expired", yes, missing(policy, yes), f"expired: {late}")
     lacking = missing(policy, yes)
-    return Decision("open" if lacking else "approved", yes, lacking)
+    return Decision("open" if lacking or barred else "approved", yes, lacking, barred)
 
 
 def _because(vote: Vote) -> str:

@@ -66,6 +66,7 @@ class Kind(StrEnum):
     WITHDRAWN = "WITHDRAWN"
     REFUSED = "REFUSED"
     GATE_CLOSED = "GATE_CLOSED"
+    BARRED = "BARRED"
     INTENDED = "INTENDED"
     COMMITTING = "COMMITTING"
     PROGRESS = "PROGRESS"
@@ -85,6 +86,8 @@ class Kind(StrEnum):
     BROKEN = "BROKEN"
     OWED = "OWED"
     SETTLED = "SETTLED"
+    FROZEN = "FROZEN"
+    UNFROZEN = "UNFROZEN"
     ENDED = "ENDED"
 
 
@@ -143,6 +146,7 @@ class GateState:
     `opened_at` is when people could begin to vote, where its message came late. `link` is the
     address of its message, "" where it is not known. From `escalated_at` on members of the
     policy's fallback role may approve too.
+    `barred` says why nothing can be approved here for now, whoever votes.
     """
 
     step: str
@@ -167,6 +171,7 @@ class GateState:
     reminders: int = 0
     escalated_at: datetime | None = None
     link: str = ""
+    barred: str = ""
 
     @property
     def reminders_at(self) -> tuple[datetime, ...]:
@@ -532,6 +537,15 @@ class RunState:
             self.reopenings[step] = self.reopenings.get(step, 0) + 1
         self._again(body.get("again", ()))
 
+    def _on_barred(self, _: Record, body: Mapping[str, Any]) -> None:
+        """Nothing can be approved here for now, or (without a reason) it can again.
+
+        An approval that was not begun is none any more: after the bar people have their grace
+        time again.
+        """
+        gone = {"outcome": "", "starts_at": None, "good_until": None, "closed_at": None}
+        self._gate(body["step"], barred=body["reason"], **gone)
+
     def _on_reminded(self, record: Record, body: Mapping[str, Any]) -> None:
         self.reminded_at = record.at
         if body.get("step") in self.gates:
@@ -707,10 +721,14 @@ class RunJournal:
         """Return all records of the run, as they stand in the store."""
         return await asyncio.to_thread(self._store.read, self.state.run)
 
+    async def house(self) -> Sequence[Record]:
+        """Return all records of what outlives a run."""
+        return await asyncio.to_thread(self._store.read, HOUSE)
+
     async def owes_cloning(self) -> bool:
         """Tell whether an earlier run left this group owing its auto-clone (P5)."""
         group = self.state.the_request.security_group
-        house = await asyncio.to_thread(self._store.read, HOUSE)
+        house = await self.house()
         said = [r.kind for r in house if r.body.get("group") == group]
         debts = [kind for kind in said if kind in (Kind.OWED, Kind.SETTLED)]
         return bool(debts) and debts[-1] == Kind.OWED

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from engine import rights
+from engine import house, rights
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
+from engine.freezes import of_group
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
 from engine.model import Policy, Request, digest_in_letters, from_json
@@ -26,9 +27,6 @@ from storage.records import (
     Stores,
     StreamMoved,
 )
-
-HOUSE_TRIES = 20
-"""Writers of the house's stream are few; so many losses in a row mean something else."""
 
 
 def run_id(key: str, other: int = 0) -> str:
@@ -97,6 +95,10 @@ class Orders:
             known = ", ".join(self._inventory.names()) or "none"
             raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
         await self._refuse_unless_allowed(request.requester, setup.policy)
+        house_records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
+        frozen = of_group(house_records, request.security_group, self._clock.now())
+        if frozen is not None:
+            raise PlanRefused(str(frozen))
         busy = await self._occupant(request.security_group)
         if busy:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")
@@ -165,34 +167,10 @@ class Orders:
             request["requester"],
             {"request": request, "reason": reason},
         )
-        await self._write_in_the_house(draft, row)
+        await house.write(self._stores, draft, row)
         asked = f"install {request['security_group']} {request['package']}"
         await self._answers.answer(
             {**row.body.get("answer", {}), "user": request["requester"]},
             f"I understood `{asked}`, and did not begin: {reason}"
             f"{'' if reason.endswith(('.', '?')) else '.'}",
         )
-
-    async def _write_in_the_house(self, draft: Draft, row: InboxRow) -> None:
-        """Append to the stream that many write to: read its end again where another was first."""
-        for _ in range(HOUSE_TRIES):
-            records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
-            try:
-                await asyncio.to_thread(
-                    self._stores.journal.append,
-                    HOUSE,
-                    [draft],
-                    lease=None,
-                    last_seq=records[-1].seq if records else 0,
-                    take=[row.key],
-                )
-            except StreamMoved:
-                if not await self._waits(row):
-                    raise
-                continue
-            return
-        raise StreamMoved(f"{HOUSE} kept growing")
-
-    async def _waits(self, row: InboxRow) -> bool:
-        waiting = await asyncio.to_thread(self._stores.inbox.waiting)
-        return any(row.key == one.key for one in waiting)

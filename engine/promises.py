@@ -94,6 +94,10 @@ def _approval_problem(records: Sequence[Record], intended: Record, requester: st
         return f"{at}: a failover without an approved gate"
     if any(r.seq > opened[-1].seq and gate in r.body["steps"] for r in _of(before, Kind.UNDONE)):
         return f"{at}: the approval was for a failover that was undone since"
+    here = [r for r in before if r.seq > opened[-1].seq and r.body.get("step") == gate]
+    barred = [r.body["reason"] for r in _of(here, Kind.BARRED)]
+    if barred and barred[-1]:
+        return f"{at}: nothing could be approved there: {barred[-1]}"
     standing = _standing(before, str(gate), since=opened[-1].seq)
     if len(standing) < opened[-1].body["votes"]:
         return f"{at}: {len(standing)} votes stood, {opened[-1].body['votes']} were needed"

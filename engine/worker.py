@@ -20,6 +20,7 @@ from engine import runner
 from engine.duty import Duty
 from engine.errors import Fenced, NotUnderstood
 from engine.fence import Fence
+from engine.freezes import Freezes
 from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
 from engine.model import Policy
@@ -118,6 +119,7 @@ class Worker:
         self._ordering: dict[str, asyncio.Task[None]] = {}
         self._down = False
         self._down_since = (clock.now(), clock.monotonic())
+        self._freezes = Freezes(stores, clock, inventory, answers, people)
         self._orders = Orders(
             stores, clock, inventory, packages, answers, people, self._shell, version=version
         )
@@ -194,8 +196,9 @@ class Worker:
         for row in rows:
             if row.run is not None:
                 self._nudge_once(row.run)
-            elif row.kind == "order" and row.key not in self._ordering:
-                self._ordering[row.key] = asyncio.ensure_future(self._order(row))
+            elif row.kind in ("order", "freeze") and row.key not in self._ordering:
+                taking = self._order(row) if row.kind == "order" else self._freeze(row)
+                self._ordering[row.key] = asyncio.ensure_future(taking)
         for index in await asyncio.to_thread(self._stores.journal.due, self._clock.now()):
             if self._is_mine(index.group):
                 self._wake_if_rested(index.id)
@@ -384,6 +387,22 @@ class Worker:
             self._go_down(error)
         except Exception:
             log.exception("order failed", key=row.key)
+        finally:
+            self._ordering.pop(row.key, None)
+
+    async def _freeze(self, row: InboxRow) -> None:
+        """Take what somebody says about a freeze, and have open gates judged anew."""
+        try:
+            await self._freezes.take(row)
+            for index in await asyncio.to_thread(self._stores.journal.runs):
+                if index.group in self._leases:
+                    self.wake(index.id)
+        except (LeaseLost, StreamMoved):
+            log.info("another worker was faster", key=row.key)
+        except StorageDown as error:
+            self._go_down(error)
+        except Exception:
+            log.exception("freeze failed", key=row.key)
         finally:
             self._ordering.pop(row.key, None)
 

@@ -168,6 +168,8 @@ def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
             case Kind.WITHDRAWN:
                 votes.pop(body["user"], None)
                 state = "open"
+            case Kind.BARRED:
+                state = "open"
             case Kind.GATE_CLOSED:
                 state = body["outcome"]
                 if state != "approved":

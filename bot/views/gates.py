@@ -33,6 +33,7 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
+from engine.journal import GateState
 from engine.model import Plan, StepKind
 
 REACTIONS = ("white_check_mark", "x")
@@ -138,6 +139,8 @@ def outcome(story: Story, opening: Opening) -> str:
         return f"Superseded{at}: these votes no longer count. Nothing was begun."
     if story.state.ended is not None:
         return "The run ended before this was decided."
+    if gate.barred:
+        return f"Cannot be approved for now: {escape(gate.barred)}. Votes are kept."
     return f"Waiting: {words.counted(opening)}; still missing: {escape(opening.missing) or 'none'}."
 
 
@@ -256,6 +259,7 @@ def votes(story: Story, opening: Opening, first: str) -> list[Block]:
             buttons(story, opening, first),
         ]
     return [
+        *_bar(gate),
         section(
             f"*Needs* {words.needs(opening, story)}",
             f"*Counted* {words.counted(opening)}",
@@ -316,6 +320,12 @@ def buttons(story: Story, opening: Opening, first: str) -> Block:
         "block_id": f"votes/{gate.name}/{gate.code}/{state}",
         "elements": made,
     }
+
+
+def _bar(gate: GateState) -> list[Block]:
+    if not gate.barred:
+        return []
+    return [section(f"🧊 *Cannot be approved for now:* {escape(gate.barred)}. Votes are kept.")]
 
 
 def start_words(opening: Opening) -> str:

@@ -210,6 +210,17 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
     return None  # rejected and expired hold the run, and the hold says so
 
 
+def _barred(story: Story, record: Record, key: str) -> Message:
+    gate = story.state.gates[record.body["step"]]
+    if not record.body["reason"]:
+        return told(key, f"▶️ {gate.name} can be approved again; the votes that stand count.")
+    return told(
+        key,
+        f"🧊 {gate.name} cannot be approved for now: {escape(record.body['reason'])}. Votes are "
+        "kept, and nothing begins before that is over.",
+    )
+
+
 # ----------------------------------------------------------------------------------- steps
 
 
@@ -486,6 +497,7 @@ _TELLERS: dict[Kind, Teller] = {
     Kind.WITHDRAWN: _withdrawn,
     Kind.REFUSED: _refused,
     Kind.GATE_CLOSED: _gate_closed,
+    Kind.BARRED: _barred,
     Kind.FOUND: _found,
     Kind.DONE: _done,
     Kind.UNDONE: _undone,

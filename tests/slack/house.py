@@ -140,7 +140,7 @@ class House:
         self.client = web_client(slack.base_url, "xoxb-localslack")
         self.me = Self(self.client)
         groups = sorted(self.settings.groups)
-        self.runs = Runs(self.stores.journal, self.stores.deliveries, groups)
+        self.runs = Runs(self.stores.journal, self.stores.deliveries, groups, self.clock)
         hearing = Hearing(self.settings, self.runs, self.stores.deliveries, self.clock)
         self.answers = SlackAnswers(self.client, self.stores.deliveries)
         self.people = SlackPeople(

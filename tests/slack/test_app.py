@@ -11,6 +11,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from bot.views import render
 from engine.journal import Kind
 from engine.model import Request, from_json
+from storage.records import HOUSE, Draft
 from tests.slack.house import ANA, BEN, BOT, CHANNEL, NOOR, PACKAGE, RITA, House
 from tests.slack.watch import PATIENCE_S, clock_is_awaited
 from tests.unit.nights import night
@@ -114,6 +115,17 @@ async def test_a_duplicate_envelope_is_acked_and_dropped(house, people, watch):
         ("status", "No run is open on `site-1`, `site-2`."),
         ("status site-1", "There was never a run on `site-1`."),
         ("status site-3", "did you mean `site-"),
+        ("freeze", "I understood `freeze`, but not what"),
+        (
+            "freeze site-9 because x",
+            "groups: `site-1`, `site-2`, `all`",
+        ),
+        ("freeze site-1", "I understood `freeze site-1`, but not why"),
+        ("freeze site-1 until tomorrow because x", "`tomorrow` is no date and time"),
+        ("freeze site-1 until 2026-12-24 because x", "`2026-12-24` is no date and time"),
+        ("freeze site-1 tomorrow because x", "but not `tomorrow`"),
+        ("freeze site-1 until 2026-03-02 21:00 because x", "is over"),
+        ("unfreeze site-1 please", "but not `please`"),
     ],
 )
 async def test_what_is_no_order_is_answered_to_the_person_alone(house, people, text, sentence):
@@ -123,6 +135,37 @@ async def test_what_is_no_order_is_answered_to_the_person_alone(house, people, t
 
     assert house.rows == []
     assert (await people.channel("firewall-ops"))["messages"] == before
+
+
+@pytest.mark.parametrize(
+    ("text", "until", "reason"),
+    [
+        ("freeze site-1 because the fair is on", None, "the fair is on"),
+        ("freeze site-1 until 2026-03-02 23:30 because x", "2026-03-02T23:30:00+00:00", "x"),
+        ("freeze all until 2026-03-03T01:00+02:00 because x", "2026-03-02T23:00:00+00:00", "x"),
+    ],
+)
+async def test_a_freeze_is_stored_for_whoever_acts(house, people, text, until, reason):
+    told = await say(people, text, user="ana")
+
+    (row,) = house.rows
+    assert (row.kind, row.run) == ("freeze", None)
+    asked = {name: row.body[name] for name in ("verb", "scope", "until", "reason", "user")}
+    scope = text.split()[1]
+    assert asked == {
+        "verb": "freeze", "scope": scope, "until": until, "reason": reason, "user": ANA
+    }  # fmt: skip
+    assert f"Understood: `freeze` `{scope}`" in told
+
+
+async def test_status_says_what_is_frozen(house, people):
+    body = {"scope": "all", "name": "ana", "reason": "<!channel> fair", "until": None}
+    draft = Draft("FROZEN", house.clock.now(), ANA, body)
+    house.stores.journal.append(HOUSE, [draft], lease=None, last_seq=0)
+
+    for text in ("status", "status site-1"):
+        told = await say(people, text)
+        assert "everything is frozen by ana until it is lifted: &lt;!channel&gt; fair" in told
 
 
 async def test_help_shows_only_what_its_reader_may_do(house, people, watch):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.people import SlackAnswers, SlackPeople
+from bot.people import PlainAnswers, SlackAnswers, SlackPeople
 from engine.errors import PeopleUnreadable
 from engine.ports import Ballot
 from storage.records import Delivery
@@ -336,6 +336,14 @@ async def test_a_person_who_left_the_channel_is_written_to(house, people, watch)
 
     posted = await watch.until("message_posted", text="no vote")
     assert posted["channel"].startswith("D")
+
+
+async def test_what_the_engine_says_mentions_nobody(house, watch):
+    to = {"channel": CHANNEL, "user": ANA}
+
+    await PlainAnswers(house.answers).answer(to, "frozen: <!channel> & <@U1>")
+
+    assert (await whispered(watch, ANA))["text"] == "frozen: &lt;!channel&gt; &amp; &lt;@U1&gt;"
 
 
 async def test_an_answer_that_nobody_can_hear_is_let_go(house, people, slack):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.wiring import our_version
 from engine.journal import Kind, first_records
-from storage.records import Draft, Record
+from storage.records import HOUSE, Draft, Record
 from storage.stores import open_stores
 from tests.unit.builders import PACKAGE, REQUEST, plan, without_package
 from tests.unit.test_config import SMALL
@@ -69,6 +69,19 @@ def test_runs_are_listed(told):
     assert f"{RUN}  site-1  {PACKAGE.name}" in told("runs")
     (one,) = json.loads(told("runs", "--json"))
     assert (one["run"], one["group"], one["open"]) == (RUN, "site-1", True)
+
+
+def test_runs_say_what_is_frozen(told, database):
+    body = {"scope": "site-1", "name": "ana", "reason": "the fair is on", "until": None}
+    stores = open_stores(database, acting=True)
+    draft = Draft("FROZEN", StillClock().now(), "U1", body)
+    stores.journal.append(HOUSE, [draft], lease=None, last_seq=0)
+    stores.close()
+
+    sentence = "site-1 is frozen by ana until it is lifted: the fair is on"
+    assert told("runs").startswith(f"FROZEN: {sentence}")
+    (one,) = json.loads(told("runs", "--json"))
+    assert one["frozen"] == sentence
 
 
 def test_a_run_is_told_so_that_one_can_follow_it(told):

@@ -87,6 +87,18 @@ def test_p2_notices_every_way_in_which_an_approval_is_none(drafts):
     assert verdict(*drafts, promise="P2") == "broken"
 
 
+def bar(reason: str):
+    return ("BARRED", {"step": "A.FAILOVER", "reason": reason})
+
+
+def test_a_failover_while_its_gate_was_barred_breaks_it():
+    assert verdict(*GOOD[:-1], bar("frozen"), down(), promise="P2") == "broken"
+    lifted = [bar("frozen"), bar(""), APPROVED, down()]
+    assert verdict(*GOOD[:-1], *lifted, promise="P2") == "held"
+    asked_again = [*GOOD[:2], OPENED, bar("frozen"), *GOOD[2:]]
+    assert verdict(*asked_again, promise="P2") == "held"
+
+
 INSTALL = (
     "INTENDED",
     {"step": "A.INSTALL", "kind": "INSTALL", "members": ["1_1", "1_2"], "attempt": 1},

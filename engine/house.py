@@ -1,0 +1,43 @@
+"""The house's stream: what outlives a run (freezes, cloning owed, refusals without a run).
+
+Many write to it, so each reads its end again where another was first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from storage.records import HOUSE, Draft, InboxRow, StreamMoved
+
+if TYPE_CHECKING:
+    from storage.records import Stores
+
+TRIES = 20
+"""Writers of the house's stream are few; so many losses in a row mean something else."""
+
+
+async def write(stores: Stores, draft: Draft, row: InboxRow) -> None:
+    """Append to the house's stream what an inbox row came to, and take the row with it.
+
+    Raises:
+        StreamMoved: another worker has taken the row.
+    """
+    for _ in range(TRIES):
+        records = await asyncio.to_thread(stores.journal.read, HOUSE)
+        try:
+            await asyncio.to_thread(
+                stores.journal.append,
+                HOUSE,
+                [draft],
+                lease=None,
+                last_seq=records[-1].seq if records else 0,
+                take=[row.key],
+            )
+        except StreamMoved:
+            waiting = await asyncio.to_thread(stores.inbox.waiting)
+            if all(row.key != one.key for one in waiting):
+                raise
+            continue
+        return
+    raise StreamMoved(f"{HOUSE} kept growing")

@@ -1,0 +1,87 @@
+"""Freezes: nobody orders, no failover begins, and only who may says so (P2, P7)."""
+
+from tests.mutation.trials import safety
+
+FREEZES = "engine/freezes.py"
+ASKING = "engine/asking.py"
+PLAYED = "simulation/test_freezes.py"
+FOLD = "unit/test_freezes.py::test_the_newest_word_about_a_scope_holds_and_all_is_every_group"
+OPEN = f"{PLAYED}::test_no_failover_begins_in_a_freeze_and_the_gate_says_so_once"
+
+SAFETIES = (
+    safety(
+        "no order while frozen",
+        promise="P7",
+        why="A night would be planned while people were told that nothing happens.",
+        file="engine/orders.py",
+        old="        if frozen is not None:\n",
+        new="        if False:\n",
+        by=(f"{PLAYED}::test_while_frozen_an_order_is_refused_with_who_why_and_until_when",),
+    ),
+    safety(
+        "no failover while frozen",
+        promise="P7",
+        why="A group would go down in the freeze that was meant to keep it up.",
+        file=ASKING,
+        old='    return str(frozen) if frozen is not None else ""\n',
+        new='    return ""\n',
+        by=(OPEN,),
+    ),
+    safety(
+        "what bars a gate keeps it from being approved",
+        promise="P2",
+        why="It would be said, and begin all the same.",
+        file="engine/gates.py",
+        old='Decision("open" if lacking or barred else "approved"',
+        new='Decision("open" if lacking else "approved"',
+        by=(OPEN,),
+    ),
+    safety(
+        "an approval that was barred has its grace time again",
+        promise="P7",
+        why="It would begin in the second in which the freeze is over, with nobody prepared.",
+        file="engine/journal.py",
+        old='barred=body["reason"], **gone)',
+        new='barred=body["reason"])',
+        by=(
+            f"{PLAYED}::test_after_a_freeze_the_votes_that_stood_begin_it_with_a_grace_time_of_"
+            "its_own",
+        ),
+    ),
+    safety(
+        "all is every group",
+        promise="P7",
+        why="A freeze of everything would freeze nothing.",
+        file=FREEZES,
+        old="return found.get(group) or found.get(ALL)",
+        new="return found.get(group)",
+        by=(FOLD,),
+    ),
+    safety(
+        "who may not freeze does not lift a freeze",
+        promise="P2",
+        why="Anybody could end what others agreed on.",
+        file=FREEZES,
+        old="        if person is None or refused:\n",
+        new="        if person is None:\n",
+        by=(f"{PLAYED}::test_what_is_refused_changes_nothing_and_is_told_and_recorded",),
+    ),
+    safety(
+        "a failover through a bar breaks the promise",
+        promise="P2",
+        why="The judge would not see it.",
+        file="engine/promises.py",
+        old="    if barred and barred[-1]:\n",
+        new="    if False:\n",
+        by=("unit/test_promises.py::test_a_failover_while_its_gate_was_barred_breaks_it",),
+    ),
+    safety(
+        "what people typed as a reason calls nobody",
+        promise="P12",
+        why="A reason with <!channel> would wake everybody.",
+        file="bot/people.py",
+        old="await self._answers.answer(to, html.escape(text, quote=False))",
+        new="await self._answers.answer(to, text)",
+        by=("slack/test_people.py::test_what_the_engine_says_mentions_nobody",),
+    ),
+)

@@ -1,0 +1,220 @@
+"""Freezes: nobody orders, no failover begins, what is under way goes on, and who may say so."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from engine.journal import Kind
+from engine.rehearsal.group import Setup
+from storage.records import HOUSE, InboxRow, Record
+from tests.simulation.explore import SPARSE
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import Night, small_package
+from tests.simulation.test_faults import Played
+from tests.simulation.test_holds import acts, at, intended, play
+from tests.simulation.test_stops import RIGHTS
+
+ANA, BEN, EVE = "U0ANA00001", "U0BEN00001", "U0EVE00001"
+
+
+def say(night: Night, verb: str, scope: str = "site-1", user: str = BEN, **body: Any) -> None:
+    """Say something about a freeze."""
+    night._hints += 1
+    row = {"verb": verb, "scope": scope, "user": user, "until": None, "reason": "fair", **body}
+    key = f"cmd:freeze:{night._hints}"
+    night.stores.inbox.put(InboxRow(key, None, "freeze", row, night.clock.now()))
+
+
+def house(night: Night) -> list[Record]:
+    return list(night.stores.journal.read(HOUSE))
+
+
+def barred(night: Played) -> list[tuple[str, bool]]:
+    return [
+        (r.body["step"], bool(r.body["reason"])) for r in night.records if r.kind == Kind.BARRED
+    ]
+
+
+def alone(tmp_path, do: Callable[[Night], None], *, order_after: float = 30) -> Night:
+    """Let somebody speak where no run is, then somebody order; return after a while."""
+
+    async def night() -> Night:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE)
+        stage.begin()
+        do(stage)
+        stage.later(order_after, stage.order)
+        await stage.clock.sleep(timedelta(seconds=order_after + 60))
+        await stage.close()
+        return stage
+
+    return run_virtual(night())
+
+
+# ------------------------------------------------------------------------------- orders
+
+
+@pytest.mark.parametrize("scope", ["site-1", "all"])
+def test_while_frozen_an_order_is_refused_with_who_why_and_until_when(tmp_path, scope):
+    stage = alone(tmp_path, lambda night: say(night, "freeze", scope))
+
+    kinds = [r.kind for r in house(stage)]
+    assert kinds == [Kind.FROZEN, Kind.REFUSED]
+    assert stage.stores.journal.runs(open_only=False) == []
+    done, refused = [text for _, text in stage.said.texts]
+    assert "New orders are refused and no failover begins" in done
+    assert "frozen by ben until it is lifted: fair" in refused
+    assert stage.shell._logins == []
+
+
+def test_after_its_moment_an_order_is_taken_without_anybody_lifting_it(tmp_path):
+    def freeze(night: Night) -> None:
+        say(night, "freeze", until=(night.clock.now() + timedelta(seconds=20)).isoformat())
+
+    stage = alone(tmp_path, freeze)
+
+    assert [r.kind for r in house(stage)] == [Kind.FROZEN]
+    assert len(stage.stores.journal.runs()) == 1
+
+
+def test_lifted_an_order_is_taken(tmp_path):
+    def freeze_and_lift(night: Night) -> None:
+        say(night, "freeze")
+        night.later(10, partial(say, night, "unfreeze", user="U0RITA0001"))
+
+    stage = alone(tmp_path, freeze_and_lift)
+
+    assert [(r.kind, r.body["scope"]) for r in house(stage)] == [
+        (Kind.FROZEN, "site-1"),
+        (Kind.UNFROZEN, "site-1"),
+    ]
+    assert len(stage.stores.journal.runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "scope", "user", "words"),
+    [
+        ("freeze", "site-1", EVE, "`freeze` needs one of these roles"),
+        ("freeze", "all", EVE, "`freeze` needs one of these roles"),
+        ("unfreeze", "site-1", BEN, "site-1 is not frozen"),
+        ("freeze", "site-9", BEN, "there is no group site-9"),
+    ],
+)
+def test_what_is_refused_changes_nothing_and_is_told_and_recorded(
+    tmp_path, verb, scope, user, words
+):
+    stage = alone(tmp_path, lambda night: say(night, verb, scope, user))
+
+    (refused,) = house(stage)
+    assert (refused.kind, refused.by, refused.body["word"]) == (Kind.REFUSED, user, verb)
+    assert [words in text for who, text in stage.said.texts if who == user] == [True]
+    assert len(stage.stores.journal.runs()) == 1
+
+
+def test_to_freeze_takes_a_right_of_its_own(tmp_path):
+    policy = replace(SPARSE, rights=RIGHTS)
+
+    async def night() -> Night:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=policy)
+        stage.begin()
+        say(stage, "freeze", user=ANA)
+        await stage.clock.sleep(timedelta(seconds=10))
+        await stage.close()
+        return stage
+
+    assert [r.kind for r in house(run_virtual(night()))] == [Kind.REFUSED]
+
+
+def test_who_slack_cannot_name_does_not_freeze(tmp_path):
+    def away(night: Night) -> None:
+        night.crowd.away = True
+        say(night, "freeze")
+
+    stage = alone(tmp_path, away)
+
+    assert {r.kind for r in house(stage)} == {Kind.REFUSED}
+    assert any("could not be asked who you are" in text for _, text in stage.said.texts)
+
+
+# ----------------------------------------------------------------------------- open runs
+
+
+def frozen_at(gate: str, after_s: float, **lifted: float) -> Callable[[Night, str, str], None]:
+    """Let everybody agree, and somebody freeze after a gate was shown."""
+
+    def do(night: Night) -> None:
+        night.later(after_s, partial(say, night, "freeze"))
+        for seconds in lifted.values():
+            night.later(seconds, partial(say, night, "unfreeze"))
+
+    return at(gate, do)
+
+
+@pytest.mark.parametrize("after_s", [5, 50], ids=["votes-missing", "in-the-grace-time"])
+def test_no_failover_begins_in_a_freeze_and_the_gate_says_so_once(tmp_path, after_s):
+    night = play(tmp_path, people=frozen_at("G2", after_s), hours=0.3)
+
+    assert "A.ADMIN_DOWN" not in intended(night)
+    assert acts(night, "admin_down") == []
+    assert barred(night) == [("A.FAILOVER", True)]
+    gate = night.state.gates["A.FAILOVER"]
+    assert "site-1 is frozen by ben" in gate.barred
+    assert len(gate.votes) == 2, "votes are kept"
+    assert gate.outcome == ""
+
+
+def test_after_a_freeze_the_votes_that_stood_begin_it_with_a_grace_time_of_its_own(tmp_path):
+    night = play(tmp_path, people=frozen_at("G2", 50, lifted_s=400))
+
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "done"
+    assert barred(night) == [("A.FAILOVER", True), ("A.FAILOVER", False)]
+    over = next(r for r in night.records if r.kind == Kind.BARRED and not r.body["reason"])
+    down = next(r for r in night.records if r.body.get("kind") == "ADMIN_DOWN")
+    assert down.at - over.at >= night.state.the_plan.policy.failover.grace
+    assert night.broken() == {}
+
+
+def test_a_freeze_that_ends_by_itself_lets_the_failover_begin(tmp_path):
+    def freeze(night: Night) -> None:
+        until = night.clock.now() + timedelta(minutes=5)
+        night.later(5, partial(say, night, "freeze", until=until.isoformat()))
+
+    night = play(tmp_path, people=at("G2", freeze))
+
+    assert night.state.ended is not None
+    assert barred(night) == [("A.FAILOVER", True), ("A.FAILOVER", False)]
+
+
+def test_what_is_under_way_goes_on_until_its_group_is_back(tmp_path):
+    async def freeze(night: Night) -> None:
+        await night.group.wait_for("admin_down:1_1", within=timedelta(hours=1))
+        say(night, "freeze")
+
+    night = play(tmp_path, beside=freeze, hours=2)
+
+    assert night.state.of("A.RETURN").status == "done"
+    assert "B.ADMIN_DOWN" not in intended(night)
+    assert barred(night) == [("B.FAILOVER", True)]
+
+
+def test_a_no_ends_a_frozen_gate_all_the_same(tmp_path):
+    def freeze(night: Night) -> None:
+        night.later(5, partial(say, night, "freeze"))
+        night.later(300, lambda: night.react("G2", ANA, "no"))
+
+    night = play(tmp_path, people=at("G2", freeze))
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "rejected"
+
+
+def test_a_gate_that_nobody_approves_in_time_expires_also_in_a_freeze(tmp_path):
+    night = play(tmp_path, people=frozen_at("G2", 5), hours=3)
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "expired"
+    assert "A.ADMIN_DOWN" not in intended(night)
