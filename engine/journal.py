@@ -795,6 +795,8 @@ class RunJournal:
     ) -> None:
         async with self._lock:
             preview = _preview(self.state, drafts)
+            for draft in drafts:
+                self.stopwatch.stamp(draft.at)
             try:
                 records = await asyncio.to_thread(
                     self._store.append,

@@ -349,14 +349,17 @@ def _still_tonight(duty: Duty, step: Step) -> None:
     """Refuse to go on with a failover that began long ago: what people approved was for then.
 
     A bot that was away for days may find a group down. Whether that group is installed now, or
-    brought up, is for people to say; `retry` and `resume` give new time.
+    brought up, is for people to say; `retry` and `resume` give new time. An approval is a right:
+    it has run out as soon as one of the clocks says so.
 
     Raises:
         TooLate: it began longer ago than an installation may take.
     """
     down = duty.state.step_of(step.group, StepKind.ADMIN_DOWN)
     began = duty.state.of(down).intended_at if down is not None else None
-    if began is not None and _since(duty, began) > duty.plan.policy.limits.install:
+    given = (began, duty.state.retried_at, duty.state.resumed_at)
+    lasted = [duty.stopwatch.latest(one) - one for one in given if one is not None]
+    if began is not None and min(lasted) > duty.plan.policy.limits.install:
         raise TooLate(
             f"{step.id}: the failover of {step.group} began at {began:%Y-%m-%d %H:%M} UTC, and "
             "its approval was for then"

@@ -35,11 +35,21 @@ class Stopwatch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[datetime, tuple[float, timedelta]] = {}
+        self._ours: set[datetime] = set()
+
+    def stamp(self, moment: datetime) -> None:
+        """Take a moment that this process read off its own wall clock just now.
+
+        However the wall is stepped until the record of it is durable: it was no other time.
+        """
+        self._ours.add(moment)
 
     def see(self, moment: datetime) -> None:
         """Begin to measure from a moment, as soon as it is written or read."""
         if moment not in self._known:
-            self._known[moment] = (self._clock.monotonic(), self._clock.now() - moment)
+            away = timedelta(0) if moment in self._ours else self._clock.now() - moment
+            self._known[moment] = (self._clock.monotonic(), away)
+        self._ours.discard(moment)
 
     def at_least(self, moment: datetime) -> timedelta:
         """Return how much time has surely passed since a moment."""

@@ -28,6 +28,8 @@ RUNS_OUT = {
     "one vote": ["expired"],
     "approved": ["expired"],
     "going down": ["TooLate"],
+    "going down, committed": ["TooLate"],
+    "down": ["TooLate"],
     "second gate": ["expired"],
 }
 """What a run holds with where hours seem to pass at a phase, until people say `retry`."""

@@ -11,7 +11,7 @@ usual run of all tests, `usual`, or `all`.
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -78,13 +78,29 @@ def named(search: Search) -> str:
     return search.plot.name
 
 
+TRIED = [search for search in SEARCHES if any(search.sample.shares)]
+
+LEAST = {"few": 1_000, "usual": 5_000, "all": 5_000}
+"""So many schedules are in a suite that was played as a whole: a night that grew shorter, or a
+search that lost its place, would else go unseen."""
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[list[int]]:
+    """Collect how many schedules each search has played; too few in all is a failure."""
+    counts: list[int] = []
+    yield counts
+    if len(counts) == len(TRIED) + 1:
+        assert sum(counts) >= LEAST[SIZE]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("search", [s for s in SEARCHES if any(s.sample.shares)], ids=named)
-def test_killed_at_any_effect_a_run_ends_as_undisturbed(tmp_path, search):
+@pytest.mark.parametrize("search", TRIED, ids=named)
+def test_killed_at_any_effect_a_run_ends_as_undisturbed(tmp_path, search, played):
     schedules = explore(search.plot, small_package(tmp_path), search.sample)
 
+    played.append(len(schedules))
     report(schedules)
-    assert schedules
     assert [s for s in schedules if s.unsafe or s.stuck] == []
 
 
@@ -92,9 +108,10 @@ STALLS = Search(Plot(stalls=True), (0.05, 0.008), (0.2, 0.01), (1.0, 0.1))
 
 
 @pytest.mark.slow
-def test_a_stalled_executor_that_wakes_in_anothers_work_does_no_harm(tmp_path):
+def test_a_stalled_executor_that_wakes_in_anothers_work_does_no_harm(tmp_path, played):
     schedules = explore(STALLS.plot, small_package(tmp_path), STALLS.sample)
 
+    played.append(len(schedules))
     report(schedules)
     assert schedules
     assert [s for s in schedules if s.unsafe or s.stuck] == []

@@ -220,13 +220,16 @@ def test_nobody_is_rescued_while_the_database_is_away_and_the_log_says_how_to_do
 DAYS = timedelta(days=3)
 
 
-async def found_again_after_days(package: Path, phase: str) -> Surroundings:
+async def found_again_after_days(
+    package: Path, phase: str, clock_set: timedelta = timedelta(0)
+) -> Surroundings:
     """Let the executor die at a phase, and another one start three days later."""
     stage = Surroundings(package)
     stage.begin()
     stage.order()
     await stage.dies_at(PHASES[phase])
     await stage.steady.sleep(DAYS)
+    stage.step_clock(clock_set)
     stage.begin()
     await stage.until(lambda s: s.hold is not None or s.ended is not None, hours=3)
     return stage
@@ -253,6 +256,19 @@ def test_a_group_found_down_after_days_is_not_installed_on_the_approval_of_then(
     assert "the failover of A began at" in held.reason
     assert begun == []
     assert end == (("aborted", {0}, []) if word == "abort" else DONE)
+
+
+def test_days_do_not_pass_unseen_because_the_clock_was_set_back(tmp_path):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = await found_again_after_days(package, "down", clock_set=-DAYS - timedelta(hours=1))
+        found = stage.state().hold, [act for act in acts(stage) if act["act"] == "install"]
+        await stage.close()
+        return found
+
+    held, begun = run_virtual(night(small_package(tmp_path)))
+
+    assert held.error == "TooLate"
+    assert begun == []
 
 
 def test_half_a_group_found_down_after_days_is_not_taken_down_further(tmp_path):

@@ -68,3 +68,16 @@ def test_what_was_first_seen_stays_the_beginning():
     watch.see(NOW)
 
     assert watch.at_least(NOW) == MINUTE
+
+
+@pytest.mark.parametrize("step", STEPS, ids=str)
+def test_a_moment_of_our_own_is_now_whatever_becomes_of_the_wall_until_it_is_durable(step):
+    clock = HandClock(NOW)
+    watch = Stopwatch(clock)
+    watch.stamp(NOW)
+    clock.step(step)
+    watch.see(NOW)
+    clock.move_to(60)
+
+    assert watch.at_least(NOW) == watch.about(NOW) == MINUTE
+    assert watch.latest(NOW) == NOW + MINUTE + max(step, timedelta(0))

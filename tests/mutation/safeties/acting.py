@@ -397,6 +397,15 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a clock that was set back makes no failover young",
+        promise="P2",
+        why="After days away a bot whose clock is behind would install on the approval of then.",
+        file=STEPS,
+        old="    lasted = [duty.stopwatch.latest(one) - one for",
+        new="    lasted = [duty.stopwatch.about(one) for",
+        by=(f"{SURROUNDINGS}::test_days_do_not_pass_unseen_because_the_clock_was_set_back",),
+    ),
+    safety(
         "the rest of a group is not taken down days later",
         promise="P2",
         why="A bot that was away for days would go on taking members down.",
