@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.demo.device import DeviceControl
+from bot.demo.forms import filled
 from bot.demo.moments import Moments
 from bot.demo.posts import messages
 from bot.demo.scenario import EVENTS, Deed, Order
@@ -46,6 +47,7 @@ class Crowd:
         self._moments = moments
         self._clock = clock
         self._gates = 0
+        self._proposals = 0
         self.watching = asyncio.Event()
         self.waiting_for: list[Deed] = []
 
@@ -58,6 +60,8 @@ class Crowd:
                 self.watching.set()
             if kind == "message_posted":
                 self._seen(body)
+            if kind == "view_opened":
+                self._moments.say(f"form:{body['user']}", view=body["view"])
             if kind == "ephemeral_posted":
                 self._moments.say("told", to=body.get("to", ""), text=body.get("text", ""))
 
@@ -68,9 +72,11 @@ class Crowd:
             return
         place = {"channel": message["channel"], "ts": message["ts"]}
         self._moments.say(f"slack:{rest}", **place)
-        if rest == "proposal":
-            self._read("proposal", message)
-            self._moments.say("proposal", **place)
+        if rest.partition("/")[0] == "proposal":
+            self._proposals += 1
+            asking = "proposal" if self._proposals == 1 else f"proposal:{self._proposals}"
+            self._read(asking, message)
+            self._moments.say(asking, **place)
         elif rest.startswith("gate/"):
             self._gates += 1
             self._read(f"gate:{self._gates}", message)
@@ -133,6 +139,8 @@ class Crowd:
             case "command":
                 self._say(deed, f"types {deed.text}")
                 await self._act(deed, "command", channel=CHANNEL, text=deed.text)
+            case "submit":
+                await self._submit(deed)
             case "shell":
                 self._say(deed, f"types at the bot's machine: hotfix-bot {deed.text}")
                 await self._shell.run(deed.text)
@@ -162,6 +170,15 @@ class Crowd:
             raise RuntimeError(f"{deed.user} finds no button {deed.text} at {asking}")
         pressed = {name: offered[deed.text][name] for name in ("action_id", "value")}
         await self._act(deed, "click", **pressed, **place)
+
+    async def _submit(self, deed: Deed) -> None:
+        """Fill in the form that this person has open, and send it."""
+        ids = {user["name"]: user["id"] for user in (await self._slack.state())["users"]}
+        form = await self._moments.wait(f"form:{ids[deed.user]}")
+        told = "; ".join(f"{label}: {value}" for label, value in deed.fields.items())
+        self._say(deed, f"fills in {told}, and sends the form")
+        values = filled(form["view"], deed.fields)
+        await self._act(deed, "submit", view_id=form["view"]["id"], values=values)
 
     def _say(self, deed: Deed, what: str) -> None:
         self._moments.say("did", user=deed.user, what=what)

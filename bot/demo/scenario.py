@@ -12,9 +12,10 @@ that a misspelt moment is an error at once and not a night that waits for ever:
     [group]                    what the rehearsal starts with (engine.rehearsal.group.Setup)
     [settings]                 what the bot's settings say beside the stage's own
     [order]                    user and text of the slash command that begins it
-    [[people]]                 on, user, do, emoji | text, at, after_s; and event: what becomes of
-                               the event that Slack sends of it (lost, late, twice, renamed: twice
-                               under two ids); fails: what Slack says to them instead of doing it
+    [[people]]                 on, user, do, emoji | text | fields, at, after_s; and event: what
+                               becomes of the event that Slack sends of it (lost, late, twice,
+                               renamed: twice under two ids); fails: what Slack says to them
+                               instead of doing it
     [[faults]]                 as engine.rehearsal.faults reads them
     [[kill]]                   when, after_s, who, restart_after_s: SIGKILL, and the next start
     [[trouble]]                when, after_s, what, who, for_s: what fails around the bot, how long
@@ -25,6 +26,7 @@ that a misspelt moment is an error at once and not a night that waits for ever:
 Moments are written alike everywhere (`on`, `when`):
 
     proposal, gate:2           the message that asks stands in Slack: the first, the second failover
+    proposal:2                 the proposal stands there again, changed or asked anew
     held, ended, restarted     the thread has told so
     step:A.INSTALL             the step was begun
     done:A.RETURN              the step is done
@@ -74,12 +76,14 @@ DOINGS: Mapping[str, frozenset[str]] = {
     "command": frozenset({"text"}),
     "recover": frozenset({"member"}),
     "shell": frozenset({"text"}),
+    "submit": frozenset({"fields"}),
 }
 """What people can do, and the keys that each needs. `say` is a mention of the bot in the thread;
 `write` is one too, about the message that asks: {gate} and {code} are read in its first line;
 `click` presses the button with that text on the message that asks, and confirms;
 `recover` is somebody who repairs a member at the device; `shell` is `hotfix-bot TEXT`, typed at
-the bot's machine."""
+the bot's machine; `submit` fills in the form that a click has opened, `fields` by their labels,
+and sends it."""
 
 EVENTS: Mapping[str, Mapping[str, Any]] = {
     "lost": {"kind": "drop_event"},
@@ -101,7 +105,7 @@ DEVICE_MOMENTS = frozenset(
 _TOLD_BY_EVENTS = ("react", "unreact", "say", "write")
 
 _MOMENTS = (
-    "proposal", "gate:N", "held", "ended", "restarted", "step:STEP", "done:STEP",
+    "proposal[:N]", "gate:N", "held", "ended", "restarted", "step:STEP", "done:STEP",
     "record:KIND[:STEP]", "device:MOMENT", "killed:N", "started:N", "trouble:N", "mended:N",
 )  # fmt: skip
 _STEP = re.compile(r"(?:([A-Z]|ABORT)\.)?([A-Z_]+?)(?:\.r\d+)?")
@@ -125,6 +129,7 @@ class Deed:
     after_s: float = 0.0
     event: str = ""
     fails: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -387,7 +392,7 @@ def _person(where: str, name: str) -> None:
 
 
 def _is_asking(moment: str) -> bool:
-    return moment == "proposal" or re.fullmatch(r"gate:[1-9]", moment) is not None
+    return moment == "proposal" or re.fullmatch(r"(gate|proposal):[1-9]", moment) is not None
 
 
 def check_moment(where: str, moment: str) -> None:

@@ -25,6 +25,7 @@ MUST = {
     "halt-while-down",
     "kill-everywhere",
     "postgres",
+    "proposal-changed",
     "slack-outage",
     "database-restart",
     "text-reject-while-down",

@@ -4,6 +4,8 @@ from tests.mutation.trials import Edit, Safety, safety
 
 GATES = "engine/gates.py"
 ASKING = "engine/asking.py"
+WORDS = "engine/words.py"
+CHANGED = "simulation/test_changed_proposals.py"
 FAULTS = "simulation/test_faults.py"
 HOLDS = "simulation/test_holds.py"
 STOPS = "simulation/test_stops.py"
@@ -321,5 +323,55 @@ SAFETIES = (
         old="if _coming_up(duty) is not None or _down_step(duty) is not None:",
         new="if False:",
         by=(f"{STOPS}::test_no_rollback_begins_while_a_group_is_down",),
+    ),
+    safety(
+        "a change is bound to the revision that was seen",
+        promise="P2",
+        why="Two who swap the groups of one proposal would swap them back.",
+        file=WORDS,
+        old="    if state.the_plan.revision != revision:",
+        new="    if False:",
+        by=(f"{CHANGED}::test_of_two_who_change_the_same_revision_the_first_does",),
+    ),
+    safety(
+        "votes fall with the proposal that they were for",
+        promise="P2",
+        why="A yes to one plan would count for another.",
+        file=WORDS,
+        old="append([*superseded, planned], take=[row.key])",
+        new="append([planned], take=[row.key])",
+        by=(
+            f"{CHANGED}::test_the_votes_for_the_former_proposal_fall_and_do_not_count_for_the_new_one",
+        ),
+    ),
+    safety(
+        "a plan is changed before anything is done",
+        promise="P4",
+        why="Steps that were done would be dropped from the plan.",
+        file=WORDS,
+        old="if step is None or step.kind is not StepKind.PROPOSAL:",
+        new="if step is None:",
+        by=(f"{CHANGED}::test_afterwards_it_cannot_be_changed_and_is_told_why",),
+    ),
+    safety(
+        "a changed plan is made from a fresh look",
+        promise="look, never remember",
+        why="It would be planned for the members and the SMO of half an hour ago.",
+        file=WORDS,
+        old="facts = await duty.glance()",
+        new="facts = duty.state.facts",
+        by=(f"{CHANGED}::test_it_is_planned_from_a_fresh_look",),
+    ),
+    safety(
+        "a changed step has an id of its own",
+        promise="P4",
+        why="What the journal says of one group's step would be read as said of another group's.",
+        file="engine/proposals.py",
+        old="        if step.group or step.kind is StepKind.PROPOSAL\n",
+        new="        if False\n",
+        by=(
+            "unit/test_proposals.py::"
+            "test_a_new_revision_has_another_digest_and_steps_of_its_own_for_each_group",
+        ),
     ),
 )
