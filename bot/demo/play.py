@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
@@ -28,6 +29,8 @@ from bot.demo.troubles import Troubles
 from bot.demo.verdict import Seen, line, shortfalls, verdict
 from engine.journal import Kind
 from storage.records import Record
+
+_HEARD = re.compile(r"\bheard\b.*\bkind=(?:hint|order|vote|word)\b")
 
 REPORTS = 5
 """Times that the witness is asked, to know its time by the answer that was least delayed."""
@@ -115,7 +118,7 @@ async def _first_of(awaited: Awaitable[object], others: Sequence[asyncio.Future[
 async def _all_act(played: Scenario, moments: Moments, crowd: Crowd, troubles: Troubles) -> None:
     await crowd.watching.wait()
     deeds = asyncio.ensure_future(crowd.play(played.people))
-    going_wrong = asyncio.ensure_future(troubles.play(played.kills, played.troubles))
+    going_wrong = asyncio.ensure_future(troubles.play(played.kills, played.troubles, played.astray))
     await crowd.order(played.order)
     await asyncio.gather(moments.wait(played.until), deeds, going_wrong)
 
@@ -182,8 +185,14 @@ async def _gather(
         troubles=troubles.spells,
         acted=_acted(journal, stage),
         posts=posts(state),
+        heard_by=[name for name in played.facing if _has_heard(stage, name)],
         took_s=stage.took_s,
     )
+
+
+def _has_heard(stage: Stage, name: str) -> bool:
+    """Whether a process has taken something from Slack, by what it wrote about it."""
+    return _HEARD.search(stage.product[name].log.read_text(errors="replace")) is not None
 
 
 def _keep_journal(path: Path, records: Sequence[Record]) -> None:

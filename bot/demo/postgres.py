@@ -68,7 +68,7 @@ class PostgresServer:
         self._user = _user()
         self._log = log
         self._password = secrets.token_hex(16)
-        self._port = _free_port()
+        self._port = free_port()
         # Under the folder for temporary things: the server's user reaches nothing in ours.
         self._folder = Path(tempfile.mkdtemp(prefix="hotfix-pg-"))
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -204,7 +204,7 @@ def _as(user: str | None) -> dict[str, Any]:
     return {"user": user, "group": user, "extra_groups": []} if user else {}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that nobody has now; it is given up for a moment before the server takes it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

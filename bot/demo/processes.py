@@ -13,10 +13,11 @@ from pathlib import Path
 from bot.demo.children import Child, ChildFailed
 from bot.demo.device import DeviceControl
 from bot.demo.link import Link
-from bot.demo.postgres import PostgresServer
+from bot.demo.postgres import PostgresServer, free_port
 from bot.demo.props import Props, hurry, lay_out, write_settings
 from bot.demo.scenario import Scenario
 from bot.demo.watchdog import Watchdog
+from bot.http import PATH
 from bot.localslack.client import ControlClient
 from engine.clock import SystemClock
 
@@ -43,6 +44,8 @@ class Stage:
     away: set[str] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
 
+    request_url: str = ""
+
     @property
     def bot(self) -> Child:
         """The process that talks to Slack."""
@@ -66,31 +69,43 @@ class Stage:
             ChildFailed: it ended, or does not connect.
         """
         child = self.product[name]
+        before = await self._connections()
         await child.start(self.props.environment)
         self.names[child.pid] = name
         child.keep_output()
-        if name == "bot":
-            await self.connected()
+        if name.startswith("bot"):
+            await self.connected(name, more_than=before)
         self.away.discard(name)
 
-    async def connected(self) -> None:
-        """Wait until Slack sees the bot.
+    async def connected(self, name: str = "bot", *, more_than: int = 0) -> None:
+        """Wait until Slack sees the bot: has more connections, or gets its challenge back.
 
         Raises:
             ChildFailed: it ended, or does not connect.
         """
+        child = self.product[name]
         until = self.clock.monotonic() + CONNECTED_WITHIN.total_seconds()
-        while (await self.slack.state())["connections"] == 0:
-            self.bot.refuse_dead()
+        while not await self._is_reached(more_than):
+            child.refuse_dead()
             if self.clock.monotonic() > until:
-                raise ChildFailed(f"the bot does not connect to Slack:\n{self.bot.last_words()}")
+                raise ChildFailed(f"{name} does not connect to Slack:\n{child.last_words()}")
             await self.clock.sleep(LOOK_EVERY)
+
+    async def _is_reached(self, more_than: int) -> bool:
+        if self.request_url:
+            answer = await self.slack.change("app", "", request_url=self.request_url)
+            return bool(answer["ok"])
+        return await self._connections() > more_than
+
+    async def _connections(self) -> int:
+        return int((await self.slack.state())["connections"])
 
     async def kill(self, name: str) -> None:
         """SIGKILL, and wait until Slack has noticed."""
         self.away.add(name)
+        before = await self._connections()
         await self.product[name].kill()
-        while name == "bot" and (await self.slack.state())["connections"] > 0:
+        while name.startswith("bot") and await self._connections() >= before > 0:
             await self.clock.sleep(LOOK_EVERY)
 
     def refuse_dead(self) -> None:
@@ -125,9 +140,11 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
         await asyncio.gather(rehearsal.start(), localslack.start(), _started(database))
         device, place = await asyncio.gather(rehearsal.first_line(), localslack.first_line())
         if database is not None:
-            for name in played.processes[1:]:
+            for name in played.processes[played.serves :]:
                 links[name] = await Link(database.port).open()
-        write_settings(props, played, device, place, _urls(props, played, database, links))
+        port = free_port() if played.transport == "http" else None
+        urls = _urls(props, played, database, links)
+        write_settings(props, played, device, place, urls, http_port=port)
         async with ControlClient(place["url"]) as slack:
             stage = Stage(
                 props,
@@ -142,6 +159,7 @@ async def opened(props: Props, played: Scenario) -> AsyncIterator[Stage]:
                 DeviceControl(device["control_port"]),
                 Path(device["client_key"]),
                 place["url"],
+                request_url=f"http://127.0.0.1:{port}{PATH}" if port else "",
             )
             for name in product:
                 await stage.start(name)
@@ -193,7 +211,7 @@ def _children(
 
     def ours(name: str) -> Child:
         own = ["--config", str(props.settings_of(name)), "--log", "console"]
-        if name != "bot":
+        if name not in played.facing:
             return child(name, "bot", "worker", *own)
         return child(name, "bot", "serve", *(["--no-worker"] if played.workers else []), *own)
 

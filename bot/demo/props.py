@@ -35,6 +35,8 @@ class Props:
     auto: bool
     bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(12)}")
     app_token: str = field(default_factory=lambda: f"xapp-{secrets.token_hex(12)}")
+    signing_secret: str = field(default_factory=lambda: secrets.token_hex(16))
+    transport: str = "socket"
 
     @property
     def settings(self) -> Path:
@@ -58,7 +60,10 @@ class Props:
     @property
     def environment(self) -> dict[str, str]:
         """What the bot gets as its environment: its secrets, and nothing of ours."""
-        return {"SLACK_BOT_TOKEN": self.bot_token, "SLACK_APP_TOKEN": self.app_token}
+        own = {"SLACK_BOT_TOKEN": self.bot_token}
+        if self.transport == "http":
+            return own | {"SLACK_SIGNING_SECRET": self.signing_secret}
+        return own | {"SLACK_APP_TOKEN": self.app_token}
 
     def log(self, name: str) -> Path:
         """The file for what a process writes."""
@@ -72,7 +77,11 @@ def lay_out(props: Props, scenario: Scenario) -> None:
     _write_package(props.folder / "packages" / PACKAGE)
     group = {"name": GROUP, **scenario.group, "speed": props.speed}
     props.rehearsal.write_text(_toml({**group, "faults": list(scenario.faults)}))
-    app = demo_workspace()["app"] | {"bot_token": props.bot_token, "app_token": props.app_token}
+    app = demo_workspace()["app"] | {
+        "bot_token": props.bot_token,
+        "app_token": props.app_token,
+        "signing_secret": props.signing_secret,
+    }
     props.workspace.write_text(_toml({"app": app}))
 
 
@@ -92,6 +101,8 @@ def write_settings(
     device: Mapping[str, Any],
     slack: Mapping[str, Any],
     database: Mapping[str, str],
+    *,
+    http_port: int | None = None,
 ) -> None:
     """Write the settings, now that Slack, the group and the database have addresses.
 
@@ -101,6 +112,7 @@ def write_settings(
         device: what the rehearsal told of itself.
         slack: what localslack told of itself.
         database: its address for each process, by name.
+        http_port: where Slack calls the bot, or None where the bot calls Slack.
     """
     settings: dict[str, Any] = {
         "slack": {"api_url": slack["base_url"], **_slack_pace(props)},
@@ -121,6 +133,8 @@ def write_settings(
             }
         },
     }
+    if http_port is not None:
+        settings["slack"] |= {"transport": "http", "listen": f"127.0.0.1:{http_port}"}
     for name, url in database.items():
         own = _over({**settings, "storage": {"url": url}}, scenario.settings)
         file = props.settings_of(name)
@@ -210,7 +224,11 @@ def leaks(
     props: Props, client_key: Path, password: str | None, texts: Mapping[str, str]
 ) -> list[str]:
     """Say where a secret is seen that must be seen nowhere: journal, logs, Slack (P11)."""
-    planted = {"the bot's token": props.bot_token, "the app's token": props.app_token}
+    planted = {
+        "the bot's token": props.bot_token,
+        "the app's token": props.app_token,
+        "the signing secret": props.signing_secret,
+    }
     if password is not None:
         planted["the database's password"] = password
     body = [line for line in client_key.read_text().splitlines() if len(line) >= 40]

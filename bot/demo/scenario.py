@@ -9,6 +9,8 @@ that a misspelt moment is an error at once and not a night that waits for ever:
     speed = 150                simulated seconds per real second
     database = "sqlite"        or "postgres": a server of the stage's own
     workers = 0                so many `worker` processes beside a `serve` that does not act
+    serves = 1                 so many `serve` processes, each of which hears, acts and tells
+    transport = "socket"       or "http": Slack calls the bot
     [group]                    what the rehearsal starts with (engine.rehearsal.group.Setup)
     [settings]                 what the bot's settings say beside the stage's own
     [order]                    user and text of the slash command that begins it
@@ -19,9 +21,12 @@ that a misspelt moment is an error at once and not a night that waits for ever:
     [[faults]]                 as engine.rehearsal.faults reads them
     [[kill]]                   when, after_s, who, restart_after_s: SIGKILL, and the next start
     [[trouble]]                when, after_s, what, who, for_s: what fails around the bot, how long
+    [[slack]]                  when, kind, n: what goes wrong next between Slack and the bot, so
+                               many times, as bot.localslack.faults calls it
     [expect]                   dotted keys of the verdict and what they must be
 
-`who` is a process: bot (`serve`), worker-1, worker-2, or acting: whoever holds the group's lease.
+`who` is a process: bot (`serve`), bot-2, worker-1, worker-2, or acting: whoever holds the group's
+lease.
 
 Moments are written alike everywhere (`on`, `when`):
 
@@ -62,10 +67,15 @@ PEOPLE = ("rita", "ana", "ben", "noor", "gus")
 
 ENDS = ("ended", "held", "halted")
 DATABASES = ("sqlite", "postgres")
+TRANSPORTS = ("socket", "http")
 MOST_WORKERS = 4
+MOST_SERVES = 3
 TROUBLES = ("slack_gone", "database_gone", "frozen", "cut")
 """The database is stopped as by a power cut; `frozen` is SIGSTOP of a process and SIGCONT; `cut` is
 the link between a worker and the database."""
+
+ASTRAY = ("duplicate_envelope", "lose_ack", "silent", "disconnect")
+"""What can go wrong between Slack and the bot at a moment; see bot.localslack.faults."""
 
 DOINGS: Mapping[str, frozenset[str]] = {
     "react": frozenset({"emoji"}),
@@ -154,6 +164,15 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class Astray:
+    """What goes wrong between Slack and the bot from a moment on, so many times."""
+
+    when: str
+    kind: str
+    n: int = 1
+
+
+@dataclass(frozen=True)
 class Order:
     """The slash command with which it begins."""
 
@@ -172,6 +191,8 @@ class Scenario:
     speed: float | None = None
     database: str = "sqlite"
     workers: int = 0
+    serves: int = 1
+    transport: str = "socket"
     settings: Mapping[str, Any] = field(default_factory=dict)
     group: Mapping[str, Any] = field(default_factory=dict)
     order: Order = field(default_factory=Order)
@@ -179,12 +200,14 @@ class Scenario:
     faults: tuple[Mapping[str, Any], ...] = ()
     kills: tuple[Kill, ...] = ()
     troubles: tuple[Trouble, ...] = ()
+    astray: tuple[Astray, ...] = ()
     expect: tuple[Expectation, ...] = ()
 
     @property
     def moments(self) -> frozenset[str]:
         """Every moment that somebody or something waits for."""
-        return frozenset([deed.on for deed in self.people] + [one.when for one in self.mishaps])
+        going_wrong = [one.when for one in (*self.mishaps, *self.astray)]
+        return frozenset([deed.on for deed in self.people] + going_wrong)
 
     @property
     def mishaps(self) -> Sequence[Kill | Trouble]:
@@ -196,7 +219,7 @@ class Scenario:
         """Why it cannot be played inside one process, in virtual time; "" where it can."""
         if self.database != "sqlite":
             return "its database is a server of its own"
-        if self.troubles:
+        if self.troubles or self.astray or self.transport != "socket":
             return "what fails here lies between processes"
         if any(deed.event for deed in self.people):
             return "what goes astray here are Slack's events"
@@ -207,7 +230,12 @@ class Scenario:
     @property
     def processes(self) -> tuple[str, ...]:
         """The processes of the product, by name."""
-        return ("bot", *(f"worker-{number}" for number in range(1, self.workers + 1)))
+        return (*self.facing, *(f"worker-{number}" for number in range(1, self.workers + 1)))
+
+    @property
+    def facing(self) -> tuple[str, ...]:
+        """Those that Slack reaches."""
+        return ("bot", *(f"bot-{number}" for number in range(2, self.serves + 1)))
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -237,8 +265,9 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
     Raises:
         ScenarioWrong: an unknown key, moment, person, fault or step.
     """
-    known = {"about", "until", "limit_s", "speed", "database", "workers", "settings", "group",
-             "order", "people", "faults", "kill", "trouble", "expect"}  # fmt: skip
+    known = {"about", "until", "limit_s", "speed", "database", "workers", "serves", "transport",
+             "settings", "group", "order", "people", "faults", "kill", "trouble", "slack",
+             "expect"}  # fmt: skip
     _only(name, raw, known)
     if not raw.get("about"):
         raise ScenarioWrong(f"{name}: `about` is missing: one sentence for --list")
@@ -264,6 +293,8 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
         speed=raw.get("speed"),
         database=str(raw.get("database", "sqlite")),
         workers=int(raw.get("workers", 0)),
+        serves=int(raw.get("serves", 1)),
+        transport=str(raw.get("transport", "socket")),
         settings=raw.get("settings", {}),
         group=raw.get("group", {}),
         order=_order(name, raw.get("order", {})),
@@ -271,6 +302,7 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
         faults=tuple(raw.get("faults", ())),
         kills=tuple(_kill(f"{name}: kill", one) for one in raw.get("kill", ())),
         troubles=tuple(_trouble(f"{name}: trouble", one) for one in raw.get("trouble", ())),
+        astray=tuple(_astray(f"{name}: slack", one) for one in raw.get("slack", ())),
         expect=expect,
     )
     _check_whole(played)
@@ -288,8 +320,18 @@ def _check_whole(played: Scenario) -> None:
         raise ScenarioWrong(
             f"{name}: workers = {played.workers}, but it may be 0 to {MOST_WORKERS}"
         )
-    if played.workers and played.database != "postgres":
-        raise ScenarioWrong(f'{name}: workers of their own need database = "postgres"')
+    if not 1 <= played.serves <= MOST_SERVES:
+        raise ScenarioWrong(f"{name}: serves = {played.serves}, but it may be 1 to {MOST_SERVES}")
+    if (played.workers or played.serves > 1) and played.database != "postgres":
+        raise ScenarioWrong(f'{name}: more processes than one need database = "postgres"')
+    if played.workers and played.serves > 1:
+        raise ScenarioWrong(f"{name}: beside workers one `serve` alone is played")
+    if played.transport not in TRANSPORTS:
+        raise ScenarioWrong(
+            f"{name}: transport = {played.transport!r}, but it may be {', '.join(TRANSPORTS)}"
+        )
+    if played.transport == "http" and played.serves > 1:
+        raise ScenarioWrong(f"{name}: more than one behind HTTP needs a balancer; there is none")
     for one in played.mishaps:
         if one.who not in ("acting", *played.processes):
             raise ScenarioWrong(
@@ -384,6 +426,18 @@ def _trouble(where: str, raw: Mapping[str, Any]) -> Trouble:
         )
     check_moment(where, trouble.when)
     return trouble
+
+
+def _astray(where: str, raw: Mapping[str, Any]) -> Astray:
+    _only(where, raw, _keys(Astray))
+    missing = {"when", "kind"} - raw.keys()
+    if missing:
+        raise ScenarioWrong(f"{where}: {', '.join(sorted(missing))} is missing in {dict(raw)}")
+    astray = Astray(**raw)
+    if astray.kind not in ASTRAY:
+        raise ScenarioWrong(f"{where}: kind = {astray.kind!r}, but it may be {', '.join(ASTRAY)}")
+    check_moment(where, astray.when)
+    return astray
 
 
 def _person(where: str, name: str) -> None:

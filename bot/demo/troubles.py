@@ -13,7 +13,7 @@ from bot.demo.children import ChildFailed
 from bot.demo.moments import Moments
 from bot.demo.narration import Narrator
 from bot.demo.processes import Stage, in_thread
-from bot.demo.scenario import Kill, Trouble
+from bot.demo.scenario import Astray, Kill, Trouble
 from bot.demo.verdict import Spell
 
 Acting = Callable[[], Awaitable[str]]
@@ -29,7 +29,7 @@ class Troubles:
         self._moments = moments
         self._told = told
         self._acting = acting
-        self.waiting_for: list[Kill | Trouble] = []
+        self.waiting_for: list[Kill | Trouble | Astray] = []
         self.kills = 0
         self.spells: list[Spell] = []
 
@@ -38,10 +38,19 @@ class Troubles:
         """Whether something depends on how soon a record is seen."""
         return any(one.when.startswith(("record:", "step:", "done:")) for one in self.waiting_for)
 
-    async def play(self, kills: Sequence[Kill], troubles: Sequence[Trouble]) -> None:
+    async def play(
+        self, kills: Sequence[Kill], troubles: Sequence[Trouble], astray: Sequence[Astray] = ()
+    ) -> None:
         """Let everything happen: each kill after the one before it, troubles likewise."""
-        self.waiting_for = [*kills, *troubles]
-        await asyncio.gather(self._all_kills(kills), self._all_troubles(troubles))
+        self.waiting_for = [*kills, *troubles, *astray]
+        each = [self._go_astray(one) for one in astray]
+        await asyncio.gather(self._all_kills(kills), self._all_troubles(troubles), *each)
+
+    async def _go_astray(self, one: Astray) -> None:
+        await self._moments.wait(one.when)
+        await self._stage.slack.fault(one.kind, n=one.n)
+        self._told.say(f"✂ between Slack and the bot: {one.kind}, {one.n} times")
+        self.waiting_for.remove(one)
 
     async def _all_kills(self, kills: Sequence[Kill]) -> None:
         for number, kill in enumerate(kills, start=1):

@@ -47,6 +47,7 @@ class Seen:
     troubles: Sequence[Spell] = ()
     acted: Sequence[str] = ()
     posts: Sequence[Post] = ()
+    heard_by: Sequence[str] = ()
     said: Sequence[Mapping[str, Any]] = ()
     told: Mapping[str, Sequence[str]] = field(default_factory=dict)
     took_s: float = 0.0
@@ -84,6 +85,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "kills": seen.kills,
         "acted": list(seen.acted),
         "posted_twice": posted_twice(seen.posts),
+        "deliveries": _deliveries(seen),
         "took_s": round(seen.took_s, 1),
     }
 
@@ -93,6 +95,21 @@ def _troubles(seen: Seen) -> Iterator[dict[str, Any]]:
     for spell in seen.troubles:
         since = (spell.began - seen.timeline.began).total_seconds()
         yield {"name": spell.name, "fired_at": round(since * seen.timeline.speed, 1)}
+
+
+def _deliveries(seen: Seen) -> dict[str, Any]:
+    """Tell how Slack reached the bot: which processes heard, and what had to be sent again."""
+    told = [line for line in seen.traffic if line.get("type") != "url_verification"]
+    sent = [line for line in told if line.get("kind") == "delivery" and line.get("ok")]
+    acks = [line for line in seen.traffic if line.get("kind") == "ack"]
+    again = {line["payload"].get("event_id") for line in sent if line.get("retry_attempt")}
+    return {
+        "by_http": sum("url" in line for line in sent),
+        "by_socket": sum("connection" in line for line in sent),
+        "acks_lost": sum(line.get("error") == "lost" for line in acks),
+        "events_sent_again": len(again),
+        "heard_by": list(seen.heard_by),
+    }
 
 
 def _state(state: RunState) -> str:

@@ -9,6 +9,8 @@ from bot.demo.scenario import PEOPLE, ScenarioWrong, load, names, read
 from bot.localslack.seed import demo_workspace
 
 MUST = {
+    "http-mode",
+    "two-replicas",
     "install",
     "buttons",
     "late-vote",
@@ -54,7 +56,7 @@ def test_a_scenario_expects_nothing_impossible(name):
     known = {"state", "hold", "requester", "gates", "members", "active_min", "connections_lost",
              "auto_clone", "promises", "faults", "kills", "acted", "posted_twice", "took_s",
              "run", "scenario", "refused", "told",
-             "events"}  # fmt: skip
+             "events", "deliveries"}  # fmt: skip
 
     assert {one.key.split(".")[0] for one in load(name).expect} <= known
 
@@ -105,6 +107,13 @@ CLICK = {"on": "proposal", "user": "ana", "do": "click", "text": "Approve"}
         ({"trouble": [TROUBLE | {"what": "cut"}]}, "only a worker's link is cut"),
         ({"database": "oracle"}, "database = 'oracle'"),
         ({"workers": 2}, 'need database = "postgres"'),
+        ({"serves": 2}, 'need database = "postgres"'),
+        ({"serves": 9, "database": "postgres"}, "serves = 9"),
+        ({"serves": 2, "workers": 1, "database": "postgres"}, "one `serve` alone"),
+        ({"transport": "rtm"}, "transport = 'rtm'"),
+        ({"transport": "http", "serves": 2, "database": "postgres"}, "needs a balancer"),
+        ({"slack": [{"when": "gate:1", "kind": "hiccup"}]}, "kind = 'hiccup'"),
+        ({"slack": [{"kind": "lose_ack"}]}, "when is missing"),
         ({"workers": 9, "database": "postgres"}, "workers = 9"),
         ({"settings": {"policy": {"fense": True}}}, "settings: policy.fense"),
         ({"order": {"user": "bob"}}, "nobody is called 'bob'"),
