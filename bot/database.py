@@ -186,6 +186,7 @@ def move(
         return
     typer.echo(f"Moved {_listed(rows)}.")
     typer.echo("Every row was compared, and every hash is what it was.")
+    typer.echo("Nobody can act on this one any more.")
     typer.echo("Now name the new database as url in [storage], and start the service.")
 
 

@@ -292,8 +292,8 @@ class LiveGroup:
         return installer.package_number(output.text, package.name)
 
     def _guard(self, at: MemberId | None, outside: Sequence[MemberId] = ()) -> guards.Guard:
-        epoch = self._fence.epoch if self._fence is not None else None
-        return guards.Guard(at, tuple(outside), self._policy.own_directory, epoch)
+        stamp = self._fence.stamp if self._fence is not None else None
+        return guards.Guard(at, tuple(outside), self._policy.own_directory, stamp)
 
     async def _tell(
         self, command: str, within: timedelta, *, at: MemberId | None = None

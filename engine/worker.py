@@ -362,7 +362,7 @@ class Worker:
             return None
         fence = self._fences.get(lease.resource)
         if fence is None or fence.epoch != lease.epoch:
-            fence = Fence(lease, self._stores.leases, policy.own_directory)
+            fence = Fence(lease, self._stores.leases, self._stores.identity, policy.own_directory)
             self._fences[lease.resource] = fence
         return fence
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Table, func, insert, select
 
 from storage.records import StorageRefusal
-from storage.tables import METADATA
+from storage.tables import HOLDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,7 +25,7 @@ AT_ONCE = 500
 
 def copy_all(here: Session, there: Session) -> None:
     """Copy every row of every table."""
-    for table in METADATA.sorted_tables:
+    for table in HOLDINGS:
         for rows in _parts(here, table):
             there.execute(insert(table), [_as_copied(table, row) for row in rows])
 
@@ -36,7 +36,7 @@ def refuse_filled(session: Session) -> None:
     Raises:
         StorageRefusal: one does.
     """
-    for table in METADATA.sorted_tables:
+    for table in HOLDINGS:
         count = session.scalar(select(func.count()).select_from(table))
         if count:
             raise StorageRefusal(f"the other database is not empty: {table.name} has {count} rows")
@@ -48,7 +48,7 @@ def refuse_different(here: Session, there: Session) -> None:
     Raises:
         StorageRefusal: something did not arrive as it was.
     """
-    for table in METADATA.sorted_tables:
+    for table in HOLDINGS:
         with closing(_rows(here, table)) as ours, closing(_rows(there, table)) as theirs:
             for row in ours:
                 if _as_copied(table, row) != next(theirs, None):

@@ -61,6 +61,9 @@ CHANNEL = "hotfix_bot"
 HINTS_S = 0.5
 """How long one wait for hints lasts: as long as it takes at most to stop listening."""
 
+SECRET_OPTIONS = ("password", "sslpassword")
+"""What an address may say after its `?` that nobody else may read."""
+
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What a database says when a statement is wrong; all else it says is about its own state."""
 
@@ -68,7 +71,7 @@ OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 class Database:
     """An open database. Thread-safe; each `with` is one transaction."""
 
-    def __init__(self, url: str, *, acting: bool) -> None:
+    def __init__(self, url: str | URL, *, acting: bool) -> None:
         """Open, without looking at the schema.
 
         Args:
@@ -82,12 +85,14 @@ class Database:
         """
         place = _place(url)
         self.acting = acting
+        self.shown = _shown(place)
         self.embedded = place.get_backend_name() == "sqlite"
         self._lock: ProcessLock | None = None
         self._file: Path | None = None
         self._identity: object = None
         self._one_writer: AbstractContextManager[object] = nullcontext()
         self._closed = False
+        self.before_words: Callable[[Session], None] = lambda _session: None
         if self.embedded:
             file = self._file = _file(place)
             if acting:
@@ -130,6 +135,7 @@ class Database:
                 Session(self._writer, expire_on_commit=False) as session,
                 session.begin(),
             ):
+                self.before_words(session)
                 yield session
 
     @contextmanager
@@ -253,7 +259,7 @@ class Database:
             raise RuntimeError("the database is closed")
 
 
-def _place(url: str) -> URL:
+def _place(url: str | URL) -> URL:
     """Return the address with the driver that we use."""
     try:
         place = make_url(url)
@@ -275,6 +281,11 @@ def _file(place: URL) -> Path:
         raise StorageRefusal(f"the folder {file.parent} does not exist")
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     return file
+
+
+def _shown(place: URL) -> str:
+    """Return an address as people may read it, without its password."""
+    return place.difference_update_query(SECRET_OPTIONS).render_as_string(hide_password=True)
 
 
 def lock_of(file: Path) -> Path:

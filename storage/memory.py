@@ -11,6 +11,7 @@ still holds the old one gets an error. Given up: torn writes, which the database
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from storage.records import (
     Delivery,
     Draft,
     GroupBusy,
+    Identity,
     InboxRow,
     Lease,
     LeaseLost,
@@ -43,6 +45,7 @@ class Shelf:
     """What a database file would hold; outlives the `MemoryStores` that open it."""
 
     streams: dict[str, list[Record]] = field(default_factory=dict)
+    identity: Identity = field(default_factory=lambda: Identity(secrets.token_hex(8)))
     runs: dict[str, RunRow] = field(default_factory=dict)
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
@@ -343,6 +346,11 @@ class MemoryStores:
         for resource, lease in shelf.leases.items():
             shelf.leases[resource] = replace(lease, holder="")
         return MemoryStores(shelf)
+
+    @property
+    def identity(self) -> Identity:
+        """See storage.records.Stores."""
+        return self._door.shelf.identity
 
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
         """See storage.records.Stores: no other process can write here."""

@@ -22,7 +22,7 @@ from storage.records import NewerDatabase, StorageRefusal
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision there ever was, oldest first; the last is the one this code works with."""
 
 

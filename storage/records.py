@@ -156,6 +156,17 @@ class Lease:
     expires_at: datetime
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Which database this is; "" is a copy on which nobody acted yet.
+
+    `heir_of` are the ids of those from which it was moved, and whose work it goes on with.
+    """
+
+    id: str
+    heir_of: tuple[str, ...] = ()
+
+
 def canonical(value: object) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, ASCII only, no NaN.
 
@@ -416,6 +427,11 @@ class Stores(Protocol):
         """Long outputs by hash."""
         ...
 
+    @property
+    def identity(self) -> Identity:
+        """Which database this is."""
+        ...
+
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
         """Call `heard` when another process has committed something; return what ends that.
 
@@ -485,11 +501,13 @@ class Upkeep(Protocol):
     def move(self, url: str) -> Mapping[str, int]:
         """Copy everything into an empty database; return the rows of each table.
 
-        Hashes and epochs stay; nobody holds a lease there.
+        Hashes and epochs stay; nobody holds a lease there. This one is marked as moved before
+        anything is copied, and refuses all but upkeep from then on; a move that did not come to
+        its end can be made again, to the same place.
 
         Raises:
-            StorageRefusal: a process uses this database, or the other one is not empty, or what
-                was copied is not whole.
+            StorageRefusal: a process uses this database, or it was moved elsewhere, or the other
+                one is not empty, or what was copied is not whole.
         """
         ...
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.evidence import Evidence
+from storage.identity import refuse_moved, refuse_word_after_move, settle
 from storage.inbox import Inbox
 from storage.journal import Journal
 from storage.leases import Leases, give_back_all
@@ -17,14 +18,15 @@ from storage.records import StorageDown, StorageRefusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from storage.records import Stores
+    from storage.records import Identity, Stores
 
 
 class DatabaseStores:
     """All stores over one open database; see storage.records.Stores."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, identity: Identity) -> None:
         self._database = database
+        self.identity = identity
         self.journal = Journal(database)
         self.inbox = Inbox(database)
         self.leases = Leases(database)
@@ -58,12 +60,15 @@ def open_stores(url: str, *, acting: bool) -> Stores:
     Raises:
         DatabaseInUse: another process acts on this embedded database.
         NewerDatabase: a newer version has written it.
-        StorageRefusal: the address names no database that can be opened like this, or it does not
-            answer.
+        StorageRefusal: it was moved elsewhere, or the address names no database that can be
+            opened like this, or it does not answer.
     """
     database = Database(url, acting=acting)
     try:
         make_current(database)
+        refuse_moved(database)
+        database.before_words = refuse_word_after_move
+        identity = settle(database)
         if database.embedded and acting:
             give_back_all(database)
     except StorageDown as error:
@@ -72,4 +77,4 @@ def open_stores(url: str, *, acting: bool) -> Stores:
     except BaseException:
         database.close()
         raise
-    return DatabaseStores(database)
+    return DatabaseStores(database, identity)

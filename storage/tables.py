@@ -114,6 +114,17 @@ class LeasesTable(SQLModel, table=True):
     expires_at: datetime
 
 
+class IdentityTable(SQLModel, table=True):
+    """Which database this is: one row. See `storage.identity`."""
+
+    __tablename__ = "identity"
+
+    row: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    id: str = ""
+    heir_of: str = ""
+    moved_to: str = ""
+
+
 class EvidenceTable(SQLModel, table=True):
     """Long outputs by hash."""
 
@@ -121,3 +132,7 @@ class EvidenceTable(SQLModel, table=True):
 
     sha256: str = Field(primary_key=True, sa_type=Key)
     blob: bytes = Field(sa_type=LargeBinary)
+
+
+HOLDINGS = tuple(table for table in METADATA.sorted_tables if table.name != "identity")
+"""The tables of what a database holds, without which database it is."""

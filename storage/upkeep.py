@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, text
 from sqlalchemy import select as select_any
+from sqlalchemy.engine import URL
 from sqlmodel import col, or_, select
 
 from storage.copying import copy_all, refuse_different, refuse_filled
 from storage.database import Database, lock_of
 from storage.evidence import spoilt
+from storage.identity import become, identity_of, in_words, mark_moved, moved_to, settle
 from storage.inbox import inbox_row
 from storage.journal import index_row, record_of, run_of
 from storage.migrate import REVISIONS, make_current, stored_revision
 from storage.records import HOUSE, StorageDown, StorageRefusal
 from storage.tables import (
+    HOLDINGS,
     METADATA,
     DeliveriesTable,
     InboxTable,
@@ -58,10 +61,11 @@ def open_upkeep(url: str, *, acting: bool) -> Upkeep:
     return DatabaseUpkeep(_opened(url, acting=acting))
 
 
-def _opened(url: str, *, acting: bool) -> Database:
+def _opened(url: str | URL, *, acting: bool) -> Database:
     database = Database(url, acting=acting)
     try:
         make_current(database)
+        settle(database)
     except StorageDown as error:
         database.close()
         raise StorageRefusal(f"the database cannot be opened: {error.cause}") from error
@@ -104,18 +108,18 @@ class DatabaseUpkeep:
                 self._database.copy_file(draft)
             else:
                 self._copy_into_file(draft)
-            with closing(_opened(f"sqlite:///{draft}", acting=False)) as copy:
+            _forget_identity(draft)
+            with closing(_opened(_url_of(draft), acting=False)) as copy:
                 return _counted(copy)
 
     def _copy_into_file(self, file: Path) -> None:
         with (
-            closing(_opened(f"sqlite:///{file}", acting=True)) as copy,
+            closing(_opened(_url_of(file), acting=True)) as copy,
             self._database.snapshot() as here,
             copy.write() as there,
         ):
             copy_all(here, there)
             refuse_different(here, there)
-        lock_of(file).unlink()
 
     def move(self, url: str) -> Mapping[str, int]:
         """See storage.records.Upkeep."""
@@ -123,7 +127,7 @@ class DatabaseUpkeep:
             if stored_revision(other) not in (None, REVISIONS[-1]):
                 raise StorageRefusal("the other database is not empty, and of another version")
             make_current(other)
-            with self._database.snapshot() as here:
+            with self._moving(other.shown) as arriving, self._database.snapshot() as here:
                 self._refuse_actors(here)
                 self._refuse_users(here)
                 with other.write() as there:
@@ -131,7 +135,33 @@ class DatabaseUpkeep:
                     copy_all(here, there)
                     other.restart_numbers(there)
                     refuse_different(here, there)
+                    ours = identity_of(here)
+                    become(there, heir_of=(ours.id, *ours.heir_of))
+                    arriving()
             return _counted(other)
+
+    @contextmanager
+    def _moving(self, where: str) -> Iterator[Callable[[], None]]:
+        """Say where everything goes before it is there: dying in between never leaves two.
+
+        Hands out what is called right before the commit there: a commit whose answer is lost may
+        have happened, so from then on the mark stays.
+
+        Raises:
+            StorageRefusal: it went elsewhere before.
+        """
+        with self._database.read() as session:
+            before = moved_to(session)
+        if before not in ("", where):
+            raise StorageRefusal(in_words(before))
+        mark_moved(self._database, where)
+        stays = threading.Event()
+        try:
+            yield stays.set
+        except BaseException:
+            if not stays.is_set():
+                mark_moved(self._database, before)
+            raise
 
     def prune(self, runs: Collection[str], *, keep: Collection[str]) -> Mapping[str, int]:
         """See storage.records.Upkeep."""
@@ -228,11 +258,22 @@ class DatabaseSnapshot:
         return spoilt(self._session)
 
 
+def _forget_identity(file: Path) -> None:
+    """Have a copy be no database yet: it gets an id of its own when somebody acts on it."""
+    with closing(Database(_url_of(file), acting=True)) as copy, copy.write() as session:
+        become(session, heir_of=None)
+    lock_of(file).unlink()
+
+
+def _url_of(file: Path) -> URL:
+    return URL.create("sqlite", database=str(file))
+
+
 def _counted(database: Database) -> Mapping[str, int]:
     with database.read() as session:
         return {
             name: session.scalar(select_any(func.count()).select_from(table)) or 0
-            for name, table in sorted(METADATA.tables.items())
+            for name, table in sorted((table.name, table) for table in HOLDINGS)
         }
 
 

@@ -36,6 +36,22 @@ _DONE = re.compile(r"@done (\d+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """Who may act: an epoch, and the database that counted it. Another's says nothing about ours.
+
+    `heir_of` are the databases from which ours was moved; their lower epochs are former ones.
+    """
+
+    epoch: int
+    database: str
+    heir_of: tuple[str, ...] = ()
+
+    def kept(self, boot_id: str) -> str:
+        """Return what stands in a member's file while our lines may act in this boot."""
+        return f"{self.epoch} {boot_id} {self.database}"
+
+
+@dataclass(frozen=True)
 class Guard:
     """What must be true on the device for the act to begin.
 
@@ -43,13 +59,13 @@ class Guard:
         member: the member that the line must run on; None: whichever has the group address.
         outside: the members that must be in service; empty for acts that only help.
         directory: where our lock and our epoch live on a member.
-        epoch: the epoch that the member must keep in its present boot, or None: no fence.
+        stamp: what the member must keep for its present boot, or None: no fence.
     """
 
     member: MemberId | None
     outside: tuple[MemberId, ...]
     directory: str
-    epoch: int | None = None
+    stamp: Stamp | None = None
 
 
 def guarded(command: str, guard: Guard) -> str:
@@ -65,8 +81,9 @@ def guarded(command: str, guard: Guard) -> str:
     if guard.member is not None:
         here = f'asg stat -i local_id | grep -qx "{guard.member} *"'
         conditions.append(f"{here} || exit {WRONG_MEMBER}")
-    if guard.epoch is not None:
-        kept = f'[ "$(cat {guard.directory}/epoch)" = "{guard.epoch} $(cat {BOOT_ID})" ]'
+    if guard.stamp is not None:
+        ours = guard.stamp.kept(f"$(cat {BOOT_ID})")
+        kept = f'[ "$(cat {guard.directory}/epoch)" = "{ours}" ]'
         conditions.append(f"{kept} || exit {FENCED}")
     if guard.outside:
         conditions.append(f"{all_active(guard.outside)} || exit {TRAFFIC}")
@@ -146,21 +163,27 @@ def read_epochs(directory: str) -> str:
     return _on_every_member(kept_here(directory))
 
 
-def write_epoch(directory: str, epoch: int) -> str:
+def write_epoch(directory: str, stamp: Stamp) -> str:
     """Return the line for the group address that writes the epoch on every member in reach.
 
     It never lowers one: two executors that write at once do so one after the other (a lock of its
-    own, so that an open dialogue does not keep the epoch out), and a higher number stays. What is
-    no number is replaced. A new file is moved into its place, so that nobody reads half of it.
+    own, so that an open dialogue does not keep the epoch out), and a higher number stays. So does
+    whatever another database has written; of one whose work we go on with, and of the versions
+    before databases had ids, only lower numbers are replaced. What is no number is replaced. A new
+    file is moved into its place, so that nobody reads half of it.
 
     Source: SGMUP for `gexec -a -g0 -c`; flock(1); the rest is our own design.
     """
     file = f"{directory}/epoch"
+    known = " || ".join(f'[ "$d" = "{one}" ]' for one in (stamp.database, "", *stamp.heir_of))
     write = (
         f"mkdir -p {directory}; ( flock -w {LOCK_WAIT_S} 8 || exit {SESSION_OPEN}; "
-        f'e=$(cut -d" " -f1 {file} 2>/dev/null); '
-        f'[ "${{e:-0}}" -gt {epoch} ] 2>/dev/null && exit {FENCED}; '
-        f'echo "{epoch} $(cat {BOOT_ID})" >{file}.new && mv -f {file}.new {file} ) 8>{file}.lock; '
+        f'e=$(cut -d" " -f1 {file} 2>/dev/null); d=$(cut -s -d" " -f3 {file} 2>/dev/null); '
+        f"{known} || exit {FENCED}; "
+        f'n={stamp.epoch - 1}; [ "$d" = "{stamp.database}" ] && n={stamp.epoch}; '
+        f'[ "${{e:-0}}" -gt $n ] 2>/dev/null && exit {FENCED}; '
+        f'echo "{stamp.kept(f"$(cat {BOOT_ID})")}" >{file}.new && mv -f {file}.new {file} '
+        f") 8>{file}.lock; "
     )
     return _on_every_member(write + kept_here(directory))
 

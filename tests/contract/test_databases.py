@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -326,7 +327,7 @@ def test_a_database_of_a_newer_version_is_refused(database: DatabasePlace, actin
 def test_only_an_acting_process_upgrades(database: DatabasePlace, monkeypatch: pytest.MonkeyPatch):
     database.open().close()
     run_sql(database, "UPDATE alembic_version SET version_num = '0000'")
-    monkeypatch.setattr(migrate, "REVISIONS", ("0000", "0001"))
+    monkeypatch.setattr(migrate, "REVISIONS", ("0000", *migrate.REVISIONS))
     with pytest.raises(StorageRefusal, match="db upgrade"):
         database.open(acting=False)
 
@@ -338,6 +339,20 @@ def test_upgrading_twice_changes_nothing(database: DatabasePlace):
     stores.close()
     assert migrate.upgrade(database.url) == (migrate.REVISIONS[-1],) * 2
     assert len(database.open().journal.read("run-1")) == 1
+
+
+def test_a_database_of_the_first_revision_gets_an_id_and_loses_nothing(database: DatabasePlace):
+    stores = database.open()
+    stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+    stores.close()
+    run_sql(database, "DROP TABLE identity", "UPDATE alembic_version SET version_num = '0001'")
+
+    with pytest.raises(StorageRefusal, match="db upgrade"):
+        database.open(acting=False)
+    assert migrate.upgrade(database.url) == ("0001", migrate.REVISIONS[-1])
+    stores = database.open()
+    assert len(stores.journal.read("run-1")) == 1
+    assert re.fullmatch("[0-9a-f]{16}", stores.identity.id)
 
 
 def test_a_failed_migration_leaves_nothing_behind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +12,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlmodel import Session
 
+from engine.fence import Fence
+from engine.gaia.guards import Guard, guarded
 from storage.copying import copy_all
+from storage.database import Database
+from storage.identity import mark_moved
 from storage.records import (
     HOUSE,
     DatabaseInUse,
     Delivery,
     Draft,
+    Identity,
     InboxRow,
     Record,
     RunRow,
@@ -175,17 +183,164 @@ def test_a_move_takes_everything_along_and_the_service_goes_on_there(filled: str
         assert [row.key for row in stores.inbox.waiting()][-1] == "new"
 
 
+def test_what_was_moved_is_another_database_that_knows_whose_work_it_goes_on_with(
+    filled: str, elsewhere: str, tmp_path: Path
+):
+    first = identity_of(filled)
+    with kept(filled, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+    second = identity_of(elsewhere)
+    assert re.fullmatch("[0-9a-f]{16}", second.id)
+    assert second.id != first.id
+    assert second.heir_of == (first.id,)
+
+    third = f"sqlite:///{tmp_path / 'third.db'}"
+    with kept(elsewhere, acting=True) as upkeep:
+        upkeep.move(third)
+    assert identity_of(third).heir_of == (second.id, first.id)
+
+
+def identity_of(url: str, *, acting: bool = False) -> Identity:
+    with closing(open_stores(url, acting=acting)) as stores:
+        return stores.identity
+
+
+@pytest.mark.parametrize("acting", [True, False], ids=["serve", "halt"])
+def test_a_database_that_was_moved_can_be_used_no_more_and_says_where_it_went(
+    filled: str, elsewhere: str, acting: bool
+):
+    with kept(filled, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+
+    where = elsewhere.partition("?")[0].rpartition("/")[2]
+    with pytest.raises(StorageRefusal, match=rf"was moved to \S+/{where}\b"):
+        open_stores(filled, acting=acting)
+    with kept(filled) as upkeep, upkeep.snapshot() as now:
+        assert HOUSE in now.streams()
+
+
+def test_whoever_still_has_a_moved_database_open_writes_nothing_into_it(
+    postgres: PostgresServer, tmp_path: Path
+):
+    """It had no connection for a moment, so that the move did not see it."""
+    url = postgres.new_database()
+    with closing(open_stores(url, acting=True)) as stores:
+        fill(stores)
+        lease = stores.leases.acquire("group:0", "late", ttl_s=60, now=NOW)
+        assert lease is not None
+        with closing(Database(url, acting=True)) as other:
+            mark_moved(other, "sqlite:////elsewhere.db")
+        calls: list[Callable[[], object]] = [
+            lambda: stores.inbox.put(InboxRow("stop", "run-0", "word", {}, NOW)),
+            lambda: stores.journal.append("run-0", [], lease=lease, last_seq=4),
+            lambda: stores.leases.renew(lease, ttl_s=60, now=NOW),
+        ]
+        for call in calls:
+            with pytest.raises(StorageDown, match="was moved to sqlite:////elsewhere"):
+                call()
+
+
+def test_a_move_that_died_leaves_nobody_to_act_and_can_be_made_again(
+    filled: str, elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Died(BaseException):
+        pass
+
+    def dies(_session: object) -> None:
+        raise Died
+
+    monkeypatch.setattr("storage.upkeep.refuse_filled", dies)
+    monkeypatch.setattr("storage.upkeep.mark_moved", only_marks)
+    with kept(filled, acting=True) as upkeep, pytest.raises(Died):
+        upkeep.move(elsewhere)
+    with pytest.raises(StorageRefusal, match="was moved to"):
+        open_stores(filled, acting=True)
+    monkeypatch.undo()
+
+    with kept(filled, acting=True) as upkeep:
+        with pytest.raises(StorageRefusal, match="was moved to"):
+            upkeep.move(f"sqlite:///{tmp_path / 'third.db'}")
+        upkeep.move(elsewhere)
+    assert identity_of(elsewhere, acting=True).heir_of
+
+
+def only_marks(database: Database, where: str) -> None:
+    """Do as a process that was killed before it could take its mark back."""
+    if where:
+        mark_moved(database, where)
+
+
+def test_a_commit_whose_answer_was_lost_leaves_one_database_to_act_on(
+    filled: str, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+):
+    write, source = Database.write, Database(filled, acting=False)
+    source.close()
+
+    @contextmanager
+    def unanswered(database: Database) -> Iterator[Session]:
+        with write(database) as session:
+            yield session
+            arrived = session.scalar(text("SELECT count(*) FROM journal"))
+        if arrived and database.shown != source.shown:
+            raise StorageDown("the connection broke after the commit")
+
+    monkeypatch.setattr(Database, "write", unanswered)
+    with kept(filled, acting=True) as upkeep, pytest.raises(StorageDown, match="after the commit"):
+        upkeep.move(elsewhere)
+    monkeypatch.undo()
+
+    with pytest.raises(StorageRefusal, match="was moved to"):
+        open_stores(filled, acting=True)
+
+
+def test_a_move_that_was_refused_leaves_the_old_database_as_it_was(filled: str, elsewhere: str):
+    with closing(open_stores(elsewhere, acting=True)) as stores:
+        stores.inbox.put(InboxRow("w", None, "halt", {}, NOW))
+    before = identity_of(filled)
+    with kept(filled, acting=True) as upkeep, pytest.raises(StorageRefusal, match="not empty"):
+        upkeep.move(elsewhere)
+    assert identity_of(filled, acting=True) == before
+
+
+def test_a_backup_is_no_database_until_somebody_acts_on_it_and_then_another_one(
+    filled: str, tmp_path: Path
+):
+    copies = [tmp_path / "one.db", tmp_path / "two.db"]
+    with kept(filled) as upkeep:
+        upkeep.backup(copies[0])
+    shutil.copy(copies[0], copies[1])
+    urls = [f"sqlite:///{copy}" for copy in copies]
+    assert [identity_of(url).id for url in urls] == ["", ""]
+
+    ids = {identity_of(filled).id, *(identity_of(url, acting=True).id for url in urls)}
+
+    assert len(ids) == 3
+    assert "" not in ids
+    assert identity_of(urls[0]) == identity_of(urls[0], acting=True)
+    assert identity_of(urls[0]).heir_of == ()
+
+
+def test_what_was_moved_and_is_lost_there_can_be_used_from_a_backup(
+    filled: str, elsewhere: str, tmp_path: Path
+):
+    with kept(filled, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+    with kept(filled) as upkeep:
+        upkeep.backup(tmp_path / "back.db")
+    with closing(open_stores(f"sqlite:///{tmp_path / 'back.db'}", acting=True)) as stores:
+        assert stores.journal.read("run-0")
+
+
 def test_a_move_there_and_back_changes_nothing(filled: str, elsewhere: str, tmp_path: Path):
+    with closing(open_stores(filled, acting=True)) as stores:
+        before = everything(stores)
     with kept(filled, acting=True) as upkeep:
         upkeep.move(elsewhere)
     back = f"sqlite:///{tmp_path / 'back.db'}"
     with kept(elsewhere, acting=True) as upkeep:
         upkeep.move(back)
-    with (
-        closing(open_stores(filled, acting=True)) as stores,
-        closing(open_stores(back, acting=True)) as returned,
-    ):
-        assert everything(returned) == everything(stores)
+    with closing(open_stores(back, acting=True)) as returned:
+        assert everything(returned) == before
 
 
 def test_a_move_into_a_database_that_holds_anything_is_refused(filled: str, elsewhere: str):
@@ -326,3 +481,25 @@ def test_a_file_that_is_taken_away_is_down_and_not_written_to_in_secret(
 
     assert stores.inbox.put(InboxRow("w", None, "halt", {}, NOW))
     assert len(stores.journal.read("run-1")) == 1
+
+
+# ------------------------------------------------------------------- one fence
+
+
+def test_executors_of_two_databases_never_pass_one_fence(filled: str, tmp_path: Path):
+    """The original and its backup both count one more: the same epoch, and not the same line."""
+    copy = tmp_path / "copy.db"
+    with kept(filled) as upkeep:
+        upkeep.backup(copy)
+    stamps = []
+    for url in (filled, f"sqlite:///{copy}"):
+        with closing(open_stores(url, acting=True)) as stores:
+            lease = stores.leases.acquire("group:0", "another", ttl_s=60, now=NOW)
+            assert lease is not None
+            fence = Fence(lease, stores.leases, stores.identity, "/own")
+        assert fence.is_kept(fence.stamp.kept("boot"), "boot")
+        stamps.append(fence.stamp)
+
+    assert [stamp.epoch for stamp in stamps] == [2, 2]
+    lines = [guarded("act", Guard("1_1", (), "/own", stamp)) for stamp in stamps]
+    assert lines[0] != lines[1]

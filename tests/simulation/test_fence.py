@@ -14,6 +14,7 @@ from engine import promises
 from engine.errors import ConditionFailed, EpochGone, Fenced, MaintenanceError, StepFailed
 from engine.fence import Fence
 from engine.gaia import guards
+from engine.gaia.guards import Stamp
 from engine.group import LiveGroup
 from engine.journal import Kind
 from engine.model import PackageRef, StepKind
@@ -21,7 +22,8 @@ from engine.ports import Output
 from engine.rehearsal.files import OpenFile, text_file
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell, RehearsalTerminal
-from storage.memory import MemoryStores
+from storage.memory import MemoryStores, Shelf
+from storage.records import Identity
 from tests.simulation import night as stage
 from tests.simulation.loop import run_virtual, virtual_clock
 from tests.simulation.night import (
@@ -72,6 +74,14 @@ class Log:
     before_answer: Callable[[str], Any] | None = None
 
 
+DATABASE = Identity("db", ("the-one-before",))
+"""Which database the executors of these tests have; it was moved from another."""
+
+
+def stamp(epoch: int) -> Stamp:
+    return Stamp(epoch, DATABASE.id, DATABASE.heir_of)
+
+
 def acting(line: str) -> bool:
     return _READS.fullmatch(line) is None
 
@@ -80,8 +90,10 @@ def older(line: str) -> str:
     """Return the line as the executor before would have sent it."""
     ours = FORMER + 1
     if line.startswith("gexec -a -g0 -c 'echo \"@member") and "epoch.new" in line:
-        changed = line.replace(f"-gt {ours} ]", f"-gt {FORMER} ]").replace(
-            f'echo "{ours} $(cat', f'echo "{FORMER} $(cat'
+        changed = (
+            line.replace(f"n={ours - 1};", f"n={FORMER - 1};")
+            .replace(f"n={ours};", f"n={FORMER};")
+            .replace(f'echo "{ours} $(cat', f'echo "{FORMER} $(cat')
         )
     else:
         changed = line.replace(f'= "{ours} $(cat', f'= "{FORMER} $(cat')
@@ -192,6 +204,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
 
 def others_before(night: Night) -> None:
     """Have epochs go by, as executors before this one would."""
+    night.stores = MemoryStores(Shelf(identity=DATABASE))
     now = night.clock.now()
     for number in range(FORMER):
         lease = night.stores.leases.acquire("group:site-1", f"former-{number}", ttl_s=60, now=now)
@@ -305,7 +318,7 @@ def test_a_take_over_by_the_executor_before_writes_nothing_anywhere(tmp_path, lo
         await night.until(lambda s: s.of("PREFLIGHT").status == "done")
         before = picture(night.group)
         stranger = RehearsalShell(night.group)
-        await stranger.run(guards.write_epoch(OWN, FORMER), within=SOON)
+        await stranger.run(guards.write_epoch(OWN, stamp(FORMER)), within=SOON)
         after = picture(night.group)
         await night.close()
         return before, after
@@ -332,10 +345,10 @@ def test_take_over_writes_before_its_first_look_and_after_each_restart(tmp_path,
     sent, night = run_virtual(play())
 
     assert sent[0] == guards.read_epochs(OWN)
-    assert sent[1] == guards.write_epoch(OWN, FORMER + 2)
+    assert sent[1] == guards.write_epoch(OWN, stamp(FORMER + 2))
     assert sent[2].startswith("echo @@local")
     boots = {m.id: m.boot_id for m in night.group.members.values()}
-    assert epochs(night.group) == {m: f"{FORMER + 2} {boot}" for m, boot in boots.items()}
+    assert epochs(night.group) == {m: f"{FORMER + 2} {boot} db" for m, boot in boots.items()}
     assert all(m.boots == 1 for m in night.group.members.values())
     assert refused(night.group, 97) == []
 
@@ -368,13 +381,13 @@ def test_a_member_reverted_to_an_old_snapshot_refuses_the_old_executor_and_serve
         )
         for member in night.group.members.values():
             member.files.make_folder(OWN)
-            member.files.put(f"{OWN}/epoch", text_file(f"{FORMER} {member.boot_id}\n"))
+            member.files.put(f"{OWN}/epoch", text_file(f"{FORMER} {member.boot_id} db\n"))
         stale: list[int | None] = []
 
         async def act_at_once() -> None:
             assert await night.group.wait_for("rebooted:1_4", within=timedelta(hours=3))
             assert epochs(night.group)["1_4"].startswith(f"{FORMER} ")
-            line = guards.guarded("echo acted", guards.Guard("1_4", (), OWN, FORMER))
+            line = guards.guarded("echo acted", guards.Guard("1_4", (), OWN, stamp(FORMER)))
             said = await RehearsalShell(night.group).run(
                 f"gexec -a -g0 -b 1_4 -c '{line}'", within=SOON
             )
@@ -401,7 +414,7 @@ def test_a_member_reverted_to_an_old_snapshot_refuses_the_old_executor_and_serve
     assert stale == [97]
     assert (state.ended or {}).get("state") == "done"
     boots = {m.id: m.boot_id for m in night.group.members.values()}
-    assert epochs(night.group) == {m: f"{FORMER + 1} {boot}" for m, boot in boots.items()}
+    assert epochs(night.group) == {m: f"{FORMER + 1} {boot} db" for m, boot in boots.items()}
 
 
 # --------------------------------------------------------------------------- one group, two hands
@@ -413,7 +426,7 @@ class Two:
     def __init__(self, *, members: int = 4) -> None:
         self.clock = virtual_clock()
         self.group = Group(Setup(members=members, connections=1000), self.clock)
-        self.stores = MemoryStores()
+        self.stores = MemoryStores(Shelf(identity=DATABASE))
         self.first = self.executor("first")
         self.second: LiveGroup | None = None
 
@@ -423,7 +436,7 @@ class Two:
             self.stores.leases.release(former)
         lease = self.stores.leases.acquire("group:site-1", holder, ttl_s=60, now=self.clock.now())
         assert lease is not None
-        fence = Fence(lease, self.stores.leases, OWN)
+        fence = Fence(lease, self.stores.leases, self.stores.identity, OWN)
         return LiveGroup(RehearsalShell(self.group), self.clock, FENCED, fence=fence)
 
 
@@ -457,7 +470,7 @@ async def go_on(_: str) -> None:
 
 def test_after_a_take_over_the_former_executor_can_neither_look_nor_act_nor_write():
     async def story(two: Two) -> None:
-        package = PackageRef(PACKAGE, "ab" * 32, 1, "/p", "R81.20", 120)
+        package = PackageRef(PACKAGE, "ab" * 32, 1, __file__, "R81.20", 120)
         await two.first.observe()
         await two.executor("second").observe()
         before = picture(two.group)
@@ -516,7 +529,7 @@ def test_a_file_that_is_lost_or_spoilt_locks_the_rightful_executor_out_only_unti
         for member in two.group.members.values():
             member.files.remove(file)
             if text:
-                kept = text if not text.startswith("7") else f"3 {'0' * 8}"
+                kept = text if not text.startswith("7") else f"3 {'0' * 8} db"
                 member.files.put(file, text_file(f"{kept}\n"))
 
         with pytest.raises(EpochGone):
@@ -548,14 +561,58 @@ def test_a_higher_epoch_while_the_lease_is_ours_is_a_hold_that_says_the_way_out(
     async def story(two: Two) -> None:
         member = two.group.members["1_3"]
         member.files.make_folder(OWN)
-        member.files.put(f"{OWN}/epoch", text_file("57 x\n"))
+        member.files.put(f"{OWN}/epoch", text_file("57 x db\n"))
 
         with pytest.raises(ConditionFailed, match=r"1_3 keep epoch 57.*epoch 1.*remove .*/epoch"):
             await two.first.observe()
-        assert epochs(two.group) == {"1_1": "", "1_2": "", "1_3": "57 x", "1_4": ""}
+        assert epochs(two.group) == {"1_1": "", "1_2": "", "1_3": "57 x db", "1_4": ""}
         member.files.remove(f"{OWN}/epoch")
         await two.first.observe()
-        assert epochs(two.group)["1_3"] == f"1 {member.boot_id}"
+        assert epochs(two.group)["1_3"] == f"1 {member.boot_id} db"
+
+    play(story)
+
+
+@pytest.mark.parametrize("lasts", ["boot", "0000"], ids=["this boot", "another boot"])
+def test_the_epoch_of_another_database_is_a_hold_that_says_the_way_out_and_stays(lasts):
+    """Each of two databases counts for itself: the same epoch in both, or a lower one there."""
+
+    async def story(two: Two) -> None:
+        member = two.group.members["1_3"]
+        boot = member.boot_id if lasts == "boot" else lasts
+        member.files.make_folder(OWN)
+        member.files.put(f"{OWN}/epoch", text_file(f"1 {boot} other\n"))
+
+        for _ in range(2):
+            with pytest.raises(
+                ConditionFailed, match=r"1_3 keep .* another database \('other'\).*remove .*/epoch"
+            ):
+                await two.first.observe()
+        assert epochs(two.group) == {"1_1": "", "1_2": "", "1_3": f"1 {boot} other", "1_4": ""}
+        member.files.remove(f"{OWN}/epoch")
+        await two.first.observe()
+        assert epochs(two.group)["1_3"] == f"1 {member.boot_id} db"
+
+    play(story)
+
+
+def test_a_database_that_was_moved_takes_over_from_the_one_it_was_moved_from():
+    async def story(two: Two) -> None:
+        two.executor("between")
+        live = two.executor("last")
+        for member in two.group.members.values():
+            member.files.make_folder(OWN)
+            text = f"2 {member.boot_id} the-one-before\n"
+            member.files.put(f"{OWN}/epoch", text_file(text))
+
+        await live.observe()
+
+        kept = {m.id: f"3 {m.boot_id} db" for m in two.group.members.values()}
+        assert epochs(two.group) == kept
+        for member in two.group.members.values():
+            member.files.put(f"{OWN}/epoch", text_file(f"3 {member.boot_id} the-one-before\n"))
+        with pytest.raises(ConditionFailed, match="keep epoch 3"):
+            await live.observe()
 
     play(story)
 
@@ -590,7 +647,7 @@ def test_a_member_away_at_take_over_gets_the_epoch_before_anything_is_decided_fr
         assert await two.group.wait_for("returned:1_4", within=timedelta(hours=1))
         facts = await second.observe()
 
-        assert facts.member("1_4").epoch == f"2 {away.boot_id}"
+        assert facts.member("1_4").epoch == f"2 {away.boot_id} db"
 
     play(story)
 
@@ -758,7 +815,7 @@ def test_killed_anywhere_the_next_executor_puts_its_own_epoch_up(tmp_path, log, 
     assert (state.ended or {}).get("state") == "done", state.hold
     boots = {m.id: m.boot_id for m in night.group.members.values()}
     epoch = FORMER + night.executors
-    assert epochs(night.group) == {m: f"{epoch} {boot}" for m, boot in boots.items()}
+    assert epochs(night.group) == {m: f"{epoch} {boot} db" for m, boot in boots.items()}
     assert night.group.report()["objections"] == []
     assert [m["installs_started"] for m in night.group.report()["members"]] == [1, 1, 1, 1]
 

@@ -9,6 +9,7 @@ import pytest
 from engine.errors import ConditionFailed, EpochGone, SessionOpen, StepFailed, UnexpectedOutput
 from engine.gaia.guards import (
     Guard,
+    Stamp,
     exit_status,
     guarded,
     printed,
@@ -60,7 +61,13 @@ def run(device: Path, guard: Guard, **more: str) -> tuple[int | None, bool]:
 
 def guard(device: Path, **changes) -> Guard:
     fields = {"member": "1_1", "outside": OUTSIDE, "directory": f"{device}/own"} | changes
-    return Guard(**fields)
+    epoch = fields.pop("epoch", None)
+    return Guard(**fields, stamp=None if epoch is None else of(epoch))
+
+
+def of(epoch: int) -> Stamp:
+    """Return our stamp: a database of this id, moved from two others."""
+    return Stamp(epoch, "db", ("parent", "grandparent"))
 
 
 def test_where_all_conditions_hold_the_command_runs_and_its_status_is_told(device):
@@ -95,15 +102,19 @@ LONG = 9_007_199_254_740_993  # 16 digits, and more than a float can hold
 @pytest.mark.parametrize(
     ("kept", "ours", "status"),
     [
-        (f"3 {BOOT}\n", 3, 0),
-        (f"{LONG} {BOOT}\n", LONG, 0),
-        (f"{LONG} {BOOT}\n", LONG - 1, 97),
-        (f"{LONG - 1} {BOOT}\n", LONG, 97),
-        (f"4 {BOOT}\n", 3, 97),
-        (f"2 {BOOT}\n", 3, 97),
-        (f"30 {BOOT}\n", 3, 97),
-        (f"3 {OTHER_BOOT}\n", 3, 97),
-        (f"3 {BOOT}\n4 {BOOT}\n", 3, 97),
+        (f"3 {BOOT} db\n", 3, 0),
+        (f"{LONG} {BOOT} db\n", LONG, 0),
+        (f"{LONG} {BOOT} db\n", LONG - 1, 97),
+        (f"{LONG - 1} {BOOT} db\n", LONG, 97),
+        (f"4 {BOOT} db\n", 3, 97),
+        (f"2 {BOOT} db\n", 3, 97),
+        (f"30 {BOOT} db\n", 3, 97),
+        (f"3 {OTHER_BOOT} db\n", 3, 97),
+        (f"3 {BOOT} db\n4 {BOOT} db\n", 3, 97),
+        (f"3 {BOOT}\n", 3, 97),
+        (f"3 {BOOT} other\n", 3, 97),
+        (f"3 {BOOT} parent\n", 3, 97),
+        (f"3 {BOOT} db x\n", 3, 97),
         ("3\n", 3, 97),
         ("junk\n", 3, 97),
         ("* $(touch trace)\n", 3, 97),
@@ -165,7 +176,7 @@ def test_a_line_for_another_member_has_no_single_quote(device):
 
     assert "'" not in line
     assert "'" not in read_epochs("/own").partition("'")[2].rpartition("'")[0]
-    assert "'" not in write_epoch("/own", 3).partition("'")[2].rpartition("'")[0]
+    assert "'" not in write_epoch("/own", of(3)).partition("'")[2].rpartition("'")[0]
 
 
 # ------------------------------------------------------------------------------ the take-over
@@ -174,7 +185,7 @@ def test_a_line_for_another_member_has_no_single_quote(device):
 def take_over(device: Path, epoch: int | None) -> Kept:
     """Run the line that reads (without an epoch) or writes epochs, as its member sees it."""
     own = f"{device}/own"
-    line = read_epochs(own) if epoch is None else write_epoch(own, epoch)
+    line = read_epochs(own) if epoch is None else write_epoch(own, of(epoch))
     done = subprocess.run(
         ["bash", "-c", line],
         capture_output=True,
@@ -196,26 +207,59 @@ def file_of(device: Path) -> Path:
 def test_a_take_over_writes_its_epoch_and_then_its_lines_pass_and_older_ones_do_not(device, epoch):
     kept = take_over(device, epoch)
 
-    assert kept == Kept(f"{epoch} {BOOT}", BOOT, held=False)
+    assert kept == Kept(f"{epoch} {BOOT} db", BOOT, held=False)
     assert run(device, guard(device, epoch=epoch - 1)) == (97, False)
     assert run(device, guard(device, epoch=epoch)) == (0, True)
 
 
 @pytest.mark.parametrize(
-    "before", [None, "", "6\n", f"6 {BOOT}\n", f"7 {OTHER_BOOT}\n", "junk\n", "a\nb\n", "-1 x\n"]
+    "before",
+    [
+        None,
+        "",
+        "6\n",
+        f"6 {BOOT}\n",
+        f"6 {BOOT} db\n",
+        f"6 {BOOT} parent\n",
+        f"6 {BOOT} grandparent\n",
+        f"7 {OTHER_BOOT} db\n",
+        "junk\n",
+        "a\nb\n",
+        "-1 x\n",
+    ],
 )
 def test_what_is_lower_older_or_no_epoch_is_replaced(device, before):
     if before is not None:
         file_of(device).write_text(before)
 
-    assert take_over(device, 7).epoch == f"7 {BOOT}"
+    assert take_over(device, 7).epoch == f"7 {BOOT} db"
 
 
-@pytest.mark.parametrize("before", [f"8 {BOOT}", f"8 {OTHER_BOOT}", "8", f"{LONG} {BOOT}"])
+@pytest.mark.parametrize(
+    "before", [f"8 {BOOT} db", f"8 {OTHER_BOOT} db", f"8 {BOOT}", "8", f"{LONG} {BOOT} db"]
+)
 def test_a_higher_epoch_stays_whatever_boot_it_is_of(device, before):
     file_of(device).write_text(f"{before}\n")
 
     assert take_over(device, 7).epoch == before
+    assert run(device, guard(device, epoch=7)) == (97, False)
+
+
+@pytest.mark.parametrize("of_the_same", [f"7 {BOOT}", "7", f"7 {BOOT} parent"])
+def test_our_own_number_in_another_hand_stays(device, of_the_same):
+    """A former version, or the database that ours was moved from, went on after us."""
+    file_of(device).write_text(f"{of_the_same}\n")
+
+    assert take_over(device, 7).epoch == of_the_same
+    assert run(device, guard(device, epoch=7)) == (97, False)
+
+
+@pytest.mark.parametrize("number", ["6", "7", "8", "junk"])
+@pytest.mark.parametrize("boot", [BOOT, OTHER_BOOT])
+def test_what_another_database_wrote_stays_whatever_its_epoch_is(device, number, boot):
+    file_of(device).write_text(f"{number} {boot} other\n")
+
+    assert take_over(device, 7).epoch == f"{number} {boot} other"
     assert run(device, guard(device, epoch=7)) == (97, False)
 
 
@@ -227,7 +271,7 @@ def test_reading_the_epochs_makes_nothing(device):
 def test_a_member_that_cannot_keep_an_epoch_shows_that_it_does_not(device):
     (device / "own").write_text("a file where the folder should be")
     done = subprocess.run(
-        ["bash", "-c", write_epoch(f"{device}/own", 7)],
+        ["bash", "-c", write_epoch(f"{device}/own", of(7))],
         capture_output=True,
         text=True,
         timeout=20,
@@ -249,7 +293,7 @@ def test_an_open_dialogue_keeps_no_epoch_out_and_is_seen(device):
         stdout=subprocess.PIPE,
     )
     with pipe.open("w") as release:
-        assert take_over(device, 7) == Kept(f"7 {BOOT}", BOOT, held=True)
+        assert take_over(device, 7) == Kept(f"7 {BOOT} db", BOOT, held=True)
         assert take_over(device, None).held
         assert run(device, guard(device, epoch=7))[0] == 98
         release.write("\n")
@@ -261,7 +305,7 @@ def test_an_open_dialogue_keeps_no_epoch_out_and_is_seen(device):
 
 
 def test_of_two_that_take_over_at_once_the_higher_stays(device):
-    lines = [write_epoch(f"{device}/own", n) for n in range(1, 13)]
+    lines = [write_epoch(f"{device}/own", of(n)) for n in range(1, 13)]
     for number in range(5):
         file_of(device).unlink(missing_ok=True)
         writers = [
@@ -271,7 +315,7 @@ def test_of_two_that_take_over_at_once_the_higher_stays(device):
         for writer in writers:
             writer.wait(timeout=20)
 
-        assert file_of(device).read_text() == f"12 {BOOT}\n"
+        assert file_of(device).read_text() == f"12 {BOOT} db\n"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.gaia.guards import BOOT_ID, Guard, guarded, read_epochs, write_epoch
+from engine.gaia.guards import BOOT_ID, Guard, Stamp, guarded, read_epochs, write_epoch
 from engine.rehearsal import interpreter, programs
 from engine.rehearsal.files import Files
 from engine.rehearsal.interpreter import Process, Program
@@ -77,13 +77,15 @@ LINES = [
 
 def _fence_lines() -> list[str]:
     """The lines of the fence as they are sent, but for their broadcast and the place of a file."""
-    acting = guarded("act now", Guard("1_5", ("1_5", "1_6", "1_7"), "DIR/own", 3))
-    fenced = guarded("act now", Guard("1_5", (), "DIR/own", 3))
+    stamp = Stamp(3, "db", ("older", "oldest"))
+    acting = guarded("act now", Guard("1_5", ("1_5", "1_6", "1_7"), "DIR/own", stamp))
+    fenced = guarded("act now", Guard("1_5", (), "DIR/own", stamp))
     inner = [
         fenced,
-        *(line.split("'")[1] for line in (read_epochs("DIR/own"), write_epoch("DIR/own", 3))),
+        *(line.split("'")[1] for line in (read_epochs("DIR/own"), write_epoch("DIR/own", stamp))),
     ]
     kept = ["", "3 b7", "2 b7", "4 b7", "3 b6", "3", "junk", "1000000000000000 b7", "3 b7 x"]
+    kept += ["3 b7 db", "2 b7 db", "4 b7 db", "2 b7 x", "2 b7 oldest", "3 b7 older", "x y db"]
     setups = ["", *(f"mkdir -p DIR/own; echo '{text}' >DIR/own/epoch; " for text in kept)]
     whole = [f"{setup}{line}" for setup in setups for line in [*inner, f"{inner[2]}; {fenced}"]]
     held = f"mkdir -p DIR/own; ( flock -n 7; {inner[2]}; {fenced} ) 7>DIR/own/lock"

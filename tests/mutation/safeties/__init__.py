@@ -8,6 +8,7 @@ from tests.mutation.safeties import (
     acting,
     asking,
     conditions,
+    databases,
     executors,
     freezes,
     judges,
@@ -24,6 +25,7 @@ SAFETIES = (
     *freezes.SAFETIES,
     *acting.SAFETIES,
     *executors.SAFETIES,
+    *databases.SAFETIES,
     *slack.SAFETIES,
     *judges.SAFETIES,
 )

@@ -413,7 +413,7 @@ SAFETIES = (
         promise="P9",
         why="A stale executor would let itself in again.",
         file="engine/gaia/guards.py",
-        old="""        f'[ "${{e:-0}}" -gt {epoch} ] 2>/dev/null && exit {FENCED}; '\n""",
+        old="""        f'[ "${{e:-0}}" -gt $n ] 2>/dev/null && exit {FENCED}; '\n""",
         by=("unit/test_guards.py::test_a_higher_epoch_stays_whatever_boot_it_is_of",),
     ),
     safety(
@@ -421,7 +421,7 @@ SAFETIES = (
         promise="P9",
         why="Another installation works there, or our database is an old copy.",
         file=FENCE,
-        old="        if not newer:\n            return\n",
+        old="        if not strange and not newer:\n            return\n",
         new="        return\n",
         by=(
             f"{AT_DEVICES}::test_a_higher_epoch_while_the_lease_is_ours_is_a_hold_that_says_the_"

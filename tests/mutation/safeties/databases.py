@@ -1,0 +1,111 @@
+"""Which database acts, and what is known of one that somebody spoilt (P7, P8, P9)."""
+
+from tests.mutation.trials import safety
+
+GUARDS = "engine/gaia/guards.py"
+FENCE = "engine/fence.py"
+IDENTITY = "storage/identity.py"
+UPKEEP = "storage/upkeep.py"
+AT_DEVICES = "simulation/test_fence.py"
+LINES = "unit/test_guards.py"
+AT_UPKEEP = "contract/test_upkeep.py"
+
+SAFETIES = (
+    safety(
+        "the id of the database in the line that acts",
+        promise="P9",
+        why="Two databases count their epochs from the same number: both would pass.",
+        file=GUARDS,
+        old='return f"{self.epoch} {boot_id} {self.database}"',
+        new='return f"{self.epoch} {boot_id} db"',
+        by=(f"{AT_UPKEEP}::test_executors_of_two_databases_never_pass_one_fence",),
+    ),
+    safety(
+        "what another database wrote on a member is not written over there",
+        promise="P9",
+        why="Whoever comes last would lock the other out, who would do the same.",
+        file=GUARDS,
+        old='        f"{known} || exit {FENCED}; "\n',
+        by=(f"{LINES}::test_what_another_database_wrote_stays_whatever_its_epoch_is",),
+    ),
+    safety(
+        "our own epoch in another hand is not written over",
+        promise="P9",
+        why="The database that ours was moved from has gone on after the move.",
+        file=GUARDS,
+        old="f'n={stamp.epoch - 1}; [",
+        new="f'n={stamp.epoch}; [",
+        by=(f"{LINES}::test_our_own_number_in_another_hand_stays",),
+    ),
+    safety(
+        "another database's epoch on a member is a hold",
+        promise="P9",
+        why="Nobody would hear that another installation works there.",
+        file=FENCE,
+        old="        if not strange and not newer:\n",
+        new="        if not newer:\n",
+        by=(
+            f"{AT_DEVICES}::test_the_epoch_of_another_database_is_a_hold_that_says_the_way_out_"
+            "and_stays",
+        ),
+    ),
+    safety(
+        "a database that was moved is not used again",
+        promise="P9",
+        why="The service and a halt would work on what nobody reads any more.",
+        file="storage/stores.py",
+        old="        refuse_moved(database)\n",
+        by=(
+            f"{AT_UPKEEP}::test_a_database_that_was_moved_can_be_used_no_more_and_says_where_it_"
+            "went",
+        ),
+    ),
+    safety(
+        "a process that has a moved database open writes nothing",
+        promise="P7",
+        why="A stop would be said to a database that nobody reads any more.",
+        file="storage/stores.py",
+        old="        database.before_words = refuse_word_after_move\n",
+        by=(f"{AT_UPKEEP}::test_whoever_still_has_a_moved_database_open_writes_nothing_into_it",),
+    ),
+    safety(
+        "the old database is marked before anything is moved",
+        promise="P9",
+        why="A move that died after its commit would leave two databases to act on.",
+        file=UPKEEP,
+        old="        mark_moved(self._database, where)\n        stays",
+        new="        stays",
+        by=(f"{AT_UPKEEP}::test_a_move_that_died_leaves_nobody_to_act_and_can_be_made_again",),
+    ),
+    safety(
+        "a mark stays where the move may have happened",
+        promise="P9",
+        why="The answer to the commit was lost: both could be acted on.",
+        file=UPKEEP,
+        old="            if not stays.is_set():\n",
+        new="            if True:\n",
+        by=(f"{AT_UPKEEP}::test_a_commit_whose_answer_was_lost_leaves_one_database_to_act_on",),
+    ),
+    safety(
+        "what was moved is another database",
+        promise="P9",
+        why="The one before it would pass its fence.",
+        file=UPKEEP,
+        old="                    become(there, heir_of=(ours.id, *ours.heir_of))\n",
+        by=(
+            f"{AT_UPKEEP}::test_what_was_moved_is_another_database_that_knows_whose_work_it_goes_"
+            "on_with",
+        ),
+    ),
+    safety(
+        "a backup is another database than its original",
+        promise="P9",
+        why="Whoever acts on both passes the fence with either.",
+        file=UPKEEP,
+        old="            _forget_identity(draft)\n",
+        by=(
+            f"{AT_UPKEEP}::test_a_backup_is_no_database_until_somebody_acts_on_it_and_then_another_"
+            "one",
+        ),
+    ),
+)
