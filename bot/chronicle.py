@@ -178,7 +178,12 @@ def _gate_opened(body: Body, _: Names) -> Told:
 
 def _gate_shown(body: Body, _: Names) -> Told:
     place = f"{body['channel']} {body['ts']}"
-    return f"{body.get('gate') or body['step']} stands in Slack", [place]
+    gate = body.get("gate") or body["step"]
+    if not body.get("lost"):
+        return f"{gate} stands in Slack", [place]
+    fell = ", ".join(body.get("names", ()))
+    was = f"its former message {body['lost'][1]} was deleted"
+    return f"{gate} stands in Slack anew", [place, was, f"votes lost with it: {fell or 'none'}"]
 
 
 def _clicked(body: Body, _: Names) -> Told:

@@ -26,7 +26,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.commands import Mistake, Vote, addressed, read_command
 from bot.config import RoleSettings
 from bot.reach import QuietHours, Reachability
-from bot.reactions import choice_of, run_of
+from bot.reactions import choice_of, lost_key, run_of
 from bot.thread import pages
 from engine.errors import PeopleUnreadable
 from engine.ports import Answers, Ballot, Clock, Person, Reach
@@ -91,6 +91,18 @@ class Self:
         return self._known
 
 
+class SlackRefused(PeopleUnreadable):
+    """Slack said no to a question; `error` is its name for why."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"Slack refused: {error}")
+        self.error = error
+
+
+async def _nobody_cares(_channel: str, _ts: str) -> None:
+    """Only the process that speaks can post a message again."""
+
+
 class SlackPeople:
     """See engine.ports.People."""
 
@@ -110,6 +122,8 @@ class SlackPeople:
         self._deliveries = deliveries
         self._reach = Reachability(clock, self.person, self._do_not_disturb, quiet)
         self._usergroups: dict[str, tuple[float, frozenset[str]]] = {}
+        self.on_gone: Callable[[str, str], Awaitable[None]] = _nobody_cares
+        """Told (channel, ts) of a gate's message that is not there any more."""
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         """See engine.ports.People; a person who shows both has both ballots."""
@@ -117,9 +131,14 @@ class SlackPeople:
 
     async def _reactions(self, channel: str, ts: str) -> Sequence[Ballot]:
         me = await self._me.identity()
-        answer = await asked(
-            lambda: self._client.reactions_get(channel=channel, timestamp=ts, full=True)
-        )
+        try:
+            answer = await asked(
+                lambda: self._client.reactions_get(channel=channel, timestamp=ts, full=True)
+            )
+        except SlackRefused as refused:
+            if refused.error == "message_not_found":
+                await self.on_gone(channel, ts)
+            raise
         try:
             shown = {
                 (user, choice)
@@ -135,12 +154,26 @@ class SlackPeople:
     async def _words(self, channel: str, ts: str) -> Sequence[Ballot]:
         """Return the votes that stand as text below a gate's message, in the order of the thread.
 
-        Those above it were said before anybody could read what this gate asks.
+        Those above it were said before anybody could read what this gate asks. Where its message
+        was deleted and stands anew, they count from where the first one stood, and in the threads
+        whose root was deleted as well: they can still be read.
         """
         me = await self._me.identity()
-        thread = await asyncio.to_thread(self._thread_of, channel, ts)
+        thread, former, since = await asyncio.to_thread(self._threads_of, channel, ts)
         found: list[Ballot] = []
-        async for page in pages(self._ask_thread, channel, thread, oldest=ts):
+        for one in former:
+            try:
+                found += await self._written_in(channel, one, since, me)
+            except SlackRefused as refused:
+                if refused.error != "thread_not_found":  # then nothing stands there any more
+                    raise
+        return [*found, *await self._written_in(channel, thread, since, me)]
+
+    async def _written_in(
+        self, channel: str, thread: str, since: str, me: Identity
+    ) -> list[Ballot]:
+        found: list[Ballot] = []
+        async for page in pages(self._ask_thread, channel, thread, oldest=since):
             try:
                 written = [_written(message, me) for message in page if message["ts"] != thread]
             except UNREADABLE as error:
@@ -151,18 +184,23 @@ class SlackPeople:
     async def _ask_thread(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
         return await asked(lambda: self._client.conversations_replies(**question))
 
-    def _thread_of(self, channel: str, ts: str) -> str:
-        """Return the thread in which a gate's message stands.
+    def _threads_of(self, channel: str, ts: str) -> tuple[str, Sequence[str], str]:
+        """Return the thread in which a gate's message stands, former ones, and from where to read.
 
         Raises:
             PeopleUnreadable: nobody knows; then a word against it could be overlooked.
         """
         gate = self._deliveries.by_ts(channel, ts)
-        roots = self._deliveries.all(f"{run_of(gate.message_key)}/root") if gate else ()
+        run = run_of(gate.message_key) if gate else ""
+        roots = self._deliveries.all(f"{run}/root") if run else ()
         root = next((one.ts for one in roots if one.channel == channel and one.ts), None)
-        if root is None:
+        if gate is None or root is None:
             raise PeopleUnreadable("it is not known in which thread people are asked")
-        return root
+        lost = [one for one in self._deliveries.all(f"{run}/former/") if one.channel == channel]
+        stood = [one.ts for one in lost if lost_key(one) == gate.message_key and one.ts]
+        since = min([ts, *stood], key=float)
+        threads = [one.ts for one in lost if lost_key(one) == f"{run}/root" and one.ts]
+        return root, sorted(threads, key=float), since
 
     async def person(self, user: str) -> Person:
         """See engine.ports.People."""
@@ -317,7 +355,7 @@ async def asked(call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
         async with asyncio.timeout(ASK_WITHIN.total_seconds()):
             answer = await call()
     except SlackApiError as error:
-        raise PeopleUnreadable(f"Slack refused: {error.response.get('error')}") from error
+        raise SlackRefused(str(error.response.get("error"))) from error
     except TimeoutError as error:
         raise PeopleUnreadable("Slack did not answer in time") from error
     except UNREADABLE as error:

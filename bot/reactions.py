@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from storage.records import Delivery
+
 YES = frozenset({"white_check_mark", "heavy_check_mark", "ballot_box_with_check"})
 NO = frozenset(
     {
@@ -46,6 +48,18 @@ def choice_of(emoji: str) -> str:
 def run_of(message_key: str) -> str:
     """Return the run that a message tells about."""
     return message_key.partition("/")[0]
+
+
+def lost_under(delivery: Delivery) -> str:
+    """Return under which key it is kept where a message stood that somebody deleted."""
+    run, _, rest = delivery.message_key.partition("/")
+    return f"{run}/former/{delivery.ts}/{rest}"
+
+
+def lost_key(former: Delivery) -> str:
+    """Return the key of the message that stood where `lost_under` keeps it."""
+    run, _, rest = former.message_key.partition("/former/")
+    return f"{run}/{rest.partition('/')[2]}"
 
 
 def is_gate(message_key: str) -> bool:

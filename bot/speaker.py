@@ -21,7 +21,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -31,8 +39,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import Trouble, called, without_retries
 from bot.pacing import EDIT_INTERVAL, EDIT_INTERVAL_PER_RUN, POST_INTERVAL, Pace
+from bot.reactions import lost_key, lost_under, run_of
 from bot.standing import concerns_all
-from bot.views import Message, render
+from bot.views import Message, linked, moved, render
 from engine.errors import NotUnderstood
 from engine.journal import Kind
 from engine.model import Request, from_json
@@ -67,9 +76,8 @@ PAGE = 200
 TWIN_LOOKS = 10
 """How often we look which of two messages the present speaker took for its own. A guess."""
 
-_MESSAGE_GONE = frozenset(
-    {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
-)
+GONE = "message_not_found"
+_NOT_EDITABLE = frozenset({GONE, "cant_update_message", "edit_window_closed", "is_inactive"})
 
 
 @dataclass
@@ -83,6 +91,7 @@ class _Voice:
     shown: set[tuple[str, str]] = field(default_factory=set)
     edited_at: dict[str, float] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
+    missed: set[str] = field(default_factory=set)
     failures: int = 0
     said_until: int = 0
     rendered: tuple[int, Sequence[Message]] = (0, ())
@@ -101,7 +110,7 @@ class _Round:
     open: bool
     messages: Sequence[Message]
     delivered: dict[str, Delivery]
-    shown: frozenset[str]
+    shown: frozenset[tuple[str, str]]
 
     @property
     def root(self) -> Message:
@@ -349,10 +358,13 @@ class Speaker:
         lease = await self._may_speak(run, voice)
         current = await self._compare(run, voice, lease) if lease is not None else None
         if current is None:
+            voice.missed.clear()
             await self._give_back(voice)
             voice.told.set()
             voice.settled.set()
             return None
+        if voice.missed and await self._look_after(current, voice):
+            return 0
         await self._confirm_gates(current, voice)
         waits = [await self._edit_one(current, voice), await self._post_one(current, voice)]
         due = [wait for wait in waits if wait is not None]
@@ -377,14 +389,16 @@ class Speaker:
         rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
         delivered = {row.message_key: row for row in rows}
         root = delivered.get(messages[0].key)
-        shown = frozenset(r.body["gate"] for r in records if r.kind == Kind.GATE_SHOWN)
+        shown = frozenset(
+            (r.body["gate"], r.body["ts"]) for r in records if r.kind == Kind.GATE_SHOWN
+        )
         return _Round(
             run,
             lease,
             records[-1].seq,
             root.channel if root else self._channel_of(_request(records)),
             all(r.kind != Kind.ENDED for r in records),
-            messages,
+            _with_former_threads(run, messages, delivered),
             delivered,
             shown,
         )
@@ -487,6 +501,7 @@ class Speaker:
     async def _post(self, current: _Round, message: Message, voice: _Voice) -> str:
         """Post a message, without its blocks where Slack does not take them."""
         root = current.of(current.root)
+        message = await self._linked(current, message)
         thread: dict[str, Any] = {}
         if message.in_thread and root is not None:
             thread = {"thread_ts": root.ts, "reply_broadcast": message.broadcast}
@@ -505,6 +520,25 @@ class Speaker:
         )
         return str(answer["ts"])
 
+    async def _linked(self, current: _Round, message: Message) -> Message:
+        """Return a message with the addresses of those that it leads to, as far as they stand."""
+        found = []
+        for label, key in message.links:
+            place = current.delivered.get(key)
+            if place is None or place.ts is None:
+                continue
+            try:
+                answer = await called(
+                    self._client.chat_getPermalink(channel=place.channel, message_ts=place.ts)
+                )
+            except Trouble as trouble:
+                if trouble.unclear or trouble.retry_after is not None:
+                    raise
+                log.warning("no permalink", key=key, error=trouble.error)
+                continue
+            found.append((label, str(answer["permalink"])))
+        return linked(message, found)
+
     async def _said(
         self,
         call: Callable[[dict[str, Any]], Coroutine[Any, Any, Any]],
@@ -518,7 +552,7 @@ class Speaker:
             try:
                 return await called(call({**content, "blocks": list(message.blocks)}))
             except Trouble as trouble:
-                if not trouble.about_content or trouble.error in _MESSAGE_GONE:
+                if not trouble.about_content or trouble.error in _NOT_EDITABLE:
                     raise
                 log.warning("said without blocks", key=message.key, error=trouble.error)
                 voice.plain.add(message.key)
@@ -582,10 +616,13 @@ class Speaker:
         delivery = current.of(message)
         if not message.gate or delivery is None or delivery.ts is None:
             return
-        if message.gate in current.shown or (message.gate, delivery.ts) in voice.shown:
+        place = (message.gate, delivery.ts)
+        if place in current.shown or place in voice.shown:
             return
+        if not message.reactions and any(gate == message.gate for gate, _ in current.shown):
+            return  # it stands anew, but nobody votes there any more
         await self._on_shown(current.run, message.gate, delivery.channel, delivery.ts)
-        voice.shown.add((message.gate, delivery.ts))
+        voice.shown.add(place)
 
     async def _react(self, delivery: Delivery, name: str) -> None:
         """Add an emoji for people to click. It is a convenience: refused, it is let go."""
@@ -649,7 +686,7 @@ class Speaker:
                 voice,
             )
         except Trouble as trouble:
-            if trouble.error not in _MESSAGE_GONE:
+            if trouble.error not in _NOT_EDITABLE:
                 raise
             await self._replace(current, message, delivery, trouble)
             return 0
@@ -659,21 +696,109 @@ class Speaker:
     async def _replace(
         self, current: _Round, message: Message, delivery: Delivery, trouble: Trouble
     ) -> None:
-        """A message that can no longer be edited: the root is posted anew, others stay.
+        """A message that can no longer be edited: what was deleted, and the root, is posted anew.
 
-        A gate stays as it is on purpose: its votes are bound to the place where it stood.
+        Another one stays as it is, if it still stands: the votes on a gate are bound to its place.
         """
-        if message is current.root:
-            await self._begin_anew(current, trouble)
+        if trouble.error == GONE or message is current.root:
+            await self._lose(current, message, delivery)
             return
         log.warning("cannot be edited", key=message.key, error=trouble.error)
         await self._save(current, replace(delivery, digest=digest(message)))
 
     async def _begin_anew(self, current: _Round, trouble: Trouble) -> None:
-        """Somebody deleted the root: the next round posts another, and goes on below that."""
-        log.warning("the root is gone", run=current.run, error=trouble.error)
-        root = current.delivered[current.root.key]
-        await self._save(current, replace(root, ts=None, state="failed"))
+        """The thread is gone: the next round posts another root, and goes on below that."""
+        log.warning("the thread is gone", run=current.run, error=trouble.error)
+        await self._lose(current, current.root, current.delivered[current.root.key])
+
+    # ------------------------------------------------------- what somebody deleted comes back
+
+    async def stood(self, run: str, thread: str, oldest: str, there: Collection[str]) -> None:
+        """Hear what stands in a run's thread, and look after what is missing there.
+
+        Args:
+            run: the run.
+            thread: the place of its root.
+            oldest: from where the thread was read.
+            there: the places of the messages that stand there.
+        """
+        rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
+        root = next((row for row in rows if row.message_key == f"{run}/root"), None)
+        if root is None or root.ts != thread:
+            return
+        # What stands in a former thread was posted before this root.
+        since = max(float(oldest), float(thread))
+        missing = {
+            row.ts
+            for row in rows
+            if row.ts and row.state == "sent" and row.channel == root.channel
+            if float(row.ts) >= since or row is root
+            if row.ts not in there and "/former/" not in row.message_key
+        }
+        self._miss(run, missing)
+
+    async def gone(self, channel: str, ts: str) -> None:
+        """Hear that a message is not where it was posted."""
+        row = await asyncio.to_thread(self._stores.deliveries.by_ts, channel, ts)
+        if row is not None and "/former/" not in row.message_key:
+            self._miss(run_of(row.message_key), {ts})
+
+    def _miss(self, run: str, places: Collection[str]) -> None:
+        if places and not self._closed:
+            self._voices.setdefault(run, _Voice()).missed.update(places)
+            self.wake(run)
+
+    async def _look_after(self, current: _Round, voice: _Voice) -> bool:
+        """Ask for each message that somebody missed; True where one of them is gone."""
+        gone = False
+        for message in current.messages:
+            delivery = current.of(message)
+            if delivery is None or delivery.ts not in voice.missed or delivery.state != "sent":
+                continue
+            if await self._is_gone(delivery):
+                await self._lose(current, message, delivery)
+                gone = True
+        voice.missed.clear()
+        return gone
+
+    async def _is_gone(self, delivery: Delivery) -> bool:
+        try:
+            answer = await called(
+                self._client.reactions_get(channel=delivery.channel, timestamp=delivery.ts)
+            )
+        except Trouble as trouble:
+            if trouble.error == GONE:
+                return True
+            raise
+        return bool((answer.get("message") or {}).get("subtype") == "tombstone")
+
+    async def _take_away(self, stood: Delivery) -> None:
+        """Nobody shall vote where votes are no longer read."""
+        try:
+            await called(self._client.chat_delete(channel=stood.channel, ts=stood.ts or ""))
+        except Trouble as trouble:
+            if trouble.unclear or trouble.retry_after is not None:
+                raise
+            log.warning("not taken away", key=stood.message_key, error=trouble.error)
+
+    async def _lose(self, current: _Round, message: Message, delivery: Delivery) -> None:
+        """Somebody deleted a message: it is posted again, with what it says by then.
+
+        With the root its thread is nowhere to be found in the channel, so whatever people vote on
+        follows into the new one. What was told once stays in the former thread.
+        """
+        lost = [(message, delivery)]
+        if message is current.root:
+            asked = (m for m in current.messages if m.gate and m.reactions)
+            lost += [(m, d) for m in asked if (d := current.of(m)) and d.ts]
+        for one, stood in reversed(lost):  # the root last: a crash before it begins here again
+            log.warning("a message is gone, and posted again", key=one.key, ts=stood.ts)
+            if one is not message:
+                await self._take_away(stood)
+            await self._save(
+                current, replace(stood, message_key=lost_under(stood), state="deleted")
+            )
+            await self._save(current, replace(stood, ts=None, digest="", state="failed"))
 
     async def _save(self, current: _Round, delivery: Delivery) -> Delivery:
         await asyncio.to_thread(self._stores.deliveries.save, delivery, lease=current.lease)
@@ -684,6 +809,22 @@ def digest(message: Message) -> str:
     """Return what a message's content is recognised by."""
     content = canonical([message.text, list(message.blocks)])
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _with_former_threads(
+    run: str, messages: Sequence[Message], delivered: Mapping[str, Delivery]
+) -> Sequence[Message]:
+    """Say at the top of a thread what became of the one before it."""
+    former = [row for row in delivered.values() if lost_key(row) == f"{run}/root" and row.ts]
+    if not former:
+        return messages
+    standing = [row for key, row in delivered.items() if row.ts and "/former/" not in key]
+    told: list[Message] = []
+    for row in sorted(former, key=lambda one: float(one.ts or 0)):
+        below = [one for one in standing if float(one.ts or 0) > float(row.ts or 0)]
+        first = min(below, key=lambda one: float(one.ts or 0)).message_key if below else ""
+        told.append(moved(run, str(row.ts), first))
+    return (messages[0], *told, *messages[1:])
 
 
 def _rank(message: Message) -> int:

@@ -7,7 +7,9 @@ is decided by whoever acts; this belongs to the process that faces Slack.
 
 Question: from where is a thread read? Answer: at the first time from its root, since rows of later
 messages do not prove that an earlier one was heard; after that from the last message of a reading
-that went through to the end, less `OVERLAP`. That place is kept in memory only: reading too much
+that went through to the end, less `OVERLAP`. A thread that fits into one answer is read whole each
+time, since that costs no more. What stood there is told to whoever posts: a message of ours that
+is missing was deleted by somebody. That place is kept in memory only: reading too much
 is harmless, and after a restart it is the right thing. Given up: a message that is edited into a
 word for the bot long after it was written is found at the next start.
 """
@@ -15,7 +17,7 @@ word for the bot long after it was written is found at the next start.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +27,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.commands import addressed
 from bot.hearing import ASKED, Hearing
 from bot.inbox import Follow
-from bot.people import Identity, Self, asked
+from bot.people import Identity, Self, SlackRefused, asked
+from bot.standing import concerns_all
 from bot.thread import pages
 from engine.errors import PeopleUnreadable
 from engine.ports import Clock
@@ -46,6 +49,9 @@ times, and it delivers within a few seconds."""
 LEFT = timedelta(seconds=60)
 """An answer that waits for so long was not given by the process that stored the question."""
 
+Stood = Callable[[str, str, str, Collection[str]], Awaitable[None]]
+"""Told run, thread, from where it was read, and the places of the messages that stand there."""
+
 
 class Threads:
     """Reads the threads of open runs, again and again."""
@@ -58,7 +64,21 @@ class Threads:
         hearing: Hearing,
         stores: Stores,
         follow: Follow,
+        *,
+        stood: Stood | None = None,
     ) -> None:
+        """Take what is needed; nothing is read yet.
+
+        Args:
+            client: for questions.
+            clock: for the time between them.
+            me: who the bot is.
+            hearing: what a message amounts to.
+            stores: where runs, threads and what was heard are kept.
+            follow: does what a stored row asks for.
+            stood: told what was seen in the thread of a run.
+        """
+        self._stood = stood
         self._client = client
         self._clock = clock
         self._me = me
@@ -66,6 +86,7 @@ class Threads:
         self._stores = stores
         self._follow = follow
         self._read_to: dict[str, str] = {}
+        self._short: set[str] = set()
         self._nudge = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._next_call = float("-inf")
@@ -116,7 +137,8 @@ class Threads:
             try:
                 await self._read(run)
             except PeopleUnreadable as error:
-                log.warning("a thread was not read back", run=run, error=str(error))
+                if not (isinstance(error, SlackRefused) and concerns_all(error.error)):
+                    log.warning("a thread was not read back", run=run, error=str(error))
 
     async def _read(self, run: str) -> None:
         roots = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/root")
@@ -125,13 +147,34 @@ class Threads:
         channel, thread = roots[0].channel, roots[0].ts
         me = await self._me.identity()
         newest = self._read_to.get(run, thread)
-        async for page in pages(self._ask, channel, thread, oldest=_before(newest)):
+        oldest = _before(thread if run in self._short else newest)
+        there: set[str] = set()
+        read = 0
+        async for page in self._pages(run, channel, thread, oldest):
+            read += 1
             for message in page:
                 ts = str(message["ts"])
+                if message.get("subtype") != "tombstone":
+                    there.add(ts)
                 if ts != thread and _is_for(me, message):
                     await self._hear({**message, "channel": channel, "thread_ts": thread})
                 newest = max(newest, ts)
+        whole = float(oldest) < float(thread)
+        self._short = self._short | {run} if whole and read == 1 else self._short - {run}
         self._read_to[run] = newest
+        if self._stood is not None:
+            await self._stood(run, thread, oldest, there)
+
+    async def _pages(
+        self, run: str, channel: str, thread: str, oldest: str
+    ) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        try:
+            async for page in pages(self._ask, channel, thread, oldest=oldest):
+                yield page
+        except SlackRefused as refused:
+            if refused.error == "thread_not_found" and self._stood is not None:
+                await self._stood(run, thread, oldest, ())
+            raise
 
     async def _ask(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
         now = self._clock.monotonic()

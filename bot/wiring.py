@@ -368,7 +368,16 @@ class Facing:
             help_for,
             self._homes.opened,
         )
-        self._threads = Threads(base.client, base.clock, base.me, hearing, stores, follow)
+        self._threads = Threads(
+            base.client,
+            base.clock,
+            base.me,
+            hearing,
+            stores,
+            follow,
+            stood=self._speaker.stood,
+        )
+        base.people.on_gone = self._speaker.gone
         self._way = _way(base, app, self._greeted)
         base.health.way("slack", self._way.state)
         self._waking: asyncio.Future[None] | None = None

@@ -144,9 +144,9 @@ class GateState:
     """A gate's present opening: what was asked, who has answered, how it ended.
 
     `opened_at` is when people could begin to vote, where its message came late. `link` is the
-    address of its message, "" where it is not known. From `escalated_at` on members of the
-    policy's fallback role may approve too.
-    `barred` says why nothing can be approved here for now, whoever votes.
+    address of its message, "" where it is not known. `former` is where its message stood before
+    somebody deleted it. From `escalated_at` on members of the policy's fallback role may approve
+    too. `barred` says why nothing can be approved here for now, whoever votes.
     """
 
     step: str
@@ -160,6 +160,7 @@ class GateState:
     opened_at: datetime
     expires_at: datetime
     shown: tuple[str, str] | None = None
+    former: tuple[tuple[str, str], ...] = ()
     clicks: Mapping[str, Click] = field(default_factory=dict)
     votes: Mapping[str, Vote] = field(default_factory=dict)
     refused: tuple[tuple[str, str, str], ...] = ()
@@ -484,8 +485,13 @@ class RunState:
         self.gates[step] = replace(self.gates[step], **changes)
 
     def _on_gate_shown(self, record: Record, body: Mapping[str, Any]) -> None:
+        gate = self.gates[body["step"]]
+        former = (*gate.former, gate.shown) if gate.shown is not None else gate.former
         shown = (body["channel"], body["ts"])
-        self._gate(body["step"], shown=shown, link=body.get("link", ""))
+        self._gate(body["step"], shown=shown, link=body.get("link", ""), former=former)
+        if fallen := set(body.get("fallen", ())):
+            votes = {u: v for u, v in self.gates[body["step"]].votes.items() if u not in fallen}
+            self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)
         if body.get("expires_at"):
             until = datetime.fromisoformat(body["expires_at"])
             self._gate(body["step"], opened_at=record.at, expires_at=until)

@@ -115,12 +115,15 @@ def _approval_problem(records: Sequence[Record], intended: Record, requester: st
 def _standing(records: Sequence[Record], gate: str, *, since: int) -> set[str]:
     """Return who stood with a yes at the end of these records."""
     standing: set[str] = set()
-    for record in _of(records, Kind.VOTED, Kind.WITHDRAWN, Kind.CLICKED):
+    kinds = (Kind.VOTED, Kind.WITHDRAWN, Kind.CLICKED, Kind.GATE_SHOWN)
+    for record in _of(records, *kinds):
         if record.body["step"] != gate or record.seq < since:
             continue
         if record.kind == Kind.CLICKED and record.body["choice"] == "yes":
             continue  # it counts by the VOTED that it caused
-        if record.kind == Kind.VOTED and record.body["choice"] == "yes":
+        if record.kind == Kind.GATE_SHOWN:
+            standing -= set(record.body.get("fallen", ()))
+        elif record.kind == Kind.VOTED and record.body["choice"] == "yes":
             standing.add(record.body["user"])
         else:
             standing.discard(record.body["user"])

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from engine import asking, recovery, rights
 from engine.duty import Duty
 from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefused, Stopped
-from engine.journal import GateState, Kind, planned_body
+from engine.journal import GateState, Kind, Vote, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
 from engine.ports import Ballot
@@ -58,11 +59,19 @@ async def _unknown(duty: Duty, row: InboxRow) -> None:
 
 
 async def _shown(duty: Duty, row: InboxRow) -> None:
-    """A gate's message stands in Slack; from now on its votes count."""
+    """A gate's message stands in Slack; from now on its votes count.
+
+    It may stand there anew, because somebody deleted the former one. The reactions on that one
+    went with it: what cannot be read any more does not count, and nobody took it back, so it is no
+    withdrawal. What was written in the thread can still be read, and is counted as ever.
+    """
     gate = next((g for g in duty.state.gates.values() if g.name == row.body["gate"]), None)
-    if gate is None or gate.shown is not None:
+    place = (row.body["channel"], row.body["ts"])
+    if gate is None or (gate.shown is not None and not _stands_anew(duty, gate, place)):
         await _unknown(duty, row)
         return
+    lost = [vote for vote in gate.votes.values() if vote.source == "reaction"]
+    again = {} if gate.shown is None else _lost_with(gate.shown, lost)
     draft = duty.journal.draft(
         Kind.GATE_SHOWN,
         step=gate.step,
@@ -71,8 +80,24 @@ async def _shown(duty: Duty, row: InboxRow) -> None:
         ts=row.body["ts"],
         link=row.body.get("link", ""),
         expires_at=asking.expires_anew(duty, gate),
+        **again,
     )
     await duty.journal.append([draft], take=[row.key])
+
+
+def _stands_anew(duty: Duty, gate: GateState, place: tuple[str, str]) -> bool:
+    """Whether a message followed the one that this gate had; of two the later one stands."""
+    if gate is not duty.state.open_gate or gate.shown is None or gate.shown == place:
+        return False
+    return place[1] > gate.shown[1]
+
+
+def _lost_with(former: tuple[str, str], lost: Sequence[Vote]) -> dict[str, Any]:
+    return {
+        "lost": list(former),
+        "fallen": [vote.user for vote in lost],
+        "names": [vote.name for vote in lost],
+    }
 
 
 async def _hint(duty: Duty, row: InboxRow) -> None:
@@ -118,8 +143,8 @@ async def _click(duty: Duty, row: InboxRow) -> None:
     gate, body = duty.state.open_gate, row.body
     if gate is not None and gate.shown is None and body["gate"] == gate.name:
         return
-    place = (gate.name, gate.shown) if gate is not None else None
-    if gate is None or place != (body["gate"], (body["channel"], body["ts"])):
+    places = (gate.shown, *gate.former) if gate is not None and gate.name == body["gate"] else ()
+    if gate is None or (body["channel"], body["ts"]) not in places:
         former = next((g for g in duty.state.gates.values() if g.name == body["gate"]), None)
         reason = _over(former) if former else f"{body['gate']} is no longer open"
         if gate is not None:

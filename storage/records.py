@@ -134,7 +134,7 @@ class InboxRow:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Where Slack was told what. `state` is "sending", "sent" or "failed"."""
+    """Where Slack was told what. `state` is "sending", "sent", "failed" or "deleted"."""
 
     message_key: str
     channel: str

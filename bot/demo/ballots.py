@@ -158,7 +158,8 @@ def _over(records: Sequence[Record], step: str, since: int) -> datetime | None:
             continue
         closed = record.kind == Kind.GATE_CLOSED and body.get("outcome") != "approved"
         passed = record.kind == Kind.DONE
-        if body.get("step") == step and (closed or passed):
+        moved = record.kind == Kind.GATE_SHOWN  # its message was deleted, and stands anew
+        if body.get("step") == step and (closed or passed or moved):
             return record.at
         if record.kind in (Kind.ABORTED, Kind.ROLLED_BACK, Kind.ENDED):
             return record.at

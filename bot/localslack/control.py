@@ -41,12 +41,15 @@ _CHANGEABLE = {
             "is_ultra_restricted",
             "is_stranger",
             "has_2fa",
+            "is_admin",
             "tz",
             "dnd_start",
             "dnd_end",
         }
     ),
-    "channel": frozenset({"is_archived", "is_ext_shared", "is_read_only", "members"}),
+    "channel": frozenset(
+        {"is_archived", "is_ext_shared", "is_private", "is_read_only", "members", "name"}
+    ),
 }
 
 

@@ -99,7 +99,7 @@ class Workspace:
             Refused: `message_not_found`.
         """
         found = channel.messages.get(ts)
-        if found is None:
+        if found is None or found.subtype == "tombstone":
             raise Refused("message_not_found")
         return found
 
@@ -165,6 +165,8 @@ class Workspace:
         if channel.thread(message.ts):
             message.text, message.blocks = "This message was deleted.", []
             message.user, message.subtype, message.by_app = "USLACKBOT", "tombstone", False
+            message.metadata, message.edited, message.pinned = None, None, False
+            message.files, message.attachments, message.reactions = [], [], []
         else:
             del channel.messages[message.ts]
         self.publish("message_deleted", channel=channel.id, ts=message.ts)

@@ -4,6 +4,6 @@ No I/O and no clock. Delivering them is `bot.speaker`'s; deciding anything is th
 """
 
 from bot.views.conversation import render
-from bot.views.message import Message
+from bot.views.message import Message, linked, moved
 
-__all__ = ["Message", "render"]
+__all__ = ["Message", "linked", "moved", "render"]

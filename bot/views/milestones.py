@@ -151,6 +151,20 @@ def _voted(story: Story, record: Record, key: str) -> Message:
     return told(key, f"✅ {who}: yes at {opening.gate.name} — {count}{missing}.")
 
 
+def _shown(story: Story, record: Record, key: str) -> Message | None:
+    """A gate's message was deleted: say what that does to the votes on it."""
+    if not record.body.get("lost"):
+        return None
+    gate = _opening(story, record).gate
+    fallen = listed(mention(u, story.name(u)) for u in record.body.get("fallen", ()))
+    votes = (
+        f"What {fallen} said there cannot be read any more and counts no longer: please vote again."
+        if fallen
+        else "Nobody's vote was lost with it."
+    )
+    return told(key, f"⚠️ The message of {gate.name} was deleted, so it stands anew. {votes}")
+
+
 def _withdrawn(story: Story, record: Record, key: str) -> Message:
     opening = _opening(story, record)
     who = escape(str(record.body.get("name") or story.name(record.body["user"])), 80)
@@ -493,6 +507,7 @@ def _rolled_back(story: Story, record: Record, key: str) -> Message:
 _TELLERS: dict[Kind, Teller] = {
     Kind.TAKEN_UP: _taken_up,
     Kind.SEEN: _seen,
+    Kind.GATE_SHOWN: _shown,
     Kind.VOTED: _voted,
     Kind.WITHDRAWN: _withdrawn,
     Kind.REFUSED: _refused,

@@ -218,11 +218,12 @@ class Executor:
         stores: Any = MortalStores(stage.stores, self.life)
         shell: Any = MortalShell(self.shell, self.life)
         owner = _OWNER.set(self.name)
+        people = self._people(stage, stores)
         self.worker = Worker(
             stores,
             stage.clock,
             Site(stage.policy, shell),
-            self._people(stage, stores),
+            people,
             stage.said,
             Shelf(stage.package),
             holder=self.name,
@@ -230,6 +231,8 @@ class Executor:
         )
         if stage.chat is not None:
             self._speaker = self._speaking(stage, stores, stage.chat.client(self.life))
+            if isinstance(people, SlackPeople):
+                people.on_gone = self._speaker.gone
         self._ticking = asyncio.ensure_future(self._tick(stage))
         _OWNER.reset(owner)
 

@@ -227,7 +227,7 @@ class House:
     ) -> str:
         """Post a message of a run, as the speaker does, and return its place."""
         said = await self.client.chat_postMessage(
-            channel=CHANNEL, text=key, thread_ts=thread_ts, blocks=list(blocks) or None
+            channel=CHANNEL, text=key, thread_ts=thread_ts or None, blocks=list(blocks) or None
         )
         ts = str(said["ts"])
         self.stores.deliveries.save(Delivery(key, CHANNEL, ts, "digest", "sent"))

@@ -1,12 +1,14 @@
 """Who is who, what they vote now, and how one of them is told something: failing closed."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.people import PlainAnswers, SlackAnswers, SlackPeople
+from bot.reactions import lost_under
 from engine.errors import PeopleUnreadable
 from engine.ports import Ballot
 from storage.records import Delivery
@@ -215,6 +217,57 @@ async def test_a_thread_that_nobody_knows_is_not_an_empty_one(house, people, ask
 
     with pytest.raises(PeopleUnreadable, match="in which thread"):
         await asked.ballots(CHANNEL, ts)
+
+
+async def gate_again(house: House, root: str, thread: str, key: str) -> str:
+    """Have a gate's message deleted and posted anew, as the speaker does."""
+    row = house.stores.deliveries.by_ts(CHANNEL, root)
+    assert row is not None
+    house.stores.deliveries.save(replace(row, message_key=lost_under(row), state="deleted"))
+    return await house.post(key, thread_ts=thread)
+
+
+async def test_words_below_a_message_that_was_deleted_are_ballots_at_the_one_after_it(
+    house, people, asked
+):
+    root, first = await house.ask()
+    await write(people, root, "ben", "reject G2 the other site is down")
+    again = await gate_again(house, first, root, "hf-000001/gate/G2")
+
+    assert await asked.ballots(CHANNEL, again) == [
+        Ballot(BEN, "no", "text", "G2", reason="the other site is down")
+    ]
+
+
+async def test_words_in_a_thread_whose_root_was_deleted_are_ballots_still(house, people, asked):
+    root, first = await house.ask()
+    await write(people, root, "ben", "reject G2")
+    await people.change("user", "noor", is_admin=True)
+    await people.act("noor", "delete", channel=CHANNEL, ts=root)
+    new = await gate_again(house, root, "", "hf-000001/root")
+    again = await gate_again(house, first, new, "hf-000001/gate/G2")
+    await write(people, root, "ana", "withdraw G2")
+
+    assert [(b.user, b.choice) for b in await asked.ballots(CHANNEL, again)] == [
+        (BEN, "no"),
+        (ANA, "withdraw"),
+    ]
+
+
+async def test_whoever_posts_is_told_of_a_message_that_is_gone(house, people, asked):
+    _, ts = await house.ask()
+    told: list[tuple[str, str]] = []
+
+    async def gone(channel: str, place: str) -> None:
+        told.append((channel, place))
+
+    asked.on_gone = gone
+    await house.client.chat_delete(channel=CHANNEL, ts=ts)
+
+    with pytest.raises(PeopleUnreadable):
+        await asked.ballots(CHANNEL, ts)
+
+    assert told == [(CHANNEL, ts)]
 
 
 async def test_a_thread_that_cannot_be_read_is_not_an_empty_one(house, people, asked):

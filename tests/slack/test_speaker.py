@@ -168,7 +168,8 @@ async def test_a_gate_is_confirmed_again_after_a_restart_until_the_journal_has_i
     await stage.speaker().settle(run)
     assert len(stage.shown) == 2
 
-    stage.append(records[-1:])
+    place = {"channel": CHANNEL, "ts": stage.standing(f"{run}/proposal")["ts"]}
+    stage.append([replace(records[-1], body={**records[-1].body, **place})])
     await stage.speaker().settle(run)
     assert len(stage.shown) == 2
 
@@ -333,6 +334,139 @@ async def test_a_root_that_somebody_deleted_is_posted_again(stage: Stage):
     new = stage.delivery(f"{run}/root").ts
     assert new not in (None, old)
     assert stage.standing(f"{run}/gate/G2")["thread_ts"] == new
+
+
+async def asked_for(stage: Stage) -> tuple[str, Speaker]:
+    """Have a run that waits at its second gate, everything told and known to stand."""
+    asked = until(night("good"), Kind.GATE_OPENED, step="A.FAILOVER")
+    run = stage.append(asked)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    shown = until(night("good"), Kind.GATE_SHOWN, gate="G2")[-1]
+    place = {"channel": CHANNEL, "ts": stage.standing(f"{run}/gate/G2")["ts"]}
+    stage.append([replace(shown, body={**shown.body, **place})])
+    await speaker.settle(run)
+    stage.shown.clear()
+    return run, speaker
+
+
+async def deleted(stage: Stage, key: str) -> str:
+    """Let an administrator delete a message; return where it stood."""
+    ts = str(stage.standing(key)["ts"])
+    await stage.people.change("user", "noor", is_admin=True)
+    assert (await stage.people.act("noor", "delete", channel=CHANNEL, ts=ts))["ok"]
+    return ts
+
+
+async def read_back(stage: Stage, speaker: Speaker, run: str) -> None:
+    """Tell the speaker what stands in the thread, as whoever reads it back does."""
+    root = stage.delivery(f"{run}/root").ts
+    assert root is not None
+    there = {m["ts"] for m in stage.messages() if root in (m["ts"], m.get("thread_ts"))}
+    there -= {m["ts"] for m in stage.messages() if m.get("subtype") == "tombstone"}
+    await speaker.stood(run, root, root, there)
+    await speaker.settle(run)
+
+
+async def test_a_gate_that_somebody_deleted_stands_anew_and_can_be_voted_on_there(stage: Stage):
+    run, speaker = await asked_for(stage)
+    old = await deleted(stage, f"{run}/gate/G2")
+
+    await read_back(stage, speaker, run)
+
+    gate = stage.standing(f"{run}/gate/G2")
+    assert gate["ts"] > old
+    assert gate["thread_ts"] == stage.delivery(f"{run}/root").ts
+    assert {r["name"] for r in gate["reactions"]} == {"white_check_mark", "x"}
+    assert stage.shown == [(run, "G2", CHANNEL, gate["ts"])]
+    assert len(stage.keys()) == len(set(stage.keys()))
+
+
+async def test_a_gate_that_is_gone_is_noticed_when_its_votes_are_counted(stage: Stage):
+    run, speaker = await asked_for(stage)
+    old = await deleted(stage, f"{run}/gate/G2")
+
+    await speaker.gone(CHANNEL, old)
+    await speaker.settle(run)
+
+    assert stage.standing(f"{run}/gate/G2")["ts"] > old
+
+
+async def test_a_gate_that_is_gone_is_noticed_when_it_is_edited(stage: Stage):
+    run, speaker = await asked_for(stage)
+    old = await deleted(stage, f"{run}/gate/G2")
+    there = len(stage.stores.journal.read(run))
+    voted = until(night("good"), Kind.VOTED, gate="G2")
+
+    stage.append(voted[there:])
+    await speaker.settle(run)
+
+    gate = stage.standing(f"{run}/gate/G2")
+    assert gate["ts"] > old
+    assert "1 of 2 — ana" in gate["text"], "it says what is true by then"
+
+
+async def test_what_was_told_once_comes_back_too(stage: Stage):
+    run, speaker = await asked_for(stage)
+    milestone = next(m.key for m in render(stage.stores.journal.read(run)) if not m.live)
+    said = stage.standing(milestone)["text"]
+    old = await deleted(stage, milestone)
+
+    await read_back(stage, speaker, run)
+
+    assert stage.standing(milestone)["ts"] > old
+    assert stage.standing(milestone)["text"] == said
+    assert stage.shown == []
+
+
+async def test_what_is_only_not_seen_yet_is_asked_for_and_left_alone(stage: Stage):
+    run, speaker = await asked_for(stage)
+    before = stage.keys()
+    root = stage.delivery(f"{run}/root").ts
+    assert root is not None
+
+    await speaker.stood(run, root, root, {root})
+    await speaker.settle(run)
+
+    assert stage.keys() == before
+
+
+async def test_below_a_deleted_root_the_run_goes_on_in_a_new_thread(stage: Stage):
+    run, speaker = await asked_for(stage)
+    old = await deleted(stage, f"{run}/root")
+    gate = stage.standing(f"{run}/gate/G2")["ts"]
+    told = next(m for m in stage.messages() if m.get("thread_ts") == old and m["ts"] != old)
+
+    await read_back(stage, speaker, run)
+
+    new = stage.delivery(f"{run}/root").ts
+    assert new is not None
+    assert new > old
+    below = [m for m in stage.messages() if m.get("thread_ts") == new and m["ts"] != new]
+    keys = [m["metadata"]["event_payload"]["key"] for m in below]
+    assert keys == [f"{run}/moved/{old}", f"{run}/gate/G2"]
+    assert told["ts"].replace(".", "") in below[0]["text"], "it leads to what was told before"
+    assert stage.shown == [(run, "G2", CHANNEL, below[1]["ts"])]
+    assert gate not in {m["ts"] for m in stage.messages()}, "nobody votes in vain"
+
+    await stage.speaker().settle(run)
+    assert len(stage.keys()) == len(set(stage.keys()))
+
+
+async def test_a_restart_while_something_comes_back_posts_it_once(stage: Stage):
+    run, speaker = await asked_for(stage)
+    old = await deleted(stage, f"{run}/gate/G2")
+    await stage.people.fault("lose_response", method="chat.postMessage")
+    root = stage.delivery(f"{run}/root").ts
+    assert root is not None
+    await speaker.stood(run, root, root, {root})
+    await speaker.speak(run)
+    await speaker.close()
+
+    await stage.speaker(holder="next").settle(run)
+
+    assert stage.standing(f"{run}/gate/G2")["ts"] > old
+    assert stage.keys().count(f"{run}/gate/G2") == 1
 
 
 async def test_long_device_text_comes_as_a_file_once(stage: Stage):
