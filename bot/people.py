@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.channels import Channels
 from bot.commands import Mistake, Vote, addressed, read_command
 from bot.config import RoleSettings
+from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, lost_key, run_of
+from bot.standing import Standing
 from bot.thread import pages
 from engine.errors import PeopleUnreadable
 from engine.ports import Answers, Ballot, Clock, Person, Reach
@@ -36,9 +38,6 @@ log = structlog.get_logger(__name__)
 
 USERGROUP_LIFE = timedelta(seconds=60)
 """How long the members of a user group are remembered: its method allows 20 calls a minute."""
-
-ASK_WITHIN = timedelta(seconds=30)
-"""How long a question to Slack may take, retries included; then it counts as unanswered."""
 
 MEMBERS_WITHIN_S = 1.0
 """Seconds to read a user group where it is only told: with what follows, ten for two of them."""
@@ -50,17 +49,6 @@ _UNFIT = {
     "is_ultra_restricted": "it is a guest",
     "is_stranger": "it is of another organisation",
 }
-
-UNREADABLE = (
-    SlackClientError,
-    aiohttp.ClientError,
-    OSError,
-    TimeoutError,
-    ValueError,  # an answer that is no JSON
-    LookupError,  # an answer that lacks what it should have
-    TypeError,
-)
-"""All that can go wrong between us and an answer of Slack's."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +79,6 @@ class Self:
         return self._known
 
 
-class SlackRefused(PeopleUnreadable):
-    """Slack said no to a question; `error` is its name for why."""
-
-    def __init__(self, error: str) -> None:
-        super().__init__(f"Slack refused: {error}")
-        self.error = error
-
-
 async def _nobody_cares(_channel: str, _ts: str) -> None:
     """Only the process that speaks can post a message again."""
 
@@ -114,10 +94,23 @@ class SlackPeople:
         roles: Mapping[str, RoleSettings],
         deliveries: DeliveryStore,
         quiet: QuietHours | None = None,
+        channels: Channels | None = None,
     ) -> None:
+        """Take whom to ask, and what is known already.
+
+        Args:
+            client: for questions.
+            clock: for how long an answer holds.
+            me: who the bot is.
+            roles: as the settings have them.
+            deliveries: which message is which gate's.
+            quiet: when people are not to be disturbed.
+            channels: whether people can be asked where a gate stands.
+        """
         self._client = client
         self._clock = clock
         self._me = me
+        self._channels = channels or Channels(client, clock, Standing())
         self._roles = roles
         self._deliveries = deliveries
         self._reach = Reachability(clock, self.person, self._do_not_disturb, quiet)
@@ -126,7 +119,11 @@ class SlackPeople:
         """Told (channel, ts) of a gate's message that is not there any more."""
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
-        """See engine.ports.People; a person who shows both has both ballots."""
+        """See engine.ports.People; a person who shows both has both ballots.
+
+        In a channel where nobody can take anything back, nothing counts.
+        """
+        await self._channels.refuse_shut(channel)
         return [*await self._reactions(channel, ts), *await self._words(channel, ts)]
 
     async def _reactions(self, channel: str, ts: str) -> Sequence[Ballot]:
@@ -250,6 +247,19 @@ class SlackPeople:
     async def _do_not_disturb(self, user: str) -> Mapping[str, Any]:
         return await asked(lambda: self._client.dnd_info(user=user))
 
+    async def in_roles(self, roles: Iterable[str]) -> frozenset[str]:
+        """Return everybody who is in one of these roles now.
+
+        Raises:
+            PeopleUnreadable: a user group could not be read.
+        """
+        found = set[str]()
+        for name in roles:
+            if (role := self._roles.get(name)) is not None:
+                found |= set(role.members)
+                found |= await self._members(role.usergroup) if role.usergroup else frozenset()
+        return frozenset(found)
+
     async def usergroups(self) -> dict[str, frozenset[str]]:
         """Return the members of every user group that a role names.
 
@@ -304,7 +314,7 @@ class SlackAnswers:
 
     async def _whisper(self, to: dict[str, str], text: str) -> bool:
         channel, user = to.get("channel", ""), to.get("user", "")
-        if not channel or not _is_person(user):
+        if not channel or not is_person(user):
             return False
         thread = to.get("thread_ts") or await self._thread_of(to.get("run", ""))
         try:
@@ -316,7 +326,7 @@ class SlackAnswers:
         return True
 
     async def _write_to(self, to: dict[str, str], text: str) -> bool:
-        if not _is_person(to.get("user", "")):
+        if not is_person(to.get("user", "")):
             return False
         try:
             await self._client.chat_postMessage(channel=to["user"], text=text)
@@ -343,27 +353,6 @@ class PlainAnswers:
     async def answer(self, to: dict[str, str], text: str) -> None:
         """See engine.ports.Answers."""
         await self._answers.answer(to, html.escape(text, quote=False))
-
-
-async def asked(call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
-    """Ask Slack and return its answer.
-
-    Raises:
-        PeopleUnreadable: it said no, or nothing within the limit.
-    """
-    try:
-        async with asyncio.timeout(ASK_WITHIN.total_seconds()):
-            answer = await call()
-    except SlackApiError as error:
-        raise SlackRefused(str(error.response.get("error"))) from error
-    except TimeoutError as error:
-        raise PeopleUnreadable("Slack did not answer in time") from error
-    except UNREADABLE as error:
-        raise PeopleUnreadable(f"Slack did not answer ({type(error).__name__})") from error
-    data = answer.data
-    if not isinstance(data, dict):
-        raise PeopleUnreadable("Slack's answer cannot be read")
-    return data
 
 
 def _unfit(user: dict[str, Any], team: str) -> str:
@@ -396,6 +385,6 @@ def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:
     return Ballot(user, vote.choice, "text", vote.gate, vote.code, vote.reason)
 
 
-def _is_person(user: str) -> bool:
+def is_person(user: str) -> bool:
     """Words from the command line come from `shell:<login>`, whom Slack does not know."""
     return user[:1] in ("U", "W") and user.isalnum()

@@ -6,7 +6,7 @@ import asyncio
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.people import UNREADABLE, asked
+from bot.questions import UNREADABLE, asked
 from engine.errors import PeopleUnreadable
 
 WITHIN_S = 3.0

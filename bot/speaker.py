@@ -248,6 +248,11 @@ class Speaker:
             self._finished.add(row.id)
         return False
 
+    def speaks_for(self, run: str) -> Lease | None:
+        """Return the lease under which this process tells a run, or None where another may."""
+        voice = self._voices.get(run)
+        return voice.lease if voice is not None else None
+
     async def close(self) -> None:
         """Stop speaking; what is missing is said after the next start. Never raises."""
         self._closed = True

@@ -37,6 +37,9 @@ CHANNEL_SHUT: Mapping[str, str] = {
 }
 """Errors that say that nobody can be asked in a channel, and what to do."""
 
+SEEN = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
+"""What a look at a channel shows; the others are met only by posting there."""
+
 # Only these show that a channel takes something; an archived one can still be read.
 _WRITES = frozenset({"chat.postMessage", "chat.update", "reactions.add"})
 
@@ -51,6 +54,7 @@ class Standing:
     def __init__(self, changed: Callable[[str], None] = lambda _reason: None) -> None:
         self.changed = changed
         self._refused: dict[str, str] = {}
+        self._shut: dict[str, str] = {}
 
     @property
     def reason(self) -> str:
@@ -77,6 +81,7 @@ class Standing:
 
     def shut(self, channel: str, error: str) -> None:
         """Nobody can be asked in a channel."""
+        self._shut[channel] = error
         self._note(f"channel:{channel}", f"channel {channel} ({error}): {CHANNEL_SHUT[error]}")
 
     def took(self, method: str, channel: str = "") -> None:
@@ -87,8 +92,18 @@ class Standing:
             self.opened(channel)
 
     def opened(self, channel: str) -> None:
-        """People can be asked in a channel (again)."""
+        """Something was posted in a channel: people can be asked there (again)."""
+        self._shut.pop(channel, None)
         self._over(f"channel:{channel}")
+
+    def seen_open(self, channel: str) -> None:
+        """A look at a channel shows nothing that keeps people from being asked there."""
+        if self._shut.get(channel) in SEEN:
+            self.opened(channel)
+
+    def why_shut(self, channel: str) -> str:
+        """Return Slack's error for a channel in which nobody can be asked, or ""."""
+        return self._shut.get(channel, "")
 
     def _note(self, place: str, sentence: str) -> None:
         if self._refused.get(place) == sentence:

@@ -27,7 +27,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.commands import addressed
 from bot.hearing import ASKED, Hearing
 from bot.inbox import Follow
-from bot.people import Identity, Self, SlackRefused, asked
+from bot.people import Identity, Self
+from bot.questions import SlackRefused, asked
 from bot.standing import concerns_all
 from bot.thread import pages
 from engine.errors import PeopleUnreadable

@@ -17,7 +17,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.health import APP_TOKEN, BOT_TOKEN, Health
-from bot.people import UNREADABLE
+from bot.questions import UNREADABLE
 from engine.ports import Clock
 
 TOKEN_REFUSED = frozenset(

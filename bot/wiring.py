@@ -24,7 +24,9 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.app import slack_app, web_client
+from bot.channels import Channels
 from bot.config import Secrets, Settings, SettingsWrong, host_and_port, unsatisfiable
+from bot.doors import Doors
 from bot.health import Health, Part
 from bot.hearing import Hearing
 from bot.helping import Help
@@ -238,8 +240,15 @@ class Base:
         )
         self.me = Self(self.client)
         quiet = QuietHours.read(settings.slack.quiet_hours)
+        self.channels = Channels(self.client, clock, self.standing)
         self.people = SlackPeople(
-            self.client, clock, self.me, settings.roles, stores.deliveries, quiet
+            self.client,
+            clock,
+            self.me,
+            settings.roles,
+            stores.deliveries,
+            quiet,
+            self.channels,
         )
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings)
@@ -378,6 +387,16 @@ class Facing:
             stood=self._speaker.stood,
         )
         base.people.on_gone = self._speaker.gone
+        self._doors = Doors(
+            base.client,
+            base.clock,
+            stores,
+            base.channels,
+            base.standing,
+            base.people.in_roles,
+            self._speaker.speaks_for,
+        )
+        base.standing.changed = self._doors.look_soon
         self._way = _way(base, app, self._greeted)
         base.health.way("slack", self._way.state)
         self._waking: asyncio.Future[None] | None = None
@@ -390,6 +409,7 @@ class Facing:
         self._alarm.start()
         self._homes.start()
         self._threads.start()
+        self._doors.start()
         self._greeted()
 
     async def connect(self) -> None:
@@ -436,6 +456,7 @@ class Facing:
         if self._waking is not None:
             self._waking.cancel()
         await self._homes.close()
+        await self._doors.close()
         await self._threads.close()
         await self._way.close()
         await self._speaker.close()

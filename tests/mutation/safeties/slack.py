@@ -88,9 +88,9 @@ SAFETIES = (
         "reactions that cannot be read are not nobody's",
         promise="P2",
         why="A no that could not be read would be taken back.",
-        file=PEOPLE,
-        old='    except SlackApiError as error:\n        raise PeopleUnreadable(f"Slack refused: '
-        "{error.response.get('error')}\") from error\n",
+        file="bot/questions.py",
+        old="    except SlackApiError as error:\n"
+        '        raise SlackRefused(str(error.response.get("error"))) from error\n',
         new="    except SlackApiError:\n"
         '        return {"message": {}, "messages": [], "user": {}, "users": []}\n',
         by=(f"{WHO}::test_a_message_that_is_gone_is_no_empty_ballot",),

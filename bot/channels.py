@@ -1,0 +1,62 @@
+"""Whether people can be asked in a channel: as Slack says now, each time that it matters.
+
+An archived channel can still be read: the votes in it stand, but nobody could stop what they
+allow. So whoever counts votes asks here first, and an answer that did not come is no yes.
+
+What is told of it, and to whom, is for `bot.standing` and `bot.doors`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.questions import SlackRefused, asked
+from bot.standing import CHANNEL_SHUT, Standing
+from engine.errors import PeopleUnreadable
+from engine.ports import Clock
+
+REMEMBERED = timedelta(seconds=1)
+"""How long an answer holds: as long as the votes of one gate take to be counted. A guess."""
+
+
+class Channels:
+    """Asks Slack about channels."""
+
+    def __init__(self, client: AsyncWebClient, clock: Clock, standing: Standing) -> None:
+        """Take whom to ask, and who is told of what was found."""
+        self._client = client
+        self._clock = clock
+        self._standing = standing
+        self._open: dict[str, float] = {}
+
+    async def refuse_shut(self, channel: str) -> None:
+        """Return where people can be asked in a channel.
+
+        Raises:
+            PeopleUnreadable: they cannot, or Slack did not say so.
+        """
+        now = self._clock.monotonic()
+        if now - self._open.get(channel, float("-inf")) <= REMEMBERED.total_seconds():
+            return
+        answer = await asked(lambda: self._client.conversations_info(channel=channel))
+        shown: dict[str, Any] = answer.get("channel") or {}
+        error = _shut(shown)
+        if error:
+            self._standing.shut(channel, error)
+            raise SlackRefused(error, f"people cannot be asked: {CHANNEL_SHUT[error]}")
+        self._standing.seen_open(channel)
+        self._open[channel] = now
+
+
+def _shut(shown: dict[str, Any]) -> str:
+    """Return Slack's error for a channel in which nothing can be posted, or ""."""
+    if not shown:
+        raise PeopleUnreadable("what Slack says of the channel cannot be read")
+    if shown.get("is_archived"):
+        return "is_archived"
+    if not shown.get("is_member") and not shown.get("is_im"):
+        return "not_in_channel"
+    return ""
