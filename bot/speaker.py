@@ -39,6 +39,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import Trouble, called, without_retries
 from bot.pacing import EDIT_INTERVAL, EDIT_INTERVAL_PER_RUN, POST_INTERVAL, Pace
+from bot.permalinks import permalink
 from bot.reactions import lost_key, lost_under, run_of
 from bot.standing import concerns_all
 from bot.views import Message, linked, moved, render
@@ -532,16 +533,8 @@ class Speaker:
             place = current.delivered.get(key)
             if place is None or place.ts is None:
                 continue
-            try:
-                answer = await called(
-                    self._client.chat_getPermalink(channel=place.channel, message_ts=place.ts)
-                )
-            except Trouble as trouble:
-                if trouble.unclear or trouble.retry_after is not None:
-                    raise
-                log.warning("no permalink", key=key, error=trouble.error)
-                continue
-            found.append((label, str(answer["permalink"])))
+            if address := await permalink(self._client, place.channel, place.ts):
+                found.append((label, address))
         return linked(message, found)
 
     async def _said(
