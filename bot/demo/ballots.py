@@ -75,7 +75,7 @@ def touches(traffic: Sequence[Mapping[str, Any]], bot_user: str) -> list[Touch]:
 def pressed(traffic: Sequence[Mapping[str, Any]], asked: Sequence[Asking]) -> list[Touch]:
     """Return every click that votes, once each, as far as Slack heard that it arrived."""
     acks = [line for line in traffic if line.get("kind") == "ack" and line["ok"]]
-    acked = {line.get("envelope_id") for line in acks}
+    acked = {_sent_as(line) for line in acks}
     found: dict[tuple[str, ...], Touch] = {}
     for line in traffic:
         payload = line.get("payload") or {}
@@ -83,7 +83,7 @@ def pressed(traffic: Sequence[Mapping[str, Any]], asked: Sequence[Asking]) -> li
             continue
         action, where = payload["actions"][0], payload["container"]
         verb = _PRESSED.fullmatch(str(action.get("action_id", "")))
-        if verb is None or line.get("envelope_id") not in acked:
+        if verb is None or _sent_as(line) not in acked:
             continue
         ts, user = str(where["message_ts"]), str(payload["user"]["id"])
         given = verb["verb"] != "withdraw"
@@ -94,6 +94,11 @@ def pressed(traffic: Sequence[Mapping[str, Any]], asked: Sequence[Asking]) -> li
             touch = Touch(at, ts, user, choice, given, "button")
             found.setdefault((ts, user, str(action["action_ts"])), touch)
     return list(found.values())
+
+
+def _sent_as(line: Mapping[str, Any]) -> object:
+    """Return what ties a delivery to its ack, over a socket or over HTTP."""
+    return line.get("envelope_id") or line.get("request_id")
 
 
 def spoken(

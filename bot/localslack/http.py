@@ -88,7 +88,8 @@ class HttpMode:
         Raises:
             NotDelivered: no good answer came within three seconds.
         """
-        about = {"type": kind, "retry_attempt": attempt}
+        request_id = self._workspace.ids.new("Rq")
+        about = {"type": kind, "retry_attempt": attempt, "request_id": request_id}
         url = self._url(kind, payload)
         if not url or self._faults.is_out:
             self._traffic.record(
@@ -169,7 +170,13 @@ class HttpMode:
         if answer is None:
             raise self._failed(about, "operation_timeout", "http_timeout")
         good = 200 <= answer.status < 300
-        self._traffic.record("ack", ok=good, status=answer.status, payload=answer.payload or None)
+        self._traffic.record(
+            "ack",
+            ok=good,
+            status=answer.status,
+            payload=answer.payload or None,
+            request_id=about.get("request_id"),
+        )
         if not good:
             whose = "http_service_error" if answer.status >= 500 else "http_client_error"
             raise self._failed(about, whose, "http_error", is_final=answer.no_retry)
