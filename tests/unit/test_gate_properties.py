@@ -358,6 +358,9 @@ healths = st.builds(
 )
 
 
+actions = st.builds(CpuseAction, st.integers(1, 99), words, words, st.integers(0, 100), words)
+
+
 @st.composite
 def noise(draw: st.DrawFn) -> GroupFacts:
     """The same group, looked at again: all that changes by itself is drawn."""
@@ -366,12 +369,7 @@ def noise(draw: st.DrawFn) -> GroupFacts:
             member(number),
             own_state=draw(words),
             agent_busy=draw(st.none() | st.booleans()),
-            action=draw(
-                st.none()
-                | st.builds(
-                    CpuseAction, st.integers(1, 99), words, words, st.integers(0, 100), words
-                )
-            ),
+            action=draw(st.none() | actions),
             session_open=draw(st.none() | st.booleans()),
             unread=draw(words),
             epoch=draw(words),

@@ -8,6 +8,7 @@ WORDS = "engine/words.py"
 CHANGED = "simulation/test_changed_proposals.py"
 FAULTS = "simulation/test_faults.py"
 HOLDS = "simulation/test_holds.py"
+BUTTONS = "simulation/test_button_votes.py"
 STOPS = "simulation/test_stops.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 WHO = "unit/test_gates.py::test_who_may_vote_and_who_may_stop"
@@ -123,6 +124,97 @@ SAFETIES = (
         old='for_this = ballot.gate in ("", gate.name)',
         new="for_this = True",
         by=(STANDS,),
+    ),
+    safety(
+        "of one person's clicks the last one stands",
+        promise="P2",
+        why="A yes that its author took back with a button would stand beside that.",
+        file=GATES,
+        old='_LAST_STANDS = ("text", "button")',
+        new='_LAST_STANDS = ("text",)',
+        by=(
+            "unit/test_gate_properties.py::test_each_person_has_one_ballot_and_of_all_ways_the_"
+            "one_that_stops_wins",
+        ),
+    ),
+    safety(
+        "a click is for the message that was clicked",
+        promise="P12",
+        why="A click on a gate that is over would be one on the gate that is open.",
+        file="engine/words.py",
+        old='    if gate is None or place != (body["gate"], (body["channel"], body["ts"])):\n',
+        new="    if gate is None:\n",
+        by=(
+            f"{BUTTONS}::test_a_click_on_the_message_of_a_former_opening_does_not_count_for_the_"
+            "next_one",
+        ),
+    ),
+    safety(
+        "a click waits where nobody can say whose it is",
+        promise="P12",
+        why="It stands nowhere in Slack: let go, a no would be lost.",
+        file="engine/words.py",
+        old="    with contextlib.suppress(PeopleUnreadable):\n"
+        "        await asking.clicked(duty, gate, click, pressed, take=[row.key], "
+        'to=body["answer"])\n',
+        new="    try:\n"
+        "        await asking.clicked(duty, gate, click, pressed, take=[row.key], "
+        'to=body["answer"])\n'
+        "    except PeopleUnreadable:\n        await _unknown(duty, row)\n",
+        by=(
+            f"{BUTTONS}::test_a_click_waits_while_slack_cannot_say_who_it_is_and_no_failover_"
+            "begins",
+        ),
+    ),
+    safety(
+        "a click stands in the journal",
+        promise="P12",
+        why="It would be forgotten with the next count, which finds nothing of it in Slack.",
+        file=ASKING,
+        old="        drafts.append(_click_draft(duty, gate, kept))\n",
+        new="        pass\n",
+        by=(f"{BUTTONS}::test_a_failover_is_approved_by_two_who_press_a_button_and_each_is_told",),
+    ),
+    safety(
+        "clicks that arrive in the wrong order",
+        promise="P2",
+        why="A yes that was taken back would stand again when it arrives late.",
+        file="engine/words.py",
+        old="    if later is not None and later.pressed > pressed:\n",
+        new="    if False:\n",
+        by=(f"{BUTTONS}::test_of_two_clicks_that_arrive_in_the_wrong_order_the_later_one_stands",),
+    ),
+    safety(
+        "a refused click stands nowhere",
+        promise="P2",
+        why="Told that it does not count, its author would find that it does, once in a role.",
+        file=ASKING,
+        old="    if told := await _clicked_in_vain(duty, gate, click, drafts):\n",
+        new="    if (told := await _clicked_in_vain(duty, gate, click, drafts)) and "
+        "drafts.append(\n        _click_draft(duty, gate, Click(click.user, click.choice, "
+        "click.code, pressed))\n    ) is None:\n",
+        by=(f"{BUTTONS}::test_a_refused_click_does_not_count_once_its_author_is_in_the_role",),
+    ),
+    safety(
+        "who takes a check mark away is told that a click stands",
+        promise="P12",
+        why="They would believe that their yes is gone, and the failover would begin on it.",
+        file=ASKING,
+        old='    if still is not None and still.choice == "yes":\n',
+        new="    if False:\n",
+        by=(
+            f"{BUTTONS}::test_a_check_mark_that_is_taken_away_does_not_take_the_click_back_and_"
+            "its_author_is_told",
+        ),
+    ),
+    safety(
+        "nothing can be pressed at a gate that is over",
+        promise="P12",
+        why="People would press in vain, at the very moment when they want to stop something.",
+        file="bot/views/gates.py",
+        old='if gate.outcome in ("rejected", "expired", "superseded") or opening.begun_at:',
+        new='if gate.outcome in ("rejected", "expired", "superseded"):',
+        by=("unit/test_views.py::test_the_buttons_vanish_with_the_record_that_closes_the_gate",),
     ),
     safety(
         "a policy that nobody could satisfy is noticed",

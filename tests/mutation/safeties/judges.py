@@ -13,6 +13,7 @@ P2 = f"{UNIT}::test_p2_notices_every_way_in_which_an_approval_is_none"
 P3 = f"{UNIT}::test_p3_notices_a_second_start_and_accepts_one_after_the_device_showed_nothing"
 P5 = f"{UNIT}::test_p5_notices_an_installation_before_cloning_was_off_and_a_debt_forgotten"
 BEFORE_SHOWN = f"{UNIT}::test_p12_notices_a_vote_that_counts_before_its_gate_was_shown"
+BY_BUTTON = f"{UNIT}::test_p12_notices_a_vote_by_a_button_that_was_not_pressed_there"
 
 
 def judge(name: str, promise: str, old: str, new: str, by: str) -> Safety:
@@ -53,6 +54,27 @@ SAFETIES = (
         "if False:",
         "simulation/test_words_at_bad_moments.py::test_a_failover_on_an_approval_that_was_undone_"
         "breaks_its_promise",
+    ),
+    judge(
+        "P2 is judged: a vote taken back with a button",
+        "P2",
+        "_of(records, Kind.VOTED, Kind.WITHDRAWN, Kind.CLICKED):",
+        "_of(records, Kind.VOTED, Kind.WITHDRAWN):",
+        f"{UNIT}::test_p2_notices_a_vote_that_was_taken_back_with_a_button",
+    ),
+    judge(
+        "P12 is judged: a vote by a button that nobody pressed",
+        "P12",
+        'if body.get("source") == "button" and click != body["choice"]:',
+        "if False:",
+        BY_BUTTON,
+    ),
+    judge(
+        "P12 is judged: a click on another message",
+        "P12",
+        'here = shown.get(body["step"]) == (body["channel"], body["ts"])',
+        "here = True",
+        BY_BUTTON,
     ),
     judge(
         "P2 is judged: enough votes",
