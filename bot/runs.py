@@ -142,8 +142,11 @@ class Runs:
             lines += [f"Cannot be approved for now: {escape(gate.barred)}."] if gate.barred else []
         lines += [f"Who must approve: {needs(opening, story)}."]
         reasons = {who: reason for who, _, reason in gate.refused if who not in gate.votes}
-        if user not in reasons and user not in gate.votes:
+        click = gate.clicks.get(user)
+        if user not in reasons and user not in gate.votes and click is None:
             lines.append("No vote of yours was seen.")
+        if click is not None:
+            lines.append(_pressed(gate.name, click.choice))
         for who, reason in sorted(reasons.items(), key=lambda one: one[0] != user):
             whose = "Your vote" if who == user else f"The vote of {escape(story.name(who), 80)}"
             lines.append(f"{whose} does not count: {escape(reason)}.")
@@ -173,6 +176,18 @@ class Runs:
         last = moment(records[-1].at)
         lines.append(f"{steps_done(story)}; last record {last}")
         return "\n".join(lines)
+
+
+def _pressed(gate: str, choice: str) -> str:
+    """Say what stands of somebody's clicks, which nothing in Slack shows."""
+    if choice == "withdraw":
+        return f"You pressed Withdraw: no yes of yours counts at {gate} until you press Approve."
+    if choice == "no":
+        return "You pressed Reject."
+    return (
+        "You pressed Approve, and that stands. Taking a check mark away does not take it back; "
+        f"Withdraw does, or `@hotfix withdraw {gate}`."
+    )
 
 
 def story_of(records: Sequence[Record]) -> Story:

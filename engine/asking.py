@@ -258,7 +258,8 @@ def _told_clicker(duty: Duty, gate: GateState, stands: Ballot) -> str:
     yes = [vote for vote in duty.state.gates[gate.step].votes.values() if vote.choice == "yes"]
     lacking = gates.missing(gates.in_force(policy_of(duty, step), gate), yes)
     rest = f"Still missing: {lacking}" if lacking else "That is enough"
-    return f"Your yes at {gate.name} is counted. {rest}."
+    barred = f" Nothing can be approved there for now: {gate.barred}." if gate.barred else ""
+    return f"Your yes at {gate.name} is counted. {rest}.{barred}"
 
 
 _TO_VOTE_AFTER_ALL = {

@@ -191,7 +191,7 @@ def test_a_no_by_a_button_ends_the_gate(play):
     [
         (REQUESTER, "yes", "somebody else has to approve it"),
         ("U0EVE00001", "yes", "approving needs one of these roles"),
-        ("U0EVE00001", "no", "only approvers, the requester and operators"),
+        ("U0EVE00001", "no", "only approvers, the requester and those"),
         (ANA, "withdraw", "You have no vote at G2 that could be taken back"),
     ],
 )

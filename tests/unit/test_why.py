@@ -1,6 +1,7 @@
 """Why nothing goes on: who is needed, whose vote did not count, and for what reason."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,35 @@ def test_whose_vote_counts_by_now_is_not_told_of_an_earlier_refusal():
 
     assert "does not count" not in told
     assert "No vote of yours" not in told
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("yes", "Withdraw does, or `@hotfix withdraw G2`."),
+        ("withdraw", "no yes of yours counts at G2 until you press Approve."),
+    ],
+)
+def test_it_says_what_stands_of_clicks_and_how_they_are_taken_back(choice, told):
+    records = until(night("good"), Kind.VOTED, gate="G2")
+    last = records[-1]
+    body = {
+        "step": "A.FAILOVER",
+        "gate": "G2",
+        "user": BEN,
+        "choice": choice,
+        "code": "7K3F",
+        "pressed": last.at.isoformat(),
+        "channel": "C",
+        "ts": "1.0",
+    }
+    clicked = replace(last, seq=last.seq + 1, kind=Kind.CLICKED, by=BEN, body=body)
+
+    lines = why([*records, clicked], BEN).splitlines()
+
+    assert lines[-1].startswith("You pressed ")
+    assert lines[-1].endswith(told)
+    assert "You pressed" not in why([*records, clicked], ANA)
 
 
 def test_where_nothing_is_asked_it_says_what_holds_the_run():
