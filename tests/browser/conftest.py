@@ -2,45 +2,34 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable
+from inspect import iscoroutinefunction
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import ControlClient, LocalSlack
+from tests.browser.chromium import open_browser
 from tests.browser.person import PATIENCE_MS, Person
 from tests.slack.app import ExampleApp
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All share one browser, so all share its event loop."""
     for item in items:
-        if "tests/browser/" in item.path.as_posix():
+        waits = iscoroutinefunction(getattr(item, "obj", None))
+        if waits and "tests/browser/" in item.path.as_posix():
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Run Debian's Chromium, once for all tests."""
-    path = shutil.which("chromium")
-    if path is None:
+    if shutil.which("chromium") is None:
         pytest.skip("needs chromium: on Debian, apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    async with open_browser() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,11 +3,13 @@
 import tempfile
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from engine.model import Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
@@ -21,6 +23,7 @@ from tests.simulation.night import (
 )
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
+WITH_FALLBACK = replace(SPARSE, failover=replace(SPARSE.failover, fallback="managers"))
 
 
 def recorded(
@@ -28,12 +31,15 @@ def recorded(
     people: Reaction = everyone_agrees,
     then: Callable[[Night], Awaitable[Any]] | None = None,
     hours: float = 6,
+    policy: Policy = SPARSE,
 ) -> list[Record]:
     """Return the journal of one night."""
 
     async def night(package: Path) -> list[Record]:
         setup = Setup(members=4, faults=faults, connections=1000)
-        stage = Night(package, setup=setup, policy=SPARSE, people=people)
+        stage = Night(package, setup=setup, policy=policy, people=people)
+        stage.crowd.roles_of["U0MAX00001"] = {"managers"}
+        stage.crowd.states["U0NOOR0001"] = "quiet"
         stage.begin()
         stage.order()
         await stage.until_over(hours=hours)
@@ -102,6 +108,49 @@ def _nobody(night: Night, gate: str, step: str) -> None:
     pass
 
 
+def _only_the_proposal(night: Night, gate: str, step: str) -> None:
+    if gate == "G1":
+        everyone_agrees(night, gate, step)
+
+
+def _late(night: Night, gate: str, step: str) -> None:
+    """One person answers, late; the fallback role, when it is called, makes up the number."""
+    if gate == "G2":
+        night.later(400, lambda: night.react(gate, "U0ANA00001", "yes"))
+        night.later(1_000, lambda: night.react(gate, "U0MAX00001", "yes"))
+    else:
+        everyone_agrees(night, gate, step)
+
+
+def _a_policy_between(night: Night, gate: str, step: str) -> None:
+    """Somebody installs policy after the failover was approved, before it begins."""
+    everyone_agrees(night, gate, step)
+    if gate == "G2":
+        night.later(48, lambda: night.group.add_fault({"name": "policy_installed", "after_s": 0}))
+
+
+def _pausing(night: Night, gate: str, step: str) -> None:
+    everyone_agrees(night, gate, step)
+    if gate == "G2":
+        night.later(500, lambda: night.say("pause"))
+        night.later(3_000, lambda: night.say("resume"))
+
+
+def the_wrong_ones_too(night: Night, gate: str, step: str) -> None:
+    """Who asked tries to approve, and somebody without a role to stop it."""
+    everyone_agrees(night, gate, step)
+    if gate == "G2":
+        night.later(5, lambda: night.react(gate, "U0RITA0001", "yes"))
+        night.later(8, lambda: night.react(gate, "U0GUS00001", "no"))
+
+
+async def retry(stage: Night) -> None:
+    """Somebody says retry, and it goes on to its end or to the next hold."""
+    stage.say("retry")
+    await stage.clock.sleep(timedelta(minutes=1))
+    await stage.until_over()
+
+
 NIGHTS: dict[str, Callable[[], list[Record]]] = {
     "good": recorded,
     "rejected": lambda: recorded(people=rejecting("G3")),
@@ -111,6 +160,12 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
         {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}, then=abort
     ),
     "expired": lambda: recorded(people=_nobody),
+    "failover expired": lambda: recorded(people=_only_the_proposal),
+    "called": lambda: recorded(people=_late, policy=WITH_FALLBACK),
+    "asked again": lambda: recorded(people=_a_policy_between),
+    "votes that do not count": lambda: recorded(people=the_wrong_ones_too),
+    "paused": lambda: recorded(people=_pausing),
+    "retried": lambda: recorded(people=rejecting("G3"), then=retry),
     "withdrawn": lambda: recorded(people=_withdrawing, hours=0.3),
     "restarted": lambda: recorded(hours=0.3, then=restart),
     "rescued": lambda: recorded(

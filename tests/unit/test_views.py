@@ -476,6 +476,14 @@ def test_the_report_of_a_good_night():
     assert report.broadcast
 
 
+def test_the_end_report_names_what_each_approval_was_for():
+    shown = whole(by_key(night("degraded"))["end"])
+
+    assert "G1, proposal: ana" in shown
+    assert "G2, failover of A: ana" in shown
+    assert "G3, the end with members out of service: ana" in shown
+
+
 def test_the_report_of_an_abort_says_that_takes_differ_and_cloning_is_owed():
     report = by_key(night("rejected and aborted"))["end"]
 
