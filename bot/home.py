@@ -143,7 +143,7 @@ class Homes:
                 name,
                 channel,
                 states.get(name, ""),
-                now.frozen.get(name, now.frozen.get("")),
+                now.frozen.get(name, now.frozen.get("all")),
                 name in now.owed,
             )
             for name, channel in sorted(now.groups.items())

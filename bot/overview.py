@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -24,7 +25,7 @@ from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.gates import can_help
 from engine.journal import Kind
 from engine.model import GatePolicy, Policy, StepKind
-from engine.ports import People
+from engine.ports import Clock, People
 from storage.records import HOUSE, Record, RunRow, Stores
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,7 @@ class Snapshot:
         open: the runs that go on.
         ended: those that ended last, newest first.
         owed: groups that owe their auto-clone.
-        frozen: groups that are frozen, with the reason; "" as a group stands for all.
+        frozen: what is frozen, with the reason: the name of a group, or "all".
     """
 
     groups: Mapping[str, str]
@@ -76,11 +77,18 @@ class Overview:
         people: who is in which role, and who can be reached.
         stores: the journal, and where runs are told.
         client: to ask for the addresses of messages.
+        clock: the time.
     """
 
     def __init__(
-        self, settings: Settings, people: People, stores: Stores, client: AsyncWebClient
+        self,
+        settings: Settings,
+        people: People,
+        stores: Stores,
+        client: AsyncWebClient,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._people = people
         self._stores = stores
@@ -113,7 +121,7 @@ class Overview:
             open=[await self._run(row) for row in going],
             ended=[await self._run(row) for row in ended],
             owed=_owed(house),
-            frozen=_frozen(house),
+            frozen=_frozen(house, self._clock.now()),
         )
 
     async def waiting_for(self, user: str, runs: Iterable[Run]) -> list[tuple[Run, Opening]]:
@@ -248,5 +256,17 @@ def _owed(house: Iterable[Record]) -> frozenset[str]:
     return frozenset(owed)
 
 
-def _frozen(house: Iterable[Record]) -> Mapping[str, str]:
-    return {}
+def _frozen(house: Iterable[Record], now: datetime) -> Mapping[str, str]:
+    """Return what is frozen and why, by scope; the newest record of a scope is what holds."""
+    found: dict[str, tuple[str, str]] = {}
+    for record in house:
+        if record.kind == "FROZEN":
+            until = str(record.body.get("until") or "")
+            found[str(record.body["scope"])] = (str(record.body.get("reason", "")), until)
+        elif record.kind == "UNFROZEN":
+            found.pop(str(record.body["scope"]), None)
+    return {
+        scope: reason
+        for scope, (reason, until) in found.items()
+        if not until or now < datetime.fromisoformat(until)
+    }

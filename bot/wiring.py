@@ -358,7 +358,7 @@ class Facing:
         runs = Runs(stores.journal, stores.deliveries, base.inventory.names(), base.clock)
         hearing = Hearing(settings, runs, stores.deliveries, base.clock)
         help_for = Help(settings, base.people)
-        overview = Overview(settings, base.people, stores, base.client)
+        overview = Overview(settings, base.people, stores, base.client, base.clock)
         self._homes = Homes(base.client, base.clock, overview, settings.slack.command)
         follow = following(
             stores.inbox,

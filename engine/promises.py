@@ -9,7 +9,7 @@ show (P7 beyond its own records, P9 across processes, P11, P12) are judged as fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -103,12 +103,31 @@ def _approval_problem(records: Sequence[Record], intended: Record, requester: st
         return f"{at}: {len(standing)} votes stood, {opened[-1].body['votes']} were needed"
     if requester in standing:
         return f"{at}: the requester's own vote was counted"
+    if (without := _without_a_role(before, opened[-1], standing)) is not None:
+        return f"{at}: {without} had none of the roles that were asked when they voted"
     if intended.at >= datetime.fromisoformat(closed[-1].body["good_until"]):
         return f"{at}: the approval was no longer good"
     if intended.body["plan_digest"] != opened[-1].body["plan_digest"]:
         return f"{at}: another plan than the one approved"
     if intended.body["facts_digest"] != opened[-1].body["facts_digest"]:
         return f"{at}: other facts than those approved"
+    return None
+
+
+def _without_a_role(
+    records: Sequence[Record], opened: Record, standing: Collection[str]
+) -> str | None:
+    """Return somebody whose vote counted in a role that was not asked, or not asked yet."""
+    asked = set(opened.body.get("roles", ()))
+    for record in records:
+        if record.seq < opened.seq or record.body.get("step") != opened.body["step"]:
+            continue
+        if record.kind == Kind.ESCALATED:
+            asked.add(record.body["role"])
+        voted = record.kind == Kind.VOTED and record.body["choice"] == "yes"
+        counted = voted and record.body["user"] in standing and "roles" in opened.body
+        if counted and not asked & set(record.body["roles"]):
+            return str(record.body["user"])
     return None
 
 

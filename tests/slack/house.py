@@ -147,7 +147,7 @@ class House:
             self.client, self.clock, self.me, ROLES, self.stores.deliveries, NIGHT
         )
         help_for = Help(self.settings, self.people)
-        overview = Overview(self.settings, self.people, self.stores, self.client)
+        overview = Overview(self.settings, self.people, self.stores, self.client, self.clock)
         self.homes = Homes(self.client, self.clock, overview, "/hotfix")
         follow = following(self.inbox, self.answers, self.woken.append, help_for, overview.answer)
         self.bolt = slack_app(

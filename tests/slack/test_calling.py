@@ -11,6 +11,7 @@ import pytest
 
 from engine.journal import Kind
 from engine.ports import Reach
+from storage.records import Delivery
 from tests.slack.house import ANA, BEN, CHANNEL, NOOR, RITA, House
 from tests.slack.test_speaker import Stage, expected
 from tests.slack.test_speaker import stage as stage
@@ -237,6 +238,21 @@ async def test_the_home_shows_what_waits_for_its_reader_and_how_everything_stand
     assert "`site-2` in <#C0000OTHER0>: no run is open; ⚠️ *auto-clone is owed*" in theirs
 
 
+async def test_the_home_says_what_is_frozen_and_no_longer_what_was(house, people, watch):
+    house.append_to_house("FROZEN", scope="all", name="noor", reason="year's end", until=None)
+    house.append_to_house(
+        "FROZEN", scope="site-2", name="noor", reason="old", until="2026-03-02T21:00:00+00:00"
+    )
+    house.homes.start()
+    await house.connect()
+
+    await people.act("ana", "open_home")
+    shown = await published(watch, ANA)
+
+    assert "`site-1` in <#C0000FWOPS0>: no run is open; ❄️ *frozen*: year's end" in shown
+    assert "old" not in shown
+
+
 async def test_the_home_of_those_who_opened_it_follows_what_happens(house, people, watch):
     house.homes.start()
     await house.connect()
@@ -326,3 +342,14 @@ async def test_who_cannot_be_written_to_costs_nothing(stage: Stage):
     assert direct(stage).keys() == {ANA}
     assert stage.keys() == [key for key in expected(records) if "/dm/" not in key]
     assert stage.delivery(f"{run}/dm/{records[-1].seq}/U0NOBODY01").state == "sent"
+
+
+async def test_what_was_perhaps_written_is_not_written_again(stage: Stage):
+    records = reminded(ANA)
+    run = stage.append(records)
+    key = f"{run}/dm/{records[-1].seq}/{ANA}"
+    stage.stores.deliveries.save(Delivery(key, ANA, None, "digest", "sending"))
+    await stage.speaker().settle(run)
+
+    assert direct(stage) == {}
+    assert stage.delivery(key).state == "sent"

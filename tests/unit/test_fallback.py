@@ -112,9 +112,11 @@ def test_nobody_of_the_fallback_alone_ever_helps_before_it_is_called(roles, fill
 
 
 def test_a_gate_that_only_the_fallback_could_pass_is_one_that_nobody_can():
-    members = {"network": ["ana"], "firewall": [], "managers": ["max", "mia"]}
+    members = {"network": ["ana", "mia"], "firewall": [], "managers": ["max", "mia"]}
+    sits_in = replace(STRICT, fallback_fills_needs=True)
 
-    assert can_ever_pass(POLICY, members, None)
+    assert can_ever_pass(sits_in, members, None)
+    assert can_ever_pass(POLICY, {**members, "network": ["ana"]}, None)
 
 
 # ---------------------------------------------------------------------------- who can still help

@@ -99,6 +99,28 @@ def test_a_failover_while_its_gate_was_barred_breaks_it():
     assert verdict(*asked_again, promise="P2") == "held"
 
 
+ASKED = (OPENED[0], OPENED[1] | {"roles": ["network"]})
+CALLED = ("ESCALATED", {"step": "A.FAILOVER", "role": "managers"})
+
+
+def in_role(user: str, role: str):
+    return ("VOTED", {"step": "A.FAILOVER", "user": user, "choice": "yes", "roles": [role]})
+
+
+@pytest.mark.parametrize(
+    ("votes", "word"),
+    [
+        ([in_role("ana", "network"), CALLED, in_role("max", "managers")], "held"),
+        ([in_role("ana", "network"), in_role("max", "managers"), CALLED], "broken"),
+        ([in_role("ana", "network"), CALLED, in_role("zoe", "guests")], "broken"),
+    ],
+)
+def test_p2_notices_a_vote_in_a_role_that_was_not_asked_or_not_yet(votes, word):
+    night = [ORDERED, PLANNED, ASKED, SHOWN, *votes, APPROVED, down()]
+
+    assert verdict(*night, promise="P2") == word
+
+
 INSTALL = (
     "INTENDED",
     {"step": "A.INSTALL", "kind": "INSTALL", "members": ["1_1", "1_2"], "attempt": 1},

@@ -7,6 +7,7 @@ these lines changes its entry; whoever adds a safety adds one.
 from tests.mutation.safeties import (
     acting,
     asking,
+    calling,
     conditions,
     databases,
     executors,
@@ -21,6 +22,7 @@ SAFETIES = (
     *looking.SAFETIES,
     *conditions.SAFETIES,
     *asking.SAFETIES,
+    *calling.SAFETIES,
     *rights.SAFETIES,
     *freezes.SAFETIES,
     *acting.SAFETIES,
