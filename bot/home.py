@@ -24,6 +24,7 @@ from bot.overview import Overview, Snapshot, gate_line, run_line
 from bot.views.home import GroupLine, Home, home
 from bot.views.words import state_word
 from engine.errors import PeopleUnreadable
+from engine.freezes import ALL
 from engine.ports import Clock
 from storage.records import StorageDown, canonical
 
@@ -143,7 +144,7 @@ class Homes:
                 name,
                 channel,
                 states.get(name, ""),
-                now.frozen.get(name, now.frozen.get("all")),
+                str(freeze) if (freeze := now.frozen.get(name) or now.frozen.get(ALL)) else "",
                 name in now.owed,
             )
             for name, channel in sorted(now.groups.items())

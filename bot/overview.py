@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from bot.views.reach import Person, people_lines
 from bot.views.story import Opening, Story
 from bot.views.words import counted, headline, policy_words
 from engine.errors import NotUnderstood, PeopleUnreadable
+from engine.freezes import Freeze, in_force
 from engine.gates import can_help
 from engine.journal import Kind
 from engine.model import GatePolicy, Policy, StepKind
@@ -32,6 +33,11 @@ log = structlog.get_logger(__name__)
 
 MOST_ENDED = 5
 """So many runs that ended are told of; more are in `hotfix-bot runs`."""
+
+
+FIT_FOR = timedelta(minutes=5)
+"""How long it is remembered that an account may vote: homes are made anew for many people, and the
+same method tells who votes. Only for people to read. A guess."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,14 @@ class Snapshot:
         open: the runs that go on.
         ended: those that ended last, newest first.
         owed: groups that owe their auto-clone.
-        frozen: what is frozen, with the reason: the name of a group, or "all".
+        frozen: what is frozen now, by scope.
     """
 
     groups: Mapping[str, str]
     open: Sequence[Run]
     ended: Sequence[Run]
     owed: frozenset[str]
-    frozen: Mapping[str, str]
+    frozen: Mapping[str, Freeze]
 
 
 class Overview:
@@ -95,6 +101,7 @@ class Overview:
         self._client = client
         self._read: dict[str, tuple[int, Story | None]] = {}
         self._links: dict[tuple[str, str], str] = {}
+        self._fit: dict[str, tuple[float, bool]] = {}
 
     async def answer(self, question: Mapping[str, Any]) -> str:
         """Return the answer to `gates` or `approvers`, as finished mrkdwn, for who asked.
@@ -121,7 +128,7 @@ class Overview:
             open=[await self._run(row) for row in going],
             ended=[await self._run(row) for row in ended],
             owed=_owed(house),
-            frozen=_frozen(house, self._clock.now()),
+            frozen=in_force(house, self._clock.now()),
         )
 
     async def waiting_for(self, user: str, runs: Iterable[Run]) -> list[tuple[Run, Opening]]:
@@ -131,10 +138,18 @@ class Overview:
             PeopleUnreadable: Slack did not say who they are.
         """
         waiting = [(run, opening) for run in runs if (opening := run.opening) is not None]
-        if not waiting or (await self._people.person(user)).unfit:
+        if not waiting or not await self._may_vote(user):
             return []
         roles = await self._people.roles(user)
         return [(run, opening) for run, opening in waiting if _helps(run, opening, user, roles)]
+
+    async def _may_vote(self, user: str) -> bool:
+        now = self._clock.monotonic()
+        since, fit = self._fit.get(user, (float("-inf"), False))
+        if now - since > FIT_FOR.total_seconds():
+            fit = not (await self._people.person(user)).unfit
+            self._fit[user] = (now, fit)
+        return fit
 
     async def _run(self, row: RunRow) -> Run:
         known = self._read.get(row.id)
@@ -254,19 +269,3 @@ def _owed(house: Iterable[Record]) -> frozenset[str]:
         elif record.kind == Kind.SETTLED:
             owed.discard(group)
     return frozenset(owed)
-
-
-def _frozen(house: Iterable[Record], now: datetime) -> Mapping[str, str]:
-    """Return what is frozen and why, by scope; the newest record of a scope is what holds."""
-    found: dict[str, tuple[str, str]] = {}
-    for record in house:
-        if record.kind == "FROZEN":
-            until = str(record.body.get("until") or "")
-            found[str(record.body["scope"])] = (str(record.body.get("reason", "")), until)
-        elif record.kind == "UNFROZEN":
-            found.pop(str(record.body["scope"]), None)
-    return {
-        scope: reason
-        for scope, (reason, until) in found.items()
-        if not until or now < datetime.fromisoformat(until)
-    }

@@ -40,7 +40,7 @@ USERGROUP_LIFE = timedelta(seconds=60)
 """How long the members of a user group are remembered: its method allows 20 calls a minute."""
 
 MEMBERS_WITHIN_S = 1.0
-"""Seconds to read a user group where it is only told: with what follows, ten for two of them."""
+"""Seconds to read user groups where they are only told; with what follows, less than ten."""
 
 _UNFIT = {
     "deleted": "it was deactivated",
@@ -227,9 +227,11 @@ class SlackPeople:
 
     async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
         """See engine.ports.People."""
+        names = sorted(set(roles) & self._roles.keys())
+        found = await asyncio.gather(*(self._readable_members(self._roles[n]) for n in names))
         people: dict[str, set[str]] = {}
-        for name in sorted(set(roles) & self._roles.keys()):
-            for user in await self._readable_members(self._roles[name]):
+        for name, users in zip(names, found, strict=True):
+            for user in users:
                 people.setdefault(user, set()).add(name)
         return await self._reach.of(people)
 

@@ -21,12 +21,15 @@ AT_A_TIME = 5
 
 @dataclass(frozen=True)
 class GroupLine:
-    """How one group stands. `run` is finished mrkdwn, "" where no run is open on it."""
+    """How one group stands.
+
+    `run` is finished mrkdwn, "" where no run is open on it; `frozen` is a sentence, or "".
+    """
 
     name: str
     channel: str
     run: str = ""
-    frozen: str | None = None
+    frozen: str = ""
     owed: bool = False
 
 
@@ -93,8 +96,8 @@ def _groups(shown: Home) -> list[Block]:
 def _group(one: GroupLine) -> str:
     where = f" in {place}" if (place := channel(one.channel)) else ""
     parts = [f"{code(one.name, 80)}{where}: {one.run or 'no run is open'}"]
-    if one.frozen is not None:
-        parts.append(f"❄️ *frozen*{f': {escape(one.frozen, 200)}' if one.frozen else ''}")
+    if one.frozen:
+        parts.append(f"❄️ *{escape(one.frozen, 300)}*")
     if one.owed:
         parts.append("⚠️ *auto-clone is owed*")
     return "; ".join(parts)

@@ -211,6 +211,14 @@ class House:
         self.stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
         return run
 
+    def go_on(self, records: Sequence[Record]) -> None:
+        """Let more happen to that run."""
+        run = records[0].stream
+        there = list(self.stores.journal.read(run))
+        drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
+        index = RunState.replay([*there, *records]).index()
+        self.stores.journal.append(run, drafts, lease=None, last_seq=len(there), index=index)
+
     def append_to_house(self, kind: str, **body: Any) -> None:
         """Let something happen that outlives a run."""
         there = list(self.stores.journal.read(HOUSE))

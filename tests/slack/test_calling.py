@@ -249,7 +249,8 @@ async def test_the_home_says_what_is_frozen_and_no_longer_what_was(house, people
     await people.act("ana", "open_home")
     shown = await published(watch, ANA)
 
-    assert "`site-1` in <#C0000FWOPS0>: no run is open; ❄️ *frozen*: year's end" in shown
+    assert "`site-1` in <#C0000FWOPS0>: no run is open; ❄️ *everything is frozen by noor" in shown
+    assert "until it is lifted: year's end*" in shown
     assert "old" not in shown
 
 
