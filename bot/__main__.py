@@ -311,8 +311,14 @@ def export(run: str, config: Config = None) -> None:
 
 
 @app.command()
-def check(config: Config = None, as_json: AsJson = False) -> None:
-    """Read the settings and the secrets' places, and say what is wrong before anything runs."""
+def check(
+    config: Config = None,
+    as_json: AsJson = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask Slack about token, channels and groups.")
+    ] = False,
+) -> None:
+    """Read settings and secrets, ask Slack, and say what is wrong before anything runs."""
     with mistakes_told():
         loaded, secrets = load(config), Secrets.read()
     settings = loaded.settings
@@ -329,6 +335,10 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
         secrets.need_slack(settings.slack.transport)
     except SettingsWrong as error:
         warnings.append(str(error))
+    if secrets.bot_token and not offline:
+        from bot.slack_check import slack_wrongs
+
+        warnings += asyncio.run(slack_wrongs(settings, secrets.bot_token))
     names = sorted(settings.groups)
     notes = [note for name in names if (note := settings.unfenced(name))]
     notes += _about_the_way(settings, secrets)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -185,9 +185,15 @@ async def _gather(
         troubles=troubles.spells,
         acted=_acted(journal, stage),
         posts=posts(state),
+        direct=_written_to(state),
         heard_by=[name for name in played.facing if _has_heard(stage, name)],
         took_s=stage.took_s,
     )
+
+
+def _written_to(state: Mapping[str, Any]) -> list[str]:
+    """Return the people whom the bot wrote to directly."""
+    return [one["user"] for one in state["channels"] if one.get("is_im") and one["messages"]]
 
 
 def _has_heard(stage: Stage, name: str) -> bool:

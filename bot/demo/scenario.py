@@ -70,8 +70,17 @@ DATABASES = ("sqlite", "postgres")
 TRANSPORTS = ("socket", "http")
 MOST_WORKERS = 4
 MOST_SERVES = 3
-TROUBLES = ("slack_gone", "database_gone", "frozen", "cut")
-"""The database is stopped as by a power cut; `frozen` is SIGSTOP of a process and SIGCONT; `cut` is
+TROUBLES = (
+    "slack_gone",
+    "channel_archived",
+    "token_revoked",
+    "rate_limited",
+    "database_gone",
+    "frozen",
+    "cut",
+)
+"""`rate_limited` lets every method that matters be refused once, with `for_s` to wait.
+The database is stopped as by a power cut; `frozen` is SIGSTOP of a process and SIGCONT; `cut` is
 the link between a worker and the database."""
 
 ASTRAY = ("duplicate_envelope", "lose_ack", "silent", "disconnect")

@@ -16,6 +16,19 @@ from bot.demo.processes import Stage, in_thread
 from bot.demo.scenario import Astray, Kill, Trouble
 from bot.demo.verdict import Spell
 
+CHANNEL = "firewall-ops"
+
+LIMITED = (
+    "chat.postMessage",
+    "chat.update",
+    "conversations.info",
+    "conversations.replies",
+    "reactions.add",
+    "reactions.get",
+    "users.info",
+)
+"""What is called again and again while a run is open."""
+
 Acting = Callable[[], Awaitable[str]]
 """Returns the holder of the group's lease: `host:pid:word`, or "" for nobody."""
 
@@ -96,6 +109,26 @@ class Troubles:
                 self._moments.say(moment)
                 await self._sleep(for_s)
                 self._told.say("  Slack is back")
+            case "channel_archived":
+                await self._stage.slack.change("channel", CHANNEL, is_archived=True)
+                self._told.say(f"✂ the channel is archived {while_}")
+                self._moments.say(moment)
+                await self._sleep(for_s)
+                await self._stage.slack.change("channel", CHANNEL, is_archived=False)
+                self._told.say("  the channel is there again")
+            case "token_revoked":
+                await self._stage.slack.fault("revoke_token")
+                self._told.say(f"✂ the bot's token is revoked {while_}")
+                self._moments.say(moment)
+                await self._sleep(for_s)
+                await self._stage.slack.fault("clear")
+                self._told.say("  the bot's token is taken again")
+            case "rate_limited":
+                for method in LIMITED:
+                    await self._stage.slack.fault("rate_limit", method=method, seconds=for_s)
+                self._told.say(f"✂ each method is refused once, and to wait {for_s:g} s")
+                self._moments.say(moment)
+                await self._sleep(for_s)
             case "database_gone":
                 await self._database_is_gone(for_s, while_, moment)
             case "cut":

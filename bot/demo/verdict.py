@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.demo import ballots
 from bot.demo.matching import SLACK_S, Matched, Timeline, match
+from bot.demo.patience import impatient, refused_for_rate
 from bot.demo.posts import Post, out_of_order, posted_twice
 from bot.demo.scenario import EVENTS
 from engine import promises
@@ -47,6 +48,7 @@ class Seen:
     troubles: Sequence[Spell] = ()
     acted: Sequence[str] = ()
     posts: Sequence[Post] = ()
+    direct: Sequence[str] = ()
     heard_by: Sequence[str] = ()
     said: Sequence[Mapping[str, Any]] = ()
     told: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -85,6 +87,9 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "kills": seen.kills,
         "acted": list(seen.acted),
         "posted_twice": posted_twice(seen.posts),
+        "told_directly": sorted(seen.name(user) for user in seen.direct),
+        "refused_for_rate": sorted(refused_for_rate(seen.traffic)),
+        "impatient": impatient(seen.traffic),
         "deliveries": _deliveries(seen),
         "took_s": round(seen.took_s, 1),
     }
@@ -270,8 +275,16 @@ def _p2(seen: Seen, matched: Matched) -> Objections:
         if absent:
             yield f"Slack: no yes of {', '.join(absent)} stood at record {record.seq}"
         for spell in seen.troubles:
-            if spell.name == "slack_gone" and spell.began + HASTE < record.at < spell.over:
-                yield f"Slack: it was gone when record {record.seq} began a failover"
+            if spell.name in _UNASKED and spell.began + HASTE < record.at < spell.over:
+                yield f"Slack: {_UNASKED[spell.name]} when record {record.seq} began a failover"
+
+
+_UNASKED = {
+    "slack_gone": "it was gone",
+    "channel_archived": "the channel was archived",
+    "token_revoked": "the token was revoked",
+}
+"""While this lasts nobody can be asked, and nobody can stop anything."""
 
 
 def _p3(seen: Seen, matched: Matched) -> Objections:

@@ -56,7 +56,8 @@ def test_a_scenario_expects_nothing_impossible(name):
     known = {"state", "hold", "requester", "gates", "members", "active_min", "connections_lost",
              "auto_clone", "promises", "faults", "kills", "acted", "posted_twice", "took_s",
              "run", "scenario", "refused", "told",
-             "events", "deliveries"}  # fmt: skip
+             "events", "deliveries",
+                 "told_directly", "refused_for_rate", "impatient"}  # fmt: skip
 
     assert {one.key.split(".")[0] for one in load(name).expect} <= known
 

@@ -1,0 +1,108 @@
+"""Whether Slack lets us do what the settings need, asked before anybody waits for it.
+
+`hotfix-bot check` prints what is said here. Nothing is changed in Slack by asking.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.calls import SlackClient, Trouble, called
+from bot.config import Settings
+from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED
+
+MANIFEST = Path(__file__).parent / "slack-manifest.json"
+
+WITHIN_S = 10
+"""Seconds for one question; somebody waits at a shell."""
+
+
+async def slack_wrongs(settings: Settings, token: str) -> list[str]:
+    """Return a sentence for each thing that would not work in Slack as it is now."""
+    client = SlackClient(
+        token=token, base_url=settings.slack.api_url, timeout=WITHIN_S, retry_handlers=[]
+    )
+    try:
+        granted = await _scopes(client)
+    except Trouble as trouble:
+        if trouble.error in TOKEN_REFUSED:
+            return [f"Slack refuses the token ({trouble.error}): {TOKEN_REFUSED[trouble.error]}"]
+        return [f"Slack at {settings.slack.api_url} could not be asked: {trouble.error}"]
+    lacking = sorted(wanted_scopes() - granted)
+    wrongs = [
+        f"the app lacks the scope {scope}; add it to the app and install it again"
+        for scope in lacking
+    ]
+    for name, group in sorted(settings.groups.items()):
+        wrongs += await _asked(client.conversations_info, _of_channel(name), channel=group.channel)
+    for name, role in sorted(settings.roles.items()):
+        if role.usergroup:
+            wrongs += await _asked(
+                client.usergroups_users_list, _of_role(name), usergroup=role.usergroup
+            )
+    return wrongs
+
+
+def wanted_scopes() -> frozenset[str]:
+    """Return the scopes that the app's manifest asks for."""
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    return frozenset(manifest["oauth_config"]["scopes"]["bot"])
+
+
+async def _scopes(client: AsyncWebClient) -> frozenset[str]:
+    """Return what the token was granted, as Slack says with each of its answers."""
+    headers: dict[str, str] = {}
+
+    async def ask() -> Any:  # noqa: ANN401 -- Slack's answer
+        answer = await client.auth_test()
+        headers.update({name.lower(): value for name, value in answer.headers.items()})
+        return answer
+
+    await called(ask())
+    said = headers.get("x-oauth-scopes")
+    if said is None:
+        return wanted_scopes()  # a stand-in that does not say it refuses the calls themselves
+    return frozenset(scope.strip() for scope in said.split(","))
+
+
+Look = Callable[[dict[str, Any], str], str]
+"""From Slack's answer, or its error, to what is wrong; "" for nothing."""
+
+
+async def _asked(call: Callable[..., Awaitable[Any]], look: Look, **about: str) -> list[str]:
+    try:
+        wrong = look(await called(call(**about)), "")
+    except Trouble as trouble:
+        wrong = look({}, trouble.error)
+    return [wrong] if wrong else []
+
+
+def _of_channel(group: str) -> Look:
+    def look(answer: dict[str, Any], error: str) -> str:
+        shown = answer.get("channel") or {}
+        if not error and shown.get("is_archived"):
+            error = "is_archived"
+        elif not error and not shown.get("is_member"):
+            error = "not_in_channel"
+        if error:
+            why = CHANNEL_SHUT.get(error, "Slack does not show this channel")
+            return f"groups.{group}: channel ({error}): {why}"
+        if shown.get("is_ext_shared"):
+            return f"groups.{group}: channel is shared with another organisation; take another one"
+        return ""
+
+    return look
+
+
+def _of_role(role: str) -> Look:
+    def look(answer: dict[str, Any], error: str) -> str:
+        if error:
+            return f"roles.{role}: its user group cannot be read ({error})"
+        return "" if answer.get("users") else f"roles.{role}: nobody is in its user group"
+
+    return look
