@@ -234,6 +234,10 @@ class Scenario:
             return "what goes astray here are Slack's events"
         if any(deed.do == "shell" for deed in self.people):
             return "somebody types at the bot's machine"
+        if any(deed.do == "command" for deed in self.people):
+            return "somebody types a command, which Slack has to carry"
+        if self.settings.keys() & {"policy", "roles"}:
+            return "its rules stand in settings, and a simulated night has rules of its own"
         return ""
 
     @property
