@@ -82,6 +82,7 @@ async def _open(duty: Duty, step: Step) -> None:
         roles=sorted(policy.roles),
         votes=policy.votes,
         changed=list(_changed_since(duty, step, facts)),
+        fallen=_fallen(duty, step),
         reach=await calling.reach_at(duty, step),
     )
 
@@ -124,6 +125,14 @@ def _changed_since(duty: Duty, step: Step, facts: GroupFacts) -> tuple[str, ...]
     if former is None:
         return ()
     return differences(dict(former.facts), facts.digested(duty.plan.package.name))
+
+
+def _fallen(duty: Duty, step: Step) -> list[str]:
+    """Return whose yes fell with the former opening of this gate: they have to vote again."""
+    former = duty.state.gate_of(step)
+    if former is None or former.outcome != "superseded":
+        return []
+    return [user for user, vote in former.votes.items() if vote.choice == "yes"]
 
 
 # ------------------------------------------------------------------------------- counting

@@ -144,6 +144,9 @@ class Crowd:
             case "shell":
                 self._say(deed, f"types at the bot's machine: hotfix-bot {deed.text}")
                 await self._shell.run(deed.text)
+            case "break":
+                self._say(deed, f"pulls the plug of {deed.member}")
+                await self._device.fault(name="member_fails", member=deed.member, after_s=0)
             case _:
                 self._say(deed, f"repairs {deed.member}")
                 await self._device.fault(name="member_recovers", member=deed.member, after_s=0)

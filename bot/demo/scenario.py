@@ -93,6 +93,7 @@ DOINGS: Mapping[str, frozenset[str]] = {
     "say": frozenset({"text"}),
     "write": frozenset({"text"}),
     "command": frozenset({"text"}),
+    "break": frozenset({"member"}),
     "recover": frozenset({"member"}),
     "shell": frozenset({"text"}),
     "submit": frozenset({"fields"}),
@@ -100,9 +101,9 @@ DOINGS: Mapping[str, frozenset[str]] = {
 """What people can do, and the keys that each needs. `say` is a mention of the bot in the thread;
 `write` is one too, about the message that asks: {gate} and {code} are read in its first line;
 `click` presses the button with that text on the message that asks, and confirms;
-`recover` is somebody who repairs a member at the device; `shell` is `hotfix-bot TEXT`, typed at
-the bot's machine; `submit` fills in the form that a click has opened, `fields` by their labels,
-and sends it."""
+`break` is somebody who pulls the plug of a member, `recover` who repairs it at the device;
+`shell` is `hotfix-bot TEXT`, typed at the bot's machine; `submit` fills in the form that a click
+has opened, `fields` by their labels, and sends it."""
 
 EVENTS: Mapping[str, Mapping[str, Any]] = {
     "lost": {"kind": "drop_event"},

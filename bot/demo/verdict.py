@@ -143,7 +143,12 @@ def _gates(seen: Seen) -> Iterator[dict[str, Any]]:
         later = [r for r in seen.records if r.seq > record.seq]
         until = next((r.seq for r in later if r.kind == Kind.GATE_OPENED and _is(r, step)), None)
         mine = [r for r in later if until is None or r.seq < until]
-        yield {"name": f"G{number}", "step": step, **_ending(mine, step, seen)}
+        again = {
+            "changed": list(record.body.get("changed", ())),
+            "fallen": [seen.name(user) for user in record.body.get("fallen", ())],
+        }
+        asked_again = {name: value for name, value in again.items() if value}
+        yield {"name": f"G{number}", "step": step, **_ending(mine, step, seen), **asked_again}
 
 
 def _events(seen: Seen) -> dict[str, int]:

@@ -25,6 +25,7 @@ from bot.views.format import (
     head_line,
     header,
     listed,
+    mention,
     moment,
     phrase,
     section,
@@ -50,7 +51,7 @@ def failover(story: Story, opening: Opening) -> Message:
     blocks = [
         *title(opening, first),
         *_warnings(opening),
-        *_changed(opening),
+        *_changed(story, opening),
         section("*What happens*", *_what_happens(plan, group)),
         section(*_facts(opening)),
         section(*plan_lines(opening)),
@@ -158,12 +159,17 @@ def warning(notes: Iterable[str]) -> Block:
     return section(*(f"⚠️ *Warning:* {escape(note)}" for note in notes))
 
 
-def _changed(opening: Opening) -> list[Block]:
-    """Field by field what changed since people last approved this failover."""
+def _changed(story: Story, opening: Opening) -> list[Block]:
+    """Field by field what changed since people last approved this failover, and whose votes fell.
+
+    Where all is as it was, the votes fell all the same: it was not so when the act was to begin.
+    """
     changes = [str(one) for one in opening.asked.get("changed", ())]
-    if not changes:
-        return []
-    return [section("*Asked again, because this changed:*", *bullets(changes))]
+    fallen = [mention(user, story.name(user)) for user in opening.asked.get("fallen", ())]
+    lines = ["*Asked again, because this changed:*", *bullets(changes)] if changes else []
+    if fallen:
+        lines.append(f"The votes of {listed(fallen)} fell: please look, and vote again here.")
+    return [section(*lines)] if lines else []
 
 
 def bullets(lines: Iterable[str], most: int = 20, longest: int = 200) -> list[str]:

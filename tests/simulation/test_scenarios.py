@@ -151,10 +151,9 @@ class Play:
             self._write(self.gates[deed.at or deed.on], deed)
         elif deed.do == "click":
             self._click(self.gates[deed.at or deed.on], deed)
-        elif deed.do == "recover":
-            self.night.group.add_fault(
-                {"name": "member_recovers", "member": deed.member, "after_s": 0}
-            )
+        elif deed.do in ("recover", "break"):
+            name = "member_recovers" if deed.do == "recover" else "member_fails"
+            self.night.group.add_fault({"name": name, "member": deed.member, "after_s": 0})
         else:
             where = deed.at or deed.on
             await self.moments.wait(where)

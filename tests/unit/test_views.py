@@ -113,6 +113,19 @@ def mrkdwn(value: Any) -> Iterator[str]:
             yield from mrkdwn(inner)
 
 
+def test_a_gate_that_is_asked_again_names_what_changed_and_mentions_whose_votes_fell():
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    asked = next(r for r in records if r.kind == Kind.GATE_OPENED and "A." in r.body["step"])
+    again = {"changed": ["1_6: boot id 1 → 2"], "fallen": ["U0ANA00001"]}
+    opened = replace(asked, body={**asked.body, **again})
+
+    gate = by_key([opened if r is asked else r for r in records])["gate/G2"]
+
+    assert "• 1_6: boot id 1 → 2" in whole(gate)
+    assert "The votes of <@U0ANA00001> fell: please look, and vote again here." in whole(gate)
+    assert "votes of" not in whole(by_key(records)["gate/G2"])
+
+
 # ---------------------------------------------------------------------------------- the root
 
 

@@ -305,6 +305,18 @@ SAFETIES = (
         ),
     ),
     safety(
+        "whose votes fell is told when it is asked again",
+        promise="P2",
+        why="They believe that they have voted, and nobody calls them.",
+        file="bot/views/gates.py",
+        old="    if fallen:\n",
+        new="    if False:\n",
+        by=(
+            "unit/test_views.py::test_a_gate_that_is_asked_again_names_what_changed_and_mentions_"
+            "whose_votes_fell",
+        ),
+    ),
+    safety(
         "what people said while a difference was looked at twice",
         promise="P7",
         why="What was said in these ten seconds may have changed plan and gate.",
