@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
@@ -83,6 +83,7 @@ def slack_app(
     follow: Follow,
     help_for: HelpFor,
     opened: Callable[[str], None],
+    changed: Callable[[str, str], Awaitable[None]],
 ) -> AsyncApp:
     """Return the app, ready to be connected.
 
@@ -95,6 +96,7 @@ def slack_app(
         follow: does what a stored row asks for; see `bot.inbox`.
         help_for: what one person can type; see `bot.helping`.
         opened: told who looks at the app's home; see `bot.home`.
+        changed: told which "channel" or "usergroup" is not what it was; see `bot.people`.
     """
 
     async def authorize() -> AuthorizeResult:
@@ -150,6 +152,18 @@ def slack_app(
             return
         await ack()
         await answer(context)
+
+    @app.event("channel_shared")
+    async def channel_shared(event: dict[str, Any]) -> None:
+        await changed("channel", str(event.get("channel", "")))
+
+    @app.event("subteam_members_changed")
+    async def members_changed(event: dict[str, Any]) -> None:
+        await changed("usergroup", str(event.get("subteam_id", "")))
+
+    @app.event("subteam_updated")
+    async def group_updated(event: dict[str, Any]) -> None:
+        await changed("usergroup", str((event.get("subteam") or {}).get("id", "")))
 
     @app.event("app_home_opened")
     async def home(event: dict[str, Any]) -> None:

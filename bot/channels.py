@@ -32,6 +32,24 @@ class Channels:
         self._standing = standing
         self._open: dict[str, float] = {}
 
+    async def shared(self, channel: str) -> str:
+        """Return why a channel is not one of ours alone, or "".
+
+        Raises:
+            PeopleUnreadable: Slack did not say so.
+        """
+        try:
+            await self.refuse_shut(channel)
+        except SlackRefused as refused:
+            if refused.error == "is_ext_shared":
+                return CHANNEL_SHUT["is_ext_shared"].partition(";")[0]
+            raise
+        return ""
+
+    def forget(self, channel: str) -> None:
+        """Ask anew: something about this channel has changed."""
+        self._open.pop(channel, None)
+
     async def refuse_shut(self, channel: str) -> None:
         """Return where people can be asked in a channel.
 
@@ -51,12 +69,18 @@ class Channels:
         self._open[channel] = now
 
 
+_SHARED = ("is_ext_shared", "is_pending_ext_shared", "is_shared")
+"""Slack's marks of a channel in which people of other organisations read and write, or soon may."""
+
+
 def _shut(shown: dict[str, Any]) -> str:
     """Return Slack's error for a channel in which nothing can be posted, or ""."""
     if not shown:
         raise PeopleUnreadable("what Slack says of the channel cannot be read")
     if shown.get("is_archived"):
         return "is_archived"
+    if any(shown.get(mark) for mark in _SHARED):
+        return "is_ext_shared"
     if not shown.get("is_member") and not shown.get("is_im"):
         return "not_in_channel"
     return ""

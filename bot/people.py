@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -215,6 +216,22 @@ class SlackPeople:
             )
         except UNREADABLE as error:
             raise PeopleUnreadable(f"what Slack says of {user} cannot be read") from error
+
+    async def shared(self, channel: str) -> str:
+        """See engine.ports.People; what is no channel is between the bot and one person."""
+        return await self._channels.shared(channel) if channel[:1] in ("C", "G") else ""
+
+    async def changed(self, what: str, which: str) -> None:
+        """Ask anew: Slack says that a "usergroup" or a "channel" is not what it was.
+
+        A channel is looked at right away, so that the log tells of a sharing before anybody votes.
+        """
+        if what == "usergroup":
+            self._usergroups.pop(which, None)
+            return
+        self._channels.forget(which)
+        with suppress(PeopleUnreadable):
+            await self._channels.refuse_shut(which)
 
     async def roles(self, user: str) -> frozenset[str]:
         """See engine.ports.People."""

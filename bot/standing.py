@@ -30,6 +30,10 @@ TOKEN_REFUSED: Mapping[str, str] = {
 CHANNEL_SHUT: Mapping[str, str] = {
     "channel_not_found": "the bot cannot see this channel (any more); invite it: /invite @hotfix",
     "is_archived": "this channel is archived; unarchive it",
+    "is_ext_shared": (
+        "this channel is shared with another organisation, or about to be: nothing can be approved "
+        "or ordered there; end the sharing, or name another channel in the settings"
+    ),
     "not_in_channel": "the bot is not in this channel (any more); invite it: /invite @hotfix",
     "read_only_channel": "this channel is read-only; let the bot post there",
     "restricted_action": "a setting of the workspace keeps the bot from posting in this channel",
@@ -37,7 +41,7 @@ CHANNEL_SHUT: Mapping[str, str] = {
 }
 """Errors that say that nobody can be asked in a channel, and what to do."""
 
-SEEN = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
+SEEN = frozenset({"channel_not_found", "is_archived", "is_ext_shared", "not_in_channel"})
 """What a look at a channel shows; the others are met only by posting there."""
 
 # Only these show that a channel takes something; an archived one can still be read.

@@ -376,6 +376,7 @@ class Facing:
             follow,
             help_for,
             self._homes.opened,
+            base.people.changed,
         )
         self._threads = Threads(
             base.client,

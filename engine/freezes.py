@@ -99,7 +99,8 @@ class Freezes:
         """
         body = row.body
         scope, lifts = body["scope"], body["verb"] == rights.UNFREEZE
-        person, refused = await self._who(body["verb"], body["user"], scope)
+        said_in = body.get("answer", {}).get("channel", "")
+        person, refused = await self._who(body["verb"], body["user"], scope, said_in)
         now = self._clock.now()
         held = in_force(await asyncio.to_thread(self._stores.journal.read, HOUSE), now)
         if person is None or refused:
@@ -129,7 +130,9 @@ class Freezes:
                 f"way goes on until its group is back.{former}",
             )
 
-    async def _who(self, act: str, user: str, scope: str) -> tuple[Person | None, str]:
+    async def _who(
+        self, act: str, user: str, scope: str, channel: str
+    ) -> tuple[Person | None, str]:
         """Return who says so, and why that person may not, or "".
 
         To freeze all, or lift that, takes the right on every group.
@@ -141,8 +144,11 @@ class Freezes:
         try:
             person = await self._people.person(user)
             roles = await self._people.roles(user)
+            shared = await self._people.shared(channel)
         except PeopleUnreadable as error:
             return None, f"Slack could not be asked who you are: {error}"
+        if shared:
+            return person, shared
         for setup in setups:
             if setup is not None:
                 refused = rights.refusal(act, person, roles, setup.policy)

@@ -94,7 +94,8 @@ class Orders:
         if setup is None or lease is None:
             known = ", ".join(self._inventory.names()) or "none"
             raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
-        await self._refuse_unless_allowed(request.requester, setup.policy)
+        said_in = row.body.get("answer", {}).get("channel", "")
+        await self._refuse_unless_allowed(request.requester, setup.policy, said_in)
         house_records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
         frozen = of_group(house_records, request.security_group, self._clock.now())
         if frozen is not None:
@@ -128,18 +129,19 @@ class Orders:
         )
         return run
 
-    async def _refuse_unless_allowed(self, user: str, policy: Policy) -> None:
-        """Ask Slack who orders, and in which roles that person is now.
+    async def _refuse_unless_allowed(self, user: str, policy: Policy, channel: str) -> None:
+        """Ask Slack who orders, in which roles that person is now, and who else reads there.
 
         Raises:
-            PlanRefused: it may not order, or nobody can say who it is.
+            PlanRefused: it may not order, or not there, or nobody can say who it is.
         """
         try:
             person = await self._people.person(user)
             roles = await self._people.roles(user)
+            shared = await self._people.shared(channel)
         except PeopleUnreadable as error:
             raise PlanRefused(f"Slack could not be asked who you are: {error}") from error
-        refused = rights.refusal(rights.ORDER, person, roles, policy)
+        refused = shared or rights.refusal(rights.ORDER, person, roles, policy)
         if refused:
             raise PlanRefused(refused)
 

@@ -199,6 +199,14 @@ class People(Protocol):
         """
         ...
 
+    async def shared(self, channel: str) -> str:
+        """Return why a channel is not one of ours alone, or "": then nobody orders there.
+
+        Raises:
+            PeopleUnreadable: Slack did not answer.
+        """
+        ...
+
     async def roles(self, user: str) -> frozenset[str]:
         """Return the names of the roles that this person is in now.
 

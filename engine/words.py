@@ -222,9 +222,12 @@ async def _may_not(duty: Duty, row: InboxRow) -> str:
     try:
         person = await duty.people.person(user)
         roles = await duty.people.roles(user)
+        shared = await duty.people.shared(row.body.get("answer", {}).get("channel", ""))
     except PeopleUnreadable as error:
         free = verb in rights.STOPS or rights.is_own(verb, user, requester)
         return "" if free else f"Slack could not be asked who you are: {error}"
+    if shared and verb not in rights.STOPS:
+        return shared
     return rights.refusal(verb, person, roles, duty.plan.policy, requester=requester)
 
 

@@ -48,7 +48,10 @@ _CHANGEABLE = {
         }
     ),
     "channel": frozenset(
-        {"is_archived", "is_ext_shared", "is_private", "is_read_only", "members", "name"}
+        {
+            *("is_archived", "is_ext_shared", "is_org_shared", "is_pending_ext_shared"),
+            *("is_private", "is_read_only", "members", "name"),
+        }
     ),
 }
 

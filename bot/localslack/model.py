@@ -290,6 +290,8 @@ class Channel:
     is_im: bool = False
     is_archived: bool = False
     is_ext_shared: bool = False
+    is_org_shared: bool = False
+    is_pending_ext_shared: bool = False
     is_general: bool = False
     is_read_only: bool = False
     messages: dict[str, Message] = field(default_factory=dict)

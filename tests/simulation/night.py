@@ -86,6 +86,7 @@ class Crowd:
     shown: dict[tuple[str, str], list[Ballot]] = field(default_factory=dict)
     away: bool = False
     roles_of: dict[str, set[str]] = field(default_factory=lambda: dict(ROLES))
+    shared_channels: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
@@ -95,6 +96,10 @@ class Crowd:
     async def person(self, user: str) -> Person:
         self._reachable()
         return Person(id=user, name=_name(user))
+
+    async def shared(self, channel: str) -> str:
+        self._reachable()
+        return self.shared_channels.get(channel, "")
 
     async def roles(self, user: str) -> frozenset[str]:
         self._reachable()

@@ -15,12 +15,22 @@ from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, PACKAGE, REQUESTER, Night, small_package
 
 
-def orders(tmp_path: Path, *asked: dict[str, Any], away: bool = False, **setup: Any) -> Night:
-    """Put orders into the inbox at once, and let half a minute pass; `away` is Slack."""
+def orders(
+    tmp_path: Path,
+    *asked: dict[str, Any],
+    away: bool = False,
+    shared: str = "",
+    **setup: Any,
+) -> Night:
+    """Put orders into the inbox at once, and let half a minute pass; `away` is Slack.
+
+    `shared` is why the channel is not one of ours alone.
+    """
 
     async def night() -> Night:
         stage = Night(small_package(tmp_path), setup=Setup(members=4, **setup))
         stage.crowd.away = away
+        stage.crowd.shared_channels = {CHANNEL: shared}
         stage.begin()
         for number, fields in enumerate(asked, start=1):
             request = Request(
@@ -33,7 +43,7 @@ def orders(tmp_path: Path, *asked: dict[str, Any], away: bool = False, **setup: 
                 }
                 | fields
             )
-            body = {"request": to_json(request), "answer": {}}
+            body = {"request": to_json(request), "answer": {"channel": CHANNEL}}
             stage.stores.inbox.put(
                 InboxRow(f"cmd:{number}", None, "order", body, stage.clock.now())
             )
@@ -86,6 +96,14 @@ def test_who_slack_cannot_name_does_not_order(tmp_path):
 
     assert ["Slack could not be asked who you are" in t for _, t in stage.said.texts] == [True]
     assert stage.stores.journal.runs(open_only=False) == []
+
+
+def test_nothing_is_ordered_in_a_channel_that_others_share(tmp_path):
+    stage = orders(tmp_path, {}, shared="this channel is shared with another organisation")
+
+    assert ["shared with another organisation" in text for _, text in stage.said.texts] == [True]
+    assert stage.stores.journal.runs(open_only=False) == []
+    assert stage.shell._logins == []
 
 
 def test_two_orders_for_one_group_make_one_run(tmp_path):

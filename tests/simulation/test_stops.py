@@ -10,7 +10,7 @@ import pytest
 from engine.journal import Kind
 from engine.model import Rights
 from engine.ports import Ballot
-from storage.records import Record
+from storage.records import InboxRow, Record
 from tests.simulation.explore import SPARSE
 from tests.simulation.night import CHANNEL, REQUESTER, Crowd, Night
 from tests.simulation.test_faults import Played
@@ -160,6 +160,10 @@ def test_a_word_of_somebody_without_a_role_is_refused(tmp_path):
     assert [text for user, text in night.said if user == ZOE and "needs one of these roles" in text]
 
 
+def put(night: Night, row: InboxRow) -> None:
+    night.stores.inbox.put(row)
+
+
 def refused_words(night: Played) -> list[Record]:
     return [r for r in night.records if r.kind == Kind.REFUSED and r.body.get("word")]
 
@@ -208,6 +212,22 @@ def test_whoever_ordered_a_run_may_abort_it_while_slack_is_away(tmp_path):
         (NOOR, True)
     ]
     assert night.state.aborted == REQUESTER
+
+
+@pytest.mark.parametrize("word", ["abort", "halt"])
+def test_in_a_shared_channel_no_word_is_taken_but_a_stop(tmp_path, word):
+    def say(night: Night) -> None:
+        night.crowd.shared_channels = {CHANNEL: "this channel is shared with others"}
+        body = {"verb": word, "user": BEN, "answer": {"channel": CHANNEL}}
+        row = InboxRow("word:shared", night.run, "word", body, night.clock.now())
+        night.later(5, partial(put, night, row))
+
+    night = play(tmp_path, people=at("G2", say), hours=0.3)
+
+    assert [r.body["reason"] for r in refused_words(night)] == (
+        ["this channel is shared with others"] if word == "abort" else []
+    )
+    assert bool(night.state.halted) is (word == "halt")
 
 
 @pytest.mark.parametrize("word", ["halt", "pause"])

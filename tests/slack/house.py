@@ -159,6 +159,7 @@ class House:
             follow,
             help_for,
             self.homes.opened,
+            self.people.changed,
         )
         self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
         self.hearing = hearing

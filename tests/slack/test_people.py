@@ -1,5 +1,6 @@
 """Who is who, what they vote now, and how one of them is told something: failing closed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +26,7 @@ from tests.slack.house import (
     app_writes,
     chatter,
 )
-from tests.slack.watch import Watch
+from tests.slack.watch import PATIENCE_S, Watch
 
 YES = "white_check_mark"
 
@@ -389,6 +390,70 @@ async def test_a_person_who_left_the_channel_is_written_to(house, people, watch)
 
     posted = await watch.until("message_posted", text="no vote")
     assert posted["channel"].startswith("D")
+
+
+SHARED = ("is_ext_shared", "is_org_shared", "is_pending_ext_shared")
+
+
+@pytest.mark.parametrize("mark", SHARED)
+async def test_in_a_channel_that_others_share_nothing_is_ordered_and_no_vote_can_be_read(
+    house, people, asked, mark
+):
+    _, ts = await house.ask()
+    await react(people, ts, ("ana", YES))
+    assert await asked.shared(CHANNEL) == ""
+    assert len(await asked.ballots(CHANNEL, ts)) == 1
+
+    await people.change("channel", "firewall-ops", **{mark: True})
+    house.clock.passed += timedelta(seconds=2)
+
+    assert "shared with another organisation" in await asked.shared(CHANNEL)
+    with pytest.raises(PeopleUnreadable, match="shared with another organisation"):
+        await asked.ballots(CHANNEL, ts)
+
+    await people.change("channel", "firewall-ops", **{mark: False})
+    house.clock.passed += timedelta(seconds=2)
+    assert len(await asked.ballots(CHANNEL, ts)) == 1
+
+
+async def test_whether_a_channel_is_shared_is_never_guessed(house, people, asked):
+    await people.fault("server_error", method="conversations.info", n=9)
+
+    with pytest.raises(PeopleUnreadable):
+        await asked.shared(CHANNEL)
+
+
+async def test_what_is_no_channel_is_not_asked_about(house, people, asked):
+    await people.fault("server_error", method="conversations.info", n=9)
+
+    assert await asked.shared("D0000000001") == await asked.shared("") == ""
+
+
+async def test_slacks_word_of_a_change_in_a_user_group_empties_what_is_remembered(
+    house, people, watch
+):
+    await house.connect()
+    assert "network" in await house.people.roles(BEN)
+
+    await people.change("usergroup", "fw-approvers", users=["ana"])
+    await watch.until_traffic("ack", ok=True)
+
+    async with asyncio.timeout(PATIENCE_S):
+        while "network" in await house.people.roles(BEN):
+            await people.state()
+    await house.handler.close_async()
+
+
+@pytest.mark.parametrize("answer", ["empty", "unreadable"])
+async def test_a_user_group_that_is_empty_or_unreadable_means_nobody(house, people, asked, answer):
+    if answer == "empty":
+        await people.change("usergroup", "fw-approvers", users=[])
+        assert await asked.roles(NOOR) == frozenset()
+        assert await asked.roles(ANA) == {"network"}, "who is listed is in the role all the same"
+        return
+    await people.fault("server_error", method="usergroups.users.list", n=9)
+    with pytest.raises(PeopleUnreadable):
+        await asked.roles(NOOR)
 
 
 async def test_what_the_engine_says_mentions_nobody(house, watch):

@@ -109,4 +109,46 @@ SAFETIES = (
             "unit/test_config.py::test_a_user_groups_members_are_judged_as_possible_requesters",
         ),
     ),
+    safety(
+        "a channel that others share decides nothing",
+        promise="P2",
+        why="People of another organisation would read what is asked, and vote beside ours.",
+        file="bot/channels.py",
+        old="    if any(shown.get(mark) for mark in _SHARED):\n",
+        new="    if False:\n",
+        by=(
+            "slack/test_people.py::test_in_a_channel_that_others_share_nothing_is_ordered_and_no_"
+            "vote_can_be_read",
+        ),
+    ),
+    safety(
+        "nothing is ordered in a channel that others share",
+        promise="P2",
+        why="A night would be planned before the eyes of another organisation.",
+        file="engine/orders.py",
+        old="refused = shared or rights.refusal(",
+        new="refused = rights.refusal(",
+        by=(f"{ORDERS}::test_nothing_is_ordered_in_a_channel_that_others_share",),
+    ),
+    safety(
+        "no word but a stop is taken in a channel that others share",
+        promise="P2",
+        why="A run would be gone on with there.",
+        file="engine/words.py",
+        old="    if shared and verb not in rights.STOPS:\n",
+        new="    if False:\n",
+        by=(f"{STOPS}::test_in_a_shared_channel_no_word_is_taken_but_a_stop",),
+    ),
+    safety(
+        "who left a user group is forgotten as Slack says so",
+        promise="P2",
+        why="For a minute somebody who was removed would still approve.",
+        file="bot/people.py",
+        old="            self._usergroups.pop(which, None)\n",
+        new="            pass\n",
+        by=(
+            "slack/test_people.py::test_slacks_word_of_a_change_in_a_user_group_empties_what_is_"
+            "remembered",
+        ),
+    ),
 )
