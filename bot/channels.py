@@ -8,6 +8,7 @@ What is told of it, and to whom, is for `bot.standing` and `bot.doors`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -73,13 +74,18 @@ _SHARED = ("is_ext_shared", "is_pending_ext_shared", "is_shared")
 """Slack's marks of a channel in which people of other organisations read and write, or soon may."""
 
 
+def is_shared(shown: Mapping[str, Any]) -> bool:
+    """Say whether a channel, as Slack shows it, is not one of ours alone."""
+    return any(shown.get(mark) for mark in _SHARED)
+
+
 def _shut(shown: dict[str, Any]) -> str:
     """Return Slack's error for a channel in which nothing can be posted, or ""."""
     if not shown:
         raise PeopleUnreadable("what Slack says of the channel cannot be read")
     if shown.get("is_archived"):
         return "is_archived"
-    if any(shown.get(mark) for mark in _SHARED):
+    if is_shared(shown):
         return "is_ext_shared"
     if not shown.get("is_member") and not shown.get("is_im"):
         return "not_in_channel"

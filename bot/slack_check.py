@@ -13,7 +13,8 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import SlackClient, Trouble, called
-from bot.config import Settings
+from bot.channels import is_shared
+from bot.config import Settings, unsatisfiable
 from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED
 
 MANIFEST = Path(__file__).parent / "slack-manifest.json"
@@ -38,13 +39,17 @@ async def slack_wrongs(settings: Settings, token: str) -> list[str]:
         f"the app lacks the scope {scope}; add it to the app and install it again"
         for scope in lacking
     ]
-    for name, group in sorted(settings.groups.items()):
-        wrongs += await _asked(client.conversations_info, _of_channel(name), channel=group.channel)
+    places = {f"groups.{name}: channel": group.channel for name, group in settings.groups.items()}
+    places |= {f"slack.channels: {one}": one for one in settings.slack.channels}
+    for place, channel in sorted(places.items()):
+        wrongs += await _asked(client.conversations_info, _of_channel(place), channel=channel)
+    known: dict[str, frozenset[str]] = {}
     for name, role in sorted(settings.roles.items()):
         if role.usergroup:
-            wrongs += await _asked(
-                client.usergroups_users_list, _of_role(name), usergroup=role.usergroup
-            )
+            look = _of_role(name, role.usergroup, known)
+            wrongs += await _asked(client.usergroups_users_list, look, usergroup=role.usergroup)
+    if all(role.usergroup in known for role in settings.roles.values() if role.usergroup):
+        wrongs += unsatisfiable(settings, known)
     return wrongs
 
 
@@ -82,7 +87,7 @@ async def _asked(call: Callable[..., Awaitable[Any]], look: Look, **about: str) 
     return [wrong] if wrong else []
 
 
-def _of_channel(group: str) -> Look:
+def _of_channel(place: str) -> Look:
     def look(answer: dict[str, Any], error: str) -> str:
         shown = answer.get("channel") or {}
         if not error and shown.get("is_archived"):
@@ -91,18 +96,21 @@ def _of_channel(group: str) -> Look:
             error = "not_in_channel"
         if error:
             why = CHANNEL_SHUT.get(error, "Slack does not show this channel")
-            return f"groups.{group}: channel ({error}): {why}"
-        if shown.get("is_ext_shared"):
-            return f"groups.{group}: channel is shared with another organisation; take another one"
+            return f"{place} ({error}): {why}"
+        if is_shared(shown):
+            return f"{place} is shared with another organisation; take another one"
         return ""
 
     return look
 
 
-def _of_role(role: str) -> Look:
+def _of_role(role: str, usergroup: str, known: dict[str, frozenset[str]]) -> Look:
+    """Look at the members of a user group, and keep them in `known`."""
+
     def look(answer: dict[str, Any], error: str) -> str:
         if error:
             return f"roles.{role}: its user group cannot be read ({error})"
+        known[usergroup] = frozenset(str(user) for user in answer.get("users") or ())
         return "" if answer.get("users") else f"roles.{role}: nobody is in its user group"
 
     return look

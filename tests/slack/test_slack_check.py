@@ -4,7 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.config import GroupSettings, RoleSettings, Settings, SlackSettings
+from bot.config import (
+    GateSettings,
+    GroupSettings,
+    PolicySettings,
+    ProposalSettings,
+    RoleSettings,
+    Settings,
+    SlackSettings,
+)
 from bot.localslack import ControlClient, LocalSlack
 from bot.localslack.seed import demo_workspace
 from bot.slack_check import slack_wrongs, wanted_scopes
@@ -16,8 +24,10 @@ TOKEN = "xoxb-localslack"
 def settings(slack: LocalSlack, **changes: str) -> Settings:
     channel = changes.get("channel", CHANNEL)
     usergroup = changes.get("usergroup", "S0FWAPPROV0")
+    voters = {"voters": ("network",)}
     return Settings(
         slack=SlackSettings(api_url=slack.base_url),
+        policy=PolicySettings(proposal=ProposalSettings(**voters), failover=GateSettings(**voters)),
         roles={"network": RoleSettings(usergroup=usergroup)},
         groups={"site-1": GroupSettings(address="192.0.2.1", channel=channel)},
     )
@@ -34,8 +44,9 @@ async def test_nothing_is_wrong_where_everything_is_there(slack):
         ({"members": ["rita"]}, "groups.site-1: channel (not_in_channel): the bot is not in"),
         ({"members": ["rita"], "is_private": True}, "groups.site-1: channel (channel_not_found)"),
         ({"is_ext_shared": True}, "groups.site-1: channel is shared with another organisation"),
+        ({"is_pending_ext_shared": True}, "groups.site-1: channel is shared with another"),
     ],
-    ids=["archived", "not a member", "private", "shared"],
+    ids=["archived", "not a member", "private", "shared", "soon shared"],
 )
 async def test_a_channel_in_which_nobody_could_be_asked(slack, people, change, said):
     await people.change("channel", CHANNEL, **change)
@@ -56,8 +67,15 @@ async def test_a_user_group_that_there_is_not_or_that_is_empty(slack, people):
     assert wrong == "roles.network: its user group cannot be read (no_such_subteam)"
 
     await people.change("usergroup", "S0FWAPPROV0", users=[])
-    (wrong,) = await slack_wrongs(settings(slack), TOKEN)
+    wrong, *impossible = await slack_wrongs(settings(slack), TOKEN)
     assert wrong == "roles.network: nobody is in its user group"
+    assert any("nobody can pass the failover gate" in one for one in impossible)
+    assert any("nobody may halt" in one for one in impossible)
+
+    await people.change("usergroup", "S0FWAPPROV0", users=["ana", "ben"])
+    (ana, ben) = await slack_wrongs(settings(slack), TOKEN)
+    assert "if U000000ANA0 asks, the failover gate cannot pass" in ana
+    assert "if U000000BEN0 asks" in ben
 
 
 async def test_a_token_that_is_refused_is_all_that_is_said(slack, people):

@@ -114,8 +114,8 @@ SAFETIES = (
         promise="P2",
         why="People of another organisation would read what is asked, and vote beside ours.",
         file="bot/channels.py",
-        old="    if any(shown.get(mark) for mark in _SHARED):\n",
-        new="    if False:\n",
+        old="    return any(shown.get(mark) for mark in _SHARED)\n",
+        new="    return False\n",
         by=(
             "slack/test_people.py::test_in_a_channel_that_others_share_nothing_is_ordered_and_no_"
             "vote_can_be_read",
