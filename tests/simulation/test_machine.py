@@ -181,6 +181,17 @@ class Story(RuleBasedStateMachine):
         gate = self.scene.gates[-1]
         self.happens(then, lambda: self.scene.react(gate, who, choice, added=False))
 
+    @precondition(lambda self: goes_on(self) and self.scene.gates)
+    @rule(
+        who=st.sampled_from(PEOPLE),
+        choice=st.sampled_from(["yes", "yes", "withdraw", "no"]),
+        gates_ago=st.sampled_from([0, 0, 1]),
+        then=THEN,
+    )
+    def somebody_presses_a_button(self, who: str, choice: str, gates_ago: int, then: int) -> None:
+        gate = self.scene.gates[-1 - min(gates_ago, len(self.scene.gates) - 1)]
+        self.happens(then, lambda: self.scene.press(gate, who, choice))
+
     @precondition(goes_on)
     @rule(word=st.sampled_from(WORDS), who=st.sampled_from([REQUESTER, NOBODY]), then=THEN)
     def somebody_says(self, word: str, who: str, then: int) -> None:
