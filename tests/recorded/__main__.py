@@ -6,7 +6,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.verification import exported
 from engine.journal import Kind
+from engine.model import Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.recorded import FOLDER, outcome
@@ -41,12 +42,14 @@ class Script:
     """A night worth keeping.
 
     Attributes:
+        policy: what governs it.
         faults: what goes wrong on the devices.
         people: what they do at gates.
         then: what happens besides.
         until: where the recording is cut; without it the run ends.
     """
 
+    policy: Policy = SPARSE
     faults: tuple[dict[str, Any], ...] = ()
     people: Reaction = everyone_agrees
     then: Callable[[Surroundings], Awaitable[None]] | None = None
@@ -91,6 +94,14 @@ def _pressing(night: Night, gate: str, step: str) -> None:
     night.later(40, lambda: click(night, gate, "U0ANA00001", "yes"))
 
 
+def _one_is_asleep(night: Night, gate: str, step: str) -> None:
+    """Nobody but Ana answers until the fallback was called; then Ben, who is of it, does."""
+    night.later(20, lambda: night.react(gate, "U0ANA00001", "yes"))
+    if step == "PROPOSAL":
+        return
+    night.later(1200, lambda: night.react(gate, "U0BEN00001", "yes"))
+
+
 async def _held_then(stage: Surroundings, word: str) -> None:
     await stage.until(lambda s: s.hold is not None)
     await stage.steady.sleep(timedelta(minutes=3))
@@ -119,6 +130,10 @@ async def _killed(stage: Surroundings) -> None:
     stage.begin()
 
 
+_WITH_FALLBACK = replace(
+    SPARSE, failover=replace(SPARSE.failover, voters=("network",), fallback="firewall")
+)
+
 _FAILS_EARLY: dict[str, Any] = {
     "name": "member_fails",
     "member": "1_3",
@@ -130,6 +145,7 @@ _STAYS_DOWN: dict[str, Any] = {"name": "stuck_down", "member": "1_2", "notes": [
 SCRIPTS = {
     "install": Script(),
     "pressed": Script(people=_pressing),
+    "escalated": Script(policy=_WITH_FALLBACK, people=_one_is_asleep),
     "rollback": Script(people=_no_to_b, then=_rolls_back),
     "abort": Script(faults=({"name": "unknown_prompt", "in": "install"},), then=_aborts),
     "rescue": Script(faults=(_FAILS_EARLY,), then=_recovers),
@@ -150,7 +166,7 @@ SCRIPTS = {
 async def _play(script: Script, package: Path) -> list[Record]:
     setup = Setup(members=4, faults=script.faults, connections=1000, frame_s=10.0)
     stage = Surroundings(
-        package, setup=setup, policy=SPARSE, people=script.people, effects=Effects()
+        package, setup=setup, policy=script.policy, people=script.people, effects=Effects()
     )
     stage.begin()
     stage.order()

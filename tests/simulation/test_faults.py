@@ -184,7 +184,7 @@ def test_nobody_votes_and_the_gate_expires(play):
 
     assert night.state.hold is not None
     assert night.state.hold.error == "expired"
-    assert night.kinds().count(Kind.REMINDED) == 2
+    assert night.kinds().count(Kind.REMINDED) == 3
 
 
 def test_slack_away_at_the_last_look_means_no_failover_until_it_is_back(play):

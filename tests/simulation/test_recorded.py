@@ -33,7 +33,7 @@ ALL = recordings()
 OPEN = [file for file in ALL if file.stem.startswith("open-")]
 
 
-SINCE_THEN = {Kind.CLICKED, Kind.BARRED, Kind.FROZEN, Kind.UNFROZEN}
+SINCE_THEN = {Kind.CLICKED, Kind.ESCALATED, Kind.BARRED, Kind.FROZEN, Kind.UNFROZEN}
 """Kinds that are newer than the last release; its next recordings (`tests.recorded`) have them."""
 
 

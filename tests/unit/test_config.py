@@ -106,6 +106,28 @@ def test_every_setting_says_what_it_is():
             "[policy]\nsoak = 300",
             "policy.soak: 300 is no duration; write it like 10s, 5m or 1h 30m",
         ),
+        (
+            '[policy.failover]\nvoters = ["network"]\nfallback = "managers"\nfallback_after = "1h"',
+            "policy.failover: fallback_after is not before approval_expiry, so it would never be "
+            "called",
+        ),
+        (
+            '[policy.failover]\nvoters = ["network"]\nfallback = "network"',
+            "policy.failover: network may approve from the beginning; it is no fallback",
+        ),
+        (
+            '[policy.failover]\nneeds = { network = 2 }\nfallback = "managers"',
+            "policy.failover: every vote is needed of a role, so a fallback could never help: ask "
+            "for more votes than needs, or set fallback_fills_needs",
+        ),
+        (
+            "[policy.failover]\nfallback_after = 2",
+            "policy.failover.fallback_after: 2 is no share of the time to vote; write 0.5, or 15m",
+        ),
+        (
+            '[slack]\nquiet_hours = "night"',
+            "slack.quiet_hours: 'night' are no quiet hours; write 22:00-07:00",
+        ),
         ('[slack]\ntransport = "rtm"', "slack.transport is 'rtm', but may be 'socket' or 'http'"),
         (
             '[slack]\nlisten = "3000"',

@@ -576,3 +576,27 @@ def test_no_text_of_a_record_breaks_limits_or_mentions_anybody(text, name, part)
 
     for message in render(records[: max(2, int(len(records) * part))]):
         takes(message)
+
+
+# ------------------------------------------------------------------------- the one who asked
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("good", "G1 approved by ana"),
+        ("good", "G2 approved by ana and ben"),
+        ("rejected", "G3 rejected by noor"),
+        ("expired", "G1 expired: not approved"),
+    ],
+)
+def test_who_asked_is_mentioned_when_a_gate_ends_however_it_ends(name, part):
+    told = [m for m in render(night(name)) if "/m/" in m.key and part in m.text]
+
+    assert [REQUESTER in m.text for m in told] == [True]
+
+
+def test_who_asked_is_mentioned_at_the_end():
+    report = next(m for m in render(night("good")) if m.key.endswith("/end"))
+
+    assert REQUESTER in str(report.blocks)
