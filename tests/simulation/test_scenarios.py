@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,16 @@ from typing import Any
 import pytest
 
 from bot.commands import VOTES, Vote, read_command
-from bot.config import GateSettings, ProposalSettings
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
 from bot.demo.scenario import Deed, Scenario, load, names
 from bot.demo.verdict import Seen, shortfalls, verdict
-from bot.localslack.seed import demo_workspace
 from engine.journal import Kind
-from engine.model import GatePolicy, Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import CHANNEL, POLICY, REQUESTER, ROLES, Night, small_package
+from tests.simulation.night import CHANNEL, REQUESTER, Night, small_package
 from tests.simulation.writing import click, code_of, write
 
 PEOPLE_SLOWER = 10.0
@@ -33,7 +29,6 @@ HOURS = 6.0
 
 BOT = "U0HOTFIX"
 IDS = {"rita": REQUESTER, "ana": "U0ANA00001", "ben": "U0BEN00001", "noor": "U0NOOR0001"}
-NAMES = {user["id"]: user["name"] for user in demo_workspace()["users"]}
 CHOICES = {"white_check_mark": "yes", "x": "no"}
 TOLD = {Kind.HELD: "held", Kind.BROKEN: "held", Kind.ENDED: "ended", Kind.HALTED: "halted"}
 
@@ -45,8 +40,7 @@ class Play:
         self.scenario = scenario
         self.moments = Moments()
         setup = Setup(**{**scenario.group, "faults": scenario.faults})
-        self.night = Night(package, setup=setup, people=self._asked, policy=_policy(scenario))
-        self.night.crowd.roles_of = _roles(scenario)
+        self.night = Night(package, setup=setup, people=self._asked)
         self.gates: dict[str, str] = {}
         self.traffic: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
@@ -216,34 +210,6 @@ class Play:
             self.night.begin()
             self.killed = False
             self.moments.say(f"started:{number}")
-
-
-def _policy(scenario: Scenario) -> Policy:
-    """Return the policy of simulated nights, with whom the scenario's settings ask otherwise."""
-    asked: dict[str, Any] = {
-        name: _slower(kind.model_validate(scenario.settings["policy"][name]).policy())
-        for name, kind in (("proposal", ProposalSettings), ("failover", GateSettings))
-        if name in scenario.settings.get("policy", {})
-    }
-    return replace(POLICY, **asked)
-
-
-def _slower(gate: GatePolicy) -> GatePolicy:
-    """What a scenario says of people is in real seconds, and they are slower here."""
-    delay = gate.fallback_delay
-    return replace(
-        gate,
-        approval_expiry=gate.approval_expiry * PEOPLE_SLOWER,
-        fallback_delay=delay * PEOPLE_SLOWER if delay is not None else None,
-    )
-
-
-def _roles(scenario: Scenario) -> dict[str, set[str]]:
-    roles: dict[str, set[str]] = {}
-    for name, role in scenario.settings.get("roles", {}).items():
-        for user in role["members"]:
-            roles.setdefault(IDS[NAMES[user]], set()).add(name)
-    return roles or dict(ROLES)
 
 
 def test_the_people_of_scenarios_exist_in_simulated_nights():
