@@ -168,6 +168,12 @@ class SlackSettings(_Section):
         description="Least time between any two edits, whichever runs they belong to: Slack allows "
         "about 50 a minute per workspace.",
     )
+    task_cards: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Steps as Slack's task cards. auto: until Slack refuses them, then as text for "
+        "as long as the process lives; on: each message tries them; off: always as text. Older "
+        "workspaces and clients may not have them.",
+    )
     post_every: Duration = Field(
         timedelta(seconds=1),
         description="Least time between two posts in one channel: Slack's limit.",

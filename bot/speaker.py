@@ -81,6 +81,9 @@ GONE = "message_not_found"
 _NOT_EDITABLE = frozenset({GONE, "cant_update_message", "edit_window_closed", "is_inactive"})
 
 
+_CARDS_UNKNOWN = frozenset({"invalid_blocks", "invalid_blocks_format"})
+
+
 @dataclass
 class _Voice:
     """What is in hand for one run."""
@@ -152,6 +155,7 @@ class Speaker:
         edit_interval_per_run: the same, times the number of open runs.
         retry_first: the first pause after a failure; it doubles.
         retry_longest: the longest of them.
+        task_cards: "on", "off", or "auto": until Slack does not know these blocks.
     """
 
     def __init__(
@@ -169,6 +173,7 @@ class Speaker:
         edit_interval_per_run: timedelta = EDIT_INTERVAL_PER_RUN,
         retry_first: timedelta = RETRY_FIRST,
         retry_longest: timedelta = RETRY_LONGEST,
+        task_cards: str = "auto",
     ) -> None:
         self._stores = stores
         self._client = without_retries(client)
@@ -180,6 +185,7 @@ class Speaker:
         self._pace = Pace(clock, post_interval, edit_interval, edit_interval_per_run)
         self._retry_first = retry_first
         self._retry_longest = retry_longest
+        self._task_cards = task_cards
         self._voices: dict[str, _Voice] = {}
         self._finished: set[str] = set()
         self._down = False
@@ -546,6 +552,13 @@ class Speaker:
         """Post or edit with all of a message's content; with its text alone where refused."""
         self._refuse_late(voice)
         content: dict[str, Any] = {"text": message.text, "parse": "none", "link_names": False}
+        if message.cards and self._task_cards != "off":
+            try:
+                return await called(call({**content, "blocks": list(message.cards)}))
+            except Trouble as trouble:
+                if not trouble.about_content or trouble.error in _MESSAGE_GONE:
+                    raise
+                self._without_cards(message, trouble)
         if message.blocks and message.key not in voice.plain:
             try:
                 return await called(call({**content, "blocks": list(message.blocks)}))
@@ -556,6 +569,12 @@ class Speaker:
                 voice.plain.add(message.key)
         # An empty list takes away blocks of a former edit; Slack refuses none for it.
         return await called(call({**content, "blocks": []}))
+
+    def _without_cards(self, message: Message, trouble: Trouble) -> None:
+        """A workspace that does not know task cards gets sections, and is not asked again."""
+        log.warning("said without task cards", key=message.key, error=trouble.error)
+        if self._task_cards == "auto" and trouble.error in _CARDS_UNKNOWN:
+            self._task_cards = "off"
 
     async def _look_for(self, current: _Round, message: Message) -> str | None:
         """Return where a message stands that we may have posted, by its metadata."""
@@ -805,7 +824,8 @@ class Speaker:
 
 def digest(message: Message) -> str:
     """Return what a message's content is recognised by."""
-    content = canonical([message.text, list(message.blocks)])
+    with_cards = [list(message.cards)] if message.cards else []
+    content = canonical([message.text, list(message.blocks), *with_cards])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -354,6 +354,7 @@ class Facing:
             post_interval=settings.slack.post_every,
             edit_interval=settings.slack.edit_every,
             edit_interval_per_run=settings.slack.edit_per_run,
+            task_cards=settings.slack.task_cards,
         )
         runs = Runs(stores.journal, stores.deliveries, base.inventory.names(), base.clock)
         hearing = Hearing(settings, runs, stores.deliveries, base.clock)

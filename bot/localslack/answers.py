@@ -87,7 +87,11 @@ class Answers:
             self._delete(address)
             return
         text = str(body.get("text") or "")
-        blocks = check_blocks(body["blocks"]) if body.get("blocks") else []
+        blocks = (
+            check_blocks(body["blocks"], without=self._workspace.without_blocks)
+            if body.get("blocks")
+            else []
+        )
         attachments = body.get("attachments") or []
         if not text and not blocks and not attachments:
             raise Refused("no_text")

@@ -30,10 +30,15 @@ MOST_MARKDOWN = 12_000
 
 
 class Faults:
-    """Collects what is wrong, each with its path."""
+    """Collects what is wrong, each with its path.
 
-    def __init__(self) -> None:
+    Args:
+        without: blocks that this workspace does not know (yet).
+    """
+
+    def __init__(self, without: frozenset[str] = frozenset()) -> None:
         self.found: list[str] = []
+        self.without = without
 
     def add(self, message: str, path: str) -> None:
         """Note one fault."""
@@ -96,8 +101,18 @@ class Faults:
             value.setdefault("verbatim", False)
 
 
-def check_blocks(blocks: object, *, most: int = MOST_BLOCKS_IN_MESSAGE) -> list[Json]:
+def check_blocks(
+    blocks: object,
+    *,
+    most: int = MOST_BLOCKS_IN_MESSAGE,
+    without: frozenset[str] = frozenset(),
+) -> list[Json]:
     """Return the blocks of a message or view, completed.
+
+    Args:
+        blocks: as an app gave them.
+        most: how many there may be.
+        without: types that this workspace does not know.
 
     Raises:
         Refused: `invalid_blocks` with the path of what is wrong, `invalid_blocks_format`, or
@@ -105,7 +120,7 @@ def check_blocks(blocks: object, *, most: int = MOST_BLOCKS_IN_MESSAGE) -> list[
     """
     if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
         raise Refused("invalid_blocks_format")
-    faults = Faults()
+    faults = Faults(without)
     if len(blocks) > most:
         faults.add(f"no more than {most} items allowed", "/blocks")
     for index, block in enumerate(blocks):
@@ -158,6 +173,8 @@ def _check_block(faults: Faults, block: Json, path: str) -> None:
         block["block_id"] = secrets.token_urlsafe(4)[:5]
     if kind is None:
         faults.add("missing required field: type", path)
+    elif kind in faults.without:
+        faults.add(f"unsupported type: {kind}", path)
     elif check := _BLOCKS.get(str(kind)):
         check(faults, block, path)
     elif kind not in _KNOWN_BY_NAME:
@@ -240,16 +257,39 @@ def _rich_text(faults: Faults, block: Json, path: str) -> None:
 
 def _plan(faults: Faults, block: Json, path: str) -> None:
     faults.check_string(block.get("title"), f"{path}/title", 255)
-    for index, task in enumerate(faults.check_list(block, "tasks", path, 50, least=0)):
-        _task_card(faults, task, f"{path}/tasks/{index}")
+    tasks = faults.check_list(block, "tasks", path, 50, least=0)
+    for index, task in enumerate(tasks):
+        here = f"{path}/tasks/{index}"
+        if not isinstance(task, dict):
+            faults.add("must provide an object", here)
+        elif task.get("type") != "task_card":
+            faults.add(f"unsupported type: {task.get('type')}", here)
+        else:
+            _task_card(faults, task, here)
 
 
 def _task_card(faults: Faults, block: Json, path: str) -> None:
+    """Slack documents types and statuses; the lengths are guesses, as for other ids and titles."""
     faults.check_string(block.get("task_id"), f"{path}/task_id", LONGEST_ID)
     faults.check_string(block.get("title"), f"{path}/title", 255)
     status = block.get("status")
     if status not in (None, "pending", "in_progress", "complete", "error"):
         faults.add(f"unsupported status: {status}", f"{path}/status")
+    for key in ("details", "output"):
+        text = block.get(key)
+        if text is None:
+            continue
+        if not isinstance(text, dict) or text.get("type") != "rich_text":
+            faults.add("must provide a rich_text block", f"{path}/{key}")
+        else:
+            _rich_text(faults, text, f"{path}/{key}")
+    for index, source in enumerate(faults.check_list(block, "sources", path, 10, least=0)):
+        here = f"{path}/sources/{index}"
+        if not isinstance(source, dict) or source.get("type") != "url":
+            faults.add("unsupported type", here)
+            continue
+        faults.check_string(source.get("url"), f"{here}/url", 3_000)
+        faults.check_string(source.get("text"), f"{here}/text", 255)
 
 
 def _divider(_faults: Faults, _block: Json, _path: str) -> None:

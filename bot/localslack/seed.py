@@ -8,6 +8,7 @@ A seed is plain data, so that a TOML file can be one:
     users = [{id, name, real_name, tz, ...}]
     channels = [{id, name, members, ...}]
     usergroups = [{id, handle, name, users}]
+    without_blocks = ["plan", "task_card"]   types of blocks that this Slack does not know (yet)
 
 Further fields of users and channels are Slack's own (`is_restricted`, `is_ext_shared`, ...).
 """

@@ -57,6 +57,7 @@ class Workspace:
         self.views: dict[str, View] = {}
         self.homes: dict[str, View] = {}
         self.ephemerals: list[Ephemeral] = []
+        self.without_blocks = frozenset(seed.get("without_blocks", ()))
         self._last_ts = 0
 
     # ------------------------------------------------------------------ finding

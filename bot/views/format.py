@@ -234,7 +234,7 @@ def fit(
 def _length(value: object) -> int:
     if isinstance(value, dict):
         return sum(
-            len(inner) if key == "text" and isinstance(inner, str) else _length(inner)
+            len(inner) if key in ("text", "title") and isinstance(inner, str) else _length(inner)
             for key, inner in value.items()
         )
     if isinstance(value, list):

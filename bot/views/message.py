@@ -22,6 +22,8 @@ class Message:
         reactions: emoji names that the bot adds, for people to click.
         gate: the gate that is voted on here, "" elsewhere.
         file: name and content of a text file that goes with it.
+        cards: the blocks with Slack's plan and task cards, where the workspace takes them; the same
+            is said by `blocks`, which stand otherwise.
         direct: the person whom it is written to alone; said once, and let go where Slack refuses.
         links: label and key of messages that it leads to, where they stand when it is said.
     """
@@ -37,6 +39,7 @@ class Message:
     file: tuple[str, str] | None = None
     direct: str = ""
     links: tuple[tuple[str, str], ...] = ()
+    cards: tuple[Block, ...] = ()
 
 
 def told(key: str, *lines: str, broadcast: bool = False) -> Message:

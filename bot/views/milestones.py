@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.views import reach, words
+from bot.views import cards, reach, words
 from bot.views.format import (
     LONGEST_SHOWN,
     LONGEST_TEXT,
@@ -20,6 +20,7 @@ from bot.views.format import (
     lowered,
     mention,
     moment,
+    phrase,
     preformatted,
     printed,
     section,
@@ -67,7 +68,9 @@ def preparing(story: Story, key: str) -> Message:
         first = f"⏹️ Preparation ended after {len(done)} of {len(steps)} steps"
     lines = [_prepared(story, step, now) for step in steps]
     trouble = [section("*Seen on the way:*", *bullets(story.trouble))] if story.trouble else []
-    return Message(key, first, fit([section(f"*{first}*", *lines), *trouble]), live=True)
+    blocks = fit([section(f"*{first}*", *lines), *trouble])
+    shown = fit([section(f"*{first}*"), cards.prepared(story, steps, now), *trouble])
+    return Message(key, first, blocks, live=True, cards=shown)
 
 
 def _prepared(story: Story, step: Step, now: Step | None) -> str:
@@ -94,7 +97,12 @@ def installing(story: Story, running: Installation, key: str) -> Message:
     first = _change(story, running, verbs, what)
     lines = [] if running.done_at else _percentages(running)
     wait = "A pause of ten minutes at one percentage is normal." if lines else ""
-    return Message(key, first, fit([section(f"*{first}*", *lines, wait)]), live=True)
+    blocks = fit([section(f"*{first}*", *lines, wait)])
+    if not lines:
+        return Message(key, first, blocks, live=True)
+    title = f"{verbs[2]} {phrase(what)}"
+    shown = fit([section(f"*{first}*", wait), cards.members(running, title)])
+    return Message(key, first, blocks, live=True, cards=shown)
 
 
 _INSTALL = ("Installed", "install", "Installing", "installation")
@@ -127,10 +135,7 @@ def _change(
 
 def _percentages(running: Installation) -> list[str]:
     """One line for members that show the same, so that a phone shows them all."""
-    alike: dict[str, list[str]] = {}
-    for one, progress in running.members.items():
-        alike.setdefault(str(progress), []).append(one)
-    return [f"{words.ids(who)}: {escape(says, 60)}" for says, who in alike.items()]
+    return [f"{words.ids(who)}: {escape(says, 60)}" for says, who in cards.alike(running)]
 
 
 # ------------------------------------------------------------------------------------ votes

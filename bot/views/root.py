@@ -6,7 +6,7 @@ next and when. Everything that happened is in the thread below it.
 
 from __future__ import annotations
 
-from bot.views import words
+from bot.views import cards, words
 from bot.views.format import (
     LONGEST_TEXT,
     Block,
@@ -34,14 +34,18 @@ def root(story: Story) -> Message:
     """Return the root message as it should stand now."""
     first = words.headline(story)
     sign = _sign(story)
-    blocks = _final(story) if story.state.ended is not None else _running(story)
+    first_lines = header(f"{sign} {first}")
+    over = story.state.ended is not None
+    blocks = _final(story) if over else _running(story, section(*_plan(story)))
+    with_cards = [] if over else _running(story, cards.whole_plan(story))
     text = f"{sign} {escape(first, 400)} · {words.steps_done(story)}"
     return Message(
         f"{story.state.run}/root",
         clip(text, LONGEST_TEXT),
-        fit([header(f"{sign} {first}"), *blocks]),
+        fit([first_lines, *blocks]),
         in_thread=False,
         live=True,
+        cards=fit([first_lines, *with_cards]) if with_cards else (),
     )
 
 
@@ -54,7 +58,7 @@ def _sign(story: Story) -> str:
     return "✋" if story.opening is not None else "▶️"
 
 
-def _running(story: Story) -> list[Block]:
+def _running(story: Story, plan: Block) -> list[Block]:
     return [
         section(_asked(story)),
         section(
@@ -66,7 +70,7 @@ def _running(story: Story) -> list[Block]:
         # Who is called because it stopped finds the ways out without scrolling.
         *(_controls(story) if words.alarming(story) else []),
         _members(story),
-        section(*_plan(story)),
+        plan,
         *([] if words.alarming(story) else _controls(story)),
         context(_small_print(story)),
     ]
@@ -223,18 +227,14 @@ def _row(member: MemberFacts, group: str, story: Story) -> str:
 def _plan(story: Story) -> list[str]:
     """The plan by Logical Group: what is done in a line, what is in hand step by step."""
     lines = ["*Plan*"]
-    part: list[Step] = []
-    for step in story.plan.steps:
-        if part and part[-1].group != step.group:
-            lines += _part(story, part)
-            part = []
-        part.append(step)
-    return lines + (_part(story, part) if part else [])
+    for part in words.parts(story.plan):
+        lines += _part(story, part)
+    return lines
 
 
 def _part(story: Story, steps: list[Step]) -> list[str]:
     state = story.state
-    title = _part_title(story, steps)
+    title = f"*{words.part_named(story.plan, steps)}*"
     done = [s for s in steps if state.of(s).status == "done"]
     if len(done) == len(steps):
         return [f"✅ {title}: done"]
@@ -242,13 +242,6 @@ def _part(story: Story, steps: list[Step]) -> list[str]:
     if now not in steps:
         return [f"○ {title}: to come, {len(steps)} steps"]
     return [f"▶️ {title}", *(_line(story, step, now) for step in steps)]
-
-
-def _part_title(story: Story, steps: list[Step]) -> str:
-    if steps[0].group:
-        return f"*{words.group_named(story.plan.group(steps[0].group))}*"
-    first = steps[0] is story.plan.steps[0]
-    return "*Preparation*" if first else "*At the end*"
 
 
 def _line(story: Story, step: Step, now: Step | None) -> str:

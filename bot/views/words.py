@@ -5,7 +5,7 @@ One place, so that root, gate and thread call a thing by the same name. Layout i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from bot.views.format import escape, lowered, span
@@ -113,6 +113,23 @@ def doing(step: Step) -> str:
 def titled(step: Step) -> str:
     """Name a step in a list, as what is true once it is done."""
     return TITLES[step.kind]
+
+
+def parts(plan: Plan) -> list[list[Step]]:
+    """Return a plan's steps in its parts: the preparation, each Logical Group, the end."""
+    found: list[list[Step]] = []
+    for step in plan.steps:
+        if not found or found[-1][-1].group != step.group:
+            found.append([])
+        found[-1].append(step)
+    return found
+
+
+def part_named(plan: Plan, part: Sequence[Step]) -> str:
+    """Name a part of a plan."""
+    if part[0].group:
+        return group_named(plan.group(part[0].group))
+    return "Preparation" if part[0] is plan.steps[0] else "At the end"
 
 
 def group_named(group: LogicalGroup) -> str:

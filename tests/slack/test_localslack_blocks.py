@@ -119,6 +119,22 @@ def test_what_slack_takes_is_taken_and_completed():
             "unsupported status: completed [json-pointer:/blocks/0/status]",
         ),
         (
+            [{"type": "plan", "title": "t", "tasks": [{"type": "section"}]}],
+            "unsupported type: section [json-pointer:/blocks/0/tasks/0]",
+        ),
+        (
+            [{"type": "plan", "tasks": []}],
+            "must be a string [json-pointer:/blocks/0/title]",
+        ),
+        (
+            [{"type": "task_card", "task_id": "1", "title": "t", "details": text(3)}],
+            "must provide a rich_text block [json-pointer:/blocks/0/details]",
+        ),
+        (
+            [{"type": "task_card", "task_id": "1", "title": "t", "sources": [{"type": "file"}]}],
+            "unsupported type [json-pointer:/blocks/0/sources/0]",
+        ),
+        (
             [{"type": "table", "rows": [[]] * 101}],
             "no more than 100 items allowed [json-pointer:/blocks/0/rows]",
         ),
@@ -144,3 +160,14 @@ def test_what_is_no_list_of_blocks_is_refused(blocks):
     with pytest.raises(Refused) as caught:
         check_blocks(blocks)
     assert caught.value.error == "invalid_blocks_format"
+
+
+def test_an_older_slack_refuses_blocks_that_it_does_not_know():
+    plan = {"type": "plan", "title": "Steps", "tasks": []}
+    check_blocks([dict(plan)])
+
+    with pytest.raises(Refused) as caught:
+        check_blocks([dict(plan)], without=frozenset({"plan", "task_card"}))
+
+    assert caught.value.error == "invalid_blocks"
+    assert "unsupported type: plan [json-pointer:/blocks/0]" in caught.value.fields["errors"]

@@ -642,3 +642,61 @@ async def test_a_lease_is_renewed_while_there_is_nothing_to_say(stage: Stage):
 
     assert current is not None
     assert (current.holder, current.epoch) == ("one", 1)
+
+
+# ---------------------------------------------------------------------------------- task cards
+
+
+def blocks_of(stage: Stage, key: str) -> set[str]:
+    return {block["type"] for block in stage.standing(key)["blocks"]}
+
+
+def posts_of(stage: Stage, records: Sequence[Record]) -> str:
+    return stage.append(records[: len(until(list(records), Kind.GATE_OPENED, step="PROPOSAL"))])
+
+
+async def test_steps_are_task_cards_where_slack_takes_them(stage):
+    run = posts_of(stage, night("good"))
+    await stage.speaker().settle(run)
+
+    assert "plan" in blocks_of(stage, f"{run}/root")
+
+
+@pytest.mark.parametrize(("setting", "asked"), [("auto", 1), ("on", 3), ("off", 0)])
+async def test_an_older_slack_gets_sections_and_is_asked_as_often_as_the_settings_say(
+    stage, setting, asked
+):
+    stage.slack.workspace.without_blocks = frozenset({"plan", "task_card"})
+    records = night("good")
+    run = posts_of(stage, records)
+    speaker = stage.speaker(task_cards=setting)
+    await speaker.settle(run)
+    told = len(stage.stores.journal.read(run))
+    stage.append(records[told : len(until(list(records), Kind.DONE, step="PROPOSAL"))])
+    await speaker.settle(run)
+
+    assert "plan" not in blocks_of(stage, f"{run}/root")
+    assert "section" in blocks_of(stage, f"{run}/root")
+    refused = [
+        line
+        for line in await stage.people.traffic()
+        if line.get("error") == "invalid_blocks" or "invalid_blocks" in str(line.get("answer"))
+    ]
+    # "on" asks with the root's post and its edit, and with the post of the preparation.
+    assert len(refused) == asked
+    assert stage.keys().count(f"{run}/root") == 1
+
+
+async def test_a_fresh_process_tries_the_cards_once_more(stage):
+    stage.slack.workspace.without_blocks = frozenset({"plan", "task_card"})
+    records = night("good")
+    run = posts_of(stage, records)
+    first = stage.speaker()
+    await first.settle(run)
+    await first.close()
+    stage.slack.workspace.without_blocks = frozenset()
+    told = len(stage.stores.journal.read(run))
+    stage.append(records[told : len(until(list(records), Kind.DONE, step="PROPOSAL"))])
+    await stage.speaker().settle(run)
+
+    assert "plan" in blocks_of(stage, f"{run}/root")

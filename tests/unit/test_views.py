@@ -91,7 +91,11 @@ def takes(message: Message) -> None:
     message.text.encode()
     if blocks:
         check_blocks(blocks)
-    for text in (message.text, *mrkdwn(message.blocks)):
+    if message.cards:
+        assert blocks, "what cards say is said without them as well"
+        check_blocks(copy.deepcopy(list(message.cards)))
+        json.dumps(message.cards).encode()
+    for text in (message.text, *mrkdwn(message.blocks), *mrkdwn(message.cards)):
         rest = re.sub(
             r"<!date\^\d+\^\{date_short_pretty\} at \{time_secs\}\|[-0-9: UTC]+>", "", text
         )

@@ -187,7 +187,7 @@ def _destination(call: Call) -> Channel:
 def _content(call: Call) -> tuple[str, list[Json], list[Json]]:
     text = call.arguments.text("text")
     given = call.arguments.nested("blocks")
-    blocks = check_blocks(given) if given else []
+    blocks = check_blocks(given, without=call.workspace.without_blocks) if given else []
     attachments = call.arguments.nested("attachments") or []
     if not isinstance(attachments, list):
         raise Refused("invalid_attachments")

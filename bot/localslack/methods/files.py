@@ -134,7 +134,7 @@ def _share(call: Call, files: list[File], channel: Channel) -> None:
         ts=call.workspace.new_ts(),
         user=call.workspace.app.bot_user,
         text=call.arguments.text("initial_comment"),
-        blocks=check_blocks(blocks) if blocks else [],
+        blocks=check_blocks(blocks, without=call.workspace.without_blocks) if blocks else [],
         thread_ts=parent.ts if parent else None,
         subtype="file_share",
         by_app=True,
