@@ -69,14 +69,16 @@ def _step(story: Story, step: Step, part: str, now: Step | None) -> Block:
         return task(step.id, title, PENDING)
     if words.alarming(story):
         return task(step.id, f"{title}: stopped here", ERROR)
-    return task(step.id, f"{title}: {_doing(story, step)}", IN_PROGRESS, _details(story, step))
+    doing = _doing(story, step)
+    title = f"{part}: {lowered(doing)}" if step.group else doing
+    return task(step.id, title, IN_PROGRESS, _details(story, step))
 
 
 def _doing(story: Story, step: Step) -> str:
     opening = story.opening
     if opening is not None and opening.step == step:
-        return f"waiting for approval {opening.gate.name} ({opening.gate.code})"
-    return lowered(words.doing(step))
+        return f"{words.doing(step)}: {opening.gate.name} ({opening.gate.code})"
+    return words.doing(step)
 
 
 def _upper(text: str) -> str:

@@ -47,7 +47,7 @@ def test_the_group_in_hand_is_shown_step_by_step_and_the_rest_in_a_card_each():
 
     assert titles(message, COMPLETE)[0] == "Preparation: done"
     assert titles(message, COMPLETE)[-1] == "A (1_1-1_2): out of service"
-    assert titles(message, IN_PROGRESS) == ["A (1_1-1_2): installed: installing on A"]
+    assert titles(message, IN_PROGRESS) == ["A (1_1-1_2): installing on A"]
     assert titles(message, PENDING) == [
         "A (1_1-1_2): back in service",
         "A (1_1-1_2): stable",
@@ -62,7 +62,7 @@ def test_a_step_that_waits_for_people_says_so_with_gate_and_code():
     code = [r.body["code"] for r in records if r.kind == Kind.GATE_OPENED][-1]
 
     assert titles(root(records), IN_PROGRESS) == [
-        f"A (1_1-1_2): approval of the failover: waiting for approval G2 ({code})"
+        f"A (1_1-1_2): waiting for approval of the failover of A: G2 ({code})"
     ]
 
 

@@ -112,8 +112,8 @@ function inCell(cell) {
 }
 
 const STATUS = {
-  pending: ["○", "to come"],
-  in_progress: ["◐", "under way"],
+  pending: ["", "to come"],
+  in_progress: ["", "under way"],
   complete: ["✓", "done"],
   error: ["✕", "failed"],
 };
