@@ -96,6 +96,7 @@ class _Voice:
     edited_at: dict[str, float] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
     missed: set[str] = field(default_factory=set)
+    uncarded: set[str] = field(default_factory=set)
     failures: int = 0
     said_until: int = 0
     rendered: tuple[int, Sequence[Message]] = (0, ())
@@ -552,13 +553,13 @@ class Speaker:
         """Post or edit with all of a message's content; with its text alone where refused."""
         self._refuse_late(voice)
         content: dict[str, Any] = {"text": message.text, "parse": "none", "link_names": False}
-        if message.cards and self._task_cards != "off":
+        if message.cards and self._task_cards != "off" and message.key not in voice.uncarded:
             try:
                 return await called(call({**content, "blocks": list(message.cards)}))
             except Trouble as trouble:
-                if not trouble.about_content or trouble.error in _MESSAGE_GONE:
+                if not trouble.about_content or trouble.error in _NOT_EDITABLE:
                     raise
-                self._without_cards(message, trouble)
+                self._without_cards(message, voice, trouble)
         if message.blocks and message.key not in voice.plain:
             try:
                 return await called(call({**content, "blocks": list(message.blocks)}))
@@ -570,11 +571,13 @@ class Speaker:
         # An empty list takes away blocks of a former edit; Slack refuses none for it.
         return await called(call({**content, "blocks": []}))
 
-    def _without_cards(self, message: Message, trouble: Trouble) -> None:
+    def _without_cards(self, message: Message, voice: _Voice, trouble: Trouble) -> None:
         """A workspace that does not know task cards gets sections, and is not asked again."""
         log.warning("said without task cards", key=message.key, error=trouble.error)
-        if self._task_cards == "auto" and trouble.error in _CARDS_UNKNOWN:
-            self._task_cards = "off"
+        if self._task_cards == "auto":
+            voice.uncarded.add(message.key)
+            if trouble.error in _CARDS_UNKNOWN:
+                self._task_cards = "off"
 
     async def _look_for(self, current: _Round, message: Message) -> str | None:
         """Return where a message stands that we may have posted, by its metadata."""

@@ -252,3 +252,31 @@ def test_one_submission_that_comes_twice_is_one_change(play):
 
     assert len(planned(night)) == 2
     assert told(night, REQUESTER) == ""
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it is durable", "after it is"])
+@pytest.mark.parametrize("die_at", [3, 4, 5])
+def test_killed_around_the_change_it_is_changed_once(tmp_path: Path, die_at: int, after: bool):
+    package = small_package(tmp_path)
+
+    async def night() -> tuple[list[str], list[str]]:
+        people = at_g1(lambda stage: change(stage, Change(order="swap"), key="view:V1:h1"))
+        stage = Night(package, setup=Setup(members=4), policy=SPARSE, people=people)
+        stage.begin(die_at=die_at, after=after)
+        stage.order()
+        await stage.until(lambda _: False, hours=0.05)
+        assert stage.mortal is not None
+        assert stage.mortal.dead.is_set()
+        await stage.kill()
+        stage.begin()
+        state = await stage.until_over(hours=2)
+        kinds = [str(record.kind) for record in stage.records()]
+        order = [group.name for group in state.the_plan.groups]
+        await stage.close()
+        return kinds, order
+
+    kinds, order = run_virtual(night())
+
+    assert kinds.count("PLANNED") == 2
+    assert order == ["B", "A"]
+    assert kinds[-1] == "ENDED"

@@ -231,3 +231,17 @@ async def test_a_submission_that_cannot_be_stored_keeps_the_form_open(
     assert (await sending)["error"] == "operation_timeout"
     assert house.rows == []
     assert len((await people.state())["views"]) == 1
+
+
+async def test_words_in_the_thread_are_bound_to_the_revision_that_stands_there(house, people):
+    await house.propose()
+    root = next(
+        d.ts for d in house.stores.deliveries.all(f"{RUN}/root") if d.message_key == f"{RUN}/root"
+    )
+    await people.act(
+        "rita", "mention", channel=CHANNEL, thread_ts=root, text="change groups 3 order C,A,B"
+    )
+
+    assert await sent(house) == Change(groups=3, order="listed", listed=("C", "A", "B"))
+    assert house.rows[0].body["revision"] == 1
+    assert house.rows[0].key.startswith("evt:app_mention/")

@@ -651,8 +651,8 @@ def blocks_of(stage: Stage, key: str) -> set[str]:
     return {block["type"] for block in stage.standing(key)["blocks"]}
 
 
-def posts_of(stage: Stage, records: Sequence[Record]) -> str:
-    return stage.append(records[: len(until(list(records), Kind.GATE_OPENED, step="PROPOSAL"))])
+def posts_of(stage: Stage, records: tuple[Record, ...]) -> str:
+    return stage.append(until(records, Kind.GATE_OPENED, step="PROPOSAL"))
 
 
 async def test_steps_are_task_cards_where_slack_takes_them(stage):
@@ -672,7 +672,7 @@ async def test_an_older_slack_gets_sections_and_is_asked_as_often_as_the_setting
     speaker = stage.speaker(task_cards=setting)
     await speaker.settle(run)
     told = len(stage.stores.journal.read(run))
-    stage.append(records[told : len(until(list(records), Kind.DONE, step="PROPOSAL"))])
+    stage.append(records[told : len(until(records, Kind.DONE, step="PROPOSAL"))])
     await speaker.settle(run)
 
     assert "plan" not in blocks_of(stage, f"{run}/root")
@@ -696,7 +696,7 @@ async def test_a_fresh_process_tries_the_cards_once_more(stage):
     await first.close()
     stage.slack.workspace.without_blocks = frozenset()
     told = len(stage.stores.journal.read(run))
-    stage.append(records[told : len(until(list(records), Kind.DONE, step="PROPOSAL"))])
+    stage.append(records[told : len(until(records, Kind.DONE, step="PROPOSAL"))])
     await stage.speaker().settle(run)
 
     assert "plan" in blocks_of(stage, f"{run}/root")

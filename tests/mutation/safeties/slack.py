@@ -243,4 +243,14 @@ SAFETIES = (
         new="if not path.is_file():",
         by=("unit/test_packages.py::test_a_link_out_of_the_folder_is_not_followed",),
     ),
+    safety(
+        "a form that is wrong is no word",
+        promise="P12",
+        why="What its author is told to correct would be done as it stood.",
+        file="bot/hearing.py",
+        old="        if errors:\n            return Heard(errors=errors)\n",
+        by=(
+            "slack/test_changing.py::test_what_is_wrong_is_told_at_its_field_and_nothing_is_stored",
+        ),
+    ),
 )
