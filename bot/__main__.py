@@ -215,8 +215,9 @@ def _login() -> str:
 def verify(
     run: Annotated[str, typer.Argument(help="One run; without it all, and the house.")] = "",
     head: Annotated[
-        str, typer.Option("--head", help="A head that the thread showed, e.g. 42:3f9a1c0d2b7e.")
-    ] = "",
+        str | None,
+        typer.Option("--head", help="A head that the thread showed, e.g. 42:3f9a1c0d2b7e."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", help="Check what `export` wrote, and no database.")
     ] = None,
@@ -243,11 +244,11 @@ Stream = tuple[str, Sequence["Record"], int]
 """Its name, its records as they are kept, and the last `seq` known from elsewhere."""
 
 
-def _from_database(config: Path | None, run: str, head: str) -> Iterator[Stream]:
+def _from_database(config: Path | None, run: str, head: str | None) -> Iterator[Stream]:
     """Hand out one stream after the other: years of them need not be in memory at once."""
     from bot.verification import known_ends
 
-    if head and not run:
+    if head is not None and not run:
         raise refusal("--head belongs to one run; name it")
     with (
         mistakes_told(),

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.views.format import SHORT_HEAD
@@ -78,13 +78,16 @@ def in_words(fault: ChainFault) -> str:
     return f"broken at record {fault.seq}: {fault.what}"
 
 
-def judged(stream: str, records: Sequence[Record], *, ends: str = "", end: int = 0) -> Verdict:
+def judged(
+    stream: str, records: Sequence[Record], *, ends: str | None = None, end: int = 0
+) -> Verdict:
     """Judge one stream; a run whose chain is whole also by its promises.
 
     Args:
         stream: its name.
         records: as they are kept.
-        ends: a head noted elsewhere: `42:3f9a1c0d2b7e`, or as the thread shows it.
+        ends: a head noted elsewhere: `42:3f9a1c0d2b7e`, or as the thread shows it. None: nobody
+            gave one; "" is a mistake, and must not pass for a head that fits.
         end: the last `seq` known from elsewhere, 0 where nobody knows.
 
     Raises:
@@ -116,9 +119,9 @@ def _beyond(records: Sequence[Record], end: int) -> ChainFault | None:
     return ChainFault(end + 1, f"inserted at the end: the index knows {end} records")
 
 
-def _other_head(records: Sequence[Record], ends: str) -> ChainFault | None:
+def _other_head(records: Sequence[Record], ends: str | None) -> ChainFault | None:
     """Return what is wrong where a head that was noted elsewhere is not at its place."""
-    if not ends:
+    if ends is None:
         return None
     read = _HEAD.fullmatch(ends.strip())
     if read is None:
@@ -209,10 +212,10 @@ def imported(lines: Iterable[str]) -> dict[str, list[Record]]:
     streams: dict[str, list[Record]] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            fields = json.loads(line)
+            fields = json.loads(line, object_pairs_hook=_unique)
             record = Record(**{**fields, "at": datetime.fromisoformat(fields["at"])})
             _refuse_odd(record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise NotReadable(f"line {number} is no record of a journal") from error
         streams.setdefault(record.stream, []).append(record)
     return streams
@@ -228,6 +231,16 @@ def _refuse_odd(record: Record) -> None:
         and record.at.tzinfo is not None
     ):
         raise ValueError("a field of another type")
+    record.at.astimezone(UTC)
+    canonical(record.body)
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object that says each thing once: of two, readers would choose differently."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return fields
 
 
 def short(hash_: str) -> str:

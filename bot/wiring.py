@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets as random_words
 import signal
 import socket
@@ -55,9 +54,10 @@ from engine.ports import Clock, GroupSetup, Shell
 from engine.ssh import SshSettings, SshShell
 from engine.worker import Worker
 from storage import migrate
+from storage.database import embedded_file
 from storage.records import DatabaseInUse, InboxRow, Record, StorageDown, Stores, Upkeep
 from storage.stores import open_stores
-from storage.upkeep import open_upkeep
+from storage.upkeep import open_copy, open_upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -142,8 +142,8 @@ def stores_to_act(settings: Settings) -> Iterator[Stores]:
 
 def is_there(settings: Settings) -> bool:
     """Say whether a database was made already, as far as one can tell without opening it."""
-    file = re.fullmatch(r"sqlite:///(.+)", settings.storage.url)
-    return file is None or Path(file[1]).exists()
+    file = embedded_file(settings.storage.url)
+    return file is None or file.exists()
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def stores_to_read(settings: Settings) -> Iterator[Stores]:
 
 def _refuse_absent(settings: Settings) -> None:
     if not is_there(settings):
-        file = settings.storage.url.removeprefix("sqlite:///")
+        file = embedded_file(settings.storage.url)
         raise SettingsWrong(f"there is no database at {file}; hotfix-bot serve makes it")
 
 
@@ -184,7 +184,7 @@ def upkeep(settings: Settings, *, acting: bool) -> Iterator[Upkeep]:
 @contextmanager
 def upkeep_of(file: Path) -> Iterator[Upkeep]:
     """Open a backup to check it."""
-    with closing(open_upkeep(f"sqlite:///{file}", acting=False)) as opened:
+    with closing(open_copy(file)) as opened:
         yield opened
 
 

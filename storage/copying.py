@@ -7,17 +7,21 @@ the holders of leases do not travel, since whoever held them acts on the old dat
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert, select, tuple_
 
 from storage.records import StorageRefusal
-from storage.tables import HOLDINGS
+from storage.tables import HOLDINGS, METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from sqlmodel import Session
+
+_JOURNAL: Table = METADATA.tables["journal"]
+_HEAD = (_JOURNAL.c.stream, _JOURNAL.c.seq, _JOURNAL.c.hash)
 
 AT_ONCE = 500
 """Rows in one statement. A guess: records are small, blobs are not."""
@@ -56,6 +60,42 @@ def refuse_different(here: Session, there: Session) -> None:
                     raise StorageRefusal(f"{table.name} {key} did not arrive as it was")
             if next(theirs, None) is not None:
                 raise StorageRefusal(f"{table.name} has more rows there than here")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a database holds: the rows of each table, and where each stream ends."""
+
+    rows: Mapping[str, int]
+    heads: frozenset[tuple[object, ...]]
+
+
+def extent(session: Session) -> Extent:
+    """Return how much a database holds."""
+    counts = {
+        table.name: session.scalar(select(func.count()).select_from(table)) or 0
+        for table in sorted(HOLDINGS, key=lambda table: table.name)
+    }
+    last = select(_JOURNAL.c.stream, func.max(_JOURNAL.c.seq)).group_by(_JOURNAL.c.stream)
+    heads = select(*_HEAD).where(tuple_(_JOURNAL.c.stream, _JOURNAL.c.seq).in_(last))
+    return Extent(counts, frozenset(tuple(row) for row in session.execute(heads)))
+
+
+def refuse_lacking(before: Extent, copy: Session) -> None:
+    """Compare a copy with what was there when it was begun; it may hold more, never less.
+
+    Raises:
+        StorageRefusal: it holds less, or other records.
+    """
+    for name, count in extent(copy).rows.items():
+        if count < before.rows[name]:
+            raise StorageRefusal(
+                f"{name} has {count} rows in the copy, and had {before.rows[name]} here"
+            )
+    for stream, seq, head in sorted(before.heads, key=str):
+        place = (_JOURNAL.c.stream == stream) & (_JOURNAL.c.seq == seq)
+        if copy.scalar(select(_JOURNAL.c.hash).where(place)) != head:
+            raise StorageRefusal(f"record {seq} of {stream} did not arrive as it was")
 
 
 def _rows(session: Session, table: Table) -> Generator[dict[str, object], None, None]:

@@ -20,6 +20,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,15 @@ if TYPE_CHECKING:
 BUSY_S = 30.0
 """How long a writer waits for another process. A guess: the command line writes one row."""
 
-WAL_ATTEMPTS = 200
-"""Tries to switch to WAL, 50 ms apart: SQLite does not wait by itself for that one switch."""
+OPEN_S = 10.0
+"""How long opening an SQLite file may take in all, while others hold it. A guess: the switch to
+WAL takes milliseconds, and whoever keeps the file to himself for longer is no process of ours."""
+
+WAL_PAUSE_S = 0.05
+"""How long one try to switch to WAL waits for the others, and then until the next."""
+
+SQLITE = b"SQLite format 3\0"
+"""How a database file begins. Source: sqlite.org/fileformat.html."""
 
 CHANNEL = "hotfix_bot"
 """Where committed appends and words are told to other processes, as `teller run`."""
@@ -71,13 +79,14 @@ OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 class Database:
     """An open database. Thread-safe; each `with` is one transaction."""
 
-    def __init__(self, url: str | URL, *, acting: bool) -> None:
+    def __init__(self, url: str | URL, *, acting: bool, makes: bool = True) -> None:
         """Open, without looking at the schema.
 
         Args:
             url: `sqlite:///…` or `postgresql+psycopg://…`.
             acting: this process acts. Others may read, and put words into the inbox. An embedded
                 database has at most one acting process.
+            makes: where there is no such file, or nothing in it, it is made.
 
         Raises:
             DatabaseInUse: another process acts on this embedded database.
@@ -85,6 +94,7 @@ class Database:
         """
         place = _place(url)
         self.acting = acting
+        self.makes = makes
         self.shown = _shown(place)
         self.embedded = place.get_backend_name() == "sqlite"
         self._lock: ProcessLock | None = None
@@ -94,9 +104,10 @@ class Database:
         self._closed = False
         self.before_words: Callable[[Session], None] = lambda _session: None
         if self.embedded:
-            file = self._file = _file(place)
-            if acting:
-                self._lock = ProcessLock(lock_of(file))
+            with refusing("the database"):
+                file = self._file = _file(place, makes=makes)
+                if acting:
+                    self._lock = ProcessLock(lock_of(file))
             self._identity = _identity(file)
             self._one_writer = threading.Lock()
             self._reader = _sqlite_engine(file)
@@ -248,7 +259,9 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            if isinstance(error, OUR_MISTAKES) and not error.connection_invalidated:
+            # Without a statement it is about connecting: an address that the driver does not know.
+            ours = isinstance(error, OUR_MISTAKES) and error.statement is not None
+            if ours and not error.connection_invalidated:
                 raise
             raise StorageDown(_one_line(error.orig)) from error
         except (NoConnectionFree, self._driver_error) as error:
@@ -272,14 +285,48 @@ def _place(url: str | URL) -> URL:
     return place.set(drivername=drivers[name])
 
 
-def _file(place: URL) -> Path:
-    """Return the database's file, created for its owner alone if it was not there."""
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turn what the system says about files (not allowed, a folder, disk full) into a refusal."""
+    try:
+        yield
+    except OSError as error:
+        name = f" ({error.filename})" if error.filename else ""
+        raise StorageRefusal(f"{what} cannot be used: {error.strerror or error}{name}") from error
+
+
+def embedded_file(url: str) -> Path | None:
+    """Return the file of an embedded database, or None for one on a server.
+
+    Raises:
+        StorageRefusal: the address cannot be read.
+    """
+    place = _place(url)
+    return Path(place.database or "") if place.get_backend_name() == "sqlite" else None
+
+
+def url_of(file: Path) -> URL:
+    """Return the address of an embedded database, whatever characters its name has."""
+    return URL.create("sqlite", database=str(file))
+
+
+def _file(place: URL, *, makes: bool) -> Path:
+    """Return the database's file, created for its owner alone if it was not there.
+
+    Looked at before anything is made: another file must not get a lock beside it.
+    """
     if place.database in (None, "", ":memory:"):
         raise StorageRefusal("an SQLite address names a file, e.g. sqlite:///hotfix.db")
     file = Path(str(place.database)).resolve()
     if not file.parent.is_dir():
         raise StorageRefusal(f"the folder {file.parent} does not exist")
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    descriptor = os.open(file, os.O_RDWR | (os.O_CREAT if makes else 0), 0o600)
+    try:
+        begins = os.read(descriptor, len(SQLITE))
+    finally:
+        os.close(descriptor)
+    if begins != SQLITE and (begins or not makes):
+        raise StorageRefusal(f"{file} is no SQLite database")
     return file
 
 
@@ -322,18 +369,19 @@ def _settle_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 
 def _switch_to_wal(cursor: Any) -> None:  # noqa: ANN401 -- the driver's cursor has no public type
-    pause = threading.Event()
-    for attempt in range(1, WAL_ATTEMPTS + 1):
+    pause, give_up_at = threading.Event(), time.monotonic() + OPEN_S
+    cursor.execute(f"PRAGMA busy_timeout = {WAL_PAUSE_S * 1000:.0f}")
+    mode = ""
+    while not mode:
         try:
             mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         except sqlite3.OperationalError:
-            if attempt == WAL_ATTEMPTS:
+            if time.monotonic() > give_up_at:
                 raise
-            pause.wait(0.05)
-        else:
-            if mode != "wal":
-                raise StorageRefusal(f"SQLite cannot use WAL here, only {mode}: a network drive?")
-            return
+            pause.wait(WAL_PAUSE_S)
+    if mode != "wal":
+        raise StorageRefusal(f"SQLite cannot use WAL here, only {mode}: a network drive?")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -26,6 +26,7 @@ class ProcessLock:
 
         Raises:
             DatabaseInUse: another process, or another opening in this one, has it.
+            OSError: the file cannot be made or written.
         """
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -36,8 +37,12 @@ class ProcessLock:
             raise DatabaseInUse(
                 f"{path.with_suffix('')} is in use by process {holder or '(unknown)'}"
             ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError:  # a full disk: whoever cannot be named here must not hold it either
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the lock back; a second time does nothing."""

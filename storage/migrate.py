@@ -49,6 +49,8 @@ def make_current(database: Database) -> None:
     revision = stored_revision(database)
     if revision == REVISIONS[-1]:
         return
+    if revision is None and not database.makes:
+        raise StorageRefusal("the file holds no tables of ours")
     if revision is not None and revision not in REVISIONS:
         raise NewerDatabase(
             f"the database has revision {revision}; this version of Hotfix Bot knows"
@@ -64,13 +66,24 @@ def make_current(database: Database) -> None:
 
 
 def stored_revision(database: Database) -> str | None:
-    """Return the revision written in the database, or None where there is no schema yet."""
+    """Return the revision written in the database, or None where there is no schema yet.
+
+    Raises:
+        StorageRefusal: it has our tables, but does not say of which revision they are.
+    """
+    revision: str | None = None
     with database.read() as session:
         connection = session.connection()
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return revision
+        # In this order: both come in one transaction, maybe between these two looks.
+        has_tables = inspect(connection).has_table("journal")
+        if inspect(connection).has_table("alembic_version"):
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if has_tables and revision is None:
+        raise StorageRefusal(
+            "the database has its tables, but not their revision (alembic_version is lost): "
+            "go on with a backup"
+        )
+    return revision
 
 
 def _run_alembic(connection: Connection) -> None:

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, text
 from sqlalchemy import select as select_any
-from sqlalchemy.engine import URL
 from sqlmodel import col, or_, select
 
-from storage.copying import copy_all, refuse_different, refuse_filled
-from storage.database import Database, lock_of
+from storage.copying import copy_all, extent, refuse_different, refuse_filled, refuse_lacking
+from storage.database import Database, lock_of, refusing, url_of
 from storage.evidence import spoilt
 from storage.identity import become, identity_of, in_words, mark_moved, moved_to, settle
 from storage.inbox import inbox_row
@@ -28,7 +27,6 @@ from storage.journal import index_row, record_of, run_of
 from storage.migrate import REVISIONS, make_current, stored_revision
 from storage.records import HOUSE, StorageDown, StorageRefusal
 from storage.tables import (
-    HOLDINGS,
     METADATA,
     DeliveriesTable,
     InboxTable,
@@ -40,6 +38,7 @@ from storage.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from sqlalchemy.engine import URL
     from sqlmodel import Session
 
     from storage.records import InboxRow, Record, RunRow, Snapshot, Upkeep
@@ -61,8 +60,17 @@ def open_upkeep(url: str, *, acting: bool) -> Upkeep:
     return DatabaseUpkeep(_opened(url, acting=acting))
 
 
-def _opened(url: str | URL, *, acting: bool) -> Database:
-    database = Database(url, acting=acting)
+def open_copy(file: Path) -> Upkeep:
+    """Open what `Upkeep.backup` wrote, to read it; nothing is made, whatever is there.
+
+    Raises:
+        StorageRefusal: it is no such copy.
+    """
+    return DatabaseUpkeep(_opened(url_of(file), acting=False, makes=False))
+
+
+def _opened(url: str | URL, *, acting: bool, makes: bool = True) -> Database:
+    database = Database(url, acting=acting, makes=makes)
     try:
         make_current(database)
         settle(database)
@@ -103,18 +111,22 @@ class DatabaseUpkeep:
             raise StorageRefusal(f"{file} is there already; name a new file")
         if not file.parent.is_dir():
             raise StorageRefusal(f"the folder {file.parent} does not exist")
-        with _draft_of(file) as draft:
+        with refusing(str(file)), _draft_of(file) as draft:
+            with self._database.snapshot() as now:
+                before = extent(now)
             if self._database.embedded:
                 self._database.copy_file(draft)
             else:
                 self._copy_into_file(draft)
             _forget_identity(draft)
-            with closing(_opened(_url_of(draft), acting=False)) as copy:
+            with closing(_opened(url_of(draft), acting=False, makes=False)) as copy:
+                with copy.snapshot() as arrived:
+                    refuse_lacking(before, arrived)
                 return _counted(copy)
 
     def _copy_into_file(self, file: Path) -> None:
         with (
-            closing(_opened(_url_of(file), acting=True)) as copy,
+            closing(_opened(url_of(file), acting=True)) as copy,
             self._database.snapshot() as here,
             copy.write() as there,
         ):
@@ -260,21 +272,14 @@ class DatabaseSnapshot:
 
 def _forget_identity(file: Path) -> None:
     """Have a copy be no database yet: it gets an id of its own when somebody acts on it."""
-    with closing(Database(_url_of(file), acting=True)) as copy, copy.write() as session:
+    with closing(Database(url_of(file), acting=True)) as copy, copy.write() as session:
         become(session, heir_of=None)
     lock_of(file).unlink()
 
 
-def _url_of(file: Path) -> URL:
-    return URL.create("sqlite", database=str(file))
-
-
 def _counted(database: Database) -> Mapping[str, int]:
     with database.read() as session:
-        return {
-            name: session.scalar(select_any(func.count()).select_from(table)) or 0
-            for name, table in sorted((table.name, table) for table in HOLDINGS)
-        }
+        return extent(session).rows
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -24,7 +26,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from storage import migrate
-from storage.database import Database
+from storage.database import BUSY_S, Database
 from storage.journal import due_runs
 from storage.leases import refuse_lost
 from storage.records import (
@@ -429,6 +431,8 @@ def test_due_runs_are_found_by_their_index(sqlite: DatabasePlace):
         ("sqlite:////nowhere/at/all/hotfix.db", "does not exist"),
         ("mysql://root:secret@host/hotfix", "mysql is not supported"),
         ("postgres", "cannot be read"),
+        ("sqlite:////usr", "Is a directory"),
+        ("postgresql+psycopg://nobody@localhost/none?nonsense=3", "nonsense"),
     ],
 )
 def test_an_address_that_cannot_be_used_says_why(url: str, says: str):
@@ -467,3 +471,75 @@ def test_a_stream_still_moves_on_after_a_refusal(database: DatabasePlace):
             stores.journal.append("run-1", DRAFTS, lease=None, last_seq=seq + 1)
         stores.journal.append("run-1", DRAFTS, lease=None, last_seq=seq)
     assert_chained(stores.journal.read("run-1"))
+
+
+def test_another_file_is_no_database_and_gets_no_lock_beside_it(tmp_path: Path):
+    file = tmp_path / "hotfix.toml"
+    file.write_text("[slack]\n")
+    for acting in (True, False):
+        with pytest.raises(StorageRefusal, match=r"hotfix\.toml is no SQLite database"):
+            open_stores(f"sqlite:///{file}", acting=acting)
+    assert [path.name for path in tmp_path.iterdir()] == ["hotfix.toml"]
+    assert file.read_text() == "[slack]\n"
+
+
+def test_a_file_of_another_user_is_a_refusal(
+    sqlite: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+):
+    """As the system says it; whoever runs the tests may be root, to whom nothing is refused."""
+    sqlite.open().close()
+    really = os.open
+
+    def refused(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path) == file_of(sqlite):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return really(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refused)
+    for acting in (True, False):
+        with pytest.raises(StorageRefusal, match=r"cannot be used: Permission denied .*hotfix\.db"):
+            open_stores(sqlite.url, acting=acting)
+
+
+def test_a_full_disk_is_a_refusal_and_leaves_no_lock_held(
+    sqlite: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(StorageRefusal, match="No space left"):
+            migrate.upgrade(sqlite.url)
+    sqlite.open()
+
+
+def test_a_file_that_somebody_keeps_to_himself_is_told_within_one_limit(
+    sqlite: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+):
+    sqlite.open().close()
+    monkeypatch.setattr("storage.database.OPEN_S", 0.3)
+    with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(StorageRefusal, match="cannot be opened: database is locked"):
+            sqlite.open()
+        assert time.monotonic() - began < BUSY_S
+        other.execute("ROLLBACK")
+    sqlite.open()
+
+
+def test_a_connection_waits_for_other_writers_once_it_is_open(sqlite: DatabasePlace):
+    sqlite.open().close()
+    with closing(Database(sqlite.url, acting=True)) as database, database.read() as session:
+        assert session.scalar(text("PRAGMA busy_timeout")) == BUSY_S * 1000
+
+
+@pytest.mark.parametrize("lost", ["DROP TABLE alembic_version", "DELETE FROM alembic_version"])
+def test_tables_that_lost_their_revision_are_not_made_anew(database: DatabasePlace, lost: str):
+    database.open().close()
+    run_sql(database, lost)
+    for acting in (True, False):
+        with pytest.raises(StorageRefusal, match="alembic_version is lost"):
+            database.open(acting=acting)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +20,7 @@ from sqlmodel import Session
 
 from engine.fence import Fence
 from engine.gaia.guards import Guard, guarded
+from storage import upkeep as upkeep_module
 from storage.copying import copy_all
 from storage.database import Database
 from storage.identity import mark_moved
@@ -35,7 +39,7 @@ from storage.records import (
     Upkeep,
 )
 from storage.stores import open_stores
-from storage.upkeep import open_upkeep
+from storage.upkeep import open_copy, open_upkeep
 from tests.contract.places import DatabasePlace
 from tests.contract.postgres import PostgresServer
 from tests.contract.test_stores import assert_chained
@@ -151,6 +155,73 @@ def test_a_backup_of_a_shared_database_can_be_moved_back(postgres: PostgresServe
         upkeep.move(back)
     with closing(open_stores(back, acting=True)) as stores:
         assert everything(stores) == before
+
+
+@pytest.mark.parametrize("name", ["a?b.db", "a#b.db", "a%41.db", "a b&mode=ro.db"])
+def test_a_backup_is_written_and_checked_under_whatever_name_it_gets(
+    filled: str, tmp_path: Path, name: str
+):
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    with kept(filled) as upkeep:
+        rows = upkeep.backup(folder / name)
+    assert rows["journal"] == 13
+    assert [path.name for path in folder.iterdir()] == [name]
+    with closing(open_copy(folder / name)) as copy, copy.snapshot() as now:
+        assert len(now.streams()) == 4
+
+
+def test_checking_a_copy_makes_nothing(tmp_path: Path):
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    with pytest.raises(StorageRefusal, match="no SQLite database"):
+        open_copy(empty)
+    with pytest.raises(StorageRefusal, match="No such file"):
+        open_copy(tmp_path / "none.db")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE something (x)")
+    with pytest.raises(StorageRefusal, match="no tables of ours"):
+        open_copy(tmp_path / "other.db")
+    assert empty.stat().st_size == 0
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "DELETE FROM journal",
+        "DELETE FROM journal WHERE stream = 'run-1' AND seq = 4",
+        "UPDATE journal SET hash = 'x' WHERE stream = 'run-1' AND seq = 4",
+        "DELETE FROM inbox WHERE key = 'v1'",
+    ],
+)
+def test_a_backup_that_holds_less_than_there_was_is_none(
+    filled: str, tmp_path: Path, lost: str, monkeypatch: pytest.MonkeyPatch
+):
+    def lossy(file: Path) -> None:
+        forget(file)
+        with closing(sqlite3.connect(file)) as copy, copy:
+            copy.execute(lost)
+
+    forget = upkeep_module._forget_identity
+    monkeypatch.setattr(upkeep_module, "_forget_identity", lossy)
+    with (
+        kept(filled) as upkeep,
+        pytest.raises(StorageRefusal, match=r"in the copy|did not arrive"),
+    ):
+        upkeep.backup(tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_backup_into_a_folder_that_takes_none_is_a_refusal(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refused(**_: object) -> tuple[int, str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "copy.db")
+
+    monkeypatch.setattr("storage.upkeep.tempfile.mkstemp", refused)
+    with kept(filled) as upkeep, pytest.raises(StorageRefusal, match="Permission denied"):
+        upkeep.backup(tmp_path / "copy.db")
 
 
 # ------------------------------------------------------------------------- move

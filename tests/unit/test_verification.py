@@ -263,6 +263,8 @@ def test_a_head_from_the_thread_is_checked_against_the_database(home):
     assert "broken at record 5" in told("verify", RUN, "--head", f"5:{head[:12]}", code=1)
     assert "name it" in told("verify", "--head", head, code=2)
     assert "is no head" in told("verify", RUN, "--head", "six", code=2)
+    assert "is no head" in told("verify", RUN, "--head", "", code=2)
+    assert "name it" in told("verify", "--head", "", code=2)
 
 
 def test_an_export_is_checked_without_the_database(home):
@@ -275,6 +277,15 @@ def test_an_export_is_checked_without_the_database(home):
     assert "broken at record 1: this record was changed" in told(
         "verify", "--file", "x.jsonl", code=1
     )
+    for odd in (
+        lines.replace('"step":""', '"step":NaN', 1),
+        lines.replace('"step":""', '"step":"","step":""', 1),
+        lines.replace('"step":""', '"step":' + "[" * 100_000, 1),
+        lines.replace(NOW.isoformat(), "0001-01-01T00:00:00+14:00"),
+    ):
+        assert odd != lines
+        (home / "x.jsonl").write_text(odd)
+        assert "is no record" in told("verify", "--file", "x.jsonl", code=2)
     (home / "x.jsonl").write_text("nonsense")
     assert "line 1 is no record" in told("verify", "--file", "x.jsonl", code=2)
     assert "cannot be read" in told("verify", "--file", "y.jsonl", code=2)

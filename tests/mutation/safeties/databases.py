@@ -108,4 +108,33 @@ SAFETIES = (
             "one",
         ),
     ),
+    safety(
+        "a backup is compared with what was there",
+        promise="P8",
+        why="An empty file would be called a good backup.",
+        file=UPKEEP,
+        old="                    refuse_lacking(before, arrived)\n",
+        new="                    pass\n",
+        by=(f"{AT_UPKEEP}::test_a_backup_that_holds_less_than_there_was_is_none",),
+    ),
+    safety(
+        "a check of a copy makes no file",
+        promise="P8",
+        why="It would check a new file of its own, which holds nothing and fits.",
+        file="storage/database.py",
+        old="os.O_RDWR | (os.O_CREAT if makes else 0)",
+        new="os.O_RDWR | os.O_CREAT",
+        by=(f"{AT_UPKEEP}::test_checking_a_copy_makes_nothing",),
+    ),
+    safety(
+        "an empty head is a mistake",
+        promise="P8",
+        why="A script whose head is lost would read that all is well.",
+        file="bot/verification.py",
+        old="    if ends is None:\n",
+        new="    if not ends:\n",
+        by=(
+            "unit/test_verification.py::test_a_head_from_the_thread_is_checked_against_the_database",
+        ),
+    ),
 )
