@@ -123,7 +123,7 @@ def runs(config: Config = None, as_json: AsJson = False) -> None:
             try:
                 headers.append(header(stores.journal.read(row.id)))
             except NotUnderstood as error:
-                headers.append(unread(row, str(error)))
+                headers.append(unread(row, error))
         now, house = SystemClock().now(), stores.journal.read(HOUSE)
         frozen = [str(freeze) for freeze in in_force(house, now).values()]
         for one in headers:

@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.runs import story_of
 from bot.views.words import headline, state_word, titled
+from engine.errors import NotUnderstood, RecordSpoilt
 from engine.journal import ENGINE, RunState
 from engine.model import spelled
 from storage.records import Record, RunRow
@@ -56,12 +57,12 @@ def header(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def unread(row: RunRow, why: str) -> dict[str, Any]:
-    """Return what is known of a run that only a newer version can read."""
+def unread(row: RunRow, why: NotUnderstood) -> dict[str, Any]:
+    """Return what is known of a run that only a newer version can read, or nobody."""
     return {
         "run": row.id,
-        "state": "of a newer version",
-        "headline": why,
+        "state": "cannot be read" if isinstance(why, RecordSpoilt) else "of a newer version",
+        "headline": str(why),
         "group": row.group,
         "package": "?",
         "open": row.open,

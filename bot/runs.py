@@ -9,7 +9,7 @@ from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
 from engine.clock import SystemClock
-from engine.errors import NotUnderstood
+from engine.errors import NotUnderstood, RecordSpoilt
 from engine.freezes import ALL, Freeze, in_force
 from engine.ports import Clock
 from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow
@@ -194,9 +194,16 @@ def story_of(records: Sequence[Record]) -> Story:
     """Return what is known of a run from its records.
 
     Raises:
-        NotUnderstood: a newer version wrote some of them.
+        NotUnderstood: a newer version wrote some of them, or nobody can read one.
     """
     story = Story()
     for record in records:
-        story.take(record)
+        try:
+            story.take(record)
+        except NotUnderstood:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise RecordSpoilt(record.stream, record.seq) from error
+    if not records or story.state.plan is None:
+        raise RecordSpoilt(records[0].stream if records else "the run", len(records) + 1)
     return story

@@ -16,7 +16,7 @@ import typer
 
 from bot.config import SettingsWrong
 from bot.wiring import our_version
-from engine.errors import NotUnderstood
+from engine.errors import NotUnderstood, RecordSpoilt
 from storage.records import StorageDown, StorageRefusal
 
 USAGE = 2
@@ -35,6 +35,8 @@ def mistakes_told() -> Iterator[None]:
         yield
     except (SettingsWrong, StorageDown, StorageRefusal) as error:
         raise refusal(str(error)) from error
+    except RecordSpoilt as error:
+        raise refusal(f"{error}.") from error
     except NotUnderstood as error:
         raise refusal(f"{error}; this is {our_version()}") from error
 

@@ -20,6 +20,7 @@ from engine.journal import RunState
 from engine.promises import explained
 from storage.records import (
     HOUSE,
+    UNREADABLE,
     ChainFault,
     InboxRow,
     Record,
@@ -95,6 +96,8 @@ def judged(
     """
     head = records[-1].hash if records else ""
     fault = chain_fault(records, end=end) or _beyond(records, end) or _other_head(records, ends)
+    if fault is None and not records and stream != HOUSE:
+        fault = ChainFault(1, "this record is missing")
     if fault is not None or stream == HOUSE:
         return Verdict(stream, len(records), head, fault)
     try:
@@ -175,6 +178,8 @@ def _told(value: object) -> str:
 def inbox_faults(rows: Iterable[InboxRow], ends: Mapping[str, int]) -> Iterator[str]:
     """Name the words that were taken by a record that is not there."""
     for row in rows:
+        if row.kind == UNREADABLE:
+            yield f"{row.run or 'inbox'}: the word {row.key} was changed, and cannot be read"
         if row.run is not None and row.taken_seq and row.taken_seq > ends.get(row.run, 0):
             yield f"{row.run}: {row.key} was taken by record {row.taken_seq}, which is not there"
 

@@ -16,6 +16,7 @@
     PlanRefused                  no plan is made of this request; the sentence is for the person
     Fenced                       another executor has taken over: stop, write nothing
     NotUnderstood                a newer version wrote this run: nothing is written or sent
+      RecordSpoilt               nobody can read a record of it: somebody changed it
     Stopped                      a person's stop came before the act; not an error of anyone
 
 Any other exception is a mistake of ours: the run stops loudly, the journal is intact.
@@ -111,6 +112,17 @@ class NotUnderstood(LookupError):
         super().__init__(
             f"{run} was written by version {written_by or 'unknown'}, and record {seq} has {what}, "
             "which this version does not know: go on with that version, or a later one"
+        )
+
+
+class RecordSpoilt(NotUnderstood):
+    """Nobody can read a record, most likely since somebody changed it; nothing is decided then."""
+
+    def __init__(self, run: str, seq: int) -> None:
+        LookupError.__init__(
+            self,
+            f"record {seq} of {run} cannot be read, and nothing is decided from it: see hotfix-bot "
+            f"verify {run}; where that says that it was changed, go on with a backup",
         )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.errors import Fenced, NotUnderstood, Stopped
+from engine.errors import Fenced, NotUnderstood, RecordSpoilt, Stopped
 from engine.model import (
     GatePolicy,
     GroupFacts,
@@ -39,6 +39,7 @@ from engine.ports import Clock
 from engine.stopwatch import Stopwatch
 from storage.records import (
     HOUSE,
+    UNREADABLE,
     Draft,
     JournalStore,
     Json,
@@ -418,6 +419,8 @@ class RunState:
         self.first_at = self.first_at or record.at
         self.last_seq = record.seq
         self.last_hash = record.hash
+        if not record.hash and UNREADABLE in record.body:
+            raise RecordSpoilt(self.run, record.seq)
         fold = getattr(self, f"_on_{record.kind.lower()}", None)
         if fold is None:
             raise self._not_understood(record, f"the kind {record.kind}")

@@ -22,7 +22,7 @@ from engine.planner import plan_abort, plan_rollback
 from engine.ports import Ballot
 from engine.proposals import Change, plan_change
 from engine.recovery import Finding
-from storage.records import InboxRow, LeaseLost, StorageDown
+from storage.records import UNREADABLE, InboxRow, LeaseLost, StorageDown
 
 SHELL = "shell:"
 """Prefix of `by` for words said at the command line on the bot's machine."""
@@ -56,6 +56,24 @@ async def _unknown(duty: Duty, row: InboxRow) -> None:
         await asyncio.to_thread(duty.inbox.drop, row.key, lease=duty.journal.lease)
     except LeaseLost as error:
         raise Fenced(str(error)) from error
+
+
+async def _unreadable(duty: Duty, row: InboxRow) -> None:
+    """Somebody spoilt this row; it may have been a stop, so nothing is sent before people look."""
+    step = duty.state.next_step()
+    held = duty.journal.draft(
+        Kind.HELD,
+        step=step.id if step is not None else "",
+        reason=(
+            f"a word for this run ({row.key}) was changed in the database and cannot be read; it "
+            "may have been a stop. See hotfix-bot db check, and retry where nobody said one"
+        ),
+        error="UnexpectedOutput",
+        out_of_service=list(duty.state.out_of_service()),
+        ways=["retry", "abort"],
+        by_hand=duty.state.by_hand(),
+    )
+    await duty.journal.append([held], take=[row.key])
 
 
 async def _shown(duty: Duty, row: InboxRow) -> None:
@@ -464,6 +482,7 @@ Taker = Callable[[Duty, InboxRow], Awaitable[None]]
 
 _ROWS: dict[str, Taker] = {
     "shown": _shown,
+    UNREADABLE: _unreadable,
     "hint": _hint,
     "vote": _vote,
     "click": _click,

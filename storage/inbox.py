@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select as select_any
 from sqlmodel import col, select, update
 
+from storage.cells import WORD, inbox_row
 from storage.chain import in_utc
 from storage.leases import refuse_lost
 from storage.records import InboxRow, StreamMoved, WordWaiting, canonical
@@ -53,12 +54,12 @@ class Inbox:
 
     def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""
-        query = select(InboxTable).where(col(InboxTable.taken_seq).is_(None))
+        query = select_any(*WORD).where(col(InboxTable.taken_seq).is_(None))
         if run is not None:
             query = query.where(col(InboxTable.run) == run)
         query = query.order_by(col(InboxTable.at), col(InboxTable.place)).limit(limit)
         with self._database.read() as session:
-            return [inbox_row(row) for row in session.exec(query)]
+            return [inbox_row(row) for row in session.execute(query).mappings()]
 
     def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
         """See storage.records.InboxStore."""
@@ -99,8 +100,3 @@ def _taking(keys: set[str], seq: int) -> Update:
         .where(col(InboxTable.key).in_(keys), col(InboxTable.taken_seq).is_(None))
         .values(taken_seq=seq)
     )
-
-
-def inbox_row(row: InboxTable) -> InboxRow:
-    """Return a row as it was put."""
-    return InboxRow(row.key, row.run, row.kind, json.loads(row.body), in_utc(row.at), row.taken_seq)

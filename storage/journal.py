@@ -8,13 +8,14 @@ are locked by name.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_
+from sqlalchemy import select as select_any
 from sqlmodel import col, select
 
+from storage.cells import RECORD, RUN, record_of, run_of
 from storage.chain import chained, in_utc
 from storage.inbox import refuse_word, take_rows
 from storage.leases import refuse_lost
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
     from storage.database import Database
-    from storage.records import Body, Draft, Lease
+    from storage.records import Draft, Lease
 
 
 class Journal:
@@ -41,12 +42,12 @@ class Journal:
     def read(self, stream: str, *, after: int = 0) -> Sequence[Record]:
         """See storage.records.JournalStore."""
         query = (
-            select(JournalTable)
+            select_any(*RECORD)
             .where(col(JournalTable.stream) == stream, col(JournalTable.seq) > after)
             .order_by(col(JournalTable.seq))
         )
         with self._database.read() as session:
-            return [record_of(row) for row in session.exec(query)]
+            return [record_of(row) for row in session.execute(query).mappings()]
 
     def append(
         self,
@@ -106,19 +107,24 @@ class Journal:
         if group is not None:
             query = query.where(col(RunsTable.group) == group)
         with self._database.read() as session:
-            return [run_of(row) for row in session.exec(query)]
+            return _runs(session, query)
 
     def run(self, run: str) -> RunRow | None:
         """See storage.records.JournalStore."""
         with self._database.read() as session:
-            row = session.get(RunsTable, run)
-            return run_of(row) if row else None
+            found = _runs(session, select(RunsTable).where(col(RunsTable.id) == run))
+            return found[0] if found else None
 
     def due(self, now: datetime) -> Sequence[RunRow]:
         """See storage.records.JournalStore."""
         query = due_runs(now)
         with self._database.read() as session:
-            return [run_of(row) for row in session.exec(query)]
+            return _runs(session, query)
+
+
+def _runs(session: Session, query: SelectOfScalar[RunsTable]) -> list[RunRow]:
+    found = session.execute(query.with_only_columns(*RUN, maintain_column_froms=True))
+    return [run_of(row) for row in found.mappings()]
 
 
 def due_runs(now: datetime) -> SelectOfScalar[RunsTable]:
@@ -189,41 +195,4 @@ def _row(record: Record) -> JournalTable:
         body=canonical(record.body),
         prev=record.prev,
         hash=record.hash,
-    )
-
-
-def record_of(row: JournalTable) -> Record:
-    """Return a record as it was appended."""
-    return Record(
-        stream=row.stream,
-        seq=row.seq,
-        epoch=row.epoch,
-        kind=row.kind,
-        at=in_utc(row.at),
-        by=row.by,
-        body=_body(row.body),
-        prev=row.prev,
-        hash=row.hash,
-    )
-
-
-def _body(text: str) -> Body:
-    """Return the body; one that somebody spoilt shows as what it is, and breaks the chain."""
-    try:
-        body: Body = json.loads(text)
-    except ValueError:
-        return {"unreadable": text}
-    return body
-
-
-def run_of(row: RunsTable) -> RunRow:
-    """Return an index row as it was written."""
-    return RunRow(
-        id=row.id,
-        group=row.group,
-        kind=row.kind,
-        open=row.open,
-        occupies=row.occupies,
-        wake_at=in_utc(row.wake_at) if row.wake_at else None,
-        last_seq=row.last_seq,
     )

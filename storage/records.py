@@ -29,6 +29,9 @@ GENESIS = "0" * 64
 HOUSE = "house"
 """The stream of what belongs to no run: freezes, owed cloning, refusals before a run exists."""
 
+UNREADABLE = "unreadable"
+"""The kind of a word, and the one key of a record's body, whose cells somebody spoilt."""
+
 Json = Any
 """A JSON-compatible value. Checked where it is read back, not by its type."""
 
@@ -207,6 +210,8 @@ def chain_fault(records: Sequence[Record], *, end: int = 0) -> ChainFault | None
     prev = GENESIS
     there = {record.seq for record in records}
     for seq, record in enumerate(records, start=1):
+        if not record.hash and record.seq in (0, seq):
+            return ChainFault(seq, "this record was changed")
         if record.seq != seq:
             if record.seq > seq and seq not in there:
                 return ChainFault(seq, "this record is missing")
@@ -313,6 +318,8 @@ class InboxStore(Protocol):
 
     def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
         """Return untaken rows, oldest first; of one run, or (None) of all.
+
+        One that somebody spoilt has the kind UNREADABLE, and hides no other.
 
         Rows heard at the same moment come in the order in which they were put.
         """

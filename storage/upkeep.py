@@ -18,12 +18,12 @@ from sqlalchemy import delete, func, text
 from sqlalchemy import select as select_any
 from sqlmodel import col, or_, select
 
+from storage.cells import RECORD, RUN, WORD, inbox_row, record_of, run_of
 from storage.copying import copy_all, extent, refuse_different, refuse_filled, refuse_lacking
 from storage.database import Database, lock_of, refusing, url_of
 from storage.evidence import spoilt
 from storage.identity import become, identity_of, in_words, mark_moved, moved_to, settle
-from storage.inbox import inbox_row
-from storage.journal import index_row, record_of, run_of
+from storage.journal import index_row
 from storage.migrate import REVISIONS, make_current, stored_revision
 from storage.records import HOUSE, StorageDown, StorageRefusal
 from storage.tables import (
@@ -242,28 +242,26 @@ class DatabaseSnapshot:
     def streams(self) -> Sequence[str]:
         """See storage.records.Snapshot."""
         stream = col(JournalTable.stream)
-        return list(self._session.exec(select(stream).distinct().order_by(stream)))
+        return [str(one) for one in self._session.exec(select(stream).distinct().order_by(stream))]
 
     def records(self, stream: str) -> Sequence[Record]:
         """See storage.records.Snapshot."""
         rows = (
-            select(JournalTable)
+            select_any(*RECORD)
             .where(col(JournalTable.stream) == stream)
             .order_by(col(JournalTable.seq))
         )
-        records = [record_of(row) for row in self._session.exec(rows)]
-        self._session.expunge_all()  # a check of years must not keep them all in memory
-        return records
+        return [record_of(row) for row in self._session.execute(rows).mappings()]
 
     def runs(self) -> Sequence[RunRow]:
         """See storage.records.Snapshot."""
-        rows = select(RunsTable).order_by(col(RunsTable.id))
-        return [run_of(row) for row in self._session.exec(rows)]
+        rows = select_any(*RUN).order_by(col(RunsTable.id))
+        return [run_of(row) for row in self._session.execute(rows).mappings()]
 
     def inbox(self) -> Sequence[InboxRow]:
         """See storage.records.Snapshot."""
-        rows = select(InboxTable).order_by(col(InboxTable.place))
-        return [inbox_row(row) for row in self._session.exec(rows)]
+        rows = select_any(*WORD).order_by(col(InboxTable.place))
+        return [inbox_row(row) for row in self._session.execute(rows).mappings()]
 
     def spoilt_evidence(self) -> Sequence[str]:
         """See storage.records.Snapshot."""

@@ -25,12 +25,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from engine.errors import RecordSpoilt
+from engine.journal import RunState
 from storage import migrate
 from storage.database import BUSY_S, Database
 from storage.journal import due_runs
 from storage.leases import refuse_lost
 from storage.records import (
     HOUSE,
+    UNREADABLE,
     DatabaseInUse,
     Draft,
     InboxRow,
@@ -38,6 +41,7 @@ from storage.records import (
     RunRow,
     StorageRefusal,
     StreamMoved,
+    WordWaiting,
 )
 from storage.stores import open_stores
 from storage.tables import METADATA
@@ -471,6 +475,39 @@ def test_a_stream_still_moves_on_after_a_refusal(database: DatabasePlace):
             stores.journal.append("run-1", DRAFTS, lease=None, last_seq=seq + 1)
         stores.journal.append("run-1", DRAFTS, lease=None, last_seq=seq)
     assert_chained(stores.journal.read("run-1"))
+
+
+@pytest.mark.parametrize("cell", ["body = 'x'", "body = X'00'", "at = 'yesterday'", "body = '[]'"])
+def test_a_word_that_somebody_spoilt_hides_no_other(sqlite: DatabasePlace, cell: str):
+    stores = sqlite.open()
+    for name in ("w1", "w2", "w3"):
+        stores.inbox.put(InboxRow(name, "run-1", "word", {"verb": "halt"}, NOW))
+    with closing(sqlite3.connect(file_of(sqlite))) as other, other:
+        other.execute("UPDATE inbox SET CELL WHERE key = 'w2'".replace("CELL", cell))
+
+    found = {row.key: row.kind for row in stores.inbox.waiting(run="run-1")}
+    assert found == {"w1": "word", "w2": UNREADABLE, "w3": "word"}
+    with pytest.raises(WordWaiting):
+        stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0, no_word_for="run-1")
+    stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0, take=["w1", "w2", "w3"])
+    assert stores.inbox.waiting() == []
+
+
+def test_a_run_that_somebody_spoilt_hides_no_other(sqlite: DatabasePlace):
+    stores = sqlite.open()
+    for run in ("run-1", "run-2"):
+        index = RunRow(run, run, "install", open=True, occupies=True, wake_at=NOW)
+        stores.journal.append(run, DRAFTS, lease=None, last_seq=0, index=index)
+    with closing(sqlite3.connect(file_of(sqlite))) as other, other:
+        other.execute("UPDATE runs SET wake_at = 'soon', last_seq = 'x' WHERE id = 'run-1'")
+        other.execute("UPDATE journal SET at = 'yesterday' WHERE stream = 'run-1'")
+
+    assert {row.id: row.last_seq for row in stores.journal.runs()} == {"run-1": -1, "run-2": 1}
+    assert [row.id for row in stores.journal.due(NOW)] == ["run-2"]
+    (record,) = stores.journal.read("run-1")
+    assert record.hash == ""
+    with pytest.raises(RecordSpoilt, match="record 1 of run-1"):
+        RunState.replay([record])
 
 
 def test_another_file_is_no_database_and_gets_no_lock_beside_it(tmp_path: Path):

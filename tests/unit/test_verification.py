@@ -21,6 +21,7 @@ from tests.unit.test_cli import RUN, StillClock
 from tests.unit.test_config import SMALL
 
 NOW = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
+RECORD = "UPDATE journal SET CELL WHERE stream = 'hf-000001' AND seq = 4"
 
 
 @pytest.fixture
@@ -255,6 +256,82 @@ def test_a_tampered_database_is_found_out_and_only_the_stream_it_concerns(home, 
     assert f"wrong: {RUN}: chain {says}" in told("db", "check", code=1)
     said = told("db", "check", "--rebuild", code=1)
     assert "was not rebuilt" in said
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "at = 'yesterday'",
+        "at = 7",
+        "at = X'00'",
+        "body = X'7B7D'",
+        "body = '{\"a\":NaN}'",
+        "body = '[]'",
+        "body = '" + "[" * 5000 + "'",
+        "epoch = 'x'",
+        "epoch = X'00'",
+        "kind = X'00'",
+        "by = 1.5",
+        "hash = X'00'",
+        "prev = X'00'",
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_a_record_that_was_changed(home, cell):
+    tampered(RECORD.replace("CELL", cell))
+
+    says = "broken at record 4: this record was changed"
+    assert says in told("verify", code=1)
+    assert f"wrong: {RUN}: chain {says}" in told("db", "check", code=1)
+    assert "wrong, here as there" in told("db", "backup", "copy.db", code=1)
+    (home / "x.jsonl").write_text(told("export", RUN))
+    assert says in told("verify", "--file", "x.jsonl", code=1)
+
+
+@pytest.mark.parametrize("body", ['{"step":"","step":""}', '{"step": ""}', '{"step":"\\u0041"}'])
+def test_a_text_that_says_the_same_in_other_characters_was_changed(home, body):
+    """Of two values for one key another reader takes the other one."""
+    tampered(RECORD.replace("CELL", f"body = '{body}'"))
+
+    assert "broken at record 4: this record was changed" in told("verify", code=1)
+
+
+def test_one_run_that_cannot_be_read_hides_no_other(home):
+    other, request = "hf-000002", replace(REQUEST, security_group="site-2")
+    planned = replace(plan(), run=other, security_group="site-2")
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        drafts, index = first_records(
+            other, request, planned, without_package(), StillClock(), by="U1"
+        )
+        stores.journal.append(other, drafts, lease=None, last_seq=0, index=index)
+    for change in ("at = 'yesterday'", "body = '{}'", "at = '2026-03-02 22:00:00', body = 'x'"):
+        tampered(RECORD.replace("CELL", change).replace("seq = 4", "seq = 2"))
+        said = told("runs")
+        assert f"{RUN}  site-1  ?  cannot be read" in said
+        assert f"{other}  site-2  " in said
+        assert "record 2" in told("show", RUN, code=2)
+    tampered("UPDATE runs SET wake_at = 'soon', last_seq = 'x' WHERE id = 'hf-000001'")
+    assert f"{other}  site-2  " in told("runs")
+
+
+def test_an_index_whose_cells_cannot_be_read_is_named_and_made_anew(home):
+    tampered("UPDATE runs SET wake_at = 'soon', last_seq = 'x'")
+    assert f"{RUN}  site-1  " in told("runs")
+    assert "chain unbroken" in told("verify")
+    said = told("db", "check", code=1)
+    assert f"wrong: {RUN}: the index says last_seq -1, not 6" in said
+    assert f"wrong: {RUN}: the index says wake_at 1970" in said
+    told("db", "check", "--rebuild")
+    assert "everything fits" in told("db", "check")
+
+
+@pytest.mark.parametrize("cell", ["body = 'x'", "body = X'00'", "at = 'yesterday'", "body = '[]'"])
+@pytest.mark.parametrize("taken", ["NULL", "6"])
+def test_a_word_whose_cells_cannot_be_read_is_named(home, cell, taken):
+    tampered("UPDATE inbox SET CELL, taken_seq = N".replace("CELL", cell).replace("N", taken))
+    told("verify")
+    assert f"wrong: {RUN}: the word w1 was changed, and cannot be read" in told(
+        "db", "check", code=1
+    )
 
 
 def test_a_head_from_the_thread_is_checked_against_the_database(home):

@@ -127,6 +127,49 @@ SAFETIES = (
         by=(f"{AT_UPKEEP}::test_checking_a_copy_makes_nothing",),
     ),
     safety(
+        "a record whose cells cannot be read is one that was changed",
+        promise="P8",
+        why="It would show as a record with other words, or end every check in a crash.",
+        file="storage/records.py",
+        old="        if not record.hash and record.seq in (0, seq):\n",
+        new="        if False:\n",
+        by=(
+            "unit/test_verification.py::test_a_cell_that_cannot_be_read_is_a_record_that_was_changed",
+        ),
+    ),
+    safety(
+        "the text of a record is the one that was hashed",
+        promise="P8",
+        why="Of two values for one key another reader takes the other one.",
+        file="storage/cells.py",
+        old='        if canonical(body) != row["body"]:\n',
+        new="        if False:\n",
+        by=(
+            "unit/test_verification.py::test_a_text_that_says_the_same_in_other_characters_was_"
+            "changed",
+        ),
+    ),
+    safety(
+        "nothing is decided from a record that cannot be read",
+        promise="P8",
+        why="A kind whose fold needs no body would count as it stands.",
+        file="engine/journal.py",
+        old="        if not record.hash and UNREADABLE in record.body:\n",
+        new="        if False:\n",
+        by=("contract/test_databases.py::test_a_run_that_somebody_spoilt_hides_no_other",),
+    ),
+    safety(
+        "a word that cannot be read holds its run",
+        promise="P7",
+        why="It may have been a stop.",
+        file="engine/words.py",
+        old="    UNREADABLE: _unreadable,\n",
+        by=(
+            "simulation/test_our_mistakes.py::test_words_that_somebody_spoilt_hold_their_run_until_"
+            "people_looked_and_block_no_other",
+        ),
+    ),
+    safety(
         "an empty head is a mistake",
         promise="P8",
         why="A script whose head is lost would read that all is well.",
