@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from engine import recovery
 from engine.errors import MemberUnreachable, Stopped, TooLate
 from engine.group import LiveGroup
-from engine.invariants import policy_drift
+from engine.invariants import policy_drift, policy_drift_together
 from engine.journal import ENGINE, Kind, RunJournal, RunState
 from engine.model import (
     GroupFacts,
@@ -118,13 +118,20 @@ class Duty:
                 changes=list(changes),
             )
         ]
-        told = {alarm["reason"] for alarm in self.state.alarms if alarm["what"] == "policy"}
-        drafts += [
-            self.journal.draft(Kind.ALARMED, what="policy", reason=drift, mention=False)
-            for drift in policy_drift(facts, self.state)
-            if drift not in told
+        await self.journal.append([*drafts, *self._policy_alarm(facts)])
+
+    def _policy_alarm(self, facts: GroupFacts) -> list[Draft]:
+        """Return at most one record, of what no former one has told."""
+        alarms = [alarm for alarm in self.state.alarms if alarm["what"] == "policy"]
+        told = {drift for alarm in alarms for drift in alarm.get("drifts", [alarm["reason"]])}
+        reason = policy_drift_together(facts, self.state, told)
+        if not reason:
+            return []
+        drifts = [drift for drift in policy_drift(facts, self.state) if drift not in told]
+        kind = Kind.ALARMED
+        return [
+            self.journal.draft(kind, what="policy", reason=reason, drifts=drifts, mention=False)
         ]
-        await self.journal.append(drafts)
 
     async def pause(self, duration: timedelta) -> None:
         """Wait, or less where somebody nudges; then hear what people said meanwhile."""

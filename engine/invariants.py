@@ -6,7 +6,7 @@ up, and looking, are always allowed. Conditions bind the members that must carry
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from engine.errors import ConditionFailed, SessionOpen
 from engine.journal import RunState
@@ -14,11 +14,13 @@ from engine.model import (
     GroupFacts,
     InstalledPolicy,
     MemberFacts,
+    MemberId,
     PackageState,
     Plan,
     Step,
     StepKind,
     in_service,
+    spelled,
 )
 
 
@@ -183,25 +185,40 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def policy_drift(facts: GroupFacts, state: RunState) -> list[str]:
-    """Say where the policy on the group is not the one that the plan began with.
-
-    Only members in service count: a restarting one has InitialPolicy until it fetches the rest.
-    """
+    """Say where the policy on the group is not the one that the plan began with."""
     return _drift(state.baseline, facts, state) if state.baseline else []
 
 
+def policy_drift_together(facts: GroupFacts, state: RunState, told: Collection[str]) -> str:
+    """Say in one sentence what `policy_drift` says of members, but for what was told; else "".
+
+    A policy comes to all members at once, and thirty messages would bury the gate beside them.
+    """
+    alike: dict[str, list[MemberId]] = {}
+    for member, change in _changes(state.baseline, facts, state) if state.baseline else ():
+        if f"policy on {member} {change}" not in told:
+            alike.setdefault(change, []).append(member)
+    return "; ".join(f"policy on {spelled(who)} {change}" for change, who in alike.items())
+
+
 def _drift(known: GroupFacts, facts: GroupFacts, state: RunState) -> list[str]:
+    return [f"policy on {member} {change}" for member, change in _changes(known, facts, state)]
+
+
+def _changes(
+    known: GroupFacts, facts: GroupFacts, state: RunState
+) -> Iterator[tuple[MemberId, str]]:
+    """Yield each member that has another policy than was known, and how it changed.
+
+    Only members in service count: a restarting one has InitialPolicy until it fetches the rest.
+    """
     words = state.the_plan.policy.state_words
-    problems = []
     for member in facts.members:
         before = known.member(member.id).policy
         if member.policy is None or before is None or not in_service(member, words):
             continue
         if not _alike(before, member.policy, same_take=False):
-            problems.append(
-                f"policy on {member.id} changed from {named(before)} to {named(member.policy)}"
-            )
-    return problems
+            yield member.id, f"changed from {named(before)} to {named(member.policy)}"
 
 
 def _cloning_off(facts: GroupFacts) -> list[str]:

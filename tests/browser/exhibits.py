@@ -114,7 +114,7 @@ EXHIBITS = (
     Exhibit("votes-refused", "votes that do not count", GUS, (Kind.REFUSED,)),
     Exhibit("votes-withdrawn", "withdrawn", at(Kind.WITHDRAWN), BACK, last=3),
     Exhibit("votes-void", "asked again", SUPERSEDED, (Kind.GATE_CLOSED,), last=1),
-    Exhibit("policy-changed", "asked again", SUPERSEDED, (Kind.ALARMED,), last=4),
+    Exhibit("policy-changed", "asked again", SUPERSEDED, (Kind.ALARMED,), last=1),
     Exhibit("reminder", "failover expired", at(Kind.REMINDED, **A), (Kind.REMINDED,)),
     Exhibit("called", "called", at(Kind.ESCALATED), (Kind.REMINDED, Kind.ESCALATED), last=2),
     Exhibit("gate-with-fallback", "called", at(Kind.ESCALATED), ("gate/G2",)),

@@ -493,6 +493,16 @@ def test_the_report_of_a_good_night():
     assert report.broadcast
 
 
+def test_a_policy_that_comes_to_all_members_at_once_is_told_once():
+    records = until(night("asked again"), Kind.GATE_CLOSED, outcome="superseded")
+    (message,) = [m for m in render(records) if "The policy changed, not by us" in m.text]
+
+    assert re.search(r"policy on 1_1-1_4 changed from Standard of .+ to Standard of ", message.text)
+    alarms = [r for r in night("asked again") if r.body.get("what") == "policy"]
+    told = [drift for alarm in alarms for drift in alarm.body["drifts"]]
+    assert len(told) == len(set(told))
+
+
 def test_the_end_report_names_what_each_approval_was_for():
     shown = whole(by_key(night("degraded"))["end"])
 
