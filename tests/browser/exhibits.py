@@ -64,7 +64,7 @@ class Exhibit:
 
     def said(self, records: Sequence[Record]) -> Any:
         """Return what can be read in the picture."""
-        return [[m.text, list(m.blocks), m.gate] for m in self.messages(records)]
+        return [[m.text, list(m.cards or m.blocks), m.gate] for m in self.messages(records)]
 
     def digest(self) -> str:
         """Return what says whether the picture still shows what is said.

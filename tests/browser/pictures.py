@@ -81,7 +81,7 @@ async def staged(records: Sequence[Record]) -> AsyncIterator[Staged]:
         answer = await client.chat_postMessage(
             channel=message.direct or CHANNEL,
             text=message.text,
-            blocks=list(message.blocks),
+            blocks=list(message.cards or message.blocks),
             thread_ts=None if message.direct else root,
             reply_broadcast=message.broadcast,
         )
