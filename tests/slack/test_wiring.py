@@ -8,15 +8,23 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot.config import RoleSettings, Secrets, Settings, SettingsWrong, StorageSettings
+from bot.config import (
+    RoleSettings,
+    Secrets,
+    Settings,
+    SettingsWrong,
+    SlackSettings,
+    StorageSettings,
+)
+from bot.http import PATH, Endpoint
 from bot.localslack import ControlClient, LocalSlack
 from bot.threads import PACE
 from bot.views import render
 from bot.wiring import Base, Facing, Service, acting_service, facing_service, service, stores_to_act
 from storage.memory import MemoryStores
 from storage.records import Delivery
-from tests.slack.house import CHANNEL, PACKAGE, StillClock, add_run, settings
-from tests.slack.watch import PATIENCE_S, Watch
+from tests.slack.house import CHANNEL, PACKAGE, SlacksClock, StillClock, add_run, settings
+from tests.slack.watch import PATIENCE_S, Watch, clock_is_awaited
 
 SECRETS = Secrets(bot_token="xoxb-localslack", app_token="xapp-localslack")
 
@@ -145,6 +153,42 @@ async def test_a_process_that_only_acts_opens_no_socket_and_says_on_what_it_acts
     async with ControlClient(slack.url) as people:
         calls = {line.get("method") for line in await people.traffic()}
     assert "apps.connections.open" not in calls
+
+
+async def test_two_processes_behind_one_address_hear_an_event_once_whichever_it_reaches(
+    slack, client, people, clock, watch: Watch, tmp_path
+):
+    way = SlackSettings(api_url=slack.base_url, transport="http", listen="127.0.0.1:0")
+    chosen = settings_here(slack, tmp_path).model_copy(update={"slack": way})
+    secrets = Secrets(bot_token="xoxb-localslack", signing_secret="localslack-signs")
+    stores, time = MemoryStores(), SlacksClock(slack)
+    add_run(stores, StillClock())
+    root = str((await client.chat_postMessage(channel=CHANNEL, text="root"))["ts"])
+    stores.deliveries.save(Delivery("hf-000001/root", CHANNEL, root, "digest", "sent"))
+    two = [facing_service(chosen, secrets, stores, clock=time) for _ in range(2)]
+    try:
+        urls = []
+        for built in two:
+            await built.start()
+            assert built.facing is not None
+            assert isinstance(built.facing._way, Endpoint)
+            urls.append(f"http://{built.facing._way.address}{PATH}")
+        slack.workspace.app.listens_at(urls[0])
+        await people.fault("lose_ack")
+        await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text="pause")
+        await watch.until_traffic("ack", ok=False, error="lost")
+        slack.workspace.app.listens_at(urls[1])
+        await clock_is_awaited(people, clock, within=3)
+        clock.advance(3)
+        again = await watch.until_traffic("delivery", ok=True, retry_attempt=1)
+        await watch.until_traffic("ack", ok=True)
+        waiting = stores.inbox.waiting()
+    finally:
+        for built in two:
+            await built.close()
+
+    assert again["url"] == urls[1]
+    assert [(row.kind, row.body["verb"]) for row in waiting] == [("word", "pause")]
 
 
 async def test_two_processes_that_hear_the_same_store_it_once_and_tell_it_once(

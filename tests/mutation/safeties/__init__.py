@@ -16,6 +16,7 @@ from tests.mutation.safeties import (
     looking,
     rights,
     slack,
+    transport,
 )
 
 SAFETIES = (
@@ -29,5 +30,6 @@ SAFETIES = (
     *executors.SAFETIES,
     *databases.SAFETIES,
     *slack.SAFETIES,
+    *transport.SAFETIES,
     *judges.SAFETIES,
 )
