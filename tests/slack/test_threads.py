@@ -17,10 +17,10 @@ from tests.slack.watch import Watch
 CALL = "conversations.replies"
 
 
-@pytest.fixture
-async def house(slack) -> AsyncIterator[House]:
+@pytest.fixture(params=["socket", "http"])
+async def house(slack, request) -> AsyncIterator[House]:
     """Build the Slack side of a bot that is away: it is connected where a test does it."""
-    built = House(slack, PassingClock())
+    built = House(slack, PassingClock(), transport=request.param)
     yield built
     await built.close()
 

@@ -279,6 +279,26 @@ def test_check_says_what_is_missing(config, monkeypatch):
     assert "wrong: SLACK_BOT_TOKEN is not set" in said
 
 
+def test_check_says_what_http_mode_needs_and_that_it_needs_no_app_token(config, monkeypatch):
+    text = config.read_text().replace("[slack]\n", '[slack]\ntransport = "http"\n', 1)
+    config.write_text(text if "[slack]" in text else '[slack]\ntransport = "http"\n' + text)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-secret")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-secret")
+    for name in ("SLACK_SIGNING_SECRET", "SLACK_SIGNING_SECRET_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    said = run("check", "--config", str(config), code=1)
+    assert "wrong: SLACK_SIGNING_SECRET is not set (nor SLACK_SIGNING_SECRET_FILE)" in said
+    assert "note: SLACK_APP_TOKEN is not used" in said
+    assert "note: Slack must reach http://127.0.0.1:3000/slack/events at a public" in said
+
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "signs")
+    monkeypatch.delenv("SLACK_APP_TOKEN")
+    told = json.loads(run("check", "--json", "--config", str(config), code=1))
+    assert not [one for one in told["wrong"] if "SLACK" in one]
+    assert len([one for one in told["notes"] if "SLACK" in one]) == 0
+
+
 def test_check_says_which_groups_keep_no_fence_where_the_database_is_shared(config):
     assert "fence" not in run("check", "--config", str(config), code=1)
     own = config.read_text().replace("[groups.site-1]", "[groups.site-1]\nfence = false")
