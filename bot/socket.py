@@ -38,8 +38,9 @@ STAGGER = timedelta(seconds=5)
 two processes that start together do not use it up."""
 
 BACKOFF_FIRST = timedelta(seconds=5)
-BACKOFF_LONGEST = timedelta(seconds=60)
-"""Between questions that are not answered; a `Retry-After` of Slack's goes before."""
+BACKOFF_LONGEST = timedelta(seconds=15)
+"""Between questions that are not answered: nobody hears us meanwhile, and a limit of Slack's comes
+with its own `Retry-After`, which goes before."""
 
 PING_EVERY_S = 5.0
 """Seconds of the machine's clock, by which the library works."""

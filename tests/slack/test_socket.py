@@ -289,4 +289,4 @@ async def test_without_an_answer_addresses_are_asked_for_more_and_more_rarely(ke
         await watch.until("connection_opened", open=1)
 
     waits = [one["again_in_s"] for one in logged if "no address" in one["event"]]
-    assert waits == [5, 10, 20]
+    assert waits == [5, 10, 15]
