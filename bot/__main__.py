@@ -229,7 +229,10 @@ def verify(
 
     try:
         streams = _from_file(file, run) if file else _from_database(config, run, head)
-        found = [judged(name, records, end=end, ends=head) for name, records, end in streams]
+        found = [
+            judged(name, records, end=end, ends=head, beside=beside)
+            for name, records, end, beside in streams
+        ]
     except NotReadable as error:
         raise refusal(str(error)) from error
     if as_json:
@@ -240,13 +243,13 @@ def verify(
         raise typer.Exit(1)
 
 
-Stream = tuple[str, Sequence["Record"], int]
-"""Its name, its records as they are kept, and the last `seq` known from elsewhere."""
+Stream = tuple[str, Sequence["Record"], int, Sequence[str]]
+"""Its name, its records as they are kept, the last `seq` known from elsewhere, and what else is."""
 
 
 def _from_database(config: Path | None, run: str, head: str | None) -> Iterator[Stream]:
     """Hand out one stream after the other: years of them need not be in memory at once."""
-    from bot.verification import known_ends
+    from bot.verification import house_faults, known_ends
 
     if head is not None and not run:
         raise refusal("--head belongs to one run; name it")
@@ -256,11 +259,12 @@ def _from_database(config: Path | None, run: str, head: str | None) -> Iterator[
         upkeep.snapshot() as now,
     ):
         ends = known_ends(now)
-        names = sorted({*now.streams(), *ends})
+        lost = list(house_faults(now)) if run in ("", HOUSE) else []
+        names = sorted({*now.streams(), *ends, *([HOUSE] if lost else [])})
         if run and run not in names:
             raise _no_such(run, names)
         for name in [run] if run else names:
-            yield name, now.records(name), ends.get(name, 0)
+            yield name, now.records(name), ends.get(name, 0), lost if name == HOUSE else []
 
 
 def _from_file(file: Path, run: str) -> Iterator[Stream]:
@@ -276,7 +280,7 @@ def _from_file(file: Path, run: str) -> Iterator[Stream]:
     if run and run not in streams:
         raise _no_such(run, list(streams))
     for name in [run] if run else streams:
-        yield name, streams[name], 0
+        yield name, streams[name], 0, []
 
 
 def _print_verdicts(found: Sequence[Verdict]) -> None:

@@ -19,7 +19,14 @@ from bot import wiring
 from bot.config import load
 from bot.speaker import told_key
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
-from bot.verification import folded, in_words, inbox_faults, index_faults, known_ends
+from bot.verification import (
+    folded,
+    house_faults,
+    in_words,
+    inbox_faults,
+    index_faults,
+    known_ends,
+)
 from engine.clock import SystemClock
 from storage.records import HOUSE, RunRow, Snapshot, Upkeep, chain_fault
 
@@ -86,7 +93,9 @@ def checked(snapshot: Snapshot) -> Checked:
         records = snapshot.records(stream)
         ends[stream] = len(records)
         fault = chain_fault(records, end=known.get(stream, 0))
-        if fault is not None:
+        if fault is None and not records and stream != HOUSE:
+            broken[stream] = f"{stream}: its records are missing, and other tables name it"
+        elif fault is not None:
             broken[stream] = f"{stream}: chain {in_words(fault)}"
         elif stream != HOUSE:
             index[stream] = folded(records)
@@ -94,7 +103,7 @@ def checked(snapshot: Snapshot) -> Checked:
     return Checked(
         streams=len(ends),
         records=sum(ends.values()),
-        chains=list(broken.values()),
+        chains=[*broken.values(), *house_faults(snapshot)],
         index=list(index_faults(sound, index)),
         inbox=list(inbox_faults(snapshot.inbox(), ends)),
         evidence=[f"evidence {one[:12]}… was changed" for one in snapshot.spoilt_evidence()],

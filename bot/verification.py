@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import Any
 
 from bot.views.format import SHORT_HEAD
 from engine.errors import NotUnderstood
-from engine.journal import RunState
+from engine.journal import Kind, RunState
 from engine.promises import explained
 from storage.records import (
     HOUSE,
@@ -80,7 +81,12 @@ def in_words(fault: ChainFault) -> str:
 
 
 def judged(
-    stream: str, records: Sequence[Record], *, ends: str | None = None, end: int = 0
+    stream: str,
+    records: Sequence[Record],
+    *,
+    ends: str | None = None,
+    end: int = 0,
+    beside: Sequence[str] = (),
 ) -> Verdict:
     """Judge one stream; a run whose chain is whole also by its promises.
 
@@ -90,6 +96,7 @@ def judged(
         ends: a head noted elsewhere: `42:3f9a1c0d2b7e`, or as the thread shows it. None: nobody
             gave one; "" is a mistake, and must not pass for a head that fits.
         end: the last `seq` known from elsewhere, 0 where nobody knows.
+        beside: what other streams say is wrong with this one.
 
     Raises:
         NotReadable: that is no head.
@@ -99,7 +106,7 @@ def judged(
     if fault is None and not records and stream != HOUSE:
         fault = ChainFault(1, "this record is missing")
     if fault is not None or stream == HOUSE:
-        return Verdict(stream, len(records), head, fault)
+        return Verdict(stream, len(records), head, fault, broken=beside)
     try:
         verdicts = explained(records)
     except _ODD as error:
@@ -141,8 +148,13 @@ def _other_head(records: Sequence[Record], ends: str | None) -> ChainFault | Non
 
 
 def known_ends(snapshot: Snapshot) -> dict[str, int]:
-    """Return the last `seq` of each run, as the index and the inbox know it."""
-    ends = {row.id: row.last_seq for row in snapshot.runs()}
+    """Return the last `seq` of each run, as the index and the inbox know it.
+
+    It is 0 of a run that only its messages and words name: it was there once.
+    """
+    ends = dict.fromkeys(snapshot.told(), 0)
+    ends |= {row.run: 0 for row in snapshot.inbox() if row.run is not None}
+    ends |= {row.id: row.last_seq for row in snapshot.runs()}
     for row in snapshot.inbox():
         if row.run in ends and row.taken_seq is not None:
             ends[row.run] = max(ends[row.run], row.taken_seq)
@@ -150,6 +162,25 @@ def known_ends(snapshot: Snapshot) -> dict[str, int]:
 
 
 # --------------------------------------------------------------------- beside the chain
+
+
+def house_faults(snapshot: Snapshot) -> Iterator[str]:
+    """Name what runs told the house in their own records, and the house has not (P5).
+
+    The two are written in one transaction. Who cuts the house off takes away what a group owes.
+    """
+    house = Counter((record.kind, record.body.get("run")) for record in snapshot.records(HOUSE))
+    for run in snapshot.streams():
+        if run == HOUSE:
+            continue
+        records = snapshot.records(run)
+        for kind in (Kind.OWED, Kind.SETTLED):
+            told = sum(r.kind == kind and not r.body.get("inherited") for r in records)
+            if house[kind, run] < told:
+                yield (
+                    f"{HOUSE}: {run} told {kind} {told} times, and it stands here "
+                    f"{house[kind, run]} times: records were taken away"
+                )
 
 
 def index_faults(rows: Iterable[RunRow], folded: Mapping[str, RunRow]) -> Iterator[str]:

@@ -476,6 +476,10 @@ class Snapshot(Protocol):
         """Return all inbox rows, taken or not, in the order in which they were put."""
         ...
 
+    def told(self) -> Collection[str]:
+        """Return the runs that were ever told in Slack, or about to be, as other tables know."""
+        ...
+
     def spoilt_evidence(self) -> Sequence[str]:
         """Return the hashes under which another blob is kept than the one they belong to."""
         ...

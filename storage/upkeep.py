@@ -263,6 +263,15 @@ class DatabaseSnapshot:
         rows = select_any(*WORD).order_by(col(InboxTable.place))
         return [inbox_row(row) for row in self._session.execute(rows).mappings()]
 
+    def told(self) -> Collection[str]:
+        """See storage.records.Snapshot."""
+        keys = self._session.exec(select(DeliveriesTable.message_key))
+        spoken = self._session.exec(
+            select(LeasesTable.resource).where(col(LeasesTable.resource).startswith("chat:"))
+        )
+        runs = {str(key).partition("/")[0] for key in keys if "/" in str(key)}
+        return runs | {str(resource).removeprefix("chat:") for resource in spoken}
+
     def spoilt_evidence(self) -> Sequence[str]:
         """See storage.records.Snapshot."""
         return spoilt(self._session)

@@ -334,6 +334,37 @@ def test_a_word_whose_cells_cannot_be_read_is_named(home, cell, taken):
     )
 
 
+@pytest.mark.parametrize("lost", ["", " AND kind = 'SETTLED'"], ids=["all", "its end"])
+def test_a_house_that_lost_what_a_run_told_it_is_found_out(home, lost):
+    told_here = [
+        Draft(Kind.OWED, NOW, "engine", {"was": True}),
+        Draft(Kind.SETTLED, NOW, "engine", {}),
+    ]
+    there = [replace(draft, body={**draft.body, "run": RUN}) for draft in told_here]
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.journal.append(RUN, told_here, lease=None, last_seq=6, also={HOUSE: there})
+    told("db", "check", "--rebuild")
+    told("verify")
+    tampered("DELETE FROM journal WHERE stream = 'house'LOST".replace("LOST", lost))
+
+    says = f"house: {RUN} told SETTLED 1 times, and it stands here 0 times"
+    for words in (["verify"], ["verify", HOUSE], ["db", "check"]):
+        assert says in told(*words, code=1)
+
+
+@pytest.mark.parametrize("named_by", ["inbox", "deliveries", "leases"])
+def test_a_run_that_was_taken_away_whole_is_named_by_what_is_left_of_it(home, named_by):
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.deliveries.save(Delivery(f"{RUN}/root", "C1", "1.1", "d", "sent"))
+        stores.leases.acquire(f"chat:{RUN}", "one", ttl_s=60, now=NOW)
+    tampered("DELETE FROM journal WHERE stream = 'hf-000001'", "DELETE FROM runs")
+    for table in {"inbox", "deliveries", "leases"} - {named_by}:
+        tampered("DELETE FROM TABLE".replace("TABLE", table))
+
+    assert f"{RUN}: 0 records" in told("verify", code=1)
+    assert RUN in told("db", "check", code=1)
+
+
 def test_a_head_from_the_thread_is_checked_against_the_database(home):
     head = json.loads(told("verify", RUN, "--json"))[RUN]["head"]
     assert "unbroken" in told("verify", RUN, "--head", f"journal 6 · {head[:12]}")
