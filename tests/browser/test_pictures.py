@@ -60,5 +60,5 @@ async def test_a_picture_is_taken(browser: Browser, exhibit: Exhibit):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     (SCREENSHOTS / f"{exhibit.name}.png").write_bytes(picture)
     image = Image.open(io.BytesIO(picture))
-    assert image.width > 600
+    assert image.width > 400
     assert len(image.getcolors() or ()) > 10, "a message is more than paper"
