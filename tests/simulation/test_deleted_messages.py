@@ -1,6 +1,7 @@
 """A gate's message is deleted while people vote: what cannot be read any more does not count."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,23 @@ def test_votes_on_a_deleted_message_fall_and_are_asked_for_again(night):
     assert sorted(down.body["voters"]) == sorted([BEN, NOOR])
     assert not [r for r in records if r.kind == Kind.WITHDRAWN], "nobody took anything back"
     assert promises.judge(records)["P2"] == promises.judge(records)["P12"] == "held"
+
+
+def test_the_judge_counts_no_vote_that_fell_with_its_message(night):
+    def at_g2(stage: Stage) -> None:
+        stage.later(10, lambda: deletes(stage, "G2"))
+        stage.later(120, lambda: everyone_agrees(stage, "G2", "A.FAILOVER"))
+
+    records = night(at_g2)
+    shown = again(records)
+    down = next(r for r in records if r.kind == Kind.INTENDED and r.body["kind"] == "ADMIN_DOWN")
+    assert promises.judge(records)["P2"] == "held"
+
+    fell = {**shown.body, "fallen": list(down.body["voters"])}
+    place = records.index(down)
+    later = replace(shown, seq=down.seq - 1, body=fell)
+
+    assert promises.judge([*records[:place], later, *records[place:]])["P2"] == "broken"
 
 
 def test_an_approval_whose_message_is_deleted_in_the_grace_time_begins_nothing(night):

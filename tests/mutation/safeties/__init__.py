@@ -10,6 +10,7 @@ from tests.mutation.safeties import (
     calling,
     conditions,
     databases,
+    delivery,
     executors,
     freezes,
     judges,
@@ -31,5 +32,6 @@ SAFETIES = (
     *databases.SAFETIES,
     *slack.SAFETIES,
     *transport.SAFETIES,
+    *delivery.SAFETIES,
     *judges.SAFETIES,
 )

@@ -1,0 +1,102 @@
+"""What stands in Slack stays right: deleted, shut out, refused, or asked too often (P2, P12)."""
+
+from tests.mutation.trials import safety
+
+PEOPLE = "bot/people.py"
+SPEAKER = "bot/speaker.py"
+SPEAKING = "slack/test_speaker.py"
+BUDGETS = "simulation/test_budgets.py"
+DELETED = "simulation/test_deleted_messages.py"
+DOORS = "slack/test_doors.py"
+
+SAFETIES = (
+    safety(
+        "every call waits for its turn",
+        promise="P12",
+        why="Twenty open gates would use up what Slack allows, and a stop could not be read.",
+        file="bot/calls.py",
+        old="                await self.turns.take(api_method, channel)\n",
+        new="                pass\n",
+        by=(
+            f"{BUDGETS}::test_twenty_runs_are_told_and_asked_about_without_ever_being_told_to_wait",
+        ),
+    ),
+    safety(
+        "a time to wait is heeded by everybody",
+        promise="P12",
+        why="Slack refuses an app for longer that goes on asking.",
+        file="bot/calls.py",
+        old="            self.turns.hold(method, refused.retry_after)\n",
+        new="            pass\n",
+        by=(f"{BUDGETS}::test_a_time_to_wait_is_heeded_by_everybody_and_for_that_method_alone",),
+    ),
+    safety(
+        "votes on a deleted message fall",
+        promise="P2",
+        why="What nobody can read or take back any more would approve.",
+        file="engine/words.py",
+        old='    lost = [vote for vote in gate.votes.values() if vote.source == "reaction"]\n',
+        new="    lost: list[Vote] = []\n",
+        by=(
+            f"{DELETED}::test_an_approval_whose_message_is_deleted_in_the_grace_time_begins_nothing",
+        ),
+    ),
+    safety(
+        "a gate's message that was deleted stands anew",
+        promise="P12",
+        why="People would be asked, and have nothing to answer on.",
+        file=SPEAKER,
+        old="            if await self._is_gone(delivery):\n",
+        new="            if False:\n",
+        by=(
+            f"{SPEAKING}::test_a_gate_that_somebody_deleted_stands_anew_and_can_be_voted_on_there",
+        ),
+    ),
+    safety(
+        "what is missing is asked for before it is posted again",
+        promise="P12",
+        why="A message that Slack only shows late would stand there twice.",
+        file=SPEAKER,
+        old='        return bool((answer.get("message") or {}).get("subtype") == "tombstone")\n',
+        new="        return True\n",
+        by=(f"{SPEAKING}::test_what_is_only_not_seen_yet_is_asked_for_and_left_alone",),
+    ),
+    safety(
+        "a written no outlasts the message that it was about",
+        promise="P12",
+        why="Deleting a gate's message would silence who wrote against it.",
+        file=PEOPLE,
+        old="        since = min([ts, *stood], key=float)\n",
+        new="        since = ts\n",
+        by=(
+            "slack/test_people.py::test_words_below_a_message_that_was_deleted_are_ballots_at_the_"
+            "one_after_it",
+        ),
+    ),
+    safety(
+        "nothing counts in a channel that is shut",
+        promise="P2",
+        why="An archived channel can be read, but nobody can stop anything there.",
+        file=PEOPLE,
+        old="        await self._channels.refuse_shut(channel)\n",
+        by=(f"{DOORS}::test_an_open_channel_is_not_remembered_for_long",),
+    ),
+    safety(
+        "an open channel is not remembered for long",
+        promise="P2",
+        why="A failover would begin in a channel that was archived in its grace time.",
+        file="bot/channels.py",
+        old="<= REMEMBERED.total_seconds()",
+        new="<= 3600",
+        by=(f"{DOORS}::test_an_open_channel_is_not_remembered_for_long",),
+    ),
+    safety(
+        "the judge counts no vote that fell with its message",
+        promise="P2",
+        why="Nobody would notice a failover approved by what cannot be read.",
+        file="engine/promises.py",
+        old='            standing -= set(record.body.get("fallen", ()))\n',
+        new="            pass\n",
+        by=(f"{DELETED}::test_the_judge_counts_no_vote_that_fell_with_its_message",),
+    ),
+)
