@@ -622,7 +622,8 @@ class Speaker:
         for name in message.reactions:
             await self._react(delivery, name)
         if message.file is not None:
-            await self._upload(current, message.file)
+            whole = await self._linked(current, message)
+            await self._upload(current, whole.file or message.file)
         await self._save(current, replace(delivery, state="sent"))
         voice.edited_at[message.key] = self._clock.monotonic()
 
@@ -669,6 +670,8 @@ class Speaker:
             async for found in self._stood(current.channel, root):
                 if any(one.get("name") == name for one in found.get("files", ())):
                     return
+            while wait := self._pace.take_post(current.channel):  # a file is a message too
+                await self._clock.sleep(timedelta(seconds=wait))
             await called(
                 self._client.files_upload_v2(
                     channel=current.channel,

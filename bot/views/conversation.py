@@ -25,6 +25,7 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
     """
     story = Story()
     places: list[Callable[[], Message]] = []
+    links: list[tuple[str, str]] = []
     written: list[Callable[[], Iterable[Message]]] = []
     for record in records:
         begun = set(story.installations)
@@ -32,16 +33,20 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
         if record.kind == Kind.PLANNED and not places:
             places.append(partial(root, story))
         if record.kind == Kind.GATE_OPENED:
-            places.append(_gate(story, story.openings[story.state.gates_asked]))
+            asking = _gate(story, story.openings[story.state.gates_asked])
+            places.append(asking)
+            links.append((f"G{story.state.gates_asked}", asking().key))
         if message := milestone(story, record):
             places.append(partial(_same, message))
+            if record.kind in (Kind.HELD, Kind.BROKEN):
+                links.append((f"hold at {record.body['step']}", message.key))
         if _prepares(story, record):
             places.append(partial(preparing, story, f"{record.stream}/m/{record.seq}/live"))
         for key in story.installations.keys() - begun:
             running = story.installations[key]
             places.append(partial(installing, story, running, f"{record.stream}/m/{record.seq}"))
         if record.kind == Kind.ENDED:
-            places.append(partial(_same, report(story)))
+            places.append(partial(_same, report(story, links)))
         if record.body.get("call") and (gate := story.state.gates.get(record.body["step"])):
             opening = story.openings[gate.number]
             written.append(partial(written_to, story, opening, record))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.views import words
+from bot.views.document import document
 from bot.views.format import (
     LONGEST_TEXT,
     Block,
@@ -26,8 +29,13 @@ from bot.views.story import Opening, Story
 from engine.model import StepKind
 
 
-def report(story: Story) -> Message:
-    """Return the report of a run that has ended."""
+def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
+    """Return the report of a run that has ended.
+
+    Args:
+        story: the run.
+        links: label and key of the messages that it leads to: what was asked, and each hold.
+    """
     first = _first(story)
     request = story.state.the_request
     blocks: list[Block] = [
@@ -46,6 +54,8 @@ def report(story: Story) -> Message:
         clip(f"{escape(first, 500)}. {_sentence(story)}", LONGEST_TEXT),
         fit(blocks),
         broadcast=True,
+        file=(f"{story.state.run}-report.md", document(story, first, _sentence(story))),
+        links=tuple(links),
     )
 
 

@@ -484,6 +484,27 @@ async def test_long_device_text_comes_as_a_file_once(stage: Stage):
     assert files == [f"{run}-{records[-1].seq}.txt"]
 
 
+async def test_the_end_report_leads_to_what_was_asked_and_comes_as_a_file(stage: Stage):
+    run = stage.append(night("rejected and aborted"))
+
+    await stage.speaker().settle(run)
+
+    report = str(stage.standing(f"{run}/end")["blocks"])
+    (file,) = [f for f in stage.slack.workspace.files.values() if f.name == f"{run}-report.md"]
+    content = (file.content or b"").decode()
+    for key in [f"{run}/proposal", f"{run}/gate/G2"]:
+        place = stage.standing(key)["ts"].replace(".", "")
+        assert place in report
+        assert place in content
+    held = [
+        m.key for m in render(stage.stores.journal.read(run)) if "HELD" in m.text and not m.live
+    ]
+    assert held
+    assert stage.standing(held[0])["ts"].replace(".", "") in content
+    assert "## Members" in content
+    assert "| 1_1 |" in content
+
+
 # ------------------------------------------------------------------------------- the process
 
 
