@@ -19,7 +19,7 @@ from bot.demo.scenario import names
 AT_ONCE = 2
 """Nights that are played at the same time."""
 
-LIMIT_S = 170
+LIMIT_S = 240
 """Below the time after which a test counts as hanging; a scenario gives up by itself before."""
 
 Played = subprocess.CompletedProcess[str]
