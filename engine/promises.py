@@ -77,11 +77,26 @@ def _p1(records: Sequence[Record]) -> Iterable[Finding]:
 
 
 def _p2(records: Sequence[Record]) -> Iterable[Finding]:
-    """Every failover has an approval: enough voters, none the requester, in time, same facts."""
+    """Every failover has an approval: enough voters, none the requester, in time, same facts.
+
+    And nothing is committed past the intent that the approval is bound to.
+    """
     requester = next((r.body["request"]["requester"] for r in _of(records, Kind.ORDERED)), "")
     for record in _of(records, Kind.INTENDED):
         if record.body.get("kind") in DOWN_KINDS:
             yield _approval_problem(records, record, requester)
+    yield from _unintended(records)
+
+
+def _unintended(records: Sequence[Record]) -> Iterable[str]:
+    """Say which act was committed that this attempt at its step never intended."""
+    intended = set[tuple[str, int]]()
+    for record in _of(records, Kind.INTENDED, Kind.COMMITTING):
+        step, number = attempt = record.body["step"], record.body["attempt"]
+        if record.kind == Kind.INTENDED:
+            intended.add(attempt)
+        elif attempt not in intended:
+            yield f"record {record.seq}: attempt {number} at {step} was committed, never intended"
 
 
 def _approval_problem(records: Sequence[Record], intended: Record, requester: str) -> Finding:

@@ -117,11 +117,12 @@ async def carry_out(duty: Duty, step: Step) -> None:
 async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
     """Take a group down: the last look, then gate and intent in one transaction, then the act.
 
-    As long as no member is down this is a failover and needs its approval anew, also after a
-    crash. Once some are, the others follow without asking: half a group down helps nobody.
+    As long as no member is down by our act this is a failover and needs its approval anew, also
+    after a crash. Once some are, the others follow without asking: half a group down helps nobody.
+    A member that somebody else took down is a fact that nobody approved.
     """
     facts = await duty.observe()
-    if not recovery.any_is(recovery.admin_down(down, facts), recovery.Finding.HAPPENED):
+    if not _went_down(duty, down, facts):
         begun = duty.state.of(down)
         if recovery.may_still_go_down(begun, duty.plan, duty.surely_since(begun.committed_at)):
             await duty.pause(duty.plan.policy.watch)
@@ -132,6 +133,12 @@ async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
         await _intend_failover(duty, gate_step, down, facts)
     await HANDLERS[StepKind.ADMIN_DOWN](duty, down, facts)
     return True
+
+
+def _went_down(duty: Duty, down: Step, facts: GroupFacts) -> bool:
+    """Tell whether this attempt took members down: it was committed, and some are."""
+    seen = recovery.any_is(recovery.admin_down(down, facts), recovery.Finding.HAPPENED)
+    return seen and duty.state.of(down).committed_at is not None
 
 
 async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: GroupFacts) -> None:

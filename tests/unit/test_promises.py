@@ -87,6 +87,17 @@ def test_p2_notices_every_way_in_which_an_approval_is_none(drafts):
     assert verdict(*drafts, promise="P2") == "broken"
 
 
+def committing(step: str, attempt: int = 1):
+    return ("COMMITTING", {"step": step, "attempt": attempt, "in_service": ALL})
+
+
+def test_p2_notices_an_act_that_was_committed_without_its_intent():
+    assert verdict(*GOOD, committing("A.ADMIN_DOWN"), promise="P2") == "held"
+    assert verdict(*GOOD, committing("A.ADMIN_DOWN", 2), promise="P2") == "broken"
+    assert verdict(*GOOD[:-1], committing("A.ADMIN_DOWN"), promise="P2") == "broken"
+    assert verdict(*GOOD, committing("A.INSTALL"), promise="P2") == "broken"
+
+
 def bar(reason: str):
     return ("BARRED", {"step": "A.FAILOVER", "reason": reason})
 

@@ -7,6 +7,7 @@ ASKING = "engine/asking.py"
 WORDS = "engine/words.py"
 CHANGED = "simulation/test_changed_proposals.py"
 FAULTS = "simulation/test_faults.py"
+HOLD_GOOD = "simulation/test_approvals_hold.py"
 HOLDS = "simulation/test_holds.py"
 BUTTONS = "simulation/test_button_votes.py"
 STOPS = "simulation/test_stops.py"
@@ -314,6 +315,18 @@ SAFETIES = (
         by=(
             "unit/test_views.py::test_a_gate_that_is_asked_again_names_what_changed_and_mentions_"
             "whose_votes_fell",
+        ),
+    ),
+    safety(
+        "what somebody else took down is no failover of ours",
+        promise="P2",
+        why="Past the last look the rest of the group would follow, on facts nobody approved.",
+        file="engine/runner.py",
+        old="return seen and duty.state.of(down).committed_at is not None",
+        new="return seen",
+        by=(
+            f"{HOLD_GOOD}::test_members_that_somebody_else_took_down_in_the_grace_time_are_no_"
+            "failover_of_ours",
         ),
     ),
     safety(

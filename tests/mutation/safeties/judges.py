@@ -105,6 +105,13 @@ SAFETIES = (
         "if False:",
         P2,
     ),
+    judge(
+        "P2 is judged: an act past its intent",
+        "P2",
+        "        elif attempt not in intended:",
+        "        elif False:",
+        f"{UNIT}::test_p2_notices_an_act_that_was_committed_without_its_intent",
+    ),
     judge("P3 is judged: once per attempt", "P3", "elif key in committed:", "elif False:", P3),
     judge(
         "P3 is judged: an attempt that somebody asked for",
