@@ -129,8 +129,8 @@ class Threads:
 
     async def read_back(self) -> None:
         """Hear what was said in the threads of open runs, and give answers that were left."""
-        for row in await asyncio.to_thread(self._stores.inbox.waiting):
-            if row.kind == ASKED and self._clock.now() - row.at >= LEFT:
+        for row in await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED,)):
+            if self._clock.now() - row.at >= LEFT:
                 await self._follow(row)
         open_runs = [row.id for row in await asyncio.to_thread(self._stores.journal.runs)]
         self._read_to = {run: ts for run, ts in self._read_to.items() if run in open_runs}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,10 +27,13 @@ from engine.model import (
 from engine.planner import can_roll_back
 from engine.ports import Ballot, Person
 from engine.rights import HALT, roles_for
-from storage.records import Draft
+from storage.records import Draft, InboxRow
 
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
+
+TOLD_LATE = timedelta(minutes=1)
+"""A freeze that waits longer to be decided is told at the gate; what is decided tells itself."""
 
 SHOWN_LATE = timedelta(minutes=1)
 """A message that takes longer shortens the time to vote; a guess, far above Slack's second."""
@@ -415,8 +419,21 @@ async def _barred(duty: Duty, step: Step) -> str:
     if step.kind is not StepKind.FAILOVER:
         return ""
     house = await duty.journal.house()
-    frozen = freezes.of_group(house, duty.plan.security_group, duty.clock.now())
-    return str(frozen) if frozen is not None else ""
+    group, now = duty.plan.security_group, duty.clock.now()
+    frozen = freezes.of_group(house, group, now)
+    if frozen is not None:
+        return str(frozen)
+    asked = await _asked_to_freeze(duty)
+    if asked is None or now - asked.at < TOLD_LATE:
+        return ""
+    what, who = asked.body["scope"], asked.body["user"]
+    return f"`freeze {what}` was said by {who}, and Slack does not answer who that is"
+
+
+async def _asked_to_freeze(duty: Duty) -> InboxRow | None:
+    """Return what asks for a freeze of this run's group and is not decided yet."""
+    rows = await asyncio.to_thread(freezes.waiting_rows, duty.inbox)
+    return next((row for row in rows if freezes.bars(row, duty.plan.security_group)), None)
 
 
 def _grace_is_over(duty: Duty, gate: GateState) -> bool:
@@ -484,7 +501,7 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         await count(duty, gate)
     except PeopleUnreadable:
         return False
-    if not await _judge(duty, step):
+    if not await _judge(duty, step) or await _asked_to_freeze(duty) is not None:
         return False
     package = duty.plan.package.name
     gate = duty.state.gates[step.id]

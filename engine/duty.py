@@ -31,7 +31,7 @@ from engine.model import (
 )
 from engine.ports import Answers, Clock, People
 from engine.stopwatch import Stopwatch
-from storage.records import Draft, InboxStore, Json
+from storage.records import Draft, InboxRow, InboxStore, Json
 
 T = TypeVar("T")
 
@@ -218,9 +218,13 @@ class Duty:
         *,
         first: Sequence[Draft] = (),
         house: Sequence[Draft] = (),
+        unless: Callable[[InboxRow], bool] | None = None,
         **body: Json,
     ) -> None:
-        """Write INTENDED: before the act, durable, and only where no word of a person waits."""
+        """Write INTENDED: before the act, durable, and only where no word of a person waits.
+
+        Nor one that belongs to no run, of which `unless` is true.
+        """
         self.still_wanted(step)
         self.tried_since.setdefault(step.id, self.clock.monotonic())
         members = step.members or facts.ids
@@ -236,7 +240,7 @@ class Duty:
             in_service=self.serving(facts),
             **body,
         )
-        await self.journal.append([*first, draft], unless_word=True, house=house)
+        await self.journal.append([*first, draft], unless_word=True, unless=unless, house=house)
 
     async def done(
         self, step: Step, *, how: str, first: Sequence[Draft] = (), **body: Json

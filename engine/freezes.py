@@ -13,20 +13,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from engine import house, rights
 from engine.errors import PeopleUnreadable
 from engine.journal import Kind
-from storage.records import HOUSE, Draft, InboxRow, Record
+from storage.records import (
+    HOUSE,
+    Draft,
+    InboxRow,
+    Record,
+    StorageDown,
+    StreamMoved,
+    every_waiting,
+)
 
 if TYPE_CHECKING:
     from engine.ports import Answers, Clock, Inventory, People, Person
-    from storage.records import Stores
+    from storage.records import InboxStore, Stores
+
+log = structlog.get_logger(__name__)
 
 ALL = "all"
 """The scope that is every group; so no group may be called that."""
+
+FREEZE_ROW = "freeze"
+"""Kind of the inbox rows of `freeze` and `unfreeze`."""
+
+WAITS = timedelta(hours=24)
+"""So long what was said waits for Slack to say by whom; then it is refused, and has to be said
+again. A guess: longer than Slack was ever away, and no failover begins without Slack anyway."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,21 @@ def of_group(records: Iterable[Record], group: str, now: datetime) -> Freeze | N
     return found.get(group) or found.get(ALL)
 
 
+def waiting_rows(inbox: InboxStore) -> list[InboxRow]:
+    """Return what was said about freezes and is not decided yet, in order."""
+    return [row for row in every_waiting(inbox, kinds=(FREEZE_ROW,)) if row.kind == FREEZE_ROW]
+
+
+def bars(row: InboxRow, group: str) -> bool:
+    """Whether a row asks for a freeze of this group: until it is decided no failover begins."""
+    asks = row.kind == FREEZE_ROW and row.body["verb"] == rights.FREEZE
+    return asks and row.body["scope"] in (group, ALL)
+
+
+AGAIN = timedelta(seconds=5)
+"""Between two questions to a Slack that did not answer."""
+
+
 class Freezes:
     """Takes what people say about freezes: records it in the house's stream, and answers."""
 
@@ -90,17 +124,59 @@ class Freezes:
         self._inventory = inventory
         self._answers = answers
         self._people = people
+        self._again_at = float("-inf")
+        self._waiting: set[str] = set()
 
-    async def take(self, row: InboxRow) -> None:
-        """Take one row: freeze, lift, or refuse.
+    async def take_all(self) -> bool:
+        """Take every row that waits: freeze, lift, or refuse; True where something was decided.
+
+        In the order of what was said, one at a time: of two words the last one holds.
+
+        While nobody can say who somebody is, what they said waits, and with it what was said of
+        the same scope after that. A mistake of ours over one row keeps no other from being taken.
+        """
+        behind, decided = set[str](), False
+        if self._clock.monotonic() < self._again_at:
+            return False
+        for row in await asyncio.to_thread(waiting_rows, self._stores.inbox):
+            scope = row.body["scope"]
+            if scope in behind:
+                continue
+            try:
+                await self._take(row)
+                decided = True
+            except PeopleUnreadable as error:
+                behind.add(scope)
+                if row.key not in self._waiting:
+                    log.warning("a word about a freeze waits", key=row.key, reason=str(error))
+                self._waiting.add(row.key)
+            except StreamMoved:
+                log.info("another worker was faster", key=row.key)
+            except StorageDown:
+                raise
+            except Exception:
+                behind.add(scope)
+                log.exception("freeze failed", key=row.key)
+        if behind:
+            self._again_at = self._clock.monotonic() + AGAIN.total_seconds()
+        return decided
+
+    async def _take(self, row: InboxRow) -> None:
+        """Take one row.
 
         Raises:
+            PeopleUnreadable: nobody can say who said it; it waits.
             StreamMoved: another worker was faster.
         """
         body = row.body
         scope, lifts = body["scope"], body["verb"] == rights.UNFREEZE
         said_in = body.get("answer", {}).get("channel", "")
-        person, refused = await self._who(body["verb"], body["user"], scope, said_in)
+        try:
+            person, refused = await self._who(body["verb"], body["user"], scope, said_in)
+        except PeopleUnreadable as error:
+            if self._clock.now() - row.at < WAITS:
+                raise
+            person, refused = None, f"Slack could not be asked who you are: {error}"
         now = self._clock.now()
         held = in_force(await asyncio.to_thread(self._stores.journal.read, HOUSE), now)
         if person is None or refused:
@@ -136,17 +212,17 @@ class Freezes:
         """Return who says so, and why that person may not, or "".
 
         To freeze all, or lift that, takes the right on every group.
+
+        Raises:
+            PeopleUnreadable: Slack cannot say.
         """
         names = self._inventory.names() if scope == ALL else [scope]
         setups = [self._inventory.group(name) for name in names]
         if not setups or None in setups:
             return None, f"there is no group {scope}"
-        try:
-            person = await self._people.person(user)
-            roles = await self._people.roles(user)
-            shared = await self._people.shared(channel)
-        except PeopleUnreadable as error:
-            return None, f"Slack could not be asked who you are: {error}"
+        person = await self._people.person(user)
+        roles = await self._people.roles(user)
+        shared = await self._people.shared(channel)
         if shared:
             return person, shared
         for setup in setups:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from storage.records import HOUSE, Draft, InboxRow, StreamMoved
+from storage.records import HOUSE, Draft, InboxRow, StreamMoved, every_waiting
 
 if TYPE_CHECKING:
     from storage.records import Stores
@@ -35,9 +35,13 @@ async def write(stores: Stores, draft: Draft, row: InboxRow) -> None:
                 take=[row.key],
             )
         except StreamMoved:
-            waiting = await asyncio.to_thread(stores.inbox.waiting)
-            if all(row.key != one.key for one in waiting):
+            if not await asyncio.to_thread(_waits, stores, row):
                 raise
             continue
         return
     raise StreamMoved(f"{HOUSE} kept growing")
+
+
+def _waits(stores: Stores, row: InboxRow) -> bool:
+    kinds = (row.kind,)
+    return any(row.key == one.key for one in every_waiting(stores.inbox, kinds=kinds))

@@ -41,6 +41,7 @@ from storage.records import (
     HOUSE,
     UNREADABLE,
     Draft,
+    InboxRow,
     JournalStore,
     Json,
     Lease,
@@ -247,6 +248,7 @@ class RunState:
     retried_at: datetime | None = None
     resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
+    stop_said: datetime | None = None
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
@@ -628,11 +630,18 @@ class RunState:
         self.retried_at = record.at
         self._again(body["again"])
 
-    def _on_paused(self, record: Record, _: Mapping[str, Any]) -> None:
+    def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
         self.paused = record.by
+        self._stop_said(body)
 
-    def _on_halted(self, record: Record, _: Mapping[str, Any]) -> None:
+    def _on_halted(self, record: Record, body: Mapping[str, Any]) -> None:
         self.halted = record.by
+        self._stop_said(body)
+
+    def _stop_said(self, body: Mapping[str, Any]) -> None:
+        if body.get("said"):
+            said = datetime.fromisoformat(body["said"])
+            self.stop_said = max(self.stop_said or said, said)
 
     def _on_resumed(self, record: Record, _: Mapping[str, Any]) -> None:
         self.paused = self.halted = ""
@@ -770,6 +779,7 @@ class RunJournal:
         *,
         take: Sequence[str] = (),
         unless_word: bool = False,
+        unless: Callable[[InboxRow], bool] | None = None,
         house: Sequence[Draft] = (),
     ) -> None:
         """Append records in one transaction, with the index row that follows from them.
@@ -778,13 +788,14 @@ class RunJournal:
             drafts: in order.
             take: keys of inbox rows that these records decide.
             unless_word: refuse while a person's word for this run waits in the inbox.
+            unless: refuse while a row that belongs to no run waits of which this is true.
             house: records for the stream of what outlives a run, in the same transaction.
 
         Raises:
             Fenced: another executor has taken over.
-            Stopped: a word is waiting (`unless_word`).
+            Stopped: a word is waiting (`unless_word`, `unless`).
         """
-        work = asyncio.ensure_future(self._append(drafts, take, unless_word, house))
+        work = asyncio.ensure_future(self._append(drafts, take, unless_word, unless, house))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -800,6 +811,7 @@ class RunJournal:
         drafts: Sequence[Draft],
         take: Sequence[str],
         unless_word: bool,  # noqa: FBT001 -- private, called in one place
+        unless: Callable[[InboxRow], bool] | None,
         house: Sequence[Draft],
     ) -> None:
         async with self._lock:
@@ -816,6 +828,7 @@ class RunJournal:
                     index=preview,
                     take=take,
                     no_word_for=self.state.run if unless_word else None,
+                    unless=unless,
                     also={HOUSE: list(house)} if house else None,
                 )
             except (LeaseLost, StreamMoved) as error:

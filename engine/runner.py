@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from engine import asking, invariants, promises, recovery, words
+from engine import asking, freezes, invariants, promises, recovery, words
 from engine.duty import Duty
 from engine.errors import (
     ConditionFailed,
@@ -152,6 +152,7 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
         down,
         facts,
         first=first,
+        unless=lambda row: freezes.bars(row, duty.plan.security_group),
         gate=gate.name,
         gate_step=gate.step,
         opening=gate.opening,

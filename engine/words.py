@@ -1,5 +1,7 @@
 """What people say to a run: taken from the inbox in order, before anything else is sent.
 
+Stops are read first: a click waits while Slack is away, and no stop may stand behind it.
+
 A word is taken in the transaction of the record that it causes. A reaction and a written vote are
 only hints to look: what counts is what Slack shows when we ask. A click on a gate's button is shown
 nowhere, so its row is all there is of it until it is recorded.
@@ -22,30 +24,67 @@ from engine.planner import plan_abort, plan_rollback
 from engine.ports import Ballot
 from engine.proposals import Change, plan_change
 from engine.recovery import Finding
-from storage.records import UNREADABLE, InboxRow, LeaseLost, StorageDown
+from storage.records import UNREADABLE, InboxRow, LeaseLost, StorageDown, every_waiting
 
 SHELL = "shell:"
 """Prefix of `by` for words said at the command line on the bot's machine."""
 
 
 async def take_words(duty: Duty) -> None:
-    """Take every row that waits for this run.
+    """Take every row that waits for this run: the stops first, and those said meanwhile too.
+
+    Of the clicks of one person on one button's message only the last one waits for Slack.
+    """
+    rows = await asyncio.to_thread(_waiting, duty)
+    await _take_stops(duty, rows)
+    last = {_who_clicked(row): row.key for row in rows if row.kind == "click"}
+    for row in rows:
+        if _is_stop(row):
+            continue
+        if row.kind == "click" and last[_who_clicked(row)] != row.key:
+            await _unknown(duty, row)
+            continue
+        await _take_stops(duty, await asyncio.to_thread(_waiting, duty, "word"))
+        await _take(duty, row)
+
+
+async def _take_stops(duty: Duty, rows: Sequence[InboxRow]) -> None:
+    for row in rows:
+        if _is_stop(row):
+            await _take(duty, row)
+
+
+def _waiting(duty: Duty, *kinds: str) -> list[InboxRow]:
+    return list(every_waiting(duty.inbox, run=duty.state.run, kinds=kinds or None))
+
+
+def _is_stop(row: InboxRow) -> bool:
+    """Whether this is a stop; one that somebody spoilt may have been one."""
+    return row.kind == UNREADABLE or (row.kind == "word" and row.body["verb"] in rights.STOPS)
+
+
+def _who_clicked(row: InboxRow) -> tuple[str, ...]:
+    """Return what two clicks have in common of which only the later one can count."""
+    names = ("user", "gate", "code", "channel", "ts")
+    return tuple(str(row.body.get(name, "")) for name in names)
+
+
+async def _take(duty: Duty, row: InboxRow) -> None:
+    """Take one row.
 
     A row that finds a mistake of ours breaks the run off and is taken by that: it would find the
     same mistake for ever, and no word behind it, not even a stop, would be heard.
     """
-    rows = await asyncio.to_thread(duty.inbox.waiting, run=duty.state.run)
-    for row in rows:
-        try:
-            await _ROWS.get(row.kind, _unknown)(duty, row)
-        except (MaintenanceError, Fenced, Stopped, StorageDown, asyncio.CancelledError):
-            raise
-        except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, hear the others
-            await duty.break_off(error, take=await _untaken(duty, row))
+    try:
+        await _ROWS.get(row.kind, _unknown)(duty, row)
+    except (MaintenanceError, Fenced, Stopped, StorageDown, asyncio.CancelledError):
+        raise
+    except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, hear the others
+        await duty.break_off(error, take=await _untaken(duty, row))
 
 
 async def _untaken(duty: Duty, row: InboxRow) -> list[str]:
-    waiting = await asyncio.to_thread(duty.inbox.waiting, run=duty.state.run)
+    waiting = await asyncio.to_thread(_waiting, duty)
     return [one.key for one in waiting if one.key == row.key]
 
 
@@ -224,7 +263,16 @@ async def _word(duty: Duty, row: InboxRow) -> None:
     if refused:
         await _refuse(duty, row, refused)
         return
-    await _VERBS.get(row.body["verb"], _unknown)(duty, row)
+    verb, stopped = row.body["verb"], duty.state.stop_said
+    if verb in _UNDO_A_STOP and stopped is not None and row.at < stopped:
+        reason = f"somebody said stop after that; say `{verb}` again where it is still meant"
+        await _refuse(duty, row, reason)
+        return
+    await _VERBS.get(verb, _unknown)(duty, row)
+
+
+_UNDO_A_STOP = ("resume", "abort", "rollback")
+"""Words after which a stop is over: not one that was said later, and read first."""
 
 
 async def _may_not(duty: Duty, row: InboxRow) -> str:
@@ -267,7 +315,7 @@ async def _answer(duty: Duty, row: InboxRow, text: str) -> None:
 
 
 async def _pause(duty: Duty, row: InboxRow) -> None:
-    draft = duty.journal.draft(Kind.PAUSED, by=row.body["user"])
+    draft = duty.journal.draft(Kind.PAUSED, by=row.body["user"], said=row.at)
     await duty.journal.append([draft], take=[row.key])
 
 
@@ -276,6 +324,7 @@ async def _halt(duty: Duty, row: InboxRow) -> None:
     draft = duty.journal.draft(
         Kind.HALTED,
         by=row.body["user"],
+        said=row.at,
         out_of_service=list(duty.state.out_of_service()),
         by_hand=duty.state.by_hand(),
     )

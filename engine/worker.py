@@ -38,6 +38,7 @@ from storage.records import (
     StorageDown,
     Stores,
     StreamMoved,
+    every_waiting,
 )
 
 log = structlog.get_logger(__name__)
@@ -193,15 +194,15 @@ class Worker:
                 hand.outage = Outage(since, away).after(hand.outage)
 
     async def _look_around(self) -> None:
-        rows = await asyncio.to_thread(self._stores.inbox.waiting)
-        for row in rows:
+        for row in await asyncio.to_thread(lambda: list(every_waiting(self._stores.inbox))):
             if row.run is not None:
                 self._nudge_once(row.run)
             elif row.kind == UNREADABLE:
                 await self._set_aside(row)
-            elif row.kind in ("order", "freeze") and row.key not in self._ordering:
-                taking = self._order(row) if row.kind == "order" else self._freeze(row)
-                self._ordering[row.key] = asyncio.ensure_future(taking)
+            elif row.kind == "freeze" and "freezes" not in self._ordering:
+                self._ordering["freezes"] = asyncio.ensure_future(self._take_freezes())
+            elif row.kind == "order" and row.key not in self._ordering:
+                self._ordering[row.key] = asyncio.ensure_future(self._order(row))
         for index in await asyncio.to_thread(self._stores.journal.due, self._clock.now()):
             if self._is_mine(index.group):
                 self._wake_if_rested(index.id)
@@ -311,7 +312,8 @@ class Worker:
 
     async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
-        for row in await asyncio.to_thread(self._stores.inbox.waiting, run=run):
+        waiting = lambda: list(every_waiting(self._stores.inbox, run=run))  # noqa: E731
+        for row in await asyncio.to_thread(waiting):
             try:
                 await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
             except LeaseLost as error:
@@ -404,21 +406,19 @@ class Worker:
         finally:
             self._ordering.pop(row.key, None)
 
-    async def _freeze(self, row: InboxRow) -> None:
-        """Take what somebody says about a freeze, and have open gates judged anew."""
+    async def _take_freezes(self) -> None:
+        """Take what people say about freezes, and have open gates judged anew."""
         try:
-            await self._freezes.take(row)
-            for index in await asyncio.to_thread(self._stores.journal.runs):
+            decided = await self._freezes.take_all()
+            for index in await asyncio.to_thread(self._stores.journal.runs) if decided else ():
                 if index.group in self._leases:
                     self.wake(index.id)
-        except (LeaseLost, StreamMoved):
-            log.info("another worker was faster", key=row.key)
         except StorageDown as error:
             self._go_down(error)
         except Exception:
-            log.exception("freeze failed", key=row.key)
+            log.exception("freezes failed")
         finally:
-            self._ordering.pop(row.key, None)
+            self._ordering.pop("freezes", None)
 
     def _shell(self, setup: GroupSetup) -> Shell:
         """Return the kept shell of a group; connections cost more than looks."""

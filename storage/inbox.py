@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import and_, or_
 from sqlalchemy import select as select_any
 from sqlmodel import col, select, update
 
@@ -14,13 +15,17 @@ from storage.records import InboxRow, StreamMoved, WordWaiting, canonical
 from storage.tables import InboxTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-    from sqlalchemy import Update
+    from sqlalchemy import ColumnElement, Update
     from sqlmodel import Session
 
     from storage.database import Database
     from storage.records import Lease
+
+
+NO_RUN = "no run"
+"""Name of the lock of what belongs to no run; a run is never called that."""
 
 
 class Inbox:
@@ -45,18 +50,28 @@ class Inbox:
         }
         insert = self._database.insert(InboxTable).values(values).on_conflict_do_nothing()
         with self._database.hear() as session:
-            if row.run is not None:
-                self._database.share(session, row.run)
+            self._database.share(session, row.run or NO_RUN)
             new = session.scalar(insert.returning(col(InboxTable.place))) is not None
             if new:
                 self._database.tell(session, row.run or "")
             return new
 
-    def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
+    def waiting(
+        self,
+        *,
+        run: str | None = None,
+        kinds: Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""
         query = select_any(*WORD).where(col(InboxTable.taken_seq).is_(None))
         if run is not None:
             query = query.where(col(InboxTable.run) == run)
+        if kinds is not None:
+            query = query.where(col(InboxTable.kind).in_(kinds))
+        if after is not None:
+            query = query.where(_later_than(after))
         query = query.order_by(col(InboxTable.at), col(InboxTable.place)).limit(limit)
         with self._database.read() as session:
             return [inbox_row(row) for row in session.execute(query).mappings()]
@@ -81,7 +96,7 @@ def take_rows(session: Session, keys: Sequence[str], seq: int) -> None:
 
 
 def refuse_word(session: Session, run: str) -> None:
-    """Raise if a word for this run still waits.
+    """Raise where a word for this run still waits.
 
     Raises:
         WordWaiting: it does.
@@ -92,6 +107,31 @@ def refuse_word(session: Session, run: str) -> None:
     key = session.exec(query.limit(1)).first()
     if key is not None:
         raise WordWaiting(f"{run}: {key} is not taken yet")
+
+
+def refuse_unless(session: Session, unless: Callable[[InboxRow], bool]) -> None:
+    """Raise where something is true of a row that still waits and belongs to no run.
+
+    Raises:
+        WordWaiting: it is.
+    """
+    query = select_any(*WORD).where(
+        col(InboxTable.run).is_(None), col(InboxTable.taken_seq).is_(None)
+    )
+    for found in session.execute(query).mappings():
+        row = inbox_row(found)
+        if unless(row):
+            raise WordWaiting(f"{row.key} is not taken yet")
+
+
+def _later_than(key: str) -> ColumnElement[bool]:
+    """Return the condition of coming after a row in the order in which rows are read."""
+    same = col(InboxTable.key) == key
+    at = select(InboxTable.at).where(same).scalar_subquery()
+    place = select(InboxTable.place).where(same).scalar_subquery()
+    return or_(
+        col(InboxTable.at) > at, and_(col(InboxTable.at) == at, col(InboxTable.place) > place)
+    )
 
 
 def _taking(keys: set[str], seq: int) -> Update:

@@ -17,20 +17,20 @@ from sqlmodel import col, select
 
 from storage.cells import RECORD, RUN, record_of, run_of
 from storage.chain import chained, in_utc
-from storage.inbox import refuse_word, take_rows
+from storage.inbox import NO_RUN, refuse_unless, refuse_word, take_rows
 from storage.leases import refuse_lost
 from storage.records import GENESIS, HOUSE, GroupBusy, Record, RunRow, StreamMoved, canonical
 from storage.tables import JournalTable, RunsTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
     from storage.database import Database
-    from storage.records import Draft, Lease
+    from storage.records import Draft, InboxRow, Lease
 
 
 class Journal:
@@ -59,6 +59,7 @@ class Journal:
         index: RunRow | None = None,
         take: Sequence[str] = (),
         no_word_for: str | None = None,
+        unless: Callable[[InboxRow], bool] | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
     ) -> Sequence[Record]:
         """See storage.records.JournalStore."""
@@ -70,6 +71,7 @@ class Journal:
             if lease is not None:
                 refuse_lost(session, lease, shared=True)
             names = [stream, *beside, no_word_for, occupied and f"group {occupied}"]
+            names += [NO_RUN] if unless is not None else []
             self._database.lock(session, [name for name in names if name])
             seq, prev = _end(session, stream)
             if seq != last_seq:
@@ -77,6 +79,8 @@ class Journal:
             take_rows(session, take, seq + len(drafts))
             if no_word_for is not None:
                 refuse_word(session, no_word_for)
+            if unless is not None:
+                refuse_unless(session, unless)
             epoch = lease.epoch if lease else 0
             records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)
             session.add_all(_row(record) for record in records)

@@ -34,7 +34,7 @@ from storage.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -113,6 +113,7 @@ class MemoryJournal:
         index: RunRow | None = None,
         take: Sequence[str] = (),
         no_word_for: str | None = None,
+        unless: Callable[[InboxRow], bool] | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
     ) -> Sequence[Record]:
         """See storage.records.JournalStore."""
@@ -123,6 +124,7 @@ class MemoryJournal:
                 raise StreamMoved(f"{stream} ends at {seq}, not at {last_seq}")
             _refuse_taken(shelf, take)
             _refuse_word(shelf, no_word_for, take)
+            _refuse_unless(shelf, unless, take)
             _refuse_busy_group(shelf, index)
             epoch = lease.epoch if lease else 0
             records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)
@@ -179,6 +181,16 @@ def _refuse_word(shelf: Shelf, run: str | None, take: Sequence[str]) -> None:
             raise WordWaiting(f"{run}: {row.key} is not taken yet")
 
 
+def _refuse_unless(
+    shelf: Shelf, unless: Callable[[InboxRow], bool] | None, take: Sequence[str]
+) -> None:
+    if unless is None:
+        return
+    for row in shelf.inbox.values():
+        if row.run is None and row.taken_seq is None and row.key not in take and unless(row):
+            raise WordWaiting(f"{row.key} is not taken yet")
+
+
 def _refuse_busy_group(shelf: Shelf, index: RunRow | None) -> None:
     if index is None or not (index.open and index.occupies):
         return
@@ -226,15 +238,28 @@ class MemoryInbox:
         with self._door as shelf:
             return shelf.inbox.setdefault(row.key, kept) is kept
 
-    def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
+    def waiting(
+        self,
+        *,
+        run: str | None = None,
+        kinds: Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""
         with self._door as shelf:
-            rows = [
+            rows = sorted(shelf.inbox.values(), key=lambda row: row.at)
+            keys = [row.key for row in rows]
+            if after is not None:
+                rows = rows[keys.index(after) + 1 :] if after in keys else []
+            found = [
                 row
-                for row in shelf.inbox.values()
-                if row.taken_seq is None and run in (None, row.run)
+                for row in rows
+                if row.taken_seq is None
+                and run in (None, row.run)
+                and (kinds is None or row.kind in kinds)
             ]
-            return sorted(rows, key=lambda row: row.at)[:limit]
+            return found[:limit]
 
     def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
         """See storage.records.InboxStore."""

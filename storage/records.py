@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -263,6 +263,7 @@ class JournalStore(Protocol):
         index: RunRow | None = None,
         take: Sequence[str] = (),
         no_word_for: str | None = None,
+        unless: Callable[[InboxRow], bool] | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
     ) -> Sequence[Record]:
         """Append drafts in one durable transaction and return them as records.
@@ -280,6 +281,8 @@ class JournalStore(Protocol):
                 They are marked with the `seq` of the last record appended.
             no_word_for: refuse if the inbox holds an untaken row for this run that is not in
                 `take`.
+            unless: refuse where it is true of an untaken row that belongs to no run and is not in
+                `take`: what was said to a group bars its runs as well.
             also: further streams (without lease or expected seq, so with epoch 0) appended in
                 the same transaction, e.g. `HOUSE`. They are not among the records returned.
 
@@ -287,7 +290,7 @@ class JournalStore(Protocol):
             LeaseLost: the epoch in force is another, or the lease was given back.
             StreamMoved: `last_seq` is not the last, or an inbox row was already taken or is
                 not there.
-            WordWaiting: see `no_word_for`.
+            WordWaiting: see `no_word_for` and `unless`.
             GroupBusy: `index` occupies a group that another open run occupies.
         """
         ...
@@ -316,12 +319,26 @@ class InboxStore(Protocol):
         """Store a row durably; return False where its key is already there (a duplicate)."""
         ...
 
-    def waiting(self, *, run: str | None = None, limit: int = 100) -> Sequence[InboxRow]:
-        """Return untaken rows, oldest first; of one run, or (None) of all.
+    def waiting(
+        self,
+        *,
+        run: str | None = None,
+        kinds: Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[InboxRow]:
+        """Return untaken rows, oldest first.
 
         One that somebody spoilt has the kind UNREADABLE, and hides no other.
 
         Rows heard at the same moment come in the order in which they were put.
+
+        Args:
+            run: of one run, or (None) of all.
+            kinds: only of these kinds, as they were put; None is every kind.
+            after: the key of a row, taken or not: only what comes after it. Who reads on from the
+                last one it got sees every row, however many wait; see `every_waiting`.
+            limit: so many at once.
         """
         ...
 
@@ -335,6 +352,26 @@ class InboxStore(Protocol):
             LeaseLost: the lease is not in force; the row still waits.
         """
         ...
+
+
+def every_waiting(
+    inbox: InboxStore, *, run: str | None = None, kinds: Collection[str] | None = None
+) -> Iterator[InboxRow]:
+    """Yield every untaken row, oldest first, page by page; see `InboxStore.waiting`.
+
+    What is put meanwhile may come as well; a row that was taken meanwhile may still come.
+    """
+    after: str | None = None
+    while True:
+        rows = inbox.waiting(run=run, kinds=kinds, after=after, limit=PAGE)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].key
+
+
+PAGE = 100
+"""Rows read from the inbox at once."""
 
 
 class LeaseStore(Protocol):

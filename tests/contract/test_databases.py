@@ -292,6 +292,31 @@ def test_a_word_waits_for_the_append_under_way(postgres: PostgresServer):
         assert hearing.result(10)
 
 
+def test_what_belongs_to_no_run_waits_for_an_append_that_looks_at_it(postgres: PostgresServer):
+    url = postgres.new_database()
+    looking, go_on = threading.Event(), threading.Event()
+
+    def look(_: InboxRow) -> bool:
+        looking.set()
+        return not go_on.wait(10)
+
+    with (
+        closing(open_stores(url, acting=True)) as acting,
+        closing(open_stores(url, acting=False)) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        acting.inbox.put(InboxRow("order", None, "order", {}, NOW))
+        appending = pool.submit(
+            acting.journal.append, "run-1", DRAFTS, lease=None, last_seq=0, unless=look
+        )
+        assert looking.wait(10)
+        hearing = pool.submit(other.inbox.put, InboxRow("f", None, "freeze", {}, NOW))
+        assert_still_waiting(hearing.done)
+        go_on.set()
+        assert hearing.result(10)
+        assert len(appending.result(10)) == 1
+
+
 def assert_still_waiting(done: object) -> None:
     threading.Event().wait(0.3)
     assert callable(done)

@@ -33,6 +33,7 @@ from storage.records import (
     Stores,
     StreamMoved,
     WordWaiting,
+    every_waiting,
 )
 from tests.contract.places import Place
 
@@ -450,6 +451,48 @@ def test_waiting_rows_come_in_the_order_heard(stores: Stores):
     assert keys(run="run-1") == ["a", "z"]
     assert keys(limit=2) == ["b", "a"]
     assert keys(run="run-3") == []
+
+
+def test_who_reads_on_sees_every_row_however_many_wait(stores: Stores):
+    for number in range(250):
+        at = NOW + (number // 90) * HOUR
+        stores.inbox.put(word(f"w{number:03}", run=f"run-{number % 2}", at=at))
+    stores.inbox.put(replace(word("freeze", run=None, at=NOW + 9 * HOUR), kind="freeze"))
+    every = [f"w{number:03}" for number in range(250)]
+
+    assert len(stores.inbox.waiting()) == 100
+    assert [row.key for row in every_waiting(stores.inbox)] == [*every, "freeze"]
+    assert [row.key for row in every_waiting(stores.inbox, run="run-1")] == every[1::2]
+    stores.inbox.drop("w099")
+    later = stores.inbox.waiting(after="w099", limit=2)
+    assert [row.key for row in later] == ["w100", "w101"]
+    assert [row.key for row in stores.inbox.waiting(after="freeze")] == []
+    assert [row.key for row in stores.inbox.waiting(kinds=("freeze",))] == ["freeze"]
+    assert [row.key for row in stores.inbox.waiting(kinds=("freeze",), run="run-1")] == []
+
+
+def test_a_waiting_row_of_no_run_refuses_the_append_that_asks_for_that(stores: Stores):
+    stores.inbox.put(word("f1", run=None))
+    stores.inbox.put(word("f2", run=None))
+    stores.inbox.put(word("halt", run="run-2"))
+    before = everything(stores)
+
+    def append(last_seq: int, keys: set[str], **more: Any) -> None:
+        stores.journal.append(
+            "run-1",
+            [draft()],
+            lease=None,
+            last_seq=last_seq,
+            unless=lambda row: row.key in keys,
+            **more,
+        )
+
+    with pytest.raises(WordWaiting):
+        append(0, {"f2"})
+    assert everything(stores) == before
+    append(0, {"halt", "f3"})
+    append(1, {"f2"}, take=["f2"])
+    append(2, {"f2"})
 
 
 def test_who_was_replaced_drops_nothing(place: Place):

@@ -128,15 +128,17 @@ def test_to_freeze_takes_a_right_of_its_own(tmp_path):
     assert [r.kind for r in house(run_virtual(night()))] == [Kind.REFUSED]
 
 
-def test_who_slack_cannot_name_does_not_freeze(tmp_path):
+def test_who_slack_cannot_name_does_not_freeze_yet_and_orders_nothing(tmp_path):
     def away(night: Night) -> None:
         night.crowd.away = True
         say(night, "freeze")
 
     stage = alone(tmp_path, away)
 
-    assert {r.kind for r in house(stage)} == {Kind.REFUSED}
+    (refused,) = house(stage)
+    assert (refused.kind, "request" in refused.body) == (Kind.REFUSED, True)
     assert any("could not be asked who you are" in text for _, text in stage.said.texts)
+    assert [row.kind for row in stage.stores.inbox.waiting()] == ["freeze"]
 
 
 # ----------------------------------------------------------------------------- open runs

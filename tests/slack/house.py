@@ -106,8 +106,8 @@ class FragileInbox:
             raise OSError("disk full")
         return self._inbox.put(row)
 
-    def waiting(self, *, run: str | None = None, limit: int = 100) -> Any:
-        return self._inbox.waiting(run=run, limit=limit)
+    def waiting(self, **which: Any) -> Any:
+        return self._inbox.waiting(**which)
 
     def drop(self, key: str, *, seq: int = 0, lease: Lease | None = None) -> None:
         self._inbox.drop(key, seq=seq, lease=lease)

@@ -6,6 +6,7 @@ MEMORY = "storage/memory.py"
 JOURNAL = "storage/journal.py"
 STORES = "contract/test_stores.py"
 FENCE = "engine/fence.py"
+WORDS = "engine/words.py"
 WORKER = "engine/worker.py"
 AT_DEVICES = "simulation/test_fence.py"
 TWO = "simulation/test_two_workers.py"
@@ -160,13 +161,55 @@ SAFETIES = (
         new="                pass\n",
         by=(f"{WAITING_WORD}[sqlite]",),
     ),
+    Safety(
+        "a stop stands behind no other row",
+        "P7",
+        "Votes wait while Slack is away, and a halt behind them would wait with them.",
+        (
+            Edit(WORDS, "    await _take_stops(duty, rows)\n    last", "    last"),
+            Edit(
+                WORDS,
+                "        if _is_stop(row):\n            continue\n",
+                "",
+            ),
+            Edit(
+                WORDS,
+                'await _take_stops(duty, await asyncio.to_thread(_waiting, duty, "word"))',
+                "pass",
+            ),
+        ),
+        (
+            "simulation/test_waiting_words.py::"
+            "test_a_stop_said_while_slack_hangs_over_the_rows_before_it_is_taken_next",
+        ),
+    ),
+    safety(
+        "what was said before a stop does not end it",
+        promise="P7",
+        why="Read first, it would be undone by an older word behind it.",
+        file=WORDS,
+        old="if verb in _UNDO_A_STOP and stopped is not None and row.at < stopped:",
+        new="if False:",
+        by=(
+            "simulation/test_waiting_words.py::"
+            "test_a_word_that_was_said_before_a_stop_does_not_end_it",
+        ),
+    ),
+    safety(
+        "every waiting row is read, however many there are",
+        promise="P7",
+        why="A stop behind a hundred votes would never be heard.",
+        file="storage/records.py",
+        old="        if len(rows) < PAGE:\n            return\n",
+        new="        return\n",
+        by=(f"{STORES}::test_who_reads_on_sees_every_row_however_many_wait[memory]",),
+    ),
     safety(
         "a word is not stored in the middle of an append",
         promise="P7",
         why="It would be acknowledged as heard before an act that had not seen it.",
         file="storage/inbox.py",
-        old="            if row.run is not None:\n"
-        "                self._database.share(session, row.run)\n",
+        old="            self._database.share(session, row.run or NO_RUN)\n",
         by=("contract/test_databases.py::test_a_word_waits_for_the_append_under_way",),
     ),
     safety(

@@ -1,7 +1,11 @@
 """Freezes: nobody orders, no failover begins, and only who may says so (P2, P7)."""
 
-from tests.mutation.trials import safety
+from tests.mutation.trials import Edit, Safety, safety
 
+WAITING = "simulation/test_waiting_words.py"
+REFUSED = (
+    "contract/test_stores.py::test_a_waiting_row_of_no_run_refuses_the_append_that_asks_for_that"
+)
 FREEZES = "engine/freezes.py"
 ASKING = "engine/asking.py"
 PLAYED = "simulation/test_freezes.py"
@@ -56,6 +60,62 @@ SAFETIES = (
         old="return found.get(group) or found.get(ALL)",
         new="return found.get(group)",
         by=(FOLD,),
+    ),
+    Safety(
+        "a freeze bars from when it was said",
+        "P7",
+        "Slack may take seconds to say by whom, and a failover would begin meanwhile.",
+        (
+            Edit(
+                ASKING,
+                "await _judge(duty, step) or await _asked_to_freeze(duty) is not None:",
+                "await _judge(duty, step):",
+            ),
+            Edit(
+                "engine/runner.py",
+                "        unless=lambda row: freezes.bars(row, duty.plan.security_group),\n",
+                "",
+            ),
+        ),
+        (f"{WAITING}::test_a_freeze_bars_from_when_it_was_said_not_from_when_slack_has_answered",),
+    ),
+    safety(
+        "a freeze that waits refuses the append, in memory",
+        promise="P7",
+        why="It would be said between the last look and the intent, and not be seen.",
+        file="storage/memory.py",
+        old="            _refuse_unless(shelf, unless, take)\n",
+        by=(f"{REFUSED}[memory]",),
+    ),
+    safety(
+        "a freeze that waits refuses the append, in a database",
+        promise="P7",
+        why="It would be said between the last look and the intent, and not be seen.",
+        file="storage/journal.py",
+        old="                refuse_unless(session, unless)\n",
+        new="                pass\n",
+        by=(f"{REFUSED}[sqlite]",),
+    ),
+    safety(
+        "a freeze is not stored in the middle of an append that looks for one",
+        promise="P7",
+        why="It would be acknowledged before an act that had not seen it.",
+        file="storage/journal.py",
+        old="            names += [NO_RUN] if unless is not None else []\n",
+        by=(
+            "contract/test_databases.py::"
+            "test_what_belongs_to_no_run_waits_for_an_append_that_looks_at_it",
+        ),
+    ),
+    safety(
+        "a freeze waits for Slack to say by whom",
+        promise="P7",
+        why="It would be acknowledged, and forgotten because Slack was away.",
+        file=FREEZES,
+        old="            if self._clock.now() - row.at < WAITS:\n                raise\n",
+        by=(
+            f"{WAITING}::test_a_freeze_said_while_slack_is_away_waits_and_bars_and_so_does_its_end",
+        ),
     ),
     safety(
         "who may not freeze does not lift a freeze",

@@ -1,0 +1,259 @@
+"""Words behind other words: what waits for Slack keeps no stop and no freeze from being heard."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from engine.errors import PeopleUnreadable
+from engine.journal import Kind, RunState
+from engine.ports import Person
+from engine.rehearsal.group import Setup
+from storage.records import HOUSE, InboxRow
+from tests.simulation.explore import SPARSE
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import Night, small_package
+from tests.simulation.test_freezes import say as say_freeze
+from tests.simulation.writing import click
+
+ANA, BEN, NOOR, ZOE = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0ZOE00001"
+MANY = 250
+
+
+def open_at_g2(tmp_path, do: Callable[[Night], None], *, minutes: float) -> tuple[Night, RunState]:
+    """Have a run ask for its first failover, let something happen then, and wait so long."""
+
+    async def night() -> tuple[Night, RunState]:
+        def people(stage: Night, gate: str, step: str) -> None:
+            if gate == "G1":
+                stage.later(10, lambda: stage.react(gate, ANA, "yes"))
+
+        package = small_package(tmp_path)
+        stage = Night(package, setup=Setup(members=4), policy=SPARSE, people=people)
+        stage.begin()
+        stage.order()
+        await stage.until(lambda s: "A.FAILOVER" in s.gates and bool(s.gates["A.FAILOVER"].shown))
+        do(stage)
+        await stage.clock.sleep(timedelta(minutes=minutes))
+        state = stage.state()
+        await stage.close()
+        return stage, state
+
+    return run_virtual(night())
+
+
+def freezing(night: Night) -> list[str]:
+    """Return what the house's stream tells of freezes: who orders owes cloning there as well."""
+    return [r.kind for r in night.stores.journal.read(HOUSE) if r.kind != Kind.OWED]
+
+
+def crowd_of_clicks(night: Night, count: int = MANY) -> None:
+    """Let so many people who are no approvers press a button while Slack is away."""
+    night.crowd.away = True
+    for number in range(count):
+        click(night, "G2", f"U0X{number:07}", "yes", key=f"act:{number}")
+
+
+def test_a_halt_is_taken_before_the_hundreds_of_rows_that_wait_before_it(tmp_path):
+    def do(night: Night) -> None:
+        crowd_of_clicks(night)
+        night.later(30, lambda: night.say("halt", NOOR))
+
+    _, state = open_at_g2(tmp_path, do, minutes=3)
+
+    assert state.halted == NOOR
+
+
+def test_what_waits_is_read_to_its_end_and_counts_once_slack_is_back(tmp_path):
+    def do(night: Night) -> None:
+        crowd_of_clicks(night)
+        night.later(30, lambda: click(night, "G2", BEN, "no"))
+        night.later(60, lambda: setattr(night.crowd, "away", False))
+
+    _, state = open_at_g2(tmp_path, do, minutes=10)
+
+    assert state.gates["A.FAILOVER"].outcome == "rejected"
+
+
+def test_a_freeze_behind_hundreds_of_rows_is_taken(tmp_path):
+    def do(night: Night) -> None:
+        body = {"verb": "status", "user": ZOE, "answer": {}}
+        for number in range(MANY):
+            night.stores.inbox.put(
+                InboxRow(f"evt:asked/{number}", None, "asked", body, night.clock.now())
+            )
+        night.later(5, lambda: say_freeze(night, "freeze"))
+
+    stage, _ = open_at_g2(tmp_path, do, minutes=1)
+
+    assert freezing(stage) == [Kind.FROZEN]
+
+
+def test_a_stop_said_while_slack_hangs_over_the_rows_before_it_is_taken_next(tmp_path):
+    halted: list[datetime] = []
+
+    def do(night: Night) -> None:
+        ballots = night.crowd.ballots
+
+        async def slow(channel: str, ts: str) -> object:
+            await night.clock.sleep(timedelta(seconds=29))
+            return await ballots(channel, ts)
+
+        night.crowd.ballots = slow  # type: ignore[method-assign,assignment]  # Slack is slow
+        for user in (ANA, BEN, NOOR):
+            for number in range(5):
+                key = f"evt:vote/{user}/{number}"
+                body = {"verb": "reject", "gate": "G2", "choice": "no", "user": user, "answer": {}}
+                night.stores.inbox.put(InboxRow(key, night.run, "vote", body, night.clock.now()))
+        night.later(10, lambda: halted.append(night.clock.now()))
+        night.later(10, lambda: night.say("halt", NOOR))
+
+    stage, _ = open_at_g2(tmp_path, do, minutes=20)
+
+    (record,) = [r for r in stage.records() if r.kind == Kind.HALTED]
+    assert record.at - halted[0] < timedelta(seconds=60)
+
+
+def test_a_word_that_was_said_before_a_stop_does_not_end_it(tmp_path):
+    def do(night: Night) -> None:
+        night.say("pause", NOOR)
+
+        def both() -> None:
+            night.say("resume", BEN)
+            body = {"verb": "halt", "user": NOOR, "answer": {}}
+            after = night.clock.now() + timedelta(milliseconds=1)
+            night.stores.inbox.put(InboxRow("word:halt", night.run, "word", body, after))
+
+        night.later(30, both)
+
+    stage, state = open_at_g2(tmp_path, do, minutes=2)
+
+    assert state.halted == NOOR
+    (refused,) = [r for r in stage.records() if r.kind == Kind.REFUSED]
+    assert "somebody said stop after that" in refused.body["reason"]
+    assert any(user == BEN and "say `resume` again" in text for user, text in stage.said.texts)
+
+
+def test_a_resume_said_after_the_stop_ends_it(tmp_path):
+    def do(night: Night) -> None:
+        night.say("halt", NOOR)
+        night.later(30, lambda: night.say("resume", BEN))
+
+    _, state = open_at_g2(tmp_path, do, minutes=2)
+
+    assert state.halted == ""
+
+
+def test_of_the_clicks_of_one_person_only_the_last_one_waits(tmp_path):
+    left: list[str] = []
+
+    def do(night: Night) -> None:
+        night.crowd.away = True
+        for number in range(MANY):
+            click(night, "G2", BEN, "yes", key=f"act:ben/{number}")
+        click(night, "G2", ANA, "yes", key="act:ana")
+        later = partial(click, night, "G2", BEN, "no", key="act:ben/last")
+        night.later(20, later)
+        waiting = night.stores.inbox.waiting
+        night.later(50, lambda: left.extend(row.key for row in waiting(run=night.run)))
+        night.later(60, lambda: setattr(night.crowd, "away", False))
+
+    _, state = open_at_g2(tmp_path, do, minutes=10)
+
+    assert left == ["act:ana", "act:ben/last"]
+    assert state.gates["A.FAILOVER"].outcome == "rejected"
+
+
+# ------------------------------------------------------------------------------- freezes
+
+
+def approved_and(night: Night, after_s: float, do: Callable[[], None]) -> None:
+    """Let two people approve G2 at 20 and 40 s, so that its grace time is over at 50 s."""
+    night.later(20, lambda: night.react("G2", ANA, "yes"))
+    night.later(40, lambda: night.react("G2", BEN, "yes"))
+    night.later(after_s, do)
+
+
+def slow_to_name(night: Night, user: str, seconds: float) -> None:
+    real = night.crowd.person
+
+    async def person(who: str) -> Person:
+        if who == user:
+            await night.clock.sleep(timedelta(seconds=seconds))
+        return await real(who)
+
+    night.crowd.person = person  # type: ignore[method-assign,assignment]  # Slack is slow to say who that is
+
+
+def test_a_freeze_bars_from_when_it_was_said_not_from_when_slack_has_answered(tmp_path):
+    def do(night: Night) -> None:
+        slow_to_name(night, NOOR, 8)
+        approved_and(night, 46, partial(say_freeze, night, "freeze", user=NOOR))
+
+    stage, state = open_at_g2(tmp_path, do, minutes=5)
+
+    assert state.of("A.ADMIN_DOWN").status == "waiting"
+    assert "site-1 is frozen by noor" in state.gates["A.FAILOVER"].barred
+    assert [r.kind for r in stage.records()].count(Kind.BARRED) == 1
+
+
+def test_a_freeze_that_is_refused_bars_only_so_long(tmp_path):
+    def do(night: Night) -> None:
+        slow_to_name(night, ZOE, 8)
+        approved_and(night, 46, partial(say_freeze, night, "freeze", user=ZOE))
+
+    stage, state = open_at_g2(tmp_path, do, minutes=5)
+
+    assert freezing(stage) == [Kind.REFUSED]
+    assert state.of("A.ADMIN_DOWN").status != "waiting"
+
+
+def test_the_last_word_about_a_freeze_holds_however_slow_slack_was_about_the_first(tmp_path):
+    def do(night: Night) -> None:
+        slow_to_name(night, BEN, 3)
+        say_freeze(night, "freeze", user=NOOR)
+
+        def both() -> None:
+            say_freeze(night, "unfreeze", user=BEN)
+            say_freeze(night, "freeze", user=NOOR)
+
+        night.later(10, both)
+
+    stage, _ = open_at_g2(tmp_path, do, minutes=2)
+
+    kinds = freezing(stage)
+    assert kinds == [Kind.FROZEN, Kind.UNFROZEN, Kind.FROZEN]
+
+
+def test_a_freeze_said_while_slack_is_away_waits_and_bars_and_so_does_its_end(tmp_path):
+    def do(night: Night) -> None:
+        night.crowd.away = True
+        say_freeze(night, "freeze", user=NOOR)
+        night.later(120, lambda: setattr(night.crowd, "away", False))
+        night.later(121, lambda: night.react("G2", ANA, "yes"))
+        night.later(122, lambda: night.react("G2", BEN, "yes"))
+
+    stage, state = open_at_g2(tmp_path, do, minutes=6)
+
+    assert freezing(stage) == [Kind.FROZEN]
+    assert state.of("A.ADMIN_DOWN").status == "waiting"
+    assert "site-1 is frozen by noor" in state.gates["A.FAILOVER"].barred
+
+
+def test_of_one_whom_slack_never_names_it_is_told_at_the_gate_and_refused_in_a_day(tmp_path):
+    def do(night: Night) -> None:
+        real = night.crowd.person
+
+        async def person(who: str) -> Person:
+            if who == ZOE:
+                raise PeopleUnreadable("user_not_found")
+            return await real(who)
+
+        night.crowd.person = person  # type: ignore[method-assign,assignment]  # nobody knows Zoe
+        say_freeze(night, "freeze", user=ZOE)
+        night.later(120, lambda: night.react("G2", ANA, "yes"))
+
+    stage, state = open_at_g2(tmp_path, do, minutes=5)
+    assert "`freeze site-1` was said by U0ZOE00001" in state.gates["A.FAILOVER"].barred
+
+    stage, _ = open_at_g2(tmp_path, do, minutes=25 * 60)
+    assert freezing(stage) == [Kind.REFUSED]
