@@ -194,7 +194,7 @@ class Worker:
                 hand.outage = Outage(since, away).after(hand.outage)
 
     async def _look_around(self) -> None:
-        for row in await asyncio.to_thread(lambda: list(every_waiting(self._stores.inbox))):
+        for row in await asyncio.to_thread(self._rows):
             if row.run is not None:
                 self._nudge_once(row.run)
             elif row.kind == UNREADABLE:
@@ -209,6 +209,9 @@ class Worker:
         for index in await asyncio.to_thread(self._stores.journal.runs):
             if self._is_mine(index.group):
                 self._look_after(index)
+
+    def _rows(self, run: str | None = None) -> list[InboxRow]:
+        return list(every_waiting(self._stores.inbox, run=run))
 
     async def _set_aside(self, row: InboxRow) -> None:
         """Nobody can tell what was asked for: drop it, so that no other has to wait behind it."""
@@ -312,8 +315,7 @@ class Worker:
 
     async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
-        waiting = lambda: list(every_waiting(self._stores.inbox, run=run))  # noqa: E731
-        for row in await asyncio.to_thread(waiting):
+        for row in await asyncio.to_thread(self._rows, run):
             try:
                 await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
             except LeaseLost as error:
