@@ -339,7 +339,7 @@ def check(
     try:
         secrets.need_slack(settings.slack.transport)
     except SettingsWrong as error:
-        warnings.append(str(error))
+        warnings += str(error).splitlines()
     if secrets.bot_token and not offline:
         from bot.slack_check import slack_wrongs
 

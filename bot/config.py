@@ -14,8 +14,10 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -37,6 +39,12 @@ from engine.model import GatePolicy, Limits, Policy, Rights
 LEAST_LEASE = timedelta(seconds=6)
 """A lease is renewed at a third of its life, by a worker that looks once a second; and a machine
 that is busy for two thirds of it must not stop sending."""
+
+LEAST_EXPIRY = timedelta(seconds=1)
+"""A gate that lives shorter nobody can pass; nights that are played fast come close to it."""
+
+LONGEST_GRACE = timedelta(minutes=10)
+"""As long as an approval is good by default: who waits longer has begun nothing and holds all."""
 
 DEFAULT_FILE = "hotfix.toml"
 FILE_VARIABLE = "HOTFIX_BOT_CONFIG"
@@ -86,6 +94,52 @@ def host_and_port(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+def _slack_id(kinds: str, what: str) -> BeforeValidator:
+    """Return a check that something is the id of a thing in Slack: names can be taken by others."""
+
+    def known(value: object) -> object:
+        if isinstance(value, str) and value and not re.fullmatch(f"[{kinds}][A-Z0-9]+", value):
+            begins = " or ".join(kinds)
+            raise ValueError(f"{value!r} is no id of {what}; it begins with {begins}")
+        return value
+
+    return BeforeValidator(known)
+
+
+def _web_api(url: str) -> str:
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise ValueError(f"{url!r} is no address; write it like https://slack.com/api/")
+    if address.scheme == "http" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError(f"{url} would send the token unencrypted; write https://")
+    return url
+
+
+def _true_false_or_auto(value: object) -> object:
+    if not isinstance(value, bool) and value != "auto":
+        raise ValueError(f"{value!r} may be true, false or 'auto'")
+    return value
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is no number")  # noqa: TRY004 -- pydantic
+    return value
+
+
+def _time_to_vote(expiry: timedelta) -> timedelta:
+    if expiry < LEAST_EXPIRY:
+        least = f"{LEAST_EXPIRY.total_seconds():g}s"
+        raise ValueError(f"in less than {least} nobody reads what is asked")
+    return expiry
+
+
+def _second_thoughts(grace: timedelta) -> timedelta:
+    if grace > LONGEST_GRACE:
+        raise ValueError("more than 10m is no time for second thoughts, but a wait")
+    return grace
+
+
 def _an_address(text: str) -> str:
     host_and_port(text)
     return text
@@ -118,7 +172,10 @@ def _share_or_duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, BeforeValidator(_no_truth), Field(ge=1)]
+PersonId = Annotated[str, _slack_id("UW", "a person")]
+ChannelId = Annotated[str, _slack_id("CG", "a channel")]
+UsergroupId = Annotated[str, _slack_id("S", "a user group")]
 
 
 class _Section(BaseModel):
@@ -128,7 +185,7 @@ class _Section(BaseModel):
 class SlackSettings(_Section):
     """[slack]."""
 
-    api_url: str = Field(
+    api_url: Annotated[str, AfterValidator(_web_api)] = Field(
         "https://slack.com/api/",
         description="Address of the Web API. GovSlack and stand-ins for tests have others.",
     )
@@ -150,7 +207,7 @@ class SlackSettings(_Section):
         "/hotfix",
         description="The slash command, as the app declares it; another may have the name.",
     )
-    channels: tuple[str, ...] = Field(
+    channels: tuple[ChannelId, ...] = Field(
         (),
         description="Ids of channels (C…) where commands are heard, beside those of the groups.",
     )
@@ -258,7 +315,7 @@ class GateSettings(_Section):
         default=False,
         description="Whether who asked may also approve. No: four eyes see more.",
     )
-    approval_expiry: Duration = Field(
+    approval_expiry: Annotated[Duration, AfterValidator(_time_to_vote)] = Field(
         timedelta(minutes=30),
         description="How long a gate waits for votes: the facts shown in it grow old.",
     )
@@ -266,7 +323,7 @@ class GateSettings(_Section):
         timedelta(minutes=10),
         description="How long an approval is good before the act must have begun.",
     )
-    grace: Duration = Field(
+    grace: Annotated[Duration, AfterValidator(_second_thoughts)] = Field(
         timedelta(seconds=10),
         description="Time between approval and act, in which a vote can be taken back.",
     )
@@ -286,6 +343,12 @@ class GateSettings(_Section):
         description="Whether a yes of the fallback also stands for a role in needs. No: whoever "
         "must have seen it stays needed, and a fallback only makes up the number.",
     )
+
+    @model_validator(mode="after")
+    def _numbers_agree(self) -> Self:
+        if sum(self.needs.values()) > self.votes:
+            raise ValueError(f"needs ask for {sum(self.needs.values())} people, votes for fewer")
+        return self
 
     @model_validator(mode="after")
     def _fallback_makes_sense(self) -> Self:
@@ -408,7 +471,7 @@ class PolicySettings(_Section):
     own_directory: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] = Field(
         "/var/log/hotfix-bot", description="Folder on members for what we keep there."
     )
-    fence: bool | Literal["auto"] = Field(
+    fence: Annotated[bool | Literal["auto"], BeforeValidator(_true_false_or_auto)] = Field(
         default="auto",
         description="Keep an epoch on every member, against a paused process that acts late. "
         "auto: where the database is shared, since a file has one process that acts.",
@@ -446,8 +509,13 @@ class PolicySettings(_Section):
     def roles(self) -> frozenset[str]:
         """Every role that is named."""
         named = (self.requesters, self.operators, self.halters, self.freezers)
-        fallbacks = [g.fallback for g in (self.proposal, self.failover) if g.fallback]
-        return self.approvers.union(fallbacks, *named)
+        return self.approvers.union(self.fallbacks, *named)
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """Every role that is called when the approvers do not answer."""
+        named = {g.fallback for g in (self.proposal, self.failover) if g.fallback}
+        return tuple(sorted(named))
 
 
 _NOT_SIMPLE = (
@@ -460,8 +528,10 @@ _SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]
 class RoleSettings(_Section):
     """[roles.NAME]: who is in a role, by Slack id, never by name or address."""
 
-    members: tuple[str, ...] = Field((), description="Slack ids of persons (U… or W…).")
-    usergroup: str = Field("", description="Id of a user group (S…) whose members are in it too.")
+    members: tuple[PersonId, ...] = Field((), description="Slack ids of persons (U… or W…).")
+    usergroup: UsergroupId = Field(
+        "", description="Id of a user group (S…) whose members are in it too."
+    )
 
 
 class GroupSettings(BaseModel):
@@ -474,7 +544,7 @@ class GroupSettings(BaseModel):
     username: str = Field("admin", description="Account whose login shell is Expert.")
     platform: Literal["Maestro"] = Field("Maestro", description="Only Maestro is supported yet.")
     mode: Literal["Gateway"] = Field("Gateway", description="Only Gateway mode is supported yet.")
-    channel: str = Field(description="Id of the channel (C…) where runs on it are told.")
+    channel: ChannelId = Field(description="Id of the channel (C…) where runs on it are told.")
     timezone: Annotated[str, BeforeValidator(_known_zone)] = Field(
         "UTC", description="Where it stands: its times are told in it."
     )
@@ -589,7 +659,7 @@ class Secrets(BaseSettings):
         Raises:
             SettingsWrong: the bot's token is not there.
         """
-        self._need("bot_token")
+        self._need(("bot_token", ""))
 
     def need_slack(self, transport: str = "socket") -> None:
         """Refuse to serve without what the Web API and the way that Slack reaches us need.
@@ -597,16 +667,21 @@ class Secrets(BaseSettings):
         Raises:
             SettingsWrong: a secret is not there.
         """
-        self._need("bot_token")
         if transport == "http":
-            self._need("signing_secret", '; slack.transport = "http" checks each request with it')
+            way = ("signing_secret", '; slack.transport = "http" checks each request with it')
         else:
-            self._need("app_token", '; slack.transport = "socket" connects with it')
+            way = ("app_token", '; slack.transport = "socket" connects with it')
+        self._need(("bot_token", ""), way)
 
-    def _need(self, name: str, what_for: str = "") -> None:
-        if not getattr(self, name):
-            variable = f"SLACK_{name.upper()}"
-            raise SettingsWrong(f"{variable} is not set (nor {variable}_FILE){what_for}")
+    def _need(self, *needed: tuple[str, str]) -> None:
+        """Refuse to go on without these; each with what it is for."""
+        lacking = [
+            f"SLACK_{name.upper()} is not set (nor SLACK_{name.upper()}_FILE){what_for}"
+            for name, what_for in needed
+            if not getattr(self, name)
+        ]
+        if lacking:
+            raise SettingsWrong("\n".join(lacking))
 
     def unused(self, transport: str) -> str:
         """Say which secret is there for nothing, or ""."""
@@ -659,13 +734,12 @@ def _checked(given: dict[str, Any], file: Path) -> Settings:
             settings.policy_of(name)
         except ValidationError as error:
             raise SettingsWrong(_sentences(error, file, ("groups", name))) from error
-    wrong = [f"{file}: {sentence}" for sentence in _unknown_roles(settings)]
-    if ALL in settings.groups:
-        wrong.append(f"{file}: groups.{ALL}: a group cannot be called so: it means every group")
-    wrong += [f"{file}: {sentence}" for sentence in _one_port_for_two(settings)]
-    wrong += [f"{file}: {sentence}" for sentence in unsatisfiable(settings, None)]
+    wrong = [*_unknown_roles(settings), *_unspeakable(settings), *_one_for_two(settings)]
+    if not wrong:
+        # What a role that nobody knows leads to would hide the cause.
+        wrong = [*unsatisfiable(settings, None)]
     if wrong:
-        raise SettingsWrong("\n".join(wrong))
+        raise SettingsWrong("\n".join(f"{file}: {sentence}" for sentence in wrong))
     return _from_here(settings, file.parent)
 
 
@@ -724,6 +798,11 @@ def _unused(
         if not frozenset().union(*_persons(settings, roles, usergroups).values()):
             named = ", ".join(roles) or "none is named"
             yield f"groups.{group}: nobody may {words}; nobody is in its roles ({named})"
+    for fallback in settings.policy_of(group).fallbacks:
+        called = _known(settings, [fallback]).values()
+        judged = usergroups is not None or not any(role.usergroup for role in called)
+        if judged and not any(_persons(settings, [fallback], usergroups).values()):
+            yield f"groups.{group}: nobody is in the fallback {fallback}, so nobody would be called"
 
 
 def _known(settings: Settings, roles: Iterable[str]) -> dict[str, RoleSettings]:
@@ -763,7 +842,21 @@ def _never(
             yield f"groups.{group}: if {person} asks, the {gate} gate cannot pass; lacks {lacking}"
 
 
-def _one_port_for_two(settings: Settings) -> Iterator[str]:
+def _unspeakable(settings: Settings) -> Iterator[str]:
+    for name in settings.groups:
+        if name == ALL:
+            yield f"groups.{ALL}: a group cannot be called so: it means every group"
+        elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            yield f"groups.{name}: a command names a group in one word: letters, digits, . _ -"
+
+
+def _one_for_two(settings: Settings) -> Iterator[str]:
+    """Say what two things cannot share: a device would get two runs at once, under two leases."""
+    groups: dict[tuple[str, int], str] = {}
+    for name, group in settings.groups.items():
+        place = (group.address.lower(), group.port)
+        if (other := groups.setdefault(place, name)) != name:
+            yield f"groups.{other} and groups.{name} are both {group.address}:{group.port}"
     slack, health = settings.slack, settings.health
     if (
         slack.transport == "http"
@@ -774,9 +867,14 @@ def _one_port_for_two(settings: Settings) -> Iterator[str]:
 
 
 def _unknown_roles(settings: Settings) -> Iterator[str]:
+    """Say which role is named and not there: once, where it is named for all groups."""
+    hint = partial(_nearest, known=list(settings.roles))
+    everywhere = settings.policy.roles - settings.roles.keys()
+    for role in sorted(everywhere):
+        yield f"policy: there is no role {role}{hint(role)}"
     for group in settings.groups:
-        for role in sorted(settings.policy_of(group).roles - settings.roles.keys()):
-            yield f"groups.{group}: there is no role {role}{_nearest(role, list(settings.roles))}"
+        for role in sorted(settings.policy_of(group).roles - settings.roles.keys() - everywhere):
+            yield f"groups.{group}: there is no role {role}{hint(role)}"
 
 
 # ------------------------------------------------------------------------- telling mistakes
@@ -799,6 +897,8 @@ def _sentence(error: Any, file: Path, inside: tuple[str, ...]) -> str:  # noqa: 
             return f"{file}: {key}: {error['ctx']['error']}"
         case "literal_error":
             return f"{file}: {key} is {error['input']!r}, but may be {error['ctx']['expected']}"
+        case "tuple_type":
+            return f'{file}: {key} is {error["input"]!r}, but must be a list like ["…"]'
         case _:
             message = error["msg"][0].lower() + error["msg"][1:]
             return f"{file}: {key} is {error['input']!r}, but {message}"

@@ -84,6 +84,32 @@ def test_every_setting_says_what_it_is():
             '[storage]\nlease_ttl = "5s"',
             "storage.lease_ttl: a lease of less than 6s runs out while its holder is only busy",
         ),
+        (
+            '[slack]\napi_url = "slack"',
+            "'slack' is no address; write it like https://slack.com/api/",
+        ),
+        (
+            '[slack]\napi_url = "http://slack.com/api/"',
+            "http://slack.com/api/ would send the token unencrypted; write https://",
+        ),
+        ('[slack]\nchannels = "C1"', "slack.channels is 'C1', but must be a list like"),
+        ('[slack]\nchannels = ["#fw"]', "'#fw' is no id of a channel; it begins with C or G"),
+        ('[roles.a]\nmembers = ["@ana"]', "'@ana' is no id of a person; it begins with U or W"),
+        ('[roles.a]\nusergroup = "team"', "'team' is no id of a user group; it begins with S"),
+        ('[policy]\nfence = "maybe"', "policy.fence: 'maybe' may be true, false or 'auto'"),
+        ("[policy.failover]\nvotes = true", "policy.failover.votes: True is no number"),
+        (
+            '[policy.failover]\napproval_expiry = "0m"',
+            "policy.failover.approval_expiry: in less than 1s nobody reads what is asked",
+        ),
+        (
+            '[policy.failover]\ngrace = "2h"',
+            "policy.failover.grace: more than 10m is no time for second thoughts, but a wait",
+        ),
+        (
+            "[policy.failover]\nvotes = 1\nneeds = { network = 1, firewall = 1 }",
+            "policy.failover: needs ask for 2 people, votes for fewer",
+        ),
         ('[slack]\nchanels = ["C1"]', "slack.chanels is not a setting; did you mean channels?"),
         ("[polcy]\n", "polcy is not a setting; did you mean policy?"),
         (
@@ -148,7 +174,7 @@ def test_every_setting_says_what_it_is():
         (SMALL + 'mode = "VSX"', "groups.site-1.mode is 'VSX', but may be 'Gateway'"),
         (
             SMALL.replace('voters = ["network"]', 'voters = ["netwrok"]', 1),
-            "groups.site-1: there is no role netwrok; did you mean network?",
+            "policy: there is no role netwrok; did you mean network?",
         ),
         ("[slack", "Expected ']'"),
     ],
@@ -392,3 +418,41 @@ def test_a_secret_that_is_missing_is_told_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("SLACK_BOT_TOKEN_FILE", str(tmp_path / "nowhere"))
     with pytest.raises(SettingsWrong, match=r"SLACK_BOT_TOKEN_FILE names .* cannot be read"):
         Secrets.read()
+
+
+BOTH = """
+[policy.proposal]
+voters = ["network"]
+[policy.failover]
+voters = ["network"]
+[roles.network]
+members = ["U1", "U2", "U3"]
+"""
+
+
+def group(name: str, address: str = "192.0.2.1") -> str:
+    return f'[groups."{name}"]\naddress = "{address}"\nchannel = "C1"\n'
+
+
+def test_two_groups_at_one_address_are_refused_since_one_device_would_get_two_runs(read):
+    told = refusal(read, BOTH + group("site-1") + group("site-2"))
+
+    assert "groups.site-1 and groups.site-2 are both 192.0.2.1:22" in told
+    assert read(BOTH + group("site-1") + group("site-2", "192.0.2.2")).settings.groups
+
+
+def test_a_group_is_called_in_one_word(read):
+    told = refusal(read, BOTH + group("Site 1"))
+
+    assert "groups.Site 1: a command names a group in one word" in told
+
+
+def test_a_fallback_that_nobody_is_in_is_refused(read):
+    text = (
+        BOTH.replace("[policy.failover]\n", '[policy.failover]\nfallback = "bosses"\n')
+        + "[roles.bosses]\nmembers = []\n"
+    )
+
+    told = refusal(read, text + group("site-1"))
+
+    assert "nobody is in the fallback bosses, so nobody would be called" in told

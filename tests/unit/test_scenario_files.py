@@ -169,7 +169,7 @@ def test_settings_of_a_scenario_lie_over_those_of_the_stage(tmp_path):
     played = read("some", {"about": "something", "settings": settings})
     props = Props(tmp_path, speed=100.0, auto=True)
     device = {"known_hosts": "k", "client_key": "c", "address": "a", "port": 22, "username": "u"}
-    write_settings(props, played, device, {"base_url": "http://slack"}, {"bot": "sqlite:///x.db"})
+    write_settings(props, played, device, {"base_url": "https://slack"}, {"bot": "sqlite:///x.db"})
 
     found = load_settings(props.settings).settings
 
