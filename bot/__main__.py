@@ -104,7 +104,11 @@ def _prepared(config: Path | None, log_format: str) -> tuple[Settings, Secrets]:
     return settings, secrets
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+# It has options of its own, and says them itself.
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
 def demo(context: typer.Context) -> None:
     """Play an installation with a Slack and a Security Group that do not exist."""
     from bot.demo import stage

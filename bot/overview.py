@@ -188,8 +188,12 @@ class Overview:
         group = found.row.group if found else target
         if group not in self._settings.groups:
             known = ", ".join(code(name, 80) for name in sorted(self._settings.groups)) or "none"
-            asked = f"There is no group {code(target, 80)}; groups" if target else "Which group?"
-            return f"{asked}: {known}."
+            asked = (
+                f"There is no group {code(target, 80)}; groups"
+                if target
+                else "Which group? There is"
+            )
+            return f"{asked}: {known}." if target else f"{asked} {known}."
         story = found.story if found else None
         policy = story.plan.policy if story else self._settings.policy_of(group).policy()
         reach = await self._people.reach(_roles_of(policy))

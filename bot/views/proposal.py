@@ -113,7 +113,7 @@ def _who(story: Story, opening: Opening) -> list[str]:
     return [
         f"*Approval of this proposal:* {words.needs(opening, story)}.",
         f"*Approval of each failover:* {_short(failover)}.",
-        *(f"      {line}" for line in awake_for_failovers(opening)),
+        *(f"• {line}" for line in awake_for_failovers(opening)),
         "*Please do not install policy on this group until the end report.*",
     ]
 

@@ -172,7 +172,10 @@ async def test_approvers_tells_who_is_needed_and_who_of_them_is_awake(house, peo
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("approvers", "Which group?: `site-1`"), ("approvers site-9", "There is no group `site-9`")],
+    [
+        ("approvers", "Which group? There is `site-1`"),
+        ("approvers site-9", "There is no group `site-9`"),
+    ],
 )
 async def test_approvers_of_an_unknown_group_names_those_there_are(
     house, people, watch, text, said
