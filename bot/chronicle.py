@@ -201,6 +201,10 @@ def _voted(body: Body, _: Names) -> Told:
 
 
 def _withdrawn(body: Body, _: Names) -> Told:
+    if why := _text(body, "reason"):
+        return f"{_text(body, 'name') or body['user']} may not vote any more at {body['step']}", [
+            why
+        ]
     return f"took the vote at {body['step']} back", []
 
 

@@ -246,7 +246,8 @@ def run_line(run: Run) -> str:
 
 def _helps(run: Run, opening: Opening, user: str, roles: frozenset[str]) -> bool:
     requester = run.story.state.the_request.requester if run.story else ""
-    return can_help(opening.policy, opening.gate, user, roles, requester=requester)
+    authors = run.story.state.authors if run.story else ()
+    return can_help(opening.policy, opening.gate, user, roles, requester=requester, authors=authors)
 
 
 def _story(records: Sequence[Record]) -> Story | None:

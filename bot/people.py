@@ -242,6 +242,10 @@ class SlackPeople:
                 found.add(name)
         return frozenset(found)
 
+    async def members(self, role: str) -> frozenset[str]:
+        """See engine.ports.People."""
+        return await self.in_roles([role])
+
     async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
         """See engine.ports.People."""
         names = sorted(set(roles) & self._roles.keys())

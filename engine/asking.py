@@ -59,6 +59,7 @@ async def ask(duty: Duty, step: Step) -> bool:
     try:
         await count(duty, gate)
     except PeopleUnreadable:
+        await _end_by_a_no(duty, step)
         return False
     return await _judge(duty, step)
 
@@ -161,19 +162,23 @@ async def count(
             all the same.
 
     Raises:
-        PeopleUnreadable: Slack cannot be asked; nothing was recorded.
+        PeopleUnreadable: Slack cannot be asked, or not about everybody who says something. Then
+            only what could be read was recorded, and no row was taken.
     """
     if gate.shown is None:
         return
     gate = await _with_fallback(duty, gate)
     shown = await _standing(duty, gate)
-    drafts, answers = await _difference(duty, gate, shown, asked_by=asked_by)
-    if drafts or take:
-        await duty.journal.append(drafts, take=take)
+    drafts, answers, unread = await _difference(duty, gate, shown, asked_by=asked_by)
+    taken = () if unread else take
+    if drafts or taken:
+        await duty.journal.append(drafts, take=taken)
     still = shown.get(took_away)
     if still is not None and still.choice == "yes":
         answers.append((took_away, _stands_all_the_same(gate, still)))
     await _tell(duty, gate, answers)
+    for error in unread.values():
+        raise error
 
 
 async def clicked(
@@ -213,7 +218,9 @@ async def clicked(
         drafts.append(_click_draft(duty, gate, kept))
     gate = replace(gate, clicks={**gate.clicks, click.user: kept})
     shown = await _standing(duty, gate)
-    changes, answers = await _difference(duty, gate, shown)
+    changes, answers, unread = await _difference(duty, gate, shown)
+    if click.user in unread:
+        raise unread[click.user]
     await duty.journal.append([*drafts, *changes], take=take)
     await duty.answers.answer(address, _told_clicker(duty, gate, shown[click.user]))
     await _tell(duty, gate, [(user, text) for user, text in answers if user != click.user])
@@ -234,7 +241,7 @@ async def _clicked_in_vain(duty: Duty, gate: GateState, click: Ballot, drafts: l
     refused = _refused(duty, gate, click, person, await duty.people.roles(click.user))
     if refused is None:
         return ""
-    draft, told = refused
+    draft, told, _ = refused
     drafts += [draft] if draft else []
     return told
 
@@ -310,20 +317,29 @@ async def _standing(duty: Duty, gate: GateState) -> dict[str, Ballot]:
 
 async def _difference(
     duty: Duty, gate: GateState, shown: Mapping[str, Ballot], *, asked_by: str = ""
-) -> tuple[list[Draft], list[tuple[str, str]]]:
-    """Return the records that bring the journal to what stands, and whom to tell what."""
+) -> tuple[list[Draft], list[tuple[str, str]], dict[str, PeopleUnreadable]]:
+    """Return the records that bring the journal to what stands, whom to tell what, and who is left.
+
+    Who may vote is asked again for every yes, however long it has been recorded. Somebody who
+    cannot be read keeps no other's word from being recorded: it may be a no.
+    """
     drafts = [
         duty.journal.draft(Kind.WITHDRAWN, by=user, step=gate.step, user=user, name=vote.name)
         for user, vote in gate.votes.items()
         if user not in shown or shown[user].choice == "withdraw"
     ]
     answers: list[tuple[str, str]] = []
+    unread: dict[str, PeopleUnreadable] = {}
     for ballot in shown.values():
-        draft, answer = await _admitted(duty, gate, ballot)
-        drafts += [draft] if draft else []
-        if answer and (draft or ballot.user == asked_by):
+        try:
+            found, answer = await _admitted(duty, gate, ballot)
+        except PeopleUnreadable as error:
+            unread[ballot.user] = error
+            continue
+        drafts += found
+        if answer and (found or ballot.user == asked_by):
             answers.append((ballot.user, answer))
-    return drafts, answers
+    return drafts, answers, unread
 
 
 async def _tell(duty: Duty, gate: GateState, answers: Sequence[tuple[str, str]]) -> None:
@@ -332,20 +348,62 @@ async def _tell(duty: Duty, gate: GateState, answers: Sequence[tuple[str, str]])
         await duty.answers.answer({"channel": channel, "user": user, "run": duty.state.run}, text)
 
 
-async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft | None, str]:
-    """Return the record that a ballot causes, if it is new, and what to tell the voter."""
+async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[list[Draft], str]:
+    """Return the records that a ballot causes, if any, and what to tell the voter.
+
+    A no that was recorded stays, whoever its author is by now; a yes falls with its author's role.
+
+    Raises:
+        PeopleUnreadable: it cannot be told who that is now.
+    """
     known = gate.votes.get(ballot.user)
     if ballot.choice == "withdraw":
-        return None, "" if known else _taken_back(gate, ballot)
-    if known is not None and known.choice == ballot.choice:
-        counted = f"Your {ballot.choice} at {gate.name} is counted."
-        return None, counted if ballot.source != "reaction" else ""
+        return [], "" if known else _taken_back(gate, ballot)
+    same = known is not None and known.choice == ballot.choice
+    counted = f"Your {ballot.choice} at {gate.name} is counted."
+    told = counted if same and ballot.source != "reaction" else ""
+    if same and ballot.choice == "no":
+        return [], told
     person = await duty.people.person(ballot.user)
     roles = await duty.people.roles(ballot.user)
     refused = _refused(duty, gate, ballot, person, roles)
     if refused is not None:
-        return refused
-    draft = duty.journal.draft(
+        return _fallen_with(duty, gate, ballot, refused)
+    if ballot.choice == "yes":
+        duty.confirmed[ballot.user] = (duty.state.last_seq, frozenset(roles))
+    if same and known is not None and not _others(duty, gate, known.roles, roles):
+        return [], told
+    return [_voted(duty, gate, ballot, person, roles)], ""
+
+
+def _others(
+    duty: Duty, gate: GateState, before: Collection[str], now: Collection[str]
+) -> frozenset[str]:
+    """Return in which roles that matter at this gate somebody was, or is, but not both."""
+    policy = policy_of(duty, duty.plan.step(gate.step))
+    matter = policy.roles | {policy.fallback}
+    return (frozenset(before) ^ frozenset(now)) & matter
+
+
+def _fallen_with(
+    duty: Duty, gate: GateState, ballot: Ballot, refused: tuple[Draft | None, str, str]
+) -> tuple[list[Draft], str]:
+    """Return the records and the answer of a refusal; a yes of that person that counted falls."""
+    draft, told, reason = refused
+    drafts = [draft] if draft else []
+    known = gate.votes.get(ballot.user)
+    if known is None or known.choice != "yes":
+        return drafts, told
+    fell = duty.journal.draft(
+        Kind.WITHDRAWN, step=gate.step, user=ballot.user, name=known.name, reason=reason
+    )
+    return [fell, *drafts], f"Your yes at {gate.name} counts no longer: {reason}."
+
+
+def _voted(
+    duty: Duty, gate: GateState, ballot: Ballot, person: Person, roles: Collection[str]
+) -> Draft:
+    return duty.journal.draft(
         Kind.VOTED,
         by=ballot.user,
         step=gate.step,
@@ -358,13 +416,12 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[Draft 
         roles=sorted(roles),
         gate=gate.name,
     )
-    return draft, ""
 
 
 def _refused(
     duty: Duty, gate: GateState, ballot: Ballot, person: Person, roles: Collection[str]
-) -> tuple[Draft | None, str] | None:
-    """Return the record of a refusal, if new, and what to tell; None where a ballot counts."""
+) -> tuple[Draft | None, str, str] | None:
+    """Return the record of a refusal, if new, what to tell, and why; None where a ballot counts."""
     reason = gates.refusal(
         ballot,
         person,
@@ -373,12 +430,13 @@ def _refused(
         requester=duty.state.the_request.requester,
         halters=roles_for(HALT, duty.plan.policy),
         gate=gate,
+        authors=duty.state.authors,
     ) or gates.misread(ballot, gate)
     if not reason:
         return None
     told = f"Your vote at {gate.name} does not count: {reason}."
     if (ballot.user, ballot.choice, reason) in gate.refused:
-        return None, told
+        return None, told, reason
     draft = duty.journal.draft(
         Kind.REFUSED,
         by=ballot.user,
@@ -388,7 +446,7 @@ def _refused(
         choice=ballot.choice,
         reason=reason,
     )
-    return draft, told
+    return draft, told, reason
 
 
 # -------------------------------------------------------------------------------- judging
@@ -412,6 +470,12 @@ async def _judge(duty: Duty, step: Step) -> bool:
         await _approve(duty, step, decision)
         gate = duty.state.gates[step.id]
     return _grace_is_over(duty, gate)
+
+
+async def _end_by_a_no(duty: Duty, step: Step) -> None:
+    """End a gate by a no that is known already: nobody else has to be read for that."""
+    if any(vote.choice == "no" for vote in duty.state.gates[step.id].votes.values()):
+        await _judge(duty, step)
 
 
 async def _barred(duty: Duty, step: Step) -> str:
@@ -500,6 +564,7 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     try:
         await count(duty, gate)
     except PeopleUnreadable:
+        await _end_by_a_no(duty, step)
         return False
     if not await _judge(duty, step) or await _asked_to_freeze(duty) is not None:
         return False

@@ -32,7 +32,8 @@ async def reach_at(duty: Duty, step: Step) -> list[dict[str, Any]]:
     requester = duty.state.the_request.requester
     own = any(policy.requester_may_vote for policy in asked)
     found = await duty.people.reach(roles)
-    return [_told(one) for one in found if own or one.user != requester]
+    askers = {requester, *duty.state.authors}
+    return [_told(one) for one in found if own or one.user not in askers]
 
 
 async def remind_if_due(duty: Duty, gate: GateState) -> None:
@@ -82,7 +83,9 @@ def _helpers(
         for one in found
         if one.user != requester
         and (policy.fallback in one.roles or not escalated)
-        and gates.can_help(policy, gate, one.user, one.roles, requester=requester)
+        and gates.can_help(
+            policy, gate, one.user, one.roles, requester=requester, authors=duty.state.authors
+        )
     ]
     return [one.user for one in sorted(able, key=_awake_first)][:MOST_CALLED]
 

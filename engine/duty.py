@@ -51,6 +51,8 @@ class Duty:
     tried_since: dict[str, float] = field(default_factory=dict)
     looked_at: float = float("-inf")
     session_seen_at: datetime | None = None
+    confirmed: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    """Who was found to be one who may vote yes: after which record, and in which roles."""
     _hearing: bool = False
 
     @property

@@ -114,13 +114,19 @@ def in_force(policy: GatePolicy, gate: GateState) -> GatePolicy:
 
 
 def can_help(
-    policy: GatePolicy, gate: GateState, user: str, roles: Collection[str], *, requester: str
+    policy: GatePolicy,
+    gate: GateState,
+    user: str,
+    roles: Collection[str],
+    *,
+    requester: str,
+    authors: Collection[str] = (),
 ) -> bool:
     """Tell whether a person's yes would bring an open gate nearer to its approval now."""
     rules = in_force(policy, gate)
     if gate.outcome or user in gate.votes or not rules.roles & set(roles):
         return False
-    if user == requester and not rules.requester_may_vote:
+    if user in (requester, *authors) and not rules.requester_may_vote:
         return False
     yes = [vote for vote in gate.votes.values() if vote.choice == "yes"]
     more = Vote(user, user, "yes", "", frozenset(roles), gate.opened_at)
@@ -136,11 +142,13 @@ def refusal(
     requester: str,
     halters: Collection[str],
     gate: GateState | None = None,
+    authors: Collection[str] = (),
 ) -> str:
     """Return why a ballot has no effect, or "" where it counts.
 
     A stop needs less than a yes: a no counts from approvers, the requester and everyone who
-    may halt (`halters`: their roles).
+    may halt (`halters`: their roles). Whoever changed the plan (`authors`) asks for it as much as
+    the requester does.
     """
     if person.unfit:
         return f"this account may not vote: {person.unfit}"
@@ -151,11 +159,13 @@ def refusal(
     policy = in_force(policy, gate) if gate is not None else replace(policy, fallback="")
     may_approve = bool(policy.roles & set(roles))
     if ballot.choice == "no":
-        if may_approve or ballot.user == requester or set(halters) & set(roles):
+        if may_approve or ballot.user in (requester, *authors) or set(halters) & set(roles):
             return ""
         return "only approvers, the requester and those who may halt can stop this run"
     if ballot.user == requester and not policy.requester_may_vote:
         return "you asked for this run, so somebody else has to approve it"
+    if ballot.user in authors and not policy.requester_may_vote:
+        return "you changed this plan, so somebody else has to approve it"
     if not may_approve and fallback and since is not None:
         then = "press again then" if ballot.source == "button" else "also one that stands by then"
         return (
@@ -245,7 +255,10 @@ def _unfilled_needs(policy: GatePolicy, votes: Sequence[Vote]) -> dict[str, int]
 
 
 def can_ever_pass(
-    policy: GatePolicy, members: Mapping[str, Collection[str]], requester: str | None
+    policy: GatePolicy,
+    members: Mapping[str, Collection[str]],
+    requester: str | None,
+    authors: Collection[str] = (),
 ) -> str:
     """Return why a gate could never be approved, or "" where it can; without any fallback.
 
@@ -253,14 +266,16 @@ def can_ever_pass(
         policy: the gate's policy.
         members: the persons of each role.
         requester: who asks; None to judge without one.
+        authors: who changed the plan since.
     """
     policy = replace(policy, fallback="")
     persons: dict[str, set[str]] = {}
     for role, people in members.items():
         for person in people:
             persons.setdefault(person, set()).add(role)
-    if not policy.requester_may_vote and requester:
-        persons.pop(requester, None)
+    if not policy.requester_may_vote:
+        for asker in (requester, *authors):
+            persons.pop(asker or "", None)
     moment = datetime.min.replace(tzinfo=UTC)
     able = [
         Vote(person, person, "yes", "", frozenset(roles), moment)

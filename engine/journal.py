@@ -221,6 +221,7 @@ class RunState:
     version: str = ""
     request: Request | None = None
     plan: Plan | None = None
+    authors: frozenset[str] = frozenset()
     steps: dict[str, StepState] = field(default_factory=dict)
     gates: dict[str, GateState] = field(default_factory=dict)
     gates_asked: int = 0
@@ -444,6 +445,8 @@ class RunState:
 
     def _on_planned(self, record: Record, body: Mapping[str, Any]) -> None:
         self.plan = self._understood(record, body["plan"])
+        if author := body.get("author"):
+            self.authors |= {author}
         if body.get("facts"):
             self.facts = from_json(GroupFacts, body["facts"])
 
@@ -520,12 +523,20 @@ class RunState:
             at=record.at,
             reason=body.get("reason", ""),
         )
-        votes = {**self.gates[body["step"]].votes, vote.user: vote}
-        self._gate(body["step"], votes=votes)
+        gate = self.gates[body["step"]]
+        former = gate.votes.get(vote.user)
+        if former is not None and former.choice == vote.choice == "yes":
+            # In other roles now: what was approved with the former ones is judged anew.
+            self._gate(body["step"], outcome="", starts_at=None, good_until=None)
+        self._gate(body["step"], votes={**gate.votes, vote.user: vote})
 
     def _on_withdrawn(self, _: Record, body: Mapping[str, Any]) -> None:
         votes = {u: v for u, v in self.gates[body["step"]].votes.items() if u != body["user"]}
         self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)
+        if body.get("reason"):
+            # Its author may not vote any more; a click that fell stands nowhere.
+            clicks = {u: c for u, c in self.gates[body["step"]].clicks.items() if u != body["user"]}
+            self._gate(body["step"], clicks=clicks)
 
     def _on_refused(self, _: Record, body: Mapping[str, Any]) -> None:
         gate = self.gates.get(body.get("step", ""))
@@ -892,9 +903,13 @@ def first_records(
     return drafts, _preview(state, drafts)
 
 
-def planned_body(plan: Plan, facts: GroupFacts) -> dict[str, Any]:
-    """Return the body of a PLANNED record: the plan, its digest and the facts it was made of."""
+def planned_body(plan: Plan, facts: GroupFacts, *, author: str = "") -> dict[str, Any]:
+    """Return the body of a PLANNED record: the plan, its digest and the facts it was made of.
+
+    `author` is who changed the proposal by it: like the requester, they do not approve it.
+    """
     return {
+        **({"author": author} if author else {}),
         "plan": to_json(plan),
         "digest": plan.digest,
         "revision": plan.revision,

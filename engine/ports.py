@@ -215,6 +215,14 @@ class People(Protocol):
         """
         ...
 
+    async def members(self, role: str) -> frozenset[str]:
+        """Return everybody who is in a role now.
+
+        Raises:
+            PeopleUnreadable: a user group could not be read.
+        """
+        ...
+
     async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
         """Return who is in one of these roles now and may vote at all, and how to reach them.
 

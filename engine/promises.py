@@ -81,10 +81,12 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
 
     And nothing is committed past the intent that the approval is bound to.
     """
-    requester = next((r.body["request"]["requester"] for r in _of(records, Kind.ORDERED)), "")
     for record in _of(records, Kind.INTENDED):
         if record.body.get("kind") in DOWN_KINDS:
-            yield _approval_problem(records, record, requester)
+            yield _approval_problem(records, record)
+    for record in _of(records, Kind.DONE):
+        if record.body.get("kind") == "PROPOSAL" and record.body.get("how") == "approved":
+            yield _own_approval(records, record, record.body["step"], "proposal")
     yield from _unintended(records)
 
 
@@ -99,7 +101,7 @@ def _unintended(records: Sequence[Record]) -> Iterable[str]:
             yield f"record {record.seq}: attempt {number} at {step} was committed, never intended"
 
 
-def _approval_problem(records: Sequence[Record], intended: Record, requester: str) -> Finding:
+def _approval_problem(records: Sequence[Record], intended: Record) -> Finding:
     at = f"record {intended.seq}"
     before = [r for r in records if r.seq < intended.seq]
     gate = intended.body.get("gate_step")
@@ -116,10 +118,12 @@ def _approval_problem(records: Sequence[Record], intended: Record, requester: st
     standing = _standing(before, str(gate), since=opened[-1].seq)
     if len(standing) < opened[-1].body["votes"]:
         return f"{at}: {len(standing)} votes stood, {opened[-1].body['votes']} were needed"
-    if requester in standing:
-        return f"{at}: the requester's own vote was counted"
+    if (told := _own_approval(records, intended, str(gate), "failover")) is not None:
+        return told
     if (without := _without_a_role(before, opened[-1], standing)) is not None:
         return f"{at}: {without} had none of the roles that were asked when they voted"
+    if (told := _not_asked_again(before, opened[-1], closed[-1], intended, standing)) is not None:
+        return f"{at}: {told}"
     if intended.at >= datetime.fromisoformat(closed[-1].body["good_until"]):
         return f"{at}: the approval was no longer good"
     if intended.body["plan_digest"] != opened[-1].body["plan_digest"]:
@@ -143,6 +147,43 @@ def _without_a_role(
         counted = voted and record.body["user"] in standing and "roles" in opened.body
         if counted and not asked & set(record.body["roles"]):
             return str(record.body["user"])
+    return None
+
+
+def _own_approval(records: Sequence[Record], passed: Record, gate: str, which: str) -> Finding:
+    """Say where somebody approved what they asked for, or changed, against the policy."""
+    before = [r for r in records if r.seq < passed.seq]
+    planned = _of(before, Kind.PLANNED)
+    opened = [r for r in _of(before, Kind.GATE_OPENED) if r.body["step"] == gate]
+    if not planned or not opened or planned[-1].body["plan"]["policy"][which]["requester_may_vote"]:
+        return None
+    askers = {r.body["request"]["requester"] for r in _of(before, Kind.ORDERED)}
+    askers |= {r.body["author"] for r in planned if r.body.get("author")}
+    own = askers & _standing(before, gate, since=opened[-1].seq)
+    return (
+        f"record {passed.seq}: {', '.join(sorted(own))} approved what was theirs" if own else None
+    )
+
+
+def _not_asked_again(
+    records: Sequence[Record],
+    opened: Record,
+    closed: Record,
+    intended: Record,
+    standing: Collection[str],
+) -> Finding:
+    """Say whose right to vote was not seen again after the approval, right before the act."""
+    confirmed = intended.body.get("confirmed")
+    if confirmed is None:
+        return None  # a journal of before this was written down
+    called = [r for r in _of(records, Kind.ESCALATED) if r.body["step"] == opened.body["step"]]
+    asked = {*opened.body["roles"], *(r.body["role"] for r in called if r.seq > opened.seq)}
+    for user in sorted(standing):
+        seen = confirmed.get(user)
+        if seen is None or seen["after"] < closed.seq:
+            return f"nobody asked again whether {user} may vote"
+        if not asked & set(seen["roles"]):
+            return f"{user} had none of the roles that were asked any more"
     return None
 
 

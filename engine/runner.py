@@ -157,6 +157,11 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
         gate_step=gate.step,
         opening=gate.opening,
         voters=voters,
+        confirmed={
+            user: {"after": seq, "roles": sorted(roles)}
+            for user, (seq, roles) in duty.confirmed.items()
+            if user in voters
+        },
         plan_digest=duty.plan.digest,
         facts_digest=facts.digest(duty.plan.package.name),
     )

@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine import asking, recovery, rights
+from engine import asking, gates, recovery, rights
 from engine.duty import Duty
 from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefused, Stopped
 from engine.journal import GateState, Kind, Vote, planned_body
-from engine.model import GroupFacts, Repetition, Step, StepKind, from_json
+from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
 from engine.ports import Ballot
 from engine.proposals import Change, plan_change
@@ -452,6 +452,9 @@ async def _change(duty: Duty, row: InboxRow) -> None:
     except MaintenanceError as error:
         await _refuse(duty, row, f"the group cannot be seen now ({error}); say it again later")
         return
+    if lacking := await _nobody_left(duty, plan, user):
+        await _refuse(duty, row, lacking)
+        return
     gate = duty.state.open_gate
     superseded = [
         duty.journal.draft(
@@ -465,8 +468,27 @@ async def _change(duty: Duty, row: InboxRow) -> None:
         )
         for one in ([gate] if gate is not None else [])
     ]
-    planned = duty.journal.draft(Kind.PLANNED, by=user, **planned_body(plan, facts))
+    planned = duty.journal.draft(Kind.PLANNED, by=user, **planned_body(plan, facts, author=user))
     await duty.journal.append([*superseded, planned], take=[row.key])
+
+
+async def _nobody_left(duty: Duty, plan: Plan, author: str) -> str:
+    """Say which gate could not be passed any more without this author's yes, or ""."""
+    requester, authors = duty.state.the_request.requester, duty.state.authors
+    for name, policy in (("proposal", plan.policy.proposal), ("failover", plan.policy.failover)):
+        if policy.requester_may_vote or author in (requester, *authors):
+            continue
+        try:
+            members = {role: await duty.people.members(role) for role in sorted(policy.roles)}
+        except PeopleUnreadable as error:
+            return f"Slack could not be asked who would be left to approve it: {error}"
+        lacking = gates.can_ever_pass(policy, members, requester, (*authors, author))
+        if lacking and not gates.can_ever_pass(policy, members, requester, authors):
+            return (
+                f"whoever changes the plan does not approve it, and without you the {name} gate "
+                f"could never pass; it would lack {lacking}. Somebody else has to change it"
+            )
+    return ""
 
 
 def _unchangeable(duty: Duty, revision: int) -> str:

@@ -174,6 +174,9 @@ def _withdrawn(story: Story, record: Record, key: str) -> Message:
     opening = _opening(story, record)
     who = escape(str(record.body.get("name") or story.name(record.body["user"])), 80)
     count = f"{len(opening.yes)} of {opening.policy.votes}"
+    if why := record.body.get("reason"):
+        fell = f"the yes of {who} at {opening.gate.name} counts no longer: {escape(str(why))}"
+        return told(key, f"↩️ {fell} — {count}.")
     return told(key, f"↩️ {who} took the vote at {opening.gate.name} back — {count}.")
 
 

@@ -35,11 +35,18 @@ def who_is_awake(story: Story, opening: Opening) -> list[Block]:
     """Return who of those who can still help at an open gate can be reached, and who sleeps."""
     if opening.reach is None or opening.reach_at is None:
         return []
-    requester = story.state.the_request.requester
+    requester, authors = story.state.the_request.requester, story.state.authors
     able = [
         one
         for one in opening.reach
-        if can_help(opening.policy, opening.gate, one["user"], one["roles"], requester=requester)
+        if can_help(
+            opening.policy,
+            opening.gate,
+            one["user"],
+            one["roles"],
+            requester=requester,
+            authors=authors,
+        )
     ]
     told_as_of = f"As of {moment(opening.reach_at)}, as far as Slack tells."
     return [section(*people_lines(able)), context(told_as_of)]

@@ -288,6 +288,10 @@ def needs(opening: Opening, story: Story) -> str:
     request = story.state.the_request
     who = escape(request.requester_name or request.requester, 80)
     own = "may vote too" if policy.requester_may_vote else "asked for it and may not approve"
+    changed = sorted(story.state.authors - {request.requester})
+    if changed and not policy.requester_may_vote:
+        who_else = ", ".join(escape(story.name(user), 80) for user in changed)
+        own = f"{own}; neither may who changed it: {who_else}"
     return f"{of_roles}; {who} {own}"
 
 

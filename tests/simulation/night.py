@@ -88,6 +88,8 @@ class Crowd:
     roles_of: dict[str, set[str]] = field(default_factory=lambda: dict(ROLES))
     shared_channels: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         self._reachable()
@@ -95,7 +97,9 @@ class Crowd:
 
     async def person(self, user: str) -> Person:
         self._reachable()
-        return Person(id=user, name=_name(user))
+        if user in self.unreadable:
+            raise PeopleUnreadable(f"Slack does not say who {user} is")
+        return Person(id=user, name=_name(user), unfit=self.unfit.get(user, ""))
 
     async def shared(self, channel: str) -> str:
         self._reachable()
@@ -104,6 +108,10 @@ class Crowd:
     async def roles(self, user: str) -> frozenset[str]:
         self._reachable()
         return frozenset(self.roles_of.get(user, ()))
+
+    async def members(self, role: str) -> frozenset[str]:
+        self._reachable()
+        return frozenset(user for user, mine in self.roles_of.items() if role in mine)
 
     async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
         if self.away:

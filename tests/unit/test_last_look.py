@@ -13,7 +13,7 @@ from engine.model import to_json
 from engine.ports import Ballot
 from storage.memory import MemoryStores
 from storage.records import Draft
-from tests.simulation.night import Crowd, Said
+from tests.simulation.night import ROLES, Crowd, Said
 from tests.unit.builders import NAME, NOW, REQUEST, facts, plan
 from tests.unit.hand_clock import HandClock
 
@@ -34,14 +34,17 @@ def approved(plan_digest: str) -> list[tuple[Kind, Mapping[str, Any]]]:
         "evidence": {},
         "expires_at": later,
     }
-    vote = {"step": STEP, "choice": "yes", "source": "reaction", "roles": ["network"]}
+    vote = {"step": STEP, "choice": "yes", "source": "reaction"}
     closed = {"outcome": "approved", "starts_at": NOW.isoformat(), "good_until": later}
     return [
         (Kind.ORDERED, {"request": to_json(REQUEST)}),
         (Kind.PLANNED, planned_body(plan(), facts())),
         (Kind.GATE_OPENED, asked),
         (Kind.GATE_SHOWN, {"step": STEP, "channel": PLACE[0], "ts": PLACE[1]}),
-        *((Kind.VOTED, {**vote, "user": user, "name": user}) for user in VOTERS),
+        *(
+            (Kind.VOTED, {**vote, "user": user, "name": user, "roles": sorted(ROLES[user])})
+            for user in VOTERS
+        ),
         (Kind.GATE_CLOSED, {"step": STEP, **closed}),
     ]
 

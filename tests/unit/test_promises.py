@@ -132,6 +132,35 @@ def test_p2_notices_a_vote_in_a_role_that_was_not_asked_or_not_yet(votes, word):
     assert verdict(*night, promise="P2") == word
 
 
+@pytest.mark.parametrize(
+    ("ben", "word"),
+    [
+        ({"after": 7, "roles": ["network"]}, "held"),
+        ({"after": 6, "roles": ["network"]}, "broken"),
+        ({"after": 7, "roles": ["guests"]}, "broken"),
+        (None, "broken"),
+    ],
+)
+def test_p2_notices_whose_right_to_vote_was_not_seen_again_after_the_approval(ben, word):
+    seen = {"ana": {"after": 7, "roles": ["network"]}} | ({"ben": ben} if ben else {})
+    votes = [in_role("ana", "network"), in_role("ben", "network")]
+    night = [ORDERED, PLANNED, ASKED, SHOWN, *votes, APPROVED, down(confirmed=seen)]
+
+    assert verdict(*night, promise="P2") == word
+
+
+def test_p2_notices_an_approval_by_whoever_changed_the_plan():
+    changed = (PLANNED[0], PLANNED[1] | {"author": "ben"})
+    asked = ("GATE_OPENED", OPENED[1] | {"step": "PROPOSAL"})
+    done = ("DONE", {"step": "PROPOSAL", "kind": "PROPOSAL", "how": "approved"})
+    said = ("VOTED", {"step": "PROPOSAL", "user": "ben", "choice": "yes"})
+
+    assert verdict(ORDERED, changed, *GOOD[2:], promise="P2") == "broken"
+    assert verdict(ORDERED, changed, asked, said, done, promise="P2") == "broken"
+    other = (said[0], said[1] | {"user": "ana"})
+    assert verdict(ORDERED, changed, asked, other, done, promise="P2") == "held"
+
+
 INSTALL = (
     "INTENDED",
     {"step": "A.INSTALL", "kind": "INSTALL", "members": ["1_1", "1_2"], "attempt": 1},

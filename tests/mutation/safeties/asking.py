@@ -14,6 +14,8 @@ STOPS = "simulation/test_stops.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 WHO = "unit/test_gates.py::test_who_may_vote_and_who_may_stop"
 STANDS = "unit/test_gates.py::test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins"
+COUNT = "        await count(duty, gate)\n"
+UNREAD = "    except PeopleUnreadable:\n        await _end_by_a_no(duty, step)\n"
 
 SAFETIES = (
     safety(
@@ -33,6 +35,24 @@ SAFETIES = (
         old="if ballot.user == requester and not policy.requester_may_vote:",
         new="if False:",
         by=(WHO,),
+    ),
+    safety(
+        "who changes a plan does not approve it",
+        promise="P2",
+        why="One person would decide what is done, and that it is done.",
+        file=GATES,
+        old="if ballot.user in authors and not policy.requester_may_vote:",
+        new="if False:",
+        by=(f"{CHANGED}::test_whoever_changed_the_proposal_approves_no_gate_of_that_plan",),
+    ),
+    safety(
+        "a change that nobody could approve is refused",
+        promise="P2",
+        why="The night would wait for a yes that cannot come.",
+        file=WORDS,
+        old="    if lacking := await _nobody_left(duty, plan, user):",
+        new='    if lacking := "":',
+        by=(f"{CHANGED}::test_a_change_without_whose_author_nobody_could_approve_is_refused",),
     ),
     safety(
         "a yes needs a role",
@@ -261,15 +281,13 @@ SAFETIES = (
         (
             Edit(
                 ASKING,
-                "        await count(duty, gate)\n    except PeopleUnreadable:\n"
-                "        return False\n    return await _judge",
-                "        await count(duty, gate)\n    except PeopleUnreadable:\n"
-                "        pass\n    return await _judge",
+                f"{COUNT}{UNREAD}        return False\n    return await _judge",
+                f"{COUNT}{UNREAD}        pass\n    return await _judge",
             ),
             Edit(
                 ASKING,
-                "    except PeopleUnreadable:\n        return False\n    if not await _judge",
-                "    except PeopleUnreadable:\n        pass\n    if not await _judge",
+                f"{UNREAD}        return False\n    if not await _judge",
+                f"{UNREAD}        pass\n    if not await _judge",
             ),
         ),
         (f"{FAULTS}::test_slack_away_at_the_last_look_means_no_failover_until_it_is_back",),
@@ -279,8 +297,8 @@ SAFETIES = (
         promise="P2",
         why="Between the gate and the act somebody may have taken a vote back.",
         file=ASKING,
-        old="    except PeopleUnreadable:\n        return False\n    if not await _judge",
-        new="    except PeopleUnreadable:\n        pass\n    if not await _judge",
+        old=f"{UNREAD}        return False\n    if not await _judge",
+        new=f"{UNREAD}        pass\n    if not await _judge",
         by=(f"{STOPS}::test_slack_that_goes_away_between_gate_and_act_means_no_failover",),
     ),
     safety(
@@ -288,10 +306,8 @@ SAFETIES = (
         promise="P2",
         why="A reaction taken off a moment ago would count.",
         file=ASKING,
-        old="        await count(duty, gate)\n    except PeopleUnreadable:\n        return False\n"
-        "    if not await _judge",
-        new="        pass\n    except PeopleUnreadable:\n        return False\n"
-        "    if not await _judge",
+        old=f"{COUNT}{UNREAD}        return False\n    if not await _judge",
+        new=f"        pass\n{UNREAD}        return False\n    if not await _judge",
         by=(f"{STOPS}::test_a_vote_taken_back_between_gate_and_act_means_no_failover",),
     ),
     safety(
@@ -315,6 +331,55 @@ SAFETIES = (
         by=(
             "unit/test_views.py::test_a_gate_that_is_asked_again_names_what_changed_and_mentions_"
             "whose_votes_fell",
+        ),
+    ),
+    safety(
+        "who may vote is asked again after the vote",
+        promise="P2",
+        why="Somebody who left the role, or the company, would take a group down.",
+        file=ASKING,
+        old='    if same and ballot.choice == "no":',
+        new="    if same:",
+        by=(
+            f"{HOLD_GOOD}::test_a_yes_falls_where_its_author_may_not_vote_any_more_in_the_grace_time",
+        ),
+    ),
+    safety(
+        "whoever is in another role is matched by that",
+        promise="P2",
+        why="A seat would be filled by somebody who left it.",
+        file=ASKING,
+        old="if same and known is not None and not _others(duty, gate, known.roles, roles):",
+        new="if same:",
+        by=(f"{HOLD_GOOD}::test_who_is_in_another_role_now_is_matched_by_that",),
+    ),
+    safety(
+        "a no counts although another voter cannot be read",
+        promise="P7",
+        why="A stop would wait for an answer about somebody else.",
+        file=ASKING,
+        old="            unread[ballot.user] = error\n            continue\n",
+        new="            raise error\n",
+        by=(f"{HOLD_GOOD}::test_a_no_stays_where_its_author_has_left_and_a_yes_cannot_be_read",),
+    ),
+    safety(
+        "who cannot be read at the last look lets nothing begin",
+        promise="P2",
+        why="Nobody knows whether that person may still vote.",
+        file=ASKING,
+        old="    for error in unread.values():\n        raise error\n",
+        new="",
+        by=(f"{HOLD_GOOD}::test_a_person_who_cannot_be_read_at_the_last_look_lets_nothing_begin",),
+    ),
+    safety(
+        "a click that fell stands nowhere",
+        promise="P12",
+        why="Its author was told that it counts no longer, and it would.",
+        file="engine/journal.py",
+        old='            self._gate(body["step"], clicks=clicks)\n',
+        new="            pass\n",
+        by=(
+            f"{HOLD_GOOD}::test_a_click_that_fell_stands_nowhere_when_its_author_is_in_the_role_again",
         ),
     ),
     safety(

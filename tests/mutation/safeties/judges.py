@@ -83,7 +83,27 @@ SAFETIES = (
         "if False:",
         P2,
     ),
-    judge("P2 is judged: the requester", "P2", "if requester in standing:", "if False:", P2),
+    judge(
+        "P2 is judged: who may vote, asked again after the approval",
+        "P2",
+        'if seen is None or seen["after"] < closed.seq:',
+        "if seen is None:",
+        f"{UNIT}::test_p2_notices_whose_right_to_vote_was_not_seen_again_after_the_approval",
+    ),
+    judge(
+        "P2 is judged: the requester",
+        "P2",
+        "own = askers & _standing(before, gate, since=opened[-1].seq)",
+        "own = set[str]()",
+        P2,
+    ),
+    judge(
+        "P2 is judged: who changed the plan",
+        "P2",
+        'askers |= {r.body["author"] for r in planned if r.body.get("author")}',
+        "",
+        f"{UNIT}::test_p2_notices_an_approval_by_whoever_changed_the_plan",
+    ),
     judge(
         "P2 is judged: in time",
         "P2",
