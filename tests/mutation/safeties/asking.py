@@ -242,8 +242,8 @@ SAFETIES = (
         promise="P2",
         why="People would be tempted to lower it in the middle of a night.",
         file=GATES,
-        old="        persons.pop(requester, None)\n",
-        new="        pass\n",
+        old='            persons.pop(asker or "", None)\n',
+        new="            pass\n",
         by=("unit/test_gates.py::test_a_policy_that_locks_everyone_out_is_noticed_per_requester",),
     ),
     safety(
@@ -260,8 +260,9 @@ SAFETIES = (
         promise="P2",
         why="Given again, it would begin at once: the former grace time is over.",
         file="engine/journal.py",
-        old='self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)',
-        new='self._gate(body["step"], votes=votes)',
+        old='self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)\n'
+        '        if body.get("reason"):',
+        new='self._gate(body["step"], votes=votes)\n        if body.get("reason"):',
         by=(f"{STOPS}::test_a_vote_taken_back_and_given_again_has_its_grace_time_again",),
     ),
     safety(

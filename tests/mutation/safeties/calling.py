@@ -70,7 +70,9 @@ SAFETIES = (
         promise="P12",
         why="Who is called for nothing reads the next call as meant for others.",
         file=CALLING,
-        old="        and gates.can_help(policy, gate, one.user, one.roles, requester=requester)\n",
+        old="        and gates.can_help(\n"
+        "            policy, gate, one.user, one.roles, requester=requester, "
+        "authors=duty.state.authors\n        )\n",
         by=(f"{NIGHTS}::test_a_reminder_mentions_who_can_still_help_and_nobody_else",),
     ),
     safety(
