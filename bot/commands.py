@@ -31,6 +31,9 @@ ANSWERED = ("status", "why", "help", "gates", "approvers")
 FREEZING = ("freeze", "unfreeze")
 """What people say to a group, or to all; see engine.freezes."""
 
+_STOPS = ("halt", "pause", "reject")
+"""Words that are read also where they are written in haste: none of them lets anything begin."""
+
 VERBS = ("install", "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
 
 LONGEST = 1_000
@@ -40,6 +43,8 @@ _TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._#/-]{0,39}")
 _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
+_ANY_MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
+_RUN = re.compile(r"hf-[0-9a-z]{1,16}")
 _GATE = re.compile(r"[Gg]([1-9][0-9]{0,3})[:,.]?")
 _CODE = re.compile(r"[0-9A-Z]{4}")
 
@@ -117,17 +122,25 @@ class Mistake(Exception):
     """The text is no command; the message is finished mrkdwn for the person who typed it."""
 
 
-def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") -> Command:
+def read_command(
+    text: str, *, groups: Sequence[str], command: str = "/hotfix", in_thread: bool = False
+) -> Command:
     """Read what came after the slash command, or after the bot's name in a thread.
+
+    A stop is read more leniently than anything else: see `_stop`.
 
     Args:
         text: as Slack sent it, with `&`, `<` and `>` escaped.
         groups: the names of the groups that there are, for suggestions.
         command: how the person addressed us, for suggestions.
+        in_thread: whether it was said in a run's thread, where no name of a run is needed.
 
     Raises:
         Mistake: it is no command.
     """
+    stop = _stop(text, groups, in_thread=in_thread)
+    if stop is not None:
+        return stop
     words = html.unescape(_MENTION.sub("", text)).split()
     if len(text) > LONGEST:
         raise Mistake(f"That is too long to be a command; see `{command} help`.")
@@ -156,6 +169,41 @@ def read_command(text: str, *, groups: Sequence[str], command: str = "/hotfix") 
             f"groups: {_listed(groups)}"
         )
     return Word(verb, target) if verb in WORDS else Question(verb, target)
+
+
+def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote | None:
+    """Return the stop that a text is, or None: `halt`, `pause` and `reject`, as people write them.
+
+    In haste they write `halt!`, `*halt*`, `halt NOW`, `hey @hotfix, halt`. It may stand first, or
+    right after any mention; further words are left out, unless one names a group or a run. Outside
+    of a run's thread nothing says which run is meant, so there such a name is needed. What is
+    quoted was said by somebody else, and other commands are read as ever.
+    """
+    said = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("&gt;"))
+    leading = _MENTION.sub("", said).split(maxsplit=1)
+    if leading and leading[0].lower() in VERBS and leading[0].lower() not in _STOPS:
+        return None
+    pieces = [
+        [word for word in html.unescape(piece).split() if _bare(word)]
+        for piece in _ANY_MENTION.split(said)
+    ]
+    for at, piece in enumerate(pieces):
+        verb = _bare(piece[0]).lower() if piece else ""
+        if verb not in _STOPS:
+            continue
+        rest = [*piece[1:], *(word for later in pieces[at + 1 :] for word in later)]
+        if verb in VOTES:
+            return _vote(verb, [_bare(word) for word in rest[:1]] + rest[1:])
+        bare = [_bare(word) for word in rest]
+        named = next((word for word in bare if word in groups or _RUN.fullmatch(word)), "")
+        if named or in_thread or not rest:
+            return Word(verb, named)
+    return None
+
+
+def _bare(word: str) -> str:
+    """Return a word without punctuation and emphasis around it."""
+    return word.strip("*_~`\"'.,:;!?()[]{}-\u2013\u2014\u2018\u2019\u201c\u201d\u2026")
 
 
 def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> Mistake:

@@ -36,6 +36,7 @@ from bot.views.gates import VOTE
 from engine.model import Request, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
+from engine.rights import STOPS
 from storage.records import DeliveryStore, InboxRow
 
 ACTION = "word:"
@@ -170,12 +171,26 @@ class Hearing:
             if command.about in LOOKED_UP:
                 return self._looked_up(key, command, to, thread)
             return Heard(text=self._runs.status(command.target or thread), to=to)
-        run = self._runs.open_one(command.target or thread)
+        run = self._meant(command, thread)
         if isinstance(command, Revision):
             return self._changed(key, run, command.change, self._runs.revision(run), to)
         body = {"verb": command.verb, "user": to["user"], "answer": to}
         text = f"Understood: `{command.verb}` for {code(run)}."
         return Heard(self._row(key, run, "word", body), text, to)
+
+    def _meant(self, command: Word | Revision, thread: str) -> str:
+        """Return the open run that is meant; a stop in a thread is for its run, if for no other.
+
+        Raises:
+            NoSuchRun: there is none.
+        """
+        try:
+            return self._runs.open_one(command.target or thread)
+        except NoSuchRun:
+            stop = isinstance(command, Word) and command.verb in STOPS
+            if not stop or not thread or command.target in self._groups:
+                raise
+            return self._runs.open_one(thread)
 
     def _changed(
         self, key: str, run: str, change: Change, revision: int, to: dict[str, str]
@@ -291,7 +306,10 @@ class Hearing:
         key = self._key(event)
         try:
             command = read_command(
-                str(event.get("text", "")), groups=self._groups, command="@hotfix"
+                str(event.get("text", "")),
+                groups=self._groups,
+                command="@hotfix",
+                in_thread=bool(run),
             )
             if isinstance(command, Install):
                 text = f"An installation is ordered with `{self._name} install …`."

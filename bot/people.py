@@ -400,7 +400,7 @@ def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:
     if not addressed(text, me.user):
         return None
     try:
-        vote = read_command(text, groups=())
+        vote = read_command(text, groups=(), in_thread=True)
     except Mistake:
         return None
     if not isinstance(vote, Vote):

@@ -91,6 +91,70 @@ def test_a_command_is_understood(text, command):
     assert read(text) == command
 
 
+BOT = "<@U0000HOTFIX>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BOT}: halt",
+        f"{BOT}, halt",
+        f"{BOT} halt!",
+        f"{BOT} *halt*",
+        f"{BOT} _*HALT!!*_",
+        f"{BOT} halt NOW",
+        f"{BOT} halt: the neighbours have trouble, see &lt;there&gt;",
+        f"hey {BOT} halt",
+        f"halt {BOT}",
+        f"Halt! {BOT} now",
+        f"<@U0000ANA01> {BOT} - `halt`",
+        f"{BOT} halt " + "because " * 300,
+    ],
+)
+def test_in_a_thread_a_halt_is_read_however_hasty_it_is_written(text):
+    assert read_command(text, groups=GROUPS, in_thread=True) == Word("halt")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        (f"{BOT} pause, please", Word("pause")),
+        (f"{BOT}: halt site-2!", Word("halt", "site-2")),
+        (f"{BOT} halt the run hf-1a2b3c4d NOW", Word("halt", "hf-1a2b3c4d")),
+        (f"hey {BOT}, *reject*", Vote("no")),
+        (f"{BOT} Reject! *G2* not tonight", Vote("no", "G2", reason="not tonight")),
+        (f"{BOT} status", Question("status")),
+        (f"{BOT} approve G2 7K3F", Vote("yes", "G2", "7K3F")),
+    ],
+)
+def test_in_a_thread_other_words_are_read_as_ever(text, command):
+    assert read_command(text, groups=GROUPS, in_thread=True) == command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"hey {BOT} approve G2 7K3F",
+        f"{BOT}, approve G2 7K3F",
+        f"{BOT} approve! G2 7K3F",
+        f"{BOT} *approve* G2 7K3F",
+        f"{BOT} approve G2 7K3F now",
+        f"{BOT} do not halt",
+        f"{BOT} resume!",
+        f"&gt; {BOT} halt\nwhat was that?",
+    ],
+)
+def test_what_lets_something_begin_is_read_no_less_strictly_and_a_quote_is_no_stop(text):
+    with pytest.raises(Mistake):
+        read_command(text, groups=GROUPS, in_thread=True)
+
+
+def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
+    assert read("halt!") == Word("halt")
+    assert read("*halt* site-1 NOW") == Word("halt", "site-1")
+    assert "not `now`" in refusal("halt right now")
+
+
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [

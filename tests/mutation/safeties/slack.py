@@ -10,6 +10,29 @@ HEARING = "slack/test_app.py"
 
 SAFETIES = (
     safety(
+        "a stop is read also where it is written in haste",
+        promise="P7",
+        why="Who writes `halt!` would be answered with a lesson while the night goes on.",
+        file="bot/commands.py",
+        old="    if stop is not None:\n        return stop\n",
+        by=(
+            "unit/test_commands.py::"
+            "test_in_a_thread_a_halt_is_read_however_hasty_it_is_written[<@U0000HOTFIX> halt!]",
+        ),
+    ),
+    safety(
+        "an approval is read strictly",
+        promise="P2",
+        why="What somebody says about an approval would be one.",
+        file="bot/commands.py",
+        old='_STOPS = ("halt", "pause", "reject")',
+        new='_STOPS = ("halt", "pause", "reject", "approve")',
+        by=(
+            "unit/test_commands.py::"
+            "test_what_lets_something_begin_is_read_no_less_strictly_and_a_quote_is_no_stop",
+        ),
+    ),
+    safety(
         "stored before the ack",
         promise="P12",
         why="Slack believes that we have it, and we are killed.",
