@@ -67,6 +67,27 @@ def following(
     return follow
 
 
+def hearing_stops(
+    hearing: Hearing, inbox: InboxStore
+) -> Callable[[Mapping[str, Any]], Awaitable[bool]]:
+    """Return what stores a stop that stands in a thread, under the key of its event.
+
+    It returns True where that was not heard before.
+    """
+
+    def put(message: Mapping[str, Any]) -> bool:
+        row = hearing.mention(message).row
+        fresh = row is not None and row.run is not None and inbox.put(row)
+        if row is not None and fresh:
+            log.info("a stop was heard at the gate", key=row.key, run=row.run)
+        return fresh
+
+    async def hear(message: Mapping[str, Any]) -> bool:
+        return await asyncio.to_thread(put, message)
+
+    return hear
+
+
 def storing(hearing: Hearing, inbox: InboxStore) -> Middleware:
     """Return the middleware that stores what is heard."""
 

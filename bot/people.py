@@ -24,15 +24,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.channels import Channels
-from bot.commands import Mistake, Vote, addressed, read_command
+from bot.commands import Mistake, Vote, Word, addressed, read_command
 from bot.config import RoleSettings
 from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, lost_key, run_of
 from bot.standing import Standing
 from bot.thread import pages
-from engine.errors import PeopleUnreadable
+from engine.errors import PeopleUnreadable, StopUnheard
 from engine.ports import Answers, Ballot, Clock, Person, Reach
+from engine.rights import STOPS
 from storage.records import DeliveryStore
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,19 @@ async def _nobody_cares(_channel: str, _ts: str) -> None:
     """Only the process that speaks can post a message again."""
 
 
+HearStop = Callable[[Mapping[str, Any]], Awaitable[bool]]
+"""Stores a message that says stop, as if its event had come; True where nobody had heard it."""
+
+STOPS_BEFORE_S = 120
+"""Seconds before a gate's message from which stops are looked for: what is older was found by
+`bot.threads`, which reads each minute."""
+
+
+async def _nobody_hears(_message: Mapping[str, Any]) -> bool:
+    """Nothing is stored where there is no inbox."""
+    return False
+
+
 class SlackPeople:
     """See engine.ports.People."""
 
@@ -118,6 +132,7 @@ class SlackPeople:
         self._usergroups: dict[str, tuple[float, frozenset[str]]] = {}
         self.on_gone: Callable[[str, str], Awaitable[None]] = _nobody_cares
         """Told (channel, ts) of a gate's message that is not there any more."""
+        self.on_stop: HearStop = _nobody_hears
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         """See engine.ports.People; a person who shows both has both ballots.
@@ -170,13 +185,28 @@ class SlackPeople:
     async def _written_in(
         self, channel: str, thread: str, since: str, me: Identity
     ) -> list[Ballot]:
+        """Return the votes in a thread; a stop whose event was lost is heard here, and comes first.
+
+        Raises:
+            StopUnheard: there was one.
+        """
         found: list[Ballot] = []
-        async for page in pages(self._ask_thread, channel, thread, oldest=since):
+        unheard = False
+        oldest = f"{float(since) - STOPS_BEFORE_S:.6f}"
+        async for page in pages(self._ask_thread, channel, thread, oldest=oldest):
             try:
-                written = [_written(message, me) for message in page if message["ts"] != thread]
+                below = [message for message in page if message["ts"] != thread]
+                stops = [message for message in below if _says_stop(message, me)]
+                late = [message for message in below if float(message["ts"]) > float(since)]
+                written = [_written(message, me) for message in late]
             except UNREADABLE as error:
                 raise PeopleUnreadable("Slack's list of a thread cannot be read") from error
             found += [ballot for ballot in written if ballot is not None]
+            for message in stops:
+                heard = {**message, "channel": channel, "thread_ts": thread}
+                unheard = await self.on_stop(heard) or unheard
+        if unheard:
+            raise StopUnheard("somebody said stop in the thread; that is heard first")
         return found
 
     async def _ask_thread(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
@@ -386,6 +416,18 @@ def _unfit(user: dict[str, Any], team: str) -> str:
     if home and home != team and user.get("enterprise_user") is None:
         return "it is of another workspace"
     return ""
+
+
+def _says_stop(message: Mapping[str, Any], me: Identity) -> bool:
+    """Say whether a person says stop to the bot here, whoever edited it: a stop is never lost."""
+    user, text = str(message.get("user", "")), str(message.get("text", ""))
+    if not user or user == me.user or message.get("bot_id") or not addressed(text, me.user):
+        return False
+    try:
+        said = read_command(text, groups=(), in_thread=True)
+    except Mistake:
+        return False
+    return isinstance(said, Word) and said.verb in STOPS
 
 
 def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:

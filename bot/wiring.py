@@ -31,7 +31,7 @@ from bot.hearing import Hearing
 from bot.helping import Help
 from bot.home import Homes
 from bot.http import Endpoint
-from bot.inbox import following, storing
+from bot.inbox import following, hearing_stops, storing
 from bot.overview import Overview
 from bot.pacing import Turns
 from bot.packages import PackageFolder
@@ -252,6 +252,9 @@ class Base:
         )
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings)
+        self.runs = Runs(stores.journal, stores.deliveries, self.inventory.names(), clock)
+        self.hearing = Hearing(settings, self.runs, stores.deliveries, clock)
+        self.people.on_stop = hearing_stops(self.hearing, stores.inbox)
 
     def _what_slack_takes(self) -> Part:
         """Say for /readyz whether Slack refuses what no waiting mends."""
@@ -356,8 +359,7 @@ class Facing:
             edit_interval_per_run=settings.slack.edit_per_run,
             task_cards=settings.slack.task_cards,
         )
-        runs = Runs(stores.journal, stores.deliveries, base.inventory.names(), base.clock)
-        hearing = Hearing(settings, runs, stores.deliveries, base.clock)
+        hearing = base.hearing
         help_for = Help(settings, base.people)
         overview = Overview(settings, base.people, stores, base.client, base.clock)
         self._homes = Homes(base.client, base.clock, overview, settings.slack.command)

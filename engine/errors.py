@@ -94,6 +94,10 @@ class PeopleUnreadable(MaintenanceError):
     """Slack could not be asked who approves now."""
 
 
+class StopUnheard(PeopleUnreadable):
+    """Somebody said stop, and nobody had heard it: it is in the inbox only now, and goes first."""
+
+
 class PlanRefused(Exception):
     """No plan is made of this request. The message says what was understood and what is wrong."""
 

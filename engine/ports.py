@@ -188,6 +188,7 @@ class People(Protocol):
 
         Raises:
             PeopleUnreadable: Slack did not answer, or the message is gone.
+            StopUnheard: a stop stands there that was not in the inbox until now.
         """
         ...
 

@@ -17,7 +17,14 @@ from typing import Any
 
 from engine import asking, gates, recovery, rights
 from engine.duty import Duty
-from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, PlanRefused, Stopped
+from engine.errors import (
+    Fenced,
+    MaintenanceError,
+    PeopleUnreadable,
+    PlanRefused,
+    Stopped,
+    StopUnheard,
+)
 from engine.journal import GateState, Kind, Vote, planned_body
 from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
@@ -225,6 +232,8 @@ async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
     by, away = user if added else "", user if took_yes else ""
     try:
         await asking.count(duty, gate, take=[row.key], asked_by=by, took_away=away)
+    except StopUnheard:
+        return
     except PeopleUnreadable:
         if gate.outcome != "approved":
             await _unknown(duty, row)

@@ -1,12 +1,12 @@
 """Words behind other words: what waits for Slack keeps no stop and no freeze from being heard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from engine.errors import PeopleUnreadable
+from engine.errors import PeopleUnreadable, StopUnheard
 from engine.journal import Kind, RunState
-from engine.ports import Person
+from engine.ports import Ballot, Person
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, InboxRow
 from tests.simulation.explore import SPARSE
@@ -161,6 +161,28 @@ def test_of_the_clicks_of_one_person_only_the_last_one_waits(tmp_path):
 
     assert left == ["act:ana", "act:ben/last"]
     assert state.gates["A.FAILOVER"].outcome == "rejected"
+
+
+def test_a_halt_whose_event_was_lost_is_found_at_the_last_look_and_goes_first(tmp_path):
+    def do(night: Night) -> None:
+        real, found = night.crowd.ballots, list[str]()
+
+        async def ballots(channel: str, ts: str) -> Sequence[Ballot]:
+            gate = night.state().gates["A.FAILOVER"]
+            if gate.starts_at is not None and night.clock.now() >= gate.starts_at and not found:
+                found.append(ts)
+                night.say("halt", NOOR)
+                raise StopUnheard("somebody said stop")
+            return await real(channel, ts)
+
+        night.crowd.ballots = ballots  # type: ignore[method-assign]  # Slack shows it
+        night.later(20, lambda: night.react("G2", ANA, "yes"))
+        night.later(40, lambda: night.react("G2", BEN, "yes"))
+
+    _, state = open_at_g2(tmp_path, do, minutes=5)
+
+    assert state.halted == NOOR
+    assert state.of("A.ADMIN_DOWN").status == "waiting"
 
 
 # ------------------------------------------------------------------------------- freezes

@@ -21,7 +21,7 @@ from bot.hearing import Hearing
 from bot.helping import Help
 from bot.home import Homes
 from bot.http import PATH, Endpoint
-from bot.inbox import following, storing
+from bot.inbox import following, hearing_stops, storing
 from bot.localslack import LocalSlack
 from bot.localslack.model import Message
 from bot.overview import Overview
@@ -146,6 +146,7 @@ class House:
         self.people = SlackPeople(
             self.client, self.clock, self.me, ROLES, self.stores.deliveries, NIGHT
         )
+        self.people.on_stop = hearing_stops(hearing, self.inbox)
         help_for = Help(self.settings, self.people)
         overview = Overview(self.settings, self.people, self.stores, self.client, self.clock)
         self.homes = Homes(self.client, self.clock, overview, "/hotfix")

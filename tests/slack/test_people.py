@@ -10,7 +10,7 @@ import pytest
 
 from bot.people import PlainAnswers, SlackAnswers, SlackPeople
 from bot.reactions import lost_under
-from engine.errors import PeopleUnreadable
+from engine.errors import PeopleUnreadable, StopUnheard
 from engine.ports import Ballot
 from storage.records import Delivery
 from tests.slack.house import (
@@ -23,6 +23,7 @@ from tests.slack.house import (
     RITA,
     ROLES,
     House,
+    add_run,
     app_writes,
     chatter,
 )
@@ -201,6 +202,35 @@ async def test_words_that_somebody_else_edited_are_nobodys(house, slack, people,
     message.edited = {"user": BEN, "ts": said}
 
     assert await asked.ballots(CHANNEL, ts) == []
+
+
+@pytest.mark.parametrize("text", ["halt", "pause", "halt NOW!"])
+async def test_a_stop_whose_event_was_lost_is_heard_once_before_any_vote_counts(
+    house, people, text
+):
+    run = add_run(house.stores, house.clock)
+    root, ts = await house.ask()
+    said = await write(people, root, "ana", text)
+    await react(people, ts, ("noor", YES))
+
+    with pytest.raises(StopUnheard):
+        await house.people.ballots(CHANNEL, ts)
+
+    (row,) = house.stores.inbox.waiting()
+    assert (row.key, row.run, row.kind) == (f"evt:app_mention/{CHANNEL}/{said}", run, "word")
+    assert (row.body["verb"], row.body["user"]) == (text.split()[0], ANA)
+    assert await house.people.ballots(CHANNEL, ts) == [Ballot(NOOR, "yes", "reaction")]
+    assert len(house.stores.inbox.waiting()) == 1
+
+
+async def test_a_stop_said_right_before_the_gate_was_shown_is_heard_as_well(house, people):
+    add_run(house.stores, house.clock)
+    root = await house.post("hf-000001/root")
+    await write(people, root, "ana", "halt")
+    ts = await house.post("hf-000001/gate/G2", thread_ts=root)
+
+    with pytest.raises(StopUnheard):
+        await house.people.ballots(CHANNEL, ts)
 
 
 async def test_a_word_behind_two_hundred_others_is_found(house, slack, people, asked):

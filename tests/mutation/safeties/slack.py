@@ -10,6 +10,18 @@ HEARING = "slack/test_app.py"
 
 SAFETIES = (
     safety(
+        "a stop that stands in the thread is heard before any vote counts",
+        promise="P7",
+        why="Slack may lose an event, and the failover would begin within seconds.",
+        file="bot/people.py",
+        old="        if unheard:\n            raise StopUnheard",
+        new="        if False:\n            raise StopUnheard",
+        by=(
+            "slack/test_people.py::"
+            "test_a_stop_whose_event_was_lost_is_heard_once_before_any_vote_counts[halt]",
+        ),
+    ),
+    safety(
         "a stop is read also where it is written in haste",
         promise="P7",
         why="Who writes `halt!` would be answered with a lesson while the night goes on.",
