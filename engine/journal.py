@@ -224,6 +224,7 @@ class RunState:
     authors: frozenset[str] = frozenset()
     steps: dict[str, StepState] = field(default_factory=dict)
     gates: dict[str, GateState] = field(default_factory=dict)
+    past_gates: tuple[GateState, ...] = ()
     gates_asked: int = 0
     reopenings: dict[str, int] = field(default_factory=dict)
     baseline: GroupFacts | None = None
@@ -320,6 +321,11 @@ class RunState:
         down = self.step_of(step.group, StepKind.ADMIN_DOWN) if step.group else None
         begun = down is not None and self.of(down).status != "waiting"
         return begun and step.kind not in (StepKind.READY, StepKind.FAILOVER, StepKind.SOAK)
+
+    @property
+    def openings(self) -> tuple[GateState, ...]:
+        """Every opening of every gate, as it is or ended; the present ones first."""
+        return (*self.gates.values(), *self.past_gates)
 
     def gate_of(self, step: Step) -> GateState | None:
         """Return the present opening of a gate step."""
@@ -476,6 +482,7 @@ class RunState:
         step = body["step"]
         self.gates_asked += 1
         old = self.gates.get(step)
+        self.past_gates = (*self.past_gates, old) if old else self.past_gates
         self.gates[step] = GateState(
             step=step,
             number=self.gates_asked,

@@ -167,14 +167,16 @@ def _lost_with(former: tuple[str, str], lost: Sequence[Vote]) -> dict[str, Any]:
 async def _hint(duty: Duty, row: InboxRow) -> None:
     """Somebody reacted: read all ballots of an open gate, else tell the voter why not."""
     place = (row.body["channel"], row.body["ts"])
-    gate = next((g for g in duty.state.gates.values() if g.shown == place), None)
+    gate = next((g for g in duty.state.openings if g.shown == place), None)
     if gate is None:
         await _unknown(duty, row)
         return
     if gate is duty.state.open_gate:
         await _count(duty, gate, row)
     elif row.body["added"] and not _counted(gate, row):
-        await _too_late(duty, row, _over(gate), step=gate.step)
+        now = duty.state.open_gate
+        also = f"; {now.name} is, with a message of its own" if now is not None else ""
+        await _too_late(duty, row, f"{_over(gate)}{also}", former=gate)
     else:
         await _unknown(duty, row)
 
@@ -188,14 +190,14 @@ async def _vote(duty: Duty, row: InboxRow) -> None:
         if gate.shown is not None:
             await _count(duty, gate, row)
         return
-    former = next((g for g in duty.state.gates.values() if g.name == named), None)
+    former = next((g for g in duty.state.openings if g.name == named), None)
     if former is not None:
         reason = _over(former)
     else:
         reason = f"{named} is not open" if named else "nothing is asked now"
     if gate is not None:
         reason = f"{reason}; {gate.name} is, with a message of its own"
-    await _too_late(duty, row, reason, step=former.step if former else "")
+    await _too_late(duty, row, reason, former=former)
 
 
 async def _click(duty: Duty, row: InboxRow) -> None:
@@ -209,11 +211,11 @@ async def _click(duty: Duty, row: InboxRow) -> None:
         return
     places = (gate.shown, *gate.former) if gate is not None and gate.name == body["gate"] else ()
     if gate is None or (body["channel"], body["ts"]) not in places:
-        former = next((g for g in duty.state.gates.values() if g.name == body["gate"]), None)
+        former = next((g for g in duty.state.openings if g.name == body["gate"]), None)
         reason = _over(former) if former else f"{body['gate']} is no longer open"
         if gate is not None:
             reason = f"{reason}; {gate.name} is, with a message of its own"
-        await _too_late(duty, row, reason, step=former.step if former else "")
+        await _too_late(duty, row, reason, former=former)
         return
     pressed, later = datetime.fromisoformat(body["pressed"]), gate.clicks.get(body["user"])
     if later is not None and later.pressed > pressed:
@@ -250,16 +252,27 @@ def _over(gate: GateState) -> str:
     return f"{gate.name} is no longer open ({over})"
 
 
-async def _too_late(duty: Duty, row: InboxRow, reason: str, *, step: str) -> None:
+async def _too_late(duty: Duty, row: InboxRow, reason: str, *, former: GateState | None) -> None:
+    """Refuse a vote that comes too late, once, and tell its author each time.
+
+    At an opening that another one followed, a stop is told to whoever asked for the run as well:
+    its author may believe that it stopped something.
+    """
+    step = former.step if former is not None else ""
+    late = former is not None and former not in duty.state.gates.values()
+    user, choice = row.body["user"], row.body["choice"]
+    present = duty.state.gates.get(step)
     draft = duty.journal.draft(
         Kind.REFUSED,
-        by=row.body["user"],
+        by=user,
         step=step,
-        user=row.body["user"],
-        choice=row.body["choice"],
+        user=user,
+        choice=choice,
         reason=reason,
+        late=late,
     )
-    await duty.journal.append([draft], take=[row.key])
+    again = present is not None and (user, choice, reason) in present.refused
+    await duty.journal.append([] if again else [draft], take=[row.key])
     told = {"withdraw": "There is nothing to take back"}.get(row.body["choice"], _IN_VAIN)
     await _answer(duty, row, f"{told}: {reason}.")
 

@@ -185,6 +185,13 @@ def _refused(story: Story, record: Record, key: str) -> Message | None:
     body = record.body
     if body.get("choice") != "no" or body.get("step") not in story.state.gates:
         return None
+    if body.get("late"):
+        name = escape(story.name(body["user"]), 80)
+        return told(
+            key,
+            f"{_requester(story)} ❌ {name} wants to stop, at a question that is over. It changes "
+            f"nothing: {escape(body['reason'])}.",
+        )
     opening = _opening(story, record)
     if opening.gate.outcome not in ("", "approved") or opening.begun_at:
         return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot.views.conversation import render
 from engine.errors import PeopleUnreadable, StopUnheard
 from engine.journal import Kind, RunState
 from engine.ports import Ballot, Person
@@ -183,6 +184,30 @@ def test_a_halt_whose_event_was_lost_is_found_at_the_last_look_and_goes_first(tm
 
     assert state.halted == NOOR
     assert state.of("A.ADMIN_DOWN").status == "waiting"
+
+
+def test_a_reaction_at_an_opening_that_is_over_is_answered_and_refused_once(tmp_path):
+    def do(night: Night) -> None:
+        night.react("G2", ANA, "no")
+        night.later(60, lambda: night.say("retry", BEN))
+        night.later(400, lambda: night.react("G2", NOOR, "no"))
+        night.later(420, lambda: night.react("G2", NOOR, "no"))
+        night.later(440, lambda: night.react("G2", BEN, "yes"))
+
+    stage, state = open_at_g2(tmp_path, do, minutes=10)
+
+    assert state.gates["A.FAILOVER"].name == "G3"
+    refused = [r.body for r in stage.records() if r.kind == Kind.REFUSED]
+    assert [(r["user"], r["choice"], r["late"]) for r in refused] == [
+        (NOOR, "no", True),
+        (BEN, "yes", True),
+    ]
+    told = [text for user, text in stage.said.texts if user == NOOR]
+    over = "Your vote does not count: G2 is no longer open (rejected)"
+    assert told == [f"{over}; G3 is, with a message of its own."] * 2
+    assert state.gates["A.FAILOVER"].votes == {}
+    (shown,) = [m.text for m in render(stage.records()) if "wants to stop" in m.text]
+    assert "It changes nothing: G2 is no longer open (rejected)" in shown
 
 
 # ------------------------------------------------------------------------------- freezes

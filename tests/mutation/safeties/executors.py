@@ -19,6 +19,18 @@ NO_ROW = f"{STORES}::test_a_row_that_is_not_there_cannot_be_taken"
 
 SAFETIES = (
     safety(
+        "a reaction at an opening that is over is answered",
+        promise="P7",
+        why="Who put a cross there would believe that it stopped something.",
+        file=WORDS,
+        old="next((g for g in duty.state.openings if g.shown == place), None)",
+        new="next((g for g in duty.state.gates.values() if g.shown == place), None)",
+        by=(
+            "simulation/test_waiting_words.py::"
+            "test_a_reaction_at_an_opening_that_is_over_is_answered_and_refused_once",
+        ),
+    ),
+    safety(
         "an append checks the epoch, in memory",
         promise="P9",
         why="An executor that was replaced would write on.",
