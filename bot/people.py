@@ -44,6 +44,9 @@ USERGROUP_LIFE = timedelta(seconds=60)
 MEMBERS_WITHIN_S = 1.0
 """Seconds to read user groups where they are only told; with what follows, less than ten."""
 
+ANSWER_WITHIN_S = 10.0
+"""Seconds for each way to tell one person something, waiting for its turn included."""
+
 _UNFIT = {
     "deleted": "it was deactivated",
     "is_bot": "it is a bot",
@@ -55,11 +58,12 @@ _UNFIT = {
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the bot is."""
+    """Who the bot is; `organisation` is "" where its workspace belongs to none, or to no known."""
 
     user: str
     bot: str
     team: str
+    organisation: str = ""
 
 
 class Self:
@@ -77,7 +81,12 @@ class Self:
         """
         if self._known is None:
             answer = await asked(self._client.auth_test)
-            self._known = Identity(answer["user_id"], answer.get("bot_id", ""), answer["team_id"])
+            self._known = Identity(
+                answer["user_id"],
+                answer.get("bot_id", ""),
+                answer["team_id"],
+                str(answer.get("enterprise_id") or ""),
+            )
         return self._known
 
 
@@ -241,7 +250,7 @@ class SlackPeople:
             return Person(
                 id=found["id"],
                 name=str(name),
-                unfit=_unfit(found, me.team),
+                unfit=_unfit(found, me),
                 timezone=str(found.get("tz") or ""),
             )
         except UNREADABLE as error:
@@ -360,7 +369,8 @@ class SlackAnswers:
         if not url:
             return False
         try:
-            answer = await AsyncWebhookClient(url).send(text=text, response_type="ephemeral")
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                answer = await AsyncWebhookClient(url).send(text=text, response_type="ephemeral")
         except UNREADABLE:
             return False
         return answer.status_code == 200
@@ -371,9 +381,10 @@ class SlackAnswers:
             return False
         thread = to.get("thread_ts") or await self._thread_of(to.get("run", ""))
         try:
-            await self._client.chat_postEphemeral(
-                channel=channel, user=user, text=text, thread_ts=thread or None
-            )
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._client.chat_postEphemeral(
+                    channel=channel, user=user, text=text, thread_ts=thread or None
+                )
         except UNREADABLE:
             return False
         return True
@@ -382,7 +393,8 @@ class SlackAnswers:
         if not is_person(to.get("user", "")):
             return False
         try:
-            await self._client.chat_postMessage(channel=to["user"], text=text)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._client.chat_postMessage(channel=to["user"], text=text)
         except SlackApiError as error:
             log.warning("answer not given", user=to["user"], error=error.response.get("error"))
         return True
@@ -408,12 +420,15 @@ class PlainAnswers:
         await self._answers.answer(to, html.escape(text, quote=False))
 
 
-def _unfit(user: dict[str, Any], team: str) -> str:
+def _unfit(user: dict[str, Any], me: Identity) -> str:
     for mark, reason in _UNFIT.items():
         if user.get(mark):
             return reason
+    theirs = str((user.get("enterprise_user") or {}).get("enterprise_id") or "")
+    if theirs and me.organisation and theirs != me.organisation:
+        return "it is of another organisation"
     home = user.get("team_id") or (user.get("profile") or {}).get("team")
-    if home and home != team and user.get("enterprise_user") is None:
+    if home and home != me.team and not (theirs and theirs == me.organisation):
         return "it is of another workspace"
     return ""
 

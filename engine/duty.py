@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from engine import recovery
-from engine.errors import MemberUnreachable, Stopped, TooLate
+from engine.errors import MaintenanceError, MemberUnreachable, PeopleUnreadable, Stopped, TooLate
 from engine.group import LiveGroup
-from engine.invariants import policy_drift, policy_drift_together
+from engine.invariants import left_service, policy_drift, policy_drift_together
 from engine.journal import ENGINE, Kind, RunJournal, RunState
 from engine.model import (
     GroupFacts,
@@ -30,10 +30,20 @@ from engine.model import (
     to_json,
 )
 from engine.ports import Answers, Clock, People
+from engine.questions import AskedInTime
 from engine.stopwatch import Stopwatch
 from storage.records import Draft, InboxRow, InboxStore, Json
 
 T = TypeVar("T")
+
+ANSWER_WITHIN = timedelta(seconds=60)
+"""The longest that one answer about people is waited for; then it is unreadable."""
+
+IN_TROUBLE_WITHIN = timedelta(seconds=2)
+"""The same while a member that must carry traffic does not, for all questions of one hearing."""
+
+_NO_TIME_S = 0.001
+"""Seconds that are not worth a wait of their own."""
 
 
 @dataclass
@@ -54,6 +64,11 @@ class Duty:
     confirmed: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     """Who was found to be one who may vote yes: after which record, and in which roles."""
     _hearing: bool = False
+    _trouble_since: float | None = None
+
+    def __post_init__(self) -> None:
+        """See to it that no question about people keeps a look from being made."""
+        self.people = AskedInTime(self.people, self.looking_on)
 
     @property
     def state(self) -> RunState:
@@ -71,6 +86,69 @@ class Duty:
         return self.journal.stopwatch
 
     # -------------------------------------------------------------------------- looking
+
+    async def looking_on(self, question: Coroutine[Any, Any, T]) -> T:
+        """Return the answer to a question about people; look on while it does not come.
+
+        While a group is out of service by our act it is looked at as often as the policy asks,
+        whatever Slack does. Where such a look shows that a member that must carry traffic does
+        not, that comes before what anybody says.
+
+        Raises:
+            PeopleUnreadable: no answer in time.
+        """
+        if not self._hearing:
+            self._trouble_since = None
+        task = asyncio.ensure_future(question)
+        until = self.clock.monotonic() + ANSWER_WITHIN.total_seconds()
+        try:
+            while True:
+                left = until - self.clock.monotonic()
+                if self._group_in_hand:
+                    left = min(left, self._until_next_look(), self._left_in_trouble())
+                done, _ = await asyncio.wait({task}, timeout=max(left, 0))
+                if done:
+                    return task.result()
+                if min(until - self.clock.monotonic(), self._left_in_trouble()) <= _NO_TIME_S:
+                    raise PeopleUnreadable("Slack did not answer in time")
+                if self._until_next_look() <= _NO_TIME_S:
+                    await self._look_meanwhile()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()
+
+    @property
+    def _group_in_hand(self) -> bool:
+        step = self.state.next_step()
+        return step is not None and self.state.group_in_hand(step)
+
+    def _until_next_look(self) -> float:
+        """Return the seconds until the policy's next look is due, or less than none."""
+        due = self.looked_at + self.plan.policy.watch.total_seconds()
+        return due - self.clock.monotonic()
+
+    def _left_in_trouble(self) -> float:
+        if self._trouble_since is None:
+            return float("inf")
+        until = self._trouble_since + IN_TROUBLE_WITHIN.total_seconds()
+        return until - self.clock.monotonic()
+
+    async def _look_meanwhile(self) -> None:
+        """Look once between; being blind changes nothing here, whoever asked looks again."""
+        step = self.state.next_step()
+        try:
+            facts = await self.glance()
+        except MaintenanceError:
+            self.looked_at = self.clock.monotonic()
+            return
+        if step is None or not step.group:
+            return
+        if not left_service(self.plan.group(step.group).members, facts, self.plan):
+            self._trouble_since = None
+        elif self._trouble_since is None:
+            self._trouble_since = self.clock.monotonic()
 
     async def observe(self, *, full: bool = False) -> GroupFacts:
         """Look, and record the look where it shows something new.
@@ -156,6 +234,7 @@ class Duty:
             await self.listen()
         finally:
             self._hearing = False
+            self._trouble_since = None
 
     def still_wanted(self, step: Step) -> None:
         """Stop where people have meanwhile halted the run, or dropped this step from its plan.
@@ -197,7 +276,7 @@ class Duty:
         revision = self.plan.revision
         try:
             while True:
-                done, _ = await asyncio.wait({task}, timeout=self.plan.policy.watch.total_seconds())
+                done, _ = await asyncio.wait({task}, timeout=max(self._until_next_look(), 0))
                 if done:
                     return task.result()
                 on_look(await self.observe())

@@ -57,6 +57,16 @@ def _nothing(_step: Step, _facts: GroupFacts, _state: RunState) -> list[str]:
     return []
 
 
+def left_service(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
+    """Say which member outside a Logical Group left service, or that one shows ACTIVE(!)."""
+    return [
+        f"{m.id} is {described(m)}"
+        for m in facts.members
+        if m.state == "ACTIVE(!)"
+        or (m.id not in group and not in_service(m, plan.policy.state_words))
+    ]
+
+
 def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
     """Say which member outside a Logical Group does not carry traffic as it must (P1)."""
     outside = facts.others(group)

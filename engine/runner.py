@@ -54,7 +54,7 @@ async def advance(duty: Duty) -> RunState:
 
 async def _go_on(duty: Duty) -> RunState:
     duty.listen = lambda: words.take_words(duty)
-    await words.take_words(duty)
+    await duty.hear()
     while step := duty.state.next_step():
         if duty.state.resting:
             if not await _keep_watch(duty, step):
@@ -65,7 +65,7 @@ async def _go_on(duty: Duty) -> RunState:
             if not await _one_step(duty, step):
                 break
         except Stopped:
-            await words.take_words(duty)
+            await duty.hear()
         except MemberUnreachable as error:
             if not await _rides_out(duty, step):
                 await _hold(duty, step, error, revision)

@@ -673,12 +673,7 @@ async def replan_abort(duty: Duty, case: str, group: str = "") -> None:
 
 def traffic_trouble(duty: Duty, step: Step, facts: GroupFacts) -> list[str]:
     """Say which member outside the group left service, or that one shows ACTIVE(!)."""
-    words = duty.plan.policy.state_words
-    return [
-        f"{m.id} is {invariants.described(m)}"
-        for m in facts.members
-        if m.state == "ACTIVE(!)" or (m.id not in step.members and not in_service(m, words))
-    ]
+    return invariants.left_service(step.members, facts, duty.plan)
 
 
 def nothing_started(duty: Duty, step: Step, facts: GroupFacts) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from engine import runner
+from engine.answering import AnswerQueue
 from engine.duty import Duty
 from engine.errors import Fenced, NotUnderstood, RecordSpoilt
 from engine.fence import Fence
@@ -107,7 +108,7 @@ class Worker:
         self._clock = clock
         self._inventory = inventory
         self._people = people
-        self._answers = answers
+        self._answers = answers = AnswerQueue(answers)
         self._holder = holder
         self._groups = groups
         self._redact = redact
@@ -499,6 +500,7 @@ class Worker:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._answers.close()
         for shell in self._shells.values():
             await shell.close()
         for lease, _ in self._leases.values():

@@ -351,7 +351,9 @@ class _Stores:
 def _belongs(task: asyncio.Task[Any]) -> bool:
     """Tell whether a task is the executor's: the group's own go on without it."""
     name = getattr(task.get_coro(), "__qualname__", "")
-    return name.startswith(("Worker.", "Night._tick", "LiveGroup", "VirtualClock.sleep", "Duty."))
+    return name.startswith(
+        ("Worker.", "Night._tick", "LiveGroup", "VirtualClock.sleep", "Duty.", "AnswerQueue.")
+    )
 
 
 def small_package(folder: Path) -> Path:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bot.people import PlainAnswers, SlackAnswers, SlackPeople
+from bot.people import PlainAnswers, Self, SlackAnswers, SlackPeople
 from bot.reactions import lost_under
 from engine.errors import PeopleUnreadable, StopUnheard
 from engine.ports import Ballot
@@ -382,6 +383,41 @@ async def test_a_user_group_that_cannot_be_read_is_not_an_empty_one(house, peopl
 
 async def whispered(watch: Watch, user: str) -> dict[str, Any]:
     return await watch.until("ephemeral_posted", to=user)
+
+
+@pytest.mark.parametrize(
+    ("home", "theirs", "ours", "unfit"),
+    [
+        ("T1", "", "", ""),
+        ("T1", "E1", "E1", ""),
+        ("T2", "E1", "E1", ""),
+        ("T2", "", "", "it is of another workspace"),
+        ("T2", "", "E1", "it is of another workspace"),
+        ("T2", "E2", "", "it is of another workspace"),
+        ("T2", "E2", "E1", "it is of another organisation"),
+        ("T1", "E2", "E1", "it is of another organisation"),
+    ],
+)
+async def test_only_a_known_and_equal_organisation_lets_another_workspaces_member_pass(
+    house, people, home, theirs, ours, unfit
+):
+    class Grid:
+        """Slack, as it answers in an organisation of several workspaces."""
+
+        async def auth_test(self) -> SimpleNamespace:
+            known = {"enterprise_id": ours} if ours else {}
+            return SimpleNamespace(data={"user_id": "U1", "team_id": "T1", **known})
+
+        async def users_info(self, *, user: str) -> SimpleNamespace:
+            grid = {"enterprise_user": {"enterprise_id": theirs}} if theirs else {}
+            return SimpleNamespace(
+                data={"user": {"id": user, "name": "w", "team_id": home, **grid}}
+            )
+
+    grid: Any = Grid()
+    asked = SlackPeople(grid, house.clock, Self(grid), ROLES, house.stores.deliveries)
+
+    assert (await asked.person("W1")).unfit == unfit
 
 
 async def test_an_answer_uses_the_commands_own_address_while_it_works(house, people, watch):

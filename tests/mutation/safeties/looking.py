@@ -2,6 +2,7 @@
 
 from tests.mutation.trials import safety
 
+SLOW = "simulation/test_slow_slack.py"
 RECOVERY = "engine/recovery.py"
 EACH_SIGN = "unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess"
 IN_PART = "unit/test_resolving.py::test_what_shows_in_part_or_badly_holds"
@@ -212,5 +213,52 @@ SAFETIES = (
         old="if found != package.sha256:",
         new="if False:",
         by=("simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it",),
+    ),
+    safety(
+        "a group in hand is looked at while Slack does not answer",
+        promise="P1",
+        why="A member that must carry traffic fails, and nobody sees it before Slack answers.",
+        file="engine/duty.py",
+        old="                if self._group_in_hand:\n",
+        new="                if False:\n",
+        by=(f"{SLOW}::test_a_group_that_is_down_is_looked_at_however_long_slack_takes",),
+    ),
+    safety(
+        "traffic comes before words that wait for Slack",
+        promise="P1",
+        why="The group could be brought up, and stays down until six words are decided.",
+        file="engine/duty.py",
+        old="        elif self._trouble_since is None:\n",
+        new="        elif False:\n",
+        by=(
+            f"{SLOW}::test_a_member_that_must_carry_traffic_comes_before_words_that_wait_for_slack",
+        ),
+    ),
+    safety(
+        "answers are not waited for",
+        promise="P1",
+        why="Who is told that a vote came late would keep the group unseen for five minutes.",
+        file="engine/worker.py",
+        old="        self._answers = answers = AnswerQueue(answers)\n",
+        new="        self._answers = answers\n",
+        by=(f"{SLOW}::test_a_group_that_is_down_is_looked_at_however_long_slack_takes",),
+    ),
+    safety(
+        "an answer has a limit, its turn included",
+        promise="P11",
+        why="With a Retry-After of five minutes one answer would hold up all the others.",
+        file="bot/people.py",
+        old="ANSWER_WITHIN_S = 10.0\n",
+        new="ANSWER_WITHIN_S = 3600.0\n",
+        by=(f"{SLOW}::test_an_answer_waits_for_its_turn_within_its_limit_only",),
+    ),
+    safety(
+        "of too many answers the oldest are let go",
+        promise="P11",
+        why="They would pile up for as long as Slack is away.",
+        file="engine/answering.py",
+        old="        if len(self._waiting) >= MOST_WAITING:\n",
+        new="        if False:\n",
+        by=(f"{SLOW}::test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_let_go",),
     ),
 )

@@ -151,4 +151,16 @@ SAFETIES = (
             "remembered",
         ),
     ),
+    safety(
+        "another organisation's member is a stranger",
+        promise="P2",
+        why="Anybody of any Enterprise organisation in a shared channel could approve.",
+        file="bot/people.py",
+        old="not (theirs and theirs == me.organisation)",
+        new="not theirs",
+        by=(
+            "slack/test_people.py::test_only_a_known_and_equal_organisation_lets_another_"
+            "workspaces_member_pass",
+        ),
+    ),
 )
