@@ -391,6 +391,8 @@ class Hearing:
             "user": user,
             "response_url": str(body.get("response_url", "")),
         }
+        if thread := container.get("thread_ts"):
+            to["thread_ts"] = str(thread)
         return f"act:{container.get('message_ts', '')}:{user}:{pressed['action_ts']}", to
 
     # ----------------------------------------------------------------------------- forms

@@ -368,9 +368,12 @@ class SlackAnswers:
         url = to.get("response_url", "")
         if not url:
             return False
+        told: dict[str, Any] = {"text": text, "response_type": "ephemeral"}
+        if thread := to.get("thread_ts"):  # Slack does not put it there by itself
+            told["thread_ts"] = thread
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                answer = await AsyncWebhookClient(url).send(text=text, response_type="ephemeral")
+                answer = await AsyncWebhookClient(url).send_dict(told)
         except UNREADABLE:
             return False
         return answer.status_code == 200

@@ -32,7 +32,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -531,7 +531,22 @@ class Speaker:
             message,
             voice,
         )
+        if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:
+            await self._take_back_stray(current.channel, message.key, str(answer["ts"]))
         return str(answer["ts"])
+
+    async def _take_back_stray(self, channel: str, key: str, ts: str) -> NoReturn:
+        """Slack posts to a thread whose root is gone, outside of any thread, and says nothing.
+
+        Raises:
+            Trouble: always, `thread_not_found`.
+        """
+        log.warning("posted outside of its thread; taken back", key=key, ts=ts)
+        try:
+            await called(self._client.chat_delete(channel=channel, ts=ts))
+        except Trouble as trouble:
+            log.warning("not taken back", key=key, ts=ts, error=trouble.error)
+        raise Trouble("thread_not_found", unclear=False)
 
     async def _linked(self, current: _Round, message: Message) -> Message:
         """Return a message with the addresses of those that it leads to, as far as they stand."""

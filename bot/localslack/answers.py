@@ -149,17 +149,11 @@ class Answers:
                 to=address.user,
                 text=text,
                 blocks=blocks,
-                thread_ts=thread_ts or self._thread_of(address),
+                thread_ts=thread_ts,
             )
         )
         if not isinstance(address.about, Message):
             address.about = told
-
-    def _thread_of(self, address: ResponseAddress) -> str | None:
-        about = address.about
-        if isinstance(about, Message) and not about.is_reply:
-            return None
-        return about.thread_ts if about else None
 
     def _replace(self, about: Message | Ephemeral, text: str, blocks: list[Json]) -> None:
         if isinstance(about, Message):

@@ -441,6 +441,30 @@ async def test_an_address_that_no_longer_works_falls_back_to_the_channel(house, 
     assert (await whispered(watch, RITA))["text"] == "not begun"
 
 
+async def test_a_click_in_a_thread_is_answered_in_that_thread(house, people, watch):
+    house.handler.client.auto_reconnect_enabled = False
+    await house.connect()
+    run = house.add_run()
+    root = await house.post(f"{run}/root")
+    pressed = {"type": "button", "action_id": "vote:yes", "value": "spoilt"}
+    button = {**pressed, "text": {"type": "plain_text", "text": "Approve"}}
+    posted = await house.client.chat_postMessage(
+        channel=CHANNEL,
+        text="G2",
+        thread_ts=root,
+        blocks=[{"type": "actions", "elements": [button]}],
+    )
+
+    await people.act(
+        "ben", "click", channel=CHANNEL, ts=posted["ts"], action_id=pressed["action_id"]
+    )
+
+    told = await whispered(watch, BEN)
+    assert "cannot be read" in told["text"]
+    assert told["thread_ts"] == root, "elsewhere it would be read by who looks for it, or nobody"
+    await house.handler.close_async()
+
+
 async def test_an_answer_about_a_run_is_given_in_its_thread(house, watch):
     root = await house.post(f"{house.add_run()}/root")
 

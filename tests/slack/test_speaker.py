@@ -431,6 +431,28 @@ async def test_what_is_only_not_seen_yet_is_asked_for_and_left_alone(stage: Stag
     assert stage.keys() == before
 
 
+async def test_what_slack_puts_outside_of_its_thread_is_taken_back_and_the_root_comes_anew(
+    stage: Stage,
+):
+    run, speaker = await asked_for(stage)
+    old = stage.delivery(f"{run}/root").ts
+    channel = stage.slack.workspace.channels[CHANNEL]
+    for ts in [m["ts"] for m in stage.messages()]:
+        del channel.messages[ts]
+    gate = stage.delivery(f"{run}/gate/G2")
+    stage.stores.deliveries.save(replace(gate, ts=None, state="failed"))
+
+    speaker.wake(run)
+    await speaker.settle(run)
+
+    new = stage.delivery(f"{run}/root").ts
+    assert new is not None
+    assert new != old
+    stands = {m["metadata"]["event_payload"]["key"]: m for m in stage.messages()}
+    assert stands[f"{run}/gate/G2"]["thread_ts"] == new
+    assert all(m["ts"] == new or m.get("thread_ts") == new for m in stage.messages())
+
+
 async def test_below_a_deleted_root_the_run_goes_on_in_a_new_thread(stage: Stage):
     run, speaker = await asked_for(stage)
     old = await deleted(stage, f"{run}/root")

@@ -56,7 +56,7 @@ def post_message(call: Call) -> Json:
         raise Refused("is_archived")
     if channel.is_read_only:
         raise Refused("restricted_action")
-    parent = thread_parent(call, channel)
+    parent = _parent_of_post(call, channel)
     text, blocks, attachments = _content(call)
     message = Message(
         channel=channel.id,
@@ -150,6 +150,19 @@ def get_permalink(call: Call) -> Json:
     channel = call.channel()
     message = call.message(channel, "message_ts")
     return {"channel": channel.id, "permalink": call.workspace.permalink(message)}
+
+
+def _parent_of_post(call: Call, channel: Channel) -> Message | None:
+    """Return the message whose thread is meant; a post to one that is gone stands outside of any.
+
+    Slack says nothing then (slack-go/slack#1571): only the answer lacks `message.thread_ts`.
+    """
+    try:
+        return thread_parent(call, channel)
+    except Refused as refused:
+        if refused.error != "thread_not_found":
+            raise
+        return None
 
 
 def thread_parent(call: Call, channel: Channel) -> Message | None:

@@ -288,4 +288,25 @@ SAFETIES = (
             "slack/test_changing.py::test_what_is_wrong_is_told_at_its_field_and_nothing_is_stored",
         ),
     ),
+    safety(
+        "a post that Slack puts outside of its thread is taken back",
+        promise="P12",
+        why="The gate would stand where nobody looks for it, and no word about it would be read.",
+        file=SPEAKER,
+        old='        if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:\n',
+        new="        if False:\n",
+        by=(
+            f"{SPEAKING}::test_what_slack_puts_outside_of_its_thread_is_taken_back_and_the_root_"
+            "comes_anew",
+        ),
+    ),
+    safety(
+        "a click in a thread is answered in that thread",
+        promise="P12",
+        why="Slack does not put it there by itself; who clicked would not see that it was in vain.",
+        file=PEOPLE,
+        old='            told["thread_ts"] = thread\n',
+        new="            pass\n",
+        by=(f"{WHO}::test_a_click_in_a_thread_is_answered_in_that_thread",),
+    ),
 )
