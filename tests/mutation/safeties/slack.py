@@ -293,8 +293,8 @@ SAFETIES = (
         promise="P12",
         why="The gate would stand where nobody looks for it, and no word about it would be read.",
         file=SPEAKER,
-        old='        if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:\n',
-        new="        if False:\n",
+        old='if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:',
+        new="if False:",
         by=(
             f"{SPEAKING}::test_what_slack_puts_outside_of_its_thread_is_taken_back_and_the_root_"
             "comes_anew",
