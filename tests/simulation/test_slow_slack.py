@@ -62,7 +62,7 @@ def slowly(night: Night, wait_s: float) -> None:
 
     for name in ("person", "roles", "shared", "ballots"):
         setattr(night.crowd, name, slow(getattr(night.crowd, name)))
-    night.said.answer = slow(night.said.answer)  # type: ignore[method-assign, assignment]
+    night.said.answer = slow(night.said.answer)  # type: ignore[method-assign, assignment]  # slow
 
 
 def play(tmp_path, slow: Callable[[Night], None]) -> Night:
@@ -134,7 +134,7 @@ TO = {"channel": "C0FIREWALL", "user": NOOR}
 def test_a_group_that_is_down_is_looked_at_while_slack_tells_us_to_wait(tmp_path, looks):
     def slow(night: Night) -> None:
         slowly(night, 29)
-        night.said.answer = refusing(night.clock).answer  # type: ignore[method-assign]
+        night.said.answer = refusing(night.clock).answer  # type: ignore[method-assign]  # told to wait
 
     night = play(tmp_path, slow)
 
