@@ -45,6 +45,10 @@ class AskedInTime:
         """See engine.ports.People."""
         return await self._way(self._people.roles(user))
 
+    async def members(self, role: str) -> frozenset[str]:
+        """See engine.ports.People."""
+        return await self._way(self._people.members(role))
+
     async def reach(self, roles: Collection[str]) -> Sequence[Reach]:
         """See engine.ports.People: it never raises, and has a limit of its own."""
         return await self._people.reach(roles)
