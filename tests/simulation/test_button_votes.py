@@ -274,7 +274,9 @@ def test_a_click_on_the_message_of_a_former_opening_does_not_count_for_the_next_
     assert (asked.name, asked.opening, dict(asked.votes), dict(asked.clicks)) == ("G3", 2, {}, {})
     for user in (BEN, NOOR):
         (answer,) = told(played, user)
-        assert answer.startswith("Your vote does not count: G2 is no longer open; G3 is, with")
+        assert answer.startswith(
+            "Your vote does not count: G2 is no longer open (rejected); G3 is, with"
+        )
     assert played.broken() == {}
 
 

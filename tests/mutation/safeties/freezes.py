@@ -27,8 +27,8 @@ SAFETIES = (
         promise="P7",
         why="A group would go down in the freeze that was meant to keep it up.",
         file=ASKING,
-        old='    return str(frozen) if frozen is not None else ""\n',
-        new='    return ""\n',
+        old="        return str(frozen)\n",
+        new='        return ""\n',
         by=(OPEN,),
     ),
     safety(

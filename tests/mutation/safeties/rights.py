@@ -54,7 +54,7 @@ SAFETIES = (
         promise="P2",
         why="Anybody whom the channel lets in would have a proposal made.",
         file="engine/orders.py",
-        old="        await self._refuse_unless_allowed(request.requester, setup.policy)\n",
+        old="        await self._refuse_unless_allowed(request.requester, setup.policy, said_in)\n",
         by=(f"{ORDERS}::test_who_may_not_order_is_refused_before_anything_is_looked_at",),
     ),
     Safety(

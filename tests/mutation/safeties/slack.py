@@ -106,8 +106,8 @@ SAFETIES = (
         promise="P2",
         why="A bridge to another chat would approve in a person's name.",
         file=PEOPLE,
-        old='if not user or user == me.user or message.get("bot_id") or',
-        new="if not user or user == me.user or",
+        old='if not user or user == me.user or message.get("bot_id") or edited',
+        new="if not user or user == me.user or edited",
         by=(f"{WHO}::test_what_another_app_writes_is_nobodys_vote",),
     ),
     safety(
@@ -135,9 +135,10 @@ SAFETIES = (
         promise="P2",
         why="A written no in it would be overlooked.",
         file=PEOPLE,
-        old='        if root is None:\n            raise PeopleUnreadable("it is not known',
-        new="        if root is None:\n            return ts\n            raise "
-        'PeopleUnreadable("it is not known',
+        old="        if gate is None or root is None:\n"
+        '            raise PeopleUnreadable("it is not known',
+        new="        if gate is None or root is None:\n            return ts, (), ts\n"
+        '            raise PeopleUnreadable("it is not known',
         by=(f"{WHO}::test_a_thread_that_nobody_knows_is_not_an_empty_one",),
     ),
     safety(
@@ -209,7 +210,8 @@ SAFETIES = (
         promise="P12",
         why="A repeated post is a second message.",
         file="bot/calls.py",
-        old="        retry_handlers=[],\n",
+        old="        retry_handlers=[one for one in client.retry_handlers "
+        "if isinstance(one, TokenWatch)],\n",
         by=(f"{SPEAKING}",),
     ),
     safety(
