@@ -84,9 +84,11 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
     for record in _of(records, Kind.INTENDED):
         if record.body.get("kind") in DOWN_KINDS:
             yield _approval_problem(records, record)
-    for record in _of(records, Kind.DONE):
-        if record.body.get("kind") == "PROPOSAL" and record.body.get("how") == "approved":
-            yield _own_approval(records, record, record.body["step"], "proposal")
+    # The promise is about failovers: a proposal can break it, and alone never keeps it.
+    passed = (r for r in _of(records, Kind.DONE) if r.body.get("kind") == "PROPOSAL")
+    approved = [r for r in passed if r.body.get("how") == "approved"]
+    own = (_own_approval(records, r, r.body["step"], "proposal") for r in approved)
+    yield from filter(None, own)
     yield from _unintended(records)
 
 

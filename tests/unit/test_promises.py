@@ -158,7 +158,7 @@ def test_p2_notices_an_approval_by_whoever_changed_the_plan():
     assert verdict(ORDERED, changed, *GOOD[2:], promise="P2") == "broken"
     assert verdict(ORDERED, changed, asked, said, done, promise="P2") == "broken"
     other = (said[0], said[1] | {"user": "ana"})
-    assert verdict(ORDERED, changed, asked, other, done, promise="P2") == "held"
+    assert verdict(ORDERED, changed, asked, other, done, promise="P2") == "not exercised"
 
 
 INSTALL = (
