@@ -21,7 +21,8 @@ SLACK_S = 0.3
 for a processor."""
 
 BATCH_S = 1.0
-"""Simulated seconds within which the acts of one command are ordered."""
+"""Simulated seconds between the acts of one command on one member and on the next; and SLACK_S of
+real time, since a rehearsal that waits for a processor in between loses as many of its own."""
 
 COMMITTED: Mapping[str, str] = {
     "ADMIN_DOWN": "admin_down",
@@ -91,13 +92,15 @@ class Matched:
 def batches(acts: Sequence[Mapping[str, Any]], timeline: Timeline) -> list[Batch]:
     """Return the commands that the witness saw, in order."""
     found: list[tuple[str, tuple[str, ...], float, list[str]]] = []
+    longest, before = BATCH_S + SLACK_S * timeline.speed, 0.0
     for act in acts:
         name, group, at, member = act["act"], tuple(act["group"]), float(act["at"]), act["member"]
         last = found[-1] if found else None
-        if last and last[:2] == (name, group) and at - last[2] <= BATCH_S and member not in last[3]:
+        if last and last[:2] == (name, group) and at - before <= longest and member not in last[3]:
             last[3].append(member)
         else:
             found.append((name, group, at, [member]))
+        before = at
     return [Batch(name, frozenset(members), timeline.moment(at)) for name, _, at, members in found]
 
 

@@ -472,7 +472,7 @@ def test_an_address_that_cannot_be_used_says_why(url: str, says: str):
 
 def test_a_file_that_is_no_database_is_refused(sqlite: DatabasePlace):
     file_of(sqlite).write_bytes(b"not a database" * 1000)
-    with pytest.raises(StorageRefusal, match="cannot be opened: file is not a database"):
+    with pytest.raises(StorageRefusal, match="is no SQLite database"):
         sqlite.open()
 
 

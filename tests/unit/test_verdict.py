@@ -238,6 +238,14 @@ def test_one_command_on_many_members_is_one_batch():
     assert found[1].at == NOW + timedelta(seconds=12.1)
 
 
+@pytest.mark.parametrize(("waited_s", "count"), [(0.2, 1), (0.5, 2)])
+def test_a_rehearsal_that_waits_for_a_processor_splits_no_command(waited_s, count):
+    later = 10.0 + waited_s * TIMELINE.speed
+    one_by_one = [acts("install", at, A)[place] for place, at in enumerate([10.0, later])]
+
+    assert len(batches(one_by_one, TIMELINE)) == count
+
+
 def test_a_second_start_on_the_same_members_is_another_batch():
     twice = acts("install", 10.0, A) + acts("install", 10.5, A)
 
