@@ -91,18 +91,20 @@ class Network:
         thread.start()
 
     def _ask(self, client: socket.socket, server: socket.socket) -> None:
-        for said in _chunks(client):
-            if self._whole:
-                if self._last_words and self._last_words in said:
-                    self._whole = False
-                server.sendall(said)
+        with suppress(OSError):  # whoever is spoken to may hang up first
+            for said in _chunks(client):
+                if self._whole:
+                    if self._last_words and self._last_words in said:
+                        self._whole = False
+                    server.sendall(said)
         with suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
-        for said in _chunks(server):
-            if self._whole:
-                client.sendall(said)
+        with suppress(OSError):
+            for said in _chunks(server):
+                if self._whole:
+                    client.sendall(said)
         with suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
 
