@@ -19,7 +19,8 @@ from bot.commands import read_members, read_order
 from bot.views.format import Block, code, escape, section
 from bot.views.words import group_named, ids
 from engine.errors import UnexpectedOutput
-from engine.model import MemberId, Plan, by_number, spelled
+from engine.invariants import described
+from engine.model import GroupFacts, MemberId, Plan, by_number, spelled, surely_out
 from engine.planner import split
 from engine.proposals import Change, order_fault, parts_of, split_faults
 
@@ -29,10 +30,16 @@ OPEN = "change:open"
 COUNT = "change:groups"
 """The field that says how many Logical Groups; the form is drawn anew when it changes."""
 
+OUT = "change:out"
+"""The field that says who is left out: only members that are out of service stand in it."""
+
 CALLBACK = "change"
 
 MOST_GROUPS = 12
 """Offered in the form; in words there may be more. A guess: each is a failover with its votes."""
+
+MOST_OUT = 10
+"""Slack's limit for the boxes of one field. In words there may be more."""
 
 _MEMBERS, _ORDER, _LISTED = "members", "order", "listed"
 
@@ -67,7 +74,15 @@ def read_button(value: str) -> tuple[str, int]:
 # -------------------------------------------------------------------------------- drawing
 
 
-def form(plan: Plan, place: Place, smo: str, *, count: int = 0) -> View:
+def form(
+    plan: Plan,
+    place: Place,
+    smo: str,
+    *,
+    count: int = 0,
+    seen: GroupFacts | None = None,
+    left_out: Sequence[MemberId] | None = None,
+) -> View:
     """Return the form, filled in as the plan is.
 
     Args:
@@ -75,25 +90,31 @@ def form(plan: Plan, place: Place, smo: str, *, count: int = 0) -> View:
         place: what the form is about.
         smo: the member that answers for the group, as it was seen last.
         count: another number of Logical Groups than the plan has, or 0.
+        seen: the last look; it says who is out of service, and so can be left out.
+        left_out: who else than in the plan is to be left out; None is as in the plan.
     """
-    members = sorted(plan.members, key=by_number)
-    anew = count not in (0, len(plan.groups))
-    parts = tuple(group.members for group in split(members, count)) if anew else parts_of(plan)
+    out = tuple(plan.left_out if left_out is None else left_out)
+    members = [one for one in sorted(plan.everyone, key=by_number) if one not in out]
+    anew = count not in (0, len(plan.groups)) or set(out) != set(plan.left_out)
+    wanted = min(count or len(plan.groups), max(2, len(members)))
+    parts = tuple(group.members for group in split(members, wanted)) if anew else parts_of(plan)
     letters = [chr(ord("A") + index) for index in range(len(parts))]
     order = letters if anew else [group.name for group in plan.groups]
     now = ", ".join(group_named(group) for group in plan.groups)
     blocks: list[Block] = [
         section(
-            f"{code(plan.security_group)} has {len(members)} members, {escape(ids(members), 200)}; "
+            f"{code(plan.security_group)} has {len(plan.everyone)} members, "
+            f"{escape(ids(plan.everyone), 200)}; "
             f"the SMO is {escape(smo or 'none', 20)}.",
             f"Proposed now, in this order: {escape(now, 600)}.",
             "A change is planned from a fresh look and asked anew, with a code of its own; the "
             "votes for this proposal fall.",
         ),
+        *_out_field(plan, seen, out),
         _count_field(len(parts), min(len(members), MOST_GROUPS)),
     ]
     for letter, part in zip(letters, parts, strict=True):
-        blocks.append(_members_field(letter, part, len(parts)))
+        blocks.append(_members_field(letter, part, len(parts), out))
     blocks.append(_order_field(letters, order))
     if len(letters) > 2:
         blocks.append(_listed_field(letters, order))
@@ -126,6 +147,28 @@ def _input(block_id: str, label: str, element: dict[str, Any], hint: str = "") -
     return {**made, "hint": _plain(hint)} if hint else made
 
 
+def _out_field(plan: Plan, seen: GroupFacts | None, out: Sequence[MemberId]) -> list[Block]:
+    """Return the boxes for members that are out of service; as a rule there are none."""
+    facts = seen.listing(plan.everyone) if seen is not None else None
+    states = {m.id: described(m) for m in facts.members} if facts is not None else {}
+    words = plan.policy.state_words
+    away = {m.id for m in facts.members if surely_out(m, words)} if facts is not None else set()
+    choices = sorted(away | set(plan.left_out), key=by_number)[:MOST_OUT]
+    if not choices or len(plan.everyone) - len(choices) < 2:
+        return []
+    options = {one: _option(one, f"{one}: {states.get(one, 'not seen')}"[:75]) for one in choices}
+    element: dict[str, Any] = {
+        "type": "checkboxes",
+        "action_id": OUT,
+        "options": list(options.values()),
+    }
+    if chosen := [options[one] for one in choices if one in out]:
+        element["initial_options"] = chosen
+    hint = "Only members out of service. Nothing is sent to them; auto-clone stays owed at the end."
+    field = _input("out", "Leave out", element, hint)
+    return [{**field, "dispatch_action": True, "optional": True}]
+
+
 def _count_field(count: int, most: int) -> Block:
     options = [_option(str(number), str(number)) for number in range(2, max(most, count) + 1)]
     element = {
@@ -139,8 +182,13 @@ def _count_field(count: int, most: int) -> Block:
     return {**_input("groups", label, element, hint), "dispatch_action": True}
 
 
-def _members_field(letter: str, part: Sequence[MemberId], count: int) -> Block:
-    """Slack keeps what was typed under the same ids, so another number of groups has others."""
+def _members_field(
+    letter: str, part: Sequence[MemberId], count: int, out: Sequence[MemberId]
+) -> Block:
+    """Slack keeps what was typed under the same ids, so another number of groups has others.
+
+    So have other members.
+    """
     element = {
         "type": "plain_text_input",
         "action_id": _MEMBERS,
@@ -148,7 +196,8 @@ def _members_field(letter: str, part: Sequence[MemberId], count: int) -> Block:
         "max_length": 300,
     }
     hint = "Like 1_1-1_4 or 1_1,1_3. Sizes may differ by one at most." if letter == "A" else ""
-    return _input(f"part:{count}:{letter}", f"Members of {letter}", element, hint)
+    others = f":{spelled(out)}" if out else ""
+    return _input(f"part:{count}{others}:{letter}", f"Members of {letter}", element, hint)
 
 
 def _order_field(letters: Sequence[str], order: Sequence[str]) -> Block:
@@ -189,20 +238,37 @@ def chosen_count(view: Mapping[str, Any]) -> int:
     return int(_values(view)["groups"][COUNT]["selected_option"]["value"])
 
 
+def chosen_out(view: Mapping[str, Any], plan: Plan) -> tuple[MemberId, ...]:
+    """Return who is to be left out in a form; where it has no such field, as in the plan."""
+    field = _values(view).get("out")
+    if field is None:
+        return plan.left_out
+    known = set(plan.everyone)
+    chosen = {str(one["value"]) for one in field[OUT].get("selected_options") or ()}
+    return tuple(sorted(chosen & known, key=by_number))
+
+
 def read_form(view: Mapping[str, Any], plan: Plan) -> tuple[Change, dict[str, str]]:
     """Return what is wanted in a form that was sent, and what is wrong by the field's block id."""
     values = _values(view)
     fields = sorted(block for block in values if block.startswith("part:"))
     parts, errors = _parts(values, fields)
+    out = chosen_out(view, plan)
     if not errors:
-        faults = split_faults(sorted(plan.members, key=by_number), parts)
+        members = [one for one in sorted(plan.everyone, key=by_number) if one not in out]
+        faults = split_faults(members, parts)
         errors = {fields[index]: _sentence(fault) for index, fault in faults.items()}
     count = len(fields)
     letters = [field.rpartition(":")[2] for field in fields]
     order, listed, wrong = _wanted_order(values, letters)
     if wrong:
         errors[f"listed:{count}"] = _sentence(wrong)
-    change = Change(split=tuple(map(tuple, parts)), order=order, listed=tuple(listed))
+    change = Change(
+        split=tuple(map(tuple, parts)),
+        order=order,
+        listed=tuple(listed),
+        left_out=None if out == plan.left_out else out,
+    )
     if not errors and _same(change, plan):
         errors[f"order:{count}"] = "The proposal says that already; nothing is otherwise."
     return change, errors
@@ -241,6 +307,8 @@ def _wanted_order(
 
 
 def _same(change: Change, plan: Plan) -> bool:
+    if change.left_out is not None:
+        return False
     parts = tuple(tuple(sorted(part, key=by_number)) for part in change.split)
     order = [group.name for group in plan.groups]
     wanted = change.listed if change.order == "listed" else sorted(order)

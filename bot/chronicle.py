@@ -52,6 +52,7 @@ def header(records: Sequence[Record]) -> dict[str, Any]:
         "open": state.ended is None,
         "hold": state.hold.reason if state.hold else "",
         "out_of_service": list(state.out_of_service()),
+        "left_out": list(plan.left_out),
         "by_hand": state.by_hand(),
         "cloning_owed": state.cloning_owed,
     }
@@ -347,6 +348,7 @@ def _ended(body: Body, _: Names) -> Told:
     broken = [name for name, verdict in body.get("promises", {}).items() if verdict == "broken"]
     return f"ended: {body.get('state')}", [
         f"take {takes}" if takes else "",
+        f"left out: {', '.join(body['left_out'])}" if body.get("left_out") else "",
         "auto-clone is owed" if body.get("cloning_owed") else "",
         f"promises broken: {', '.join(broken)}" if broken else "no promise broken",
     ]

@@ -54,7 +54,9 @@ _LOOKALIKES = str.maketrans("ILO", "110")
 LONGEST_REASON = 200
 """Of a reason more is not kept: it stands in the journal and in the first lines of a hold."""
 
-_INSTALL = "install <group> <package> [sha256 <sum>] [ticket <id>] [split 1_1-1_4/1_5-1_8]"
+_INSTALL = (
+    "install <group> <package> [sha256 <sum>] [ticket <id>] [split 1_1-1_4/1_5-1_8] [without 1_7]"
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Install:
     sha256: str = ""
     ticket: str = ""
     split: tuple[tuple[MemberId, ...], ...] = ()
+    left_out: tuple[MemberId, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -314,10 +317,14 @@ def _freeze_usage(command: str) -> str:
 
 HOW_TO_CHANGE = (
     "Write `change` with what is wanted otherwise: `swap`, `groups 3`, `order smo_last`, "
-    "`order B,A` or `split 1_1-1_3/1_4-1_6`."
+    "`order B,A`, `split 1_1-1_3/1_4-1_6`, `without 1_7` (a member that is out of service) or "
+    "`without none`."
 )
 
-_CHANGES = ("swap", "groups", "order", "split")
+_CHANGES = ("swap", "groups", "order", "split", "without")
+
+NOBODY = "none"
+"""Said of a proposal: no member is left out any more."""
 
 
 def _revision(words: Sequence[str]) -> Revision:
@@ -347,6 +354,7 @@ def _revision(words: Sequence[str]) -> Revision:
         groups=_count(found["groups"]) if "groups" in found else 0,
         order="swap" if "swap" in found else order,
         listed=listed,
+        left_out=_without(found["without"], "change") if "without" in found else None,
     )
     return Revision(change, target)
 
@@ -392,6 +400,7 @@ def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Insta
         sha256=_sum(options.get("sha256", ""), understood),
         ticket=_ticket(options.get("ticket", ""), understood),
         split=_split(options.get("split", ""), understood),
+        left_out=_without(options["without"], understood) if "without" in options else (),
     )
 
 
@@ -410,7 +419,7 @@ def _known_group(name: str, package: str, groups: Sequence[str], command: str) -
     )
 
 
-_OPTIONS = ("sha256", "ticket", "split")
+_OPTIONS = ("sha256", "ticket", "split", "without")
 
 
 def _options(words: list[str], understood: str, command: str) -> dict[str, str]:
@@ -456,6 +465,18 @@ def _split(text: str, understood: str) -> tuple[tuple[MemberId, ...], ...]:
         ) from error
 
 
+def _without(text: str, understood: str) -> tuple[MemberId, ...]:
+    if text.lower() == NOBODY:
+        return ()
+    try:
+        return tuple(read_members(text))
+    except UnexpectedOutput as error:
+        raise Mistake(
+            f"I understood {code(understood)}, but {code(text, 80)} are no members; write who is "
+            "left out like `without 1_7` or `without 1_6,1_7`"
+        ) from error
+
+
 def read_members(part: str) -> list[MemberId]:
     """Return the members of `1_1-1_4,1_7`.
 
@@ -492,7 +513,7 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "rollback": f"`{command} rollback {name}` plans the way back for the groups already done",
         "freeze": f"{_freeze_usage(command)}: meanwhile nobody orders and no failover begins",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
-        "split 1_1-1_3/1_4-1_6` makes another proposal, while one is asked",
+        "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
     }
     yours = [line for word, line in words.items() if may is None or word in may]
     if not yours:

@@ -162,10 +162,11 @@ class Doors:
 
 def _words(state: RunState, channel: str, error: str) -> str:
     group = state.the_plan.security_group
+    out = out_words(state.out_of_service(), state.the_plan)
     return (
         f"⚠️ {code(state.run)} on {escape(group, 80)} cannot be told in <#{channel}>: "
         f"{CHANNEL_SHUT[error]}.\n"
-        f"{out_words(state.out_of_service()).capitalize()}. What a device has begun goes on; no "
+        f"{out.capitalize()}. What a device has begun goes on; no "
         "failover begins while people cannot be asked. Everything follows there once it can be "
         f"written to again. To stop it at the bot's machine: {code(f'hotfix-bot halt {group}')}."
     )

@@ -33,6 +33,7 @@ from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
 from bot.views.format import code, moment
 from bot.views.gates import VOTE
+from bot.views.words import ids
 from engine.model import Request, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
@@ -148,13 +149,15 @@ class Hearing:
             sha256=command.sha256,
             ticket=command.ticket,
             split=command.split,
+            left_out=command.left_out,
         )
         body = {"request": to_json(request), "answer": to}
+        without = f" without {ids(command.left_out)}" if command.left_out else ""
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
         text = (
-            f"Understood: install {code(command.package)} on {code(command.group)}. I look at the "
-            f"group first; the proposal follows {where}."
+            f"Understood: install {code(command.package)} on {code(command.group)}{without}. I "
+            f"look at the group first; the proposal follows {where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
 
@@ -346,7 +349,7 @@ class Hearing:
             return self._clicked(body, pressed)
         if pressed.get("action_id") == changing.OPEN:
             return self._opened(body, pressed)
-        if pressed.get("action_id") == changing.COUNT:
+        if pressed.get("action_id") in (changing.COUNT, changing.OUT):
             return self._counted(body)
         verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
         if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
@@ -413,16 +416,23 @@ class Hearing:
         thread = str((body.get("container") or {}).get("thread_ts", ""))
         place = changing.Place(run, revision, to["channel"], thread)
         smo = str(opening.gate.facts.get("smo") or "")
-        view = changing.form(story.plan, place, smo)
+        view = changing.form(story.plan, place, smo, seen=story.state.facts)
         return Heard(form=Form(view, trigger=str(body["trigger_id"])), to=to)
 
     def _counted(self, body: Mapping[str, Any]) -> Heard:
-        """Somebody wants another number of groups: draw the form's fields for that."""
+        """Somebody wants another number of groups, or members: draw the fields for that."""
         view = body["view"]
         place = changing.Place.of(view)
         story = self._runs.story(place.run)
         smo = str(story.state.facts.smo or "") if story.state.facts else ""
-        drawn = changing.form(story.plan, place, smo, count=changing.chosen_count(view))
+        drawn = changing.form(
+            story.plan,
+            place,
+            smo,
+            count=changing.chosen_count(view),
+            seen=story.state.facts,
+            left_out=changing.chosen_out(view, story.plan),
+        )
         return Heard(form=Form(drawn, view_id=str(view["id"]), hash=str(view["hash"])))
 
     def _submission(self, body: Mapping[str, Any]) -> Heard:

@@ -38,6 +38,8 @@ def _print_header(console: Console, header: dict[str, Any]) -> None:
         console.print(f"held: {header['hold']}", markup=False, style="bold")
     if header["out_of_service"]:
         console.print(f"out of service: {', '.join(header['out_of_service'])}", markup=False)
+    if header["left_out"]:
+        console.print(f"left out: {', '.join(header['left_out'])}", markup=False)
     if header["by_hand"]:
         console.print(f"by hand: {header['by_hand']}", markup=False)
     if header["cloning_owed"]:

@@ -159,7 +159,7 @@ class Duty:
         Raises:
             MemberUnreachable, TooLate: still blind at the limit.
         """
-        facts = (await self._patiently(full=full)).listing(self.plan.members)
+        facts = (await self._patiently(full=full)).listing(self.plan.everyone)
         self.looked_at = self.clock.monotonic()
         await self._record(facts)
         return facts
@@ -176,7 +176,7 @@ class Duty:
 
     async def glance(self) -> GroupFacts:
         """Look once, without patience: right before an act, being blind is a reason to stop."""
-        facts = (await self.group.observe()).listing(self.plan.members)
+        facts = (await self.group.observe()).listing(self.plan.everyone)
         self.looked_at = self.clock.monotonic()
         await self._record(facts)
         return facts
@@ -362,9 +362,9 @@ class Duty:
         return timedelta(seconds=self.clock.monotonic() - since)
 
     def serving(self, facts: GroupFacts) -> list[MemberId]:
-        """Return the members in service."""
+        """Return the members in service, of those that the plan is about."""
         words = self.plan.policy.state_words
-        return [m.id for m in facts.members if in_service(m, words)]
+        return [m.id for m in self.plan.concerning(facts).members if in_service(m, words)]
 
     def found(self, step: Step, facts: GroupFacts) -> recovery.Findings:
         """Say per member what became of an INSTALL or UNINSTALL that was intended."""

@@ -159,15 +159,16 @@ class LiveGroup:
             Path(package.path), target, within=limits.upload, progress=progress
         )
 
-    async def import_package(self, package: PackageRef) -> str:
-        """Import the uploaded package on every member; return what was printed.
+    async def import_package(self, package: PackageRef, only: Sequence[MemberId] = ()) -> str:
+        """Import the uploaded package on every member, or on these; return what was printed.
 
         Raises:
             StepFailed: a member refused for another reason than having it already.
             NotNow: it refused because CPUSE is at work on something else.
         """
         text, _ = await self._tell(
-            commands.import_package(self._upload_path(package)), self._policy.limits.importing
+            commands.import_package(self._upload_path(package), only),
+            self._policy.limits.importing,
         )
         for member, status in installer.last_frame(text).items():
             if installer.IMPORTED not in status and installer.EXISTS not in status:

@@ -1,7 +1,8 @@
 """What must hold before each step, as sentences about what does not. Pure.
 
 An invariant may forbid what makes things worse, never what makes them better: bringing a group
-up, and looking, are always allowed. Conditions bind the members that must carry traffic.
+up, and looking, are always allowed. Conditions bind the members that must carry traffic; of one
+that the plan leaves out they ask only that it still is out of service when a group goes down.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from engine.model import (
     StepKind,
     in_service,
     spelled,
+    surely_out,
 )
 
 
@@ -31,10 +33,25 @@ def check(step: Step, facts: GroupFacts, state: RunState) -> None:
         ConditionFailed: with every reason, one sentence each.
         SessionOpen: nothing else stands against it.
     """
-    problems = _CHECKS.get(step.kind, _nothing)(step, facts, state)
+    plan = state.the_plan
+    bound = facts if step.kind in _ABOUT_ALL else plan.concerning(facts)
+    problems = _CHECKS.get(step.kind, _nothing)(step, bound, state)
+    if step.kind in _BEFORE_DOWN:
+        problems += _left_out_again_in_service(facts, plan)
     if problems:
         raise ConditionFailed("; ".join([*problems, *open_sessions(facts)]))
     nobody_else(facts, state.the_plan)
+
+
+def _left_out_again_in_service(facts: GroupFacts, plan: Plan) -> list[str]:
+    """A member is left out because it is out of service: one that may carry traffic never is."""
+    return [
+        f"{member.id} is left out of this plan because it was out of service, and it is "
+        f"{described(member)} now: abort and order it again with {member.id}, or take "
+        f"{member.id} out of service by hand and retry"
+        for member in facts.some(plan.left_out)
+        if not surely_out(member, plan.policy.state_words)
+    ]
 
 
 def nobody_else(facts: GroupFacts, plan: Plan) -> None:
@@ -61,7 +78,7 @@ def left_service(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[st
     """Say which member outside a Logical Group left service, or that one shows ACTIVE(!)."""
     return [
         f"{m.id} is {described(m)}"
-        for m in facts.members
+        for m in plan.concerning(facts).members
         if m.state == "ACTIVE(!)"
         or (m.id not in group and not in_service(m, plan.policy.state_words))
     ]
@@ -69,7 +86,7 @@ def left_service(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[st
 
 def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
     """Say which member outside a Logical Group does not carry traffic as it must (P1)."""
-    outside = facts.others(group)
+    outside = plan.concerning(facts).others(group)
     problems = [
         f"{member.id} is {described(member)}, but it must carry traffic"
         for member in outside
@@ -223,7 +240,7 @@ def _changes(
     Only members in service count: a restarting one has InitialPolicy until it fetches the rest.
     """
     words = state.the_plan.policy.state_words
-    for member in facts.members:
+    for member in state.the_plan.concerning(facts).members:
         before = known.member(member.id).policy
         if member.policy is None or before is None or not in_service(member, words):
             continue
@@ -296,6 +313,12 @@ def _admin_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     drift = _drift(approved, facts, state) if approved else []
     return _before_down(step, facts, state) + drift
 
+
+_BEFORE_DOWN = (StepKind.PREFLIGHT, StepKind.READY, StepKind.ADMIN_DOWN)
+"""Nobody is down yet. Once a group is, going on is better than to wait for people."""
+
+_ABOUT_ALL = (StepKind.CLONING_RESTORE,)
+"""A member at another take would be cloned over, and one that is left out is such a member (P5)."""
 
 _CHECKS = {
     StepKind.PREFLIGHT: _preflight,

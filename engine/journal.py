@@ -344,13 +344,15 @@ class RunState:
     def out_of_service(self) -> tuple[str, ...]:
         """Return the members that were not in service when we last looked, lowest first.
 
+        Not those that the plan leaves out: people know of them, and decided to go on.
         Members that we ordered down and have not seen since count too: while the SMO moves we
         are blind, and whoever asks then must not read that all is well.
         """
         if self.facts is None or self.plan is None:
             return ()
         words = self.plan.policy.state_words
-        ill = {m.id for m in self.facts.members if not in_service(m, words)}
+        concerned = self.plan.concerning(self.facts).members
+        ill = {m.id for m in concerned if not in_service(m, words)}
         return tuple(sorted(ill | self._ordered_down(), key=by_number))
 
     def _ordered_down(self) -> frozenset[str]:
@@ -367,7 +369,8 @@ class RunState:
 
     def by_hand(self) -> str:
         """Return the command that brings back what this run took down, or ""."""
-        members = self.facts.members if self.facts else ()
+        facts = self.plan.concerning(self.facts) if self.facts and self.plan else None
+        members = facts.members if facts else ()
         down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
         return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 
@@ -917,7 +920,7 @@ def planned_body(plan: Plan, facts: GroupFacts, *, author: str = "") -> dict[str
     """
     return {
         **({"author": author} if author else {}),
-        "plan": to_json(plan),
+        "plan": plan.as_json(),
         "digest": plan.digest,
         "revision": plan.revision,
         "cause": plan.cause,

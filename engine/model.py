@@ -234,6 +234,12 @@ class GroupFacts:
         out = set(left_out)
         return tuple(member for member in self.members if member.id not in out)
 
+    def without(self, left_out: Iterable[MemberId]) -> GroupFacts:
+        """Return these facts as if these members did not exist."""
+        out = set(left_out)
+        health = tuple(one for one in self.health if one.id not in out)
+        return replace(self, members=self.others(out), health=health)
+
     def health_of(self, wanted: MemberId) -> MemberHealth:
         """Return what a full look read of a member, or an empty reading."""
         for health in self.health:
@@ -289,6 +295,20 @@ def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
         and not member.notes
         and member.policy is not None
         and member.policy.name != "InitialPolicy"
+    )
+
+
+_MAY_CARRY = ("ACTIVE", "STANDBY")
+"""How the words for members begin that carry traffic, ill ones too, or may take it over at once."""
+
+
+def surely_out(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
+    """Tell whether a member is out of service for its peers and, where it answers, for itself.
+
+    More than not `in_service`: one that is ill may carry traffic all the same.
+    """
+    return not any(
+        state in words or state.startswith(_MAY_CARRY) for state in (member.state, member.own_state)
     )
 
 
@@ -525,7 +545,10 @@ class PackageRef:
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for, as it was understood."""
+    """What a person asked for, as it was understood.
+
+    `left_out` are members out of service that the plan is to leave alone.
+    """
 
     kind: str
     security_group: str
@@ -536,11 +559,16 @@ class Request:
     sha256: str = ""
     ticket: str = ""
     split: tuple[tuple[MemberId, ...], ...] = ()
+    left_out: tuple[MemberId, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps of a run, fixed before the first approval. A change is a new revision."""
+    """All steps of a run, fixed before the first approval. A change is a new revision.
+
+    `left_out` are members that were out of service when it was made, and that it is not about: it
+    sends them nothing and asks nothing of them, but that they stay out of service.
+    """
 
     run: str
     revision: int
@@ -558,16 +586,37 @@ class Plan:
     take_after: int
     notes: tuple[str, ...] = field(default=())
     cause: str = "ordered"
+    left_out: tuple[MemberId, ...] = ()
 
     @property
     def digest(self) -> str:
         """SHA-256 of the whole plan in canonical JSON: what approvals are bound to."""
-        return digest_of(to_json(self))
+        return digest_of(self.as_json())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as it stands in a journal.
+
+        Who is left out stands there only where somebody is: other plans read, and have the
+        digest, as before there was this.
+        """
+        data: dict[str, Any] = to_json(self)
+        if not self.left_out:
+            del data["left_out"]
+        return data
 
     @property
     def members(self) -> tuple[MemberId, ...]:
         """Every member that the plan works on, group by group."""
         return tuple(member for group in self.groups for member in group.members)
+
+    @property
+    def everyone(self) -> tuple[MemberId, ...]:
+        """Every member of the Security Group that the plan knows, those left out as well."""
+        return (*self.members, *self.left_out)
+
+    def concerning(self, facts: GroupFacts) -> GroupFacts:
+        """Return what was seen of the members that the plan is about: the others bind nothing."""
+        return facts.without(self.left_out) if self.left_out else facts
 
     def group(self, name: str) -> LogicalGroup:
         """Return a Logical Group by its letter."""

@@ -171,6 +171,8 @@ class Orders:
         )
         await house.write(self._stores, draft, row)
         asked = f"install {request['security_group']} {request['package']}"
+        if request.get("left_out"):
+            asked = f"{asked} without {','.join(request['left_out'])}"
         await self._answers.answer(
             {**row.body.get("answer", {}), "user": request["requester"]},
             f"I understood `{asked}`, and did not begin: {reason}"

@@ -25,6 +25,7 @@ from engine.model import (
     Step,
     StepKind,
     by_number,
+    surely_out,
 )
 from engine.ports import PackageFile
 
@@ -73,9 +74,15 @@ def plan_install(
 ) -> Plan:
     """Plan the installation of a package on a group that is at one take throughout.
 
+    Members that the request leaves out are out of service; the rest is planned as if there were
+    no others.
+
     Raises:
         PlanRefused: unsupported, or the group is not as a fresh installation needs it.
     """
+    left_out = tuple(sorted(set(request.left_out), key=by_number))
+    _refuse_to_leave_out(left_out, facts, policy)
+    facts = facts.without(left_out)
     _refuse_unsupported(facts, package, policy)
     take_before = _common_take(facts)
     if take_before is not None and take_before >= package.take:
@@ -102,7 +109,29 @@ def plan_install(
         take_before=take_before,
         take_after=package.take,
         notes=(*remarks, *group_notes(groups)),
+        left_out=left_out,
     )
+
+
+def _refuse_to_leave_out(left_out: Sequence[MemberId], facts: GroupFacts, policy: Policy) -> None:
+    """Only a member that is out of service already can be left out, and two must remain."""
+    if unknown := [one for one in left_out if one not in facts.ids]:
+        raise PlanRefused(
+            f"there is no member {', '.join(unknown)} that could be left out; the members are "
+            f"{', '.join(facts.ids)}"
+        )
+    for member in facts.some(left_out):
+        if not surely_out(member, policy.state_words):
+            raise PlanRefused(
+                f"{member.id} is {member.state}, so it may carry traffic; only a member that is "
+                "out of service can be left out"
+            )
+    remain = len(facts.members) - len(left_out)
+    if left_out and remain < 2:
+        raise PlanRefused(
+            f"without {', '.join(left_out)} {'one member remains' if remain else 'none remains'}, "
+            "and at least two must: one is worked on while another carries the traffic"
+        )
 
 
 def _refuse_unsupported(facts: GroupFacts, package: PackageRef, policy: Policy) -> None:

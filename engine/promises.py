@@ -50,20 +50,34 @@ def _of(records: Sequence[Record], *kinds: Kind) -> list[Record]:
     return [record for record in records if record.kind in kinds]
 
 
-def _members(records: Sequence[Record]) -> frozenset[str]:
-    """Every member that the plan knows."""
-    planned = _of(records, Kind.PLANNED)
-    groups = planned[0].body["plan"]["groups"] if planned else []
+def _members(planned: Record) -> frozenset[str]:
+    """Every member that a plan is about."""
+    groups = planned.body["plan"]["groups"]
     return frozenset(member for group in groups for member in group["members"])
 
 
+def _left_out(planned: Record | None) -> frozenset[str]:
+    """Every member that a plan leaves out."""
+    return frozenset(planned.body["plan"].get("left_out", ())) if planned else frozenset()
+
+
 def _p1(records: Sequence[Record]) -> Iterable[Finding]:
-    """A group goes down, and an installation is committed, only with all others in service."""
-    everyone = _members(records)
-    group: frozenset[str] = frozenset()
-    for record in _of(records, Kind.INTENDED, Kind.COMMITTING):
+    """A group goes down, and an installation is committed, only with all others in service.
+
+    Others are those that the plan is about; who is left out was seen out of service, both when that
+    was planned and when a group goes down.
+    """
+    everyone = group = left_out = frozenset[str]()
+    for record in _of(records, Kind.PLANNED, Kind.INTENDED, Kind.COMMITTING):
         body = record.body
+        if record.kind == Kind.PLANNED:
+            everyone, former, left_out = _members(record), left_out, _left_out(record)
+            seen = {m["id"]: m["state"] for m in (body.get("facts") or {}).get("members", ())}
+            yield from _carrying(record, left_out - former, seen)
+            continue
         if record.kind == Kind.INTENDED:
+            if body.get("kind") in DOWN_KINDS:
+                yield from _carrying(record, left_out, body.get("states", {}))
             if body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
                 group = frozenset()
                 continue
@@ -74,6 +88,15 @@ def _p1(records: Sequence[Record]) -> Iterable[Finding]:
         yield (
             f"record {record.seq}: {', '.join(sorted(missing))} not in service" if missing else None
         )
+
+
+def _carrying(
+    record: Record, left_out: Iterable[str], states: Mapping[str, str]
+) -> Iterable[Finding]:
+    """Say which member was left out although it may have carried traffic."""
+    for member in sorted(left_out):
+        if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY")):
+            yield f"record {record.seq}: {member} is left out, and it is {state}"
 
 
 def _p2(records: Sequence[Record]) -> Iterable[Finding]:
@@ -314,11 +337,18 @@ def _p9(records: Sequence[Record]) -> Iterable[Finding]:
 
 
 def _p10(records: Sequence[Record]) -> Iterable[Finding]:
-    """At the end every member is at one take, or the end says otherwise."""
+    """At the end every member is at one take, or the end says otherwise.
+
+    Of a member left out nothing is promised but that the end names it.
+    """
+    planned = _of(records, Kind.PLANNED)
+    left_out = _left_out(planned[-1] if planned else None)
     for record in _of(records, Kind.ENDED):
         body: Mapping[str, Any] = record.body
+        if unsaid := sorted(left_out - set(body.get("left_out", ()))):
+            yield f"record {record.seq}: {', '.join(unsaid)} was left out, and it does not say so"
         if body["state"] in ("done", "rolled back"):
-            takes = set(body["members"].values())
+            takes = {take for member, take in body["members"].items() if member not in left_out}
             expected = _take_expected(records, str(body["state"]))
             fits = len(takes) == 1 and (expected is None or takes == {expected})
             yield None if fits else f"record {record.seq}: done with takes {body['members']}"

@@ -39,12 +39,14 @@ class Change:
         groups: how many Logical Groups; their members follow from that.
         order: "vendor" (A first), "smo_last", "swap" (of two, the other one first) or "listed".
         listed: the letters of all groups in the order wanted, with `order` "listed".
+        left_out: exactly these members are left out; () is nobody, and None as it is.
     """
 
     split: tuple[tuple[MemberId, ...], ...] = ()
     groups: int = 0
     order: str = ""
     listed: tuple[str, ...] = ()
+    left_out: tuple[MemberId, ...] | None = None
 
 
 def parts_of(plan: Plan) -> tuple[tuple[MemberId, ...], ...]:
@@ -68,14 +70,16 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
     revision = plan.revision + 1
     if revision > REVISIONS_LIMIT:
         raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
-    made_anew = bool(change.split or change.groups)
-    split = change.split or (() if change.groups else parts_of(plan))
+    wanted_out = plan.left_out if change.left_out is None else change.left_out
+    left_out = tuple(sorted(set(wanted_out), key=by_number))
+    made_anew = bool(change.split or change.groups or left_out != plan.left_out)
+    split = change.split or (() if made_anew else parts_of(plan))
     order = change.order if change.order in ("vendor", "smo_last") else "vendor"
     if not change.order and made_anew:
         order = plan.policy.order
     fresh = plan_install(
         plan.run,
-        replace(state.the_request, split=split),
+        replace(state.the_request, split=split, left_out=left_out),
         plan.package,
         facts,
         replace(plan.policy, groups=change.groups or len(plan.groups), order=order),
@@ -88,7 +92,7 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         groups = _swapped(groups)
     if change.order == "listed":
         groups = _listed(groups, change.listed)
-    changed = what_changed(plan, groups)
+    changed = (*_left_out_changed(plan, left_out), *what_changed(plan, groups))
     if not changed:
         raise PlanRefused("the proposal says that already")
     return replace(
@@ -140,6 +144,13 @@ def what_changed(plan: Plan, groups: Sequence[LogicalGroup]) -> tuple[str, ...]:
         return (f"Logical Groups, in this order: {_told(plan.groups)} → {_told(groups)}",)
     before, now = (", ".join(g.name for g in one) for one in (plan.groups, groups))
     return (f"order: {before} → {now}",) if before != now else ()
+
+
+def _left_out_changed(plan: Plan, left_out: Sequence[MemberId]) -> tuple[str, ...]:
+    if tuple(left_out) == plan.left_out:
+        return ()
+    before, now = (spelled(one) or "nobody" for one in (plan.left_out, left_out))
+    return (f"left out: {before} → {now}",)
 
 
 def _told(groups: Sequence[LogicalGroup]) -> str:

@@ -325,8 +325,9 @@ async def _remind_if_due(duty: Duty) -> None:
 async def _end(duty: Duty) -> bool:
     """End the run where every member is in service (P10); True where it goes on to a last gate.
 
-    Otherwise it holds and says which member is not. After an abort people may end it all the
-    same, DEGRADED, with the votes of a failover.
+    Those that the plan leaves out are named at the end, and need not be. Otherwise it holds and
+    says which member is not. After an abort people may end it all the same, DEGRADED, with the
+    votes of a failover.
     """
     if duty.state.resting:
         return False
@@ -336,7 +337,8 @@ async def _end(duty: Duty) -> bool:
         await _hold_at_end(duty, str(error))
         return False
     words_ = duty.plan.policy.state_words
-    ill = [m for m in facts.members if not in_service(m, words_)]
+    concerned = duty.plan.concerning(facts).members
+    ill = [m for m in concerned if not in_service(m, words_)]
     agreed = duty.state.agreed_to_degraded
     if ill and duty.state.aborted and not agreed:
         plan = plan_degraded_end(duty.state)
@@ -348,9 +350,10 @@ async def _end(duty: Duty) -> bool:
         return False
     body: dict[str, Any] = {
         "state": "degraded" if ill else _how_it_ended(duty.state),
-        "takes": sorted({m.take for m in facts.members if m.take is not None}),
+        "takes": sorted({m.take for m in concerned if m.take is not None}),
         "members": {m.id: m.take for m in facts.members},
         "out_of_service": [m.id for m in ill],
+        "left_out": list(duty.plan.left_out),
         "cloning_owed": duty.state.cloning_owed,
     }
     draft = duty.journal.draft(Kind.ENDED, **body)

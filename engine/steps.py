@@ -52,7 +52,7 @@ async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
 async def upload(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Copy the package to the group, unless it is there or already imported everywhere."""
     package = duty.plan.package
-    if _everywhere(facts, package.name):
+    if _everywhere(duty, facts):
         await duty.done(step, how="already imported on every member")
         return
     if await duty.group.uploaded_sha256(package) == package.sha256:
@@ -69,31 +69,32 @@ async def upload(duty: Duty, step: Step, facts: GroupFacts) -> None:
     await duty.done(step, how="acted", sha256=found)
 
 
-def _everywhere(facts: GroupFacts, package: str) -> bool:
-    listed = (PackageState.AVAILABLE, PackageState.INSTALLED)
-    return all(member.package(package) in listed for member in facts.members)
+def _everywhere(duty: Duty, facts: GroupFacts) -> bool:
+    listed, package = (PackageState.AVAILABLE, PackageState.INSTALLED), duty.plan.package.name
+    return all(m.package(package) in listed for m in duty.plan.concerning(facts).members)
 
 
 async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Import the package on every member; lists differ per member, so each is read."""
     package = duty.plan.package
-    if _everywhere(facts, package.name):
+    if _everywhere(duty, facts):
         await duty.done(step, how="seen")
         return
-    if any(member.agent_busy for member in facts.members):
+    if any(member.agent_busy for member in duty.plan.concerning(facts).members):
         await _wait_while_busy(duty, step)
         return
     if await duty.group.uploaded_sha256(package) != package.sha256:
         raise EffectGone("UPLOAD: the file is not where the group address leads now")
     await duty.intend(step, facts)
+    only = duty.plan.members if duty.plan.left_out else ()
     await _in_turn(
         duty,
         step,
-        lambda: duty.watching(duty.group.import_package(package), lambda _: None),
+        lambda: duty.watching(duty.group.import_package(package, only), lambda _: None),
     )
     await duty.settle(
         step,
-        lambda seen: _everywhere(seen, package.name),
+        lambda seen: _everywhere(duty, seen),
         duty.plan.policy.limits.importing,
         "the package in every member's list",
     )
@@ -133,7 +134,8 @@ async def _in_turn(duty: Duty, step: Step, ask: Callable[[], Awaitable[str]]) ->
 async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Ask CPUSE whether the package can be installed on the members that lack it."""
     package = duty.plan.package
-    lacking = [m.id for m in facts.members if m.package(package.name) is PackageState.AVAILABLE]
+    seen = duty.plan.concerning(facts).members
+    lacking = [m.id for m in seen if m.package(package.name) is PackageState.AVAILABLE]
     if not lacking:
         raise StepFailed(f"no member shows {package.name} as available for install")
     await duty.intend(step, facts)
@@ -143,7 +145,7 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Switch image auto-clone off; from here on the group owes what it was (P5)."""
-    if _cloning(facts) == {False}:
+    if _cloning(duty, facts) == {False}:
         inherited = not duty.state.cloning_owed and await duty.journal.owes_cloning()
         first = [duty.journal.draft(Kind.OWED, was=True, inherited=True)] if inherited else []
         await duty.done(step, how="seen", first=first)
@@ -157,15 +159,15 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
     await duty.group.set_cloning(on=False)
     await duty.settle(
         step,
-        lambda seen: _cloning(seen) == {False},
+        lambda seen: _cloning(duty, seen) == {False},
         duty.plan.policy.limits.cloning,
         "auto-clone off on every member",
     )
     await duty.done(step, how="acted")
 
 
-def _cloning(facts: GroupFacts) -> set[bool | None]:
-    return {member.auto_clone for member in facts.members}
+def _cloning(duty: Duty, facts: GroupFacts) -> set[bool | None]:
+    return {member.auto_clone for member in duty.plan.concerning(facts).members}
 
 
 # -------------------------------------------------------------------------- the failover
@@ -179,12 +181,12 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if change is not None and change.kind is StepKind.INSTALL:
         package, at = duty.plan.package, step.members[0]
         await _in_turn(duty, step, lambda: duty.group.verify(package, step.members, at=at))
-    await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(step, facts))
+    await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(duty, step, facts))
 
 
 def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """A step recorded as done is not trusted on memory (P4)."""
-    on = [m.id for m in facts.members if m.auto_clone]
+    on = [m.id for m in duty.plan.concerning(facts).members if m.auto_clone]
     off_step = duty.state.of("CLONING_OFF")
     if on and off_step.status == "done":
         raise EffectGone(f"CLONING_OFF: auto-clone is on again on {', '.join(on)}")
@@ -201,10 +203,11 @@ def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
             raise EffectGone(f"{change.id}: its effect is gone on {', '.join(lost)}")
 
 
-def _headroom(step: Step, facts: GroupFacts) -> dict[str, object]:
+def _headroom(duty: Duty, step: Step, facts: GroupFacts) -> dict[str, object]:
     """Say what the members that stay will carry, from connections counted now."""
-    stay = [h for h in facts.health if h.id not in step.members]
-    total = sum(h.connections or 0 for h in facts.health)
+    health = duty.plan.concerning(facts).health
+    stay = [h for h in health if h.id not in step.members]
+    total = sum(h.connections or 0 for h in health)
     return {
         "connections_now": total,
         "members_that_stay": len(stay),
@@ -229,7 +232,7 @@ async def admin_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
             "down",
             left,
             at=_helper(duty, step, facts),
-            outside=[m.id for m in facts.others(step.members)],
+            outside=_outside(duty, step, facts),
             name=duty.approvers(step.group),
             reason=duty.audit_reason(),
             accelerated=_accelerated(duty),
@@ -262,6 +265,11 @@ def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:
     problems = invariants.carrying_traffic(step.members, facts, duty.plan)
     if problems:
         raise ConditionFailed("; ".join(problems))
+
+
+def _outside(duty: Duty, step: Step, facts: GroupFacts) -> list[MemberId]:
+    """Return the members that must carry traffic meanwhile: the device checks them once more."""
+    return [m.id for m in duty.plan.concerning(facts).others(step.members)]
 
 
 def _helper(duty: Duty, step: Step, facts: GroupFacts) -> MemberId:
@@ -332,7 +340,7 @@ async def change(duty: Duty, step: Step, facts: GroupFacts) -> None:
         duty.plan.package,
         step.members,
         at=step.members[0],
-        outside=[m.id for m in facts.others(step.members)],
+        outside=_outside(duty, step, facts),
         name=duty.approvers(step.group),
         reason=duty.audit_reason(),
         commit=_commit(duty, step),
@@ -488,7 +496,8 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
             points.append(f"{member.id} is {invariants.described(member)}")
         elif expected is not None and member.take != expected:
             raise StepFailed(f"{member.id} came back at take {member.take}, expected {expected}")
-    carrying = [m for m in facts.others(step.members) if in_service(m, words)]
+    outside = duty.plan.concerning(facts).others(step.members)
+    carrying = [m for m in outside if in_service(m, words)]
     back = [m for m in facts.some(step.members) if in_service(m, words)]
     points += invariants.same_policy([*carrying[:1], *back])
     if not facts.sync:
@@ -552,9 +561,8 @@ async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 def _all_in_service(duty: Duty, facts: GroupFacts) -> None:
     words = duty.plan.policy.state_words
-    ill = [
-        f"{m.id} is {invariants.described(m)}" for m in facts.members if not in_service(m, words)
-    ]
+    concerned = duty.plan.concerning(facts).members
+    ill = [f"{m.id} is {invariants.described(m)}" for m in concerned if not in_service(m, words)]
     if ill:
         raise ConditionFailed("; ".join(ill))
 
@@ -563,29 +571,38 @@ def _all_in_service(duty: Duty, facts: GroupFacts) -> None:
 
 
 async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Put image auto-clone back to what it was, only when every member shows the same take."""
+    """Put image auto-clone back to what it was, only when every member shows the same take.
+
+    One that is left out too: it would be cloned over, or clone others. Where only such a member
+    stands against it the run ends, and the group goes on owing it.
+    """
     if not duty.state.cloning_owed:
         await duty.done(step, how="it was off before")
         return
     try:
         invariants.check(step, facts, duty.state)
     except ConditionFailed as differing:
-        if not duty.state.aborted:
+        if not duty.state.aborted and not _only_left_out_differ(duty, facts):
             raise
         await duty.done(step, how=f"owed: {differing}")
         return
     settled = [duty.journal.draft(Kind.SETTLED)]
-    if _cloning(facts) != {True}:
+    if _cloning(duty, facts) != {True}:
         await duty.intend(step, facts)
         await duty.group.set_cloning(on=True)
         await duty.settle(
             step,
-            lambda seen: _cloning(seen) == {True},
+            lambda seen: _cloning(duty, seen) == {True},
             duty.plan.policy.limits.cloning,
             "auto-clone on on every member",
         )
     done = duty.journal.draft(Kind.DONE, step=step.id, kind=step.kind, how="acted", attempt=1)
     await duty.journal.append([*settled, done], house=[duty.owed(Kind.SETTLED)])
+
+
+def _only_left_out_differ(duty: Duty, facts: GroupFacts) -> bool:
+    takes = {member.take for member in duty.plan.concerning(facts).members}
+    return bool(duty.plan.left_out) and len(takes) == 1 and None not in takes
 
 
 async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -594,7 +611,8 @@ async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await duty.done(step, how="nothing was uploaded")
         return
     await duty.intend(step, facts)
-    answering = [member.id for member in facts.members if member.answered]
+    concerned = duty.plan.concerning(facts).members
+    answering = [member.id for member in concerned if member.answered]
     await duty.group.remove_upload(duty.plan.package, answering)
     await duty.done(step, how="acted")
 
@@ -602,10 +620,11 @@ async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
 async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Compare with PREFLIGHT: exactly the hotfix, and every other difference by name."""
     _all_in_service(duty, facts)
-    wrong = [f"{m.id} is at take {m.take}" for m in facts.members if m.take != step.take]
+    concerned = duty.plan.concerning(facts).members
+    wrong = [f"{m.id} is at take {m.take}" for m in concerned if m.take != step.take]
     if wrong:
         raise StepFailed(f"expected take {step.take}: {', '.join(wrong)}")
-    problems = invariants.same_policy(facts.members)
+    problems = invariants.same_policy(concerned)
     if problems:
         raise ConditionFailed("; ".join(problems))
     await duty.done(

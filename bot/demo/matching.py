@@ -107,9 +107,11 @@ def batches(acts: Sequence[Mapping[str, Any]], timeline: Timeline) -> list[Batch
 def written(records: Sequence[Record]) -> list[Written]:
     """Return the records that allow a command each, in order."""
     intended: dict[str, Record] = {}
-    everyone = _everyone(records)
+    everyone = frozenset[str]()
     found: list[Written] = []
     for record in records:
+        if record.kind == Kind.PLANNED:
+            everyone = _everyone(record.body["plan"])
         step = str(record.body.get("step", ""))
         if record.kind == Kind.INTENDED:
             intended[step] = record
@@ -182,6 +184,6 @@ def _must_have_acted(intended: Mapping[str, Any], done: Mapping[str, Any]) -> bo
     return done.get("how") == "acted" and (kind in COMMITTED or kind in INTENDED)
 
 
-def _everyone(records: Sequence[Record]) -> frozenset[str]:
-    planned = next((r.body["plan"] for r in records if r.kind == Kind.PLANNED), {"groups": ()})
-    return frozenset(member for group in planned["groups"] for member in group["members"])
+def _everyone(plan: Mapping[str, Any]) -> frozenset[str]:
+    """Return every member that a plan is about; what is done to another one has no record."""
+    return frozenset(member for group in plan["groups"] for member in group["members"])

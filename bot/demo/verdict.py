@@ -245,9 +245,20 @@ def _nothing(_seen: Seen, _matched: Matched) -> Objections:
 
 
 def _objections(seen: Seen, promise: str) -> Objections:
-    for sentence in seen.device["objections"]:
-        if _promise_of(sentence) == promise:
+    left_out = _left_out(seen.records)
+    objections = seen.device["objections"]
+    absent = seen.device.get("absent", [()] * len(objections))
+    for sentence, members in zip(objections, absent, strict=True):
+        # The witness knows no plan: whose absence people agreed to is no offence.
+        agreed = bool(members) and left_out.issuperset(members)
+        if _promise_of(sentence) == promise and not agreed:
             yield f"witness: {sentence}"
+
+
+def _left_out(records: Sequence[Record]) -> frozenset[str]:
+    """Return the members that the last plan leaves out; nothing is done under a former one."""
+    planned = [r.body["plan"] for r in records if r.kind == Kind.PLANNED]
+    return frozenset(planned[-1].get("left_out", ())) if planned else frozenset()
 
 
 def _promise_of(objection: str) -> str:
@@ -370,11 +381,12 @@ def _p8(seen: Seen, matched: Matched) -> Objections:
 
 
 def _p10(seen: Seen, _matched: Matched) -> Objections:
-    """What the end says is what the devices show."""
+    """What the end says is what the devices show; of a member left out nothing is promised."""
+    left_out = _left_out(seen.records)
     ended = next((r.body for r in seen.records if r.kind == Kind.ENDED), None)
     if ended is None:
         return
-    for member in seen.device["members"]:
+    for member in (one for one in seen.device["members"] if one["id"] not in left_out):
         if member["state"] != "ACTIVE" and ended["state"] != "degraded":
             yield f"witness: ended {ended['state']}, but {member['id']} is {member['state']}"
         said = ended["members"].get(member["id"])

@@ -46,7 +46,7 @@ def failover(story: Story, opening: Opening) -> Message:
     first = (
         f"{gate.name} · {gate.code} · {plan.security_group}: "
         f"{words.group_named(plan.group(group))} goes out of service, "
-        f"{words.others_named(plan, group)} carries the traffic"
+        f"{words.others_named(plan, group)} carries the traffic{words.left_out_named(plan)}"
     )
     blocks = [
         *title(opening, first),
@@ -71,6 +71,7 @@ def degraded_end(story: Story, opening: Opening) -> Message:
     )
     blocks = [
         *title(opening, first),
+        *_warnings(opening),
         section(
             "*What happens*",
             "1. The run ends, and nobody here looks after these members any more.",
@@ -151,6 +152,7 @@ def outcome(story: Story, opening: Opening) -> str:
 def _warnings(opening: Opening) -> list[Block]:
     group = opening.step.group
     notes = [n for n in opening.plan.notes if not group or n.startswith(f"while {group} is down")]
+    notes = [*filter(None, [words.left_out_words(opening.plan)]), *notes]
     return [warning(notes)] if notes else []
 
 
@@ -221,15 +223,16 @@ def _facts(opening: Opening) -> list[str]:
 def _members(plan: Plan, members: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return one line per Logical Group and state, members alike taken together."""
     lines = []
-    for group in plan.groups:
+    left_out = [("Left out", plan.left_out)] if plan.left_out else []
+    for name, ids in [*((group.name, group.members) for group in plan.groups), *left_out]:
         alike: dict[str, list[str]] = {}
-        for one in group.members:
+        for one in ids:
             seen = members.get(one, {})
             take = seen.get("take")
             says = f"{seen.get('state', 'not seen')}, take {'?' if take is None else take}"
             alike.setdefault(says, []).append(one)
         told = "; ".join(f"{words.ids(who)} {escape(says, 120)}" for says, who in alike.items())
-        lines.append(f"*{escape(group.name, 10)}*: {told}")
+        lines.append(f"*{escape(name, 10)}*: {told}")
     return lines
 
 

@@ -274,9 +274,10 @@ def _group_of(story: Story, record: Record) -> str:
 def _cloning_off(story: Story, record: Record, step: Step) -> tuple[str, ...]:
     if record.body.get("how") == "seen" and not story.state.cloning_owed:
         return ("☑️ Image auto-clone was off already; it stays as it is.",)
+    out = words.ids(story.plan.left_out)
     return (
-        "✅ Image auto-clone is off on every member. It goes back on at the end, when every "
-        "member shows the same take.",
+        f"✅ Image auto-clone is off on every {'other ' if out else ''}member. It goes back on at "
+        f"the end, when every member shows the same take{f', {out} as well' if out else ''}.",
     )
 
 
@@ -389,7 +390,7 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
 def _held(story: Story, record: Record, key: str) -> Message:
     body = record.body
     word = "BROKEN (a mistake of ours)" if record.kind == Kind.BROKEN else "HELD"
-    out = words.out_words(body.get("out_of_service", ()))
+    out = words.out_words(body.get("out_of_service", ()), story.plan)
     hold = story.state.hold
     first = f"🛑 *{word} · {out}* · {_requester(story)}"
     lines = (
@@ -411,7 +412,7 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
     body = record.body
     if body.get("step") in story.state.gates:
         return reach.reminded(_opening(story, record), record, key)
-    out = words.out_words(body.get("out_of_service", ()))
+    out = words.out_words(body.get("out_of_service", ()), story.plan)
     hold = story.state.hold
     offered = hold.ways if hold else ("resume", "abort")
     return told(
@@ -434,7 +435,7 @@ def _seen(story: Story, record: Record, key: str) -> Message | None:
         return None
     back = f"{words.ids(before - now)} in service again; " if before - now else ""
     lost = f"{words.ids(now - before)} left service; " if now - before else ""
-    return told(key, f"👁️ {back}{lost}now {words.out_words(sorted(now))}.")
+    return told(key, f"👁️ {back}{lost}now {words.out_words(sorted(now), story.plan)}.")
 
 
 # ---------------------------------------------------------------------------- people's words
@@ -462,7 +463,7 @@ def _paused(story: Story, record: Record, key: str) -> Message:
 
 
 def _halted(story: Story, record: Record, key: str) -> Message:
-    out = words.out_words(record.body.get("out_of_service", ()))
+    out = words.out_words(record.body.get("out_of_service", ()), story.plan)
     return told(
         key,
         f"🛑 *HALTED by {_who(story, record)} · {out}.* Nothing more is sent, not even to bring "

@@ -17,11 +17,12 @@ def proposal(story: Story, opening: Opening) -> Message:
     split = ", ".join(words.group_named(group) for group in plan.groups)
     first = (
         f"{gate.name} · {gate.code} · {plan.security_group}: install take {plan.take_after} "
-        f"on {split}"
+        f"on {split}{words.left_out_named(plan)}"
     )
+    notes = [*filter(None, [words.left_out_words(plan)]), *plan.notes]
     blocks = [
         *gates.title(opening, first),
-        *([gates.warning(plan.notes)] if plan.notes else []),
+        *([gates.warning(notes)] if notes else []),
         *_revised(plan),
         section(*_asked(story, plan)),
         section(*_split(opening)),
@@ -57,7 +58,8 @@ def _change(story: Story, opening: Opening) -> list[Block]:
         {"type": "actions", "elements": [press]},
         context(
             "Or in words: `@hotfix change swap`, `change groups 3`, `change order smo_last`, "
-            "`change split 1_1-1_3/1_4-1_6`. It is asked anew then, and these votes fall."
+            "`change split 1_1-1_3/1_4-1_6`, `change without 1_7` (a member out of service). It "
+            "is asked anew then, and these votes fall."
         ),
     ]
 
@@ -94,12 +96,13 @@ def _what_will_happen(plan: Plan) -> list[str]:
         for place, name in enumerate(names, start=2)
     ]
     last = len(names) + 2
+    cloning = "stays owed" if plan.left_out else "goes back to what it was"
     return [
         "1. The package is uploaded, imported and verified, and image auto-clone switched off; "
         "traffic is not touched.",
         *turns,
-        f"{last}. Auto-clone goes back to what it was, the file is removed, and everything is "
-        "compared with before.",
+        f"{last}. Auto-clone {cloning}, the file is removed, and everything is compared with "
+        "before.",
         f"_Estimate:_ about {span(words.work(plan, plan.steps))} of work, about 20 min of it for "
         "each Logical Group; no promise, and without the time for votes.",
         gates.CONTINGENCY.format(change="installation").replace(

@@ -63,10 +63,12 @@ def _first(story: Story) -> str:
     state = story.state
     out = state.out_of_service()
     sign = "✅" if words.ended_word(story) == "Done" and not out else "⚠️"
+    if story.plan.left_out:
+        sign = "⚠️"
     owed = " · auto-clone is owed" if state.cloning_owed else ""
     return (
-        f"{sign} {words.ended_word(story)}: {words.out_words(out)}{owed} · {state.run} · "
-        f"{story.plan.security_group}"
+        f"{sign} {words.ended_word(story)}: {words.out_words(out, story.plan)}{owed} · "
+        f"{state.run} · {story.plan.security_group}"
     )
 
 
@@ -76,19 +78,22 @@ def _takes_now(story: Story) -> dict[str, int | None]:
 
 
 def _sentence(story: Story) -> str:
-    numbers = {take for take in _takes_now(story).values() if take is not None}
+    left_out, now = story.plan.left_out, _takes_now(story)
+    numbers = {take for one, take in now.items() if take is not None and one not in left_out}
     takes = [str(take) for take in sorted(numbers)]
     group = escape(story.plan.security_group, 80)
+    rest = f" {words.ids(left_out)} was left out, and is not looked after." if left_out else ""
     if len(takes) == 1:
-        return f"Every member of {group} is at take {escape(takes[0], 20)}."
-    return f"The members of {group} are at different takes: {escape(', '.join(takes), 100)}."
+        who = "Every other member" if left_out else "Every member"
+        return f"{who} of {group} is at take {escape(takes[0], 20)}.{rest}"
+    return f"The members of {group} are at different takes: {escape(', '.join(takes), 100)}.{rest}"
 
 
 def _table(story: Story) -> Block:
     now = _takes_now(story)
     facts = story.state.facts
     rows = ["member  before  now  state"]
-    for one in [m for group in story.plan.groups for m in group.members]:
+    for one in story.plan.everyone:
         state = words.member_words(facts.member(one), story) if facts else "not seen"
         before, after = _take(story.takes_before.get(one)), _take(now.get(one))
         rows.append(f"{one:<6}  {before:>6}  {after:>3}  {state[:48]}")

@@ -65,6 +65,7 @@ def _running(story: Story, plan: Block) -> list[Block]:
             f"*{words.steps_done(story)}*{_bar(story)}",
             _next(story),
             f"Auto-clone: {words.cloning_words(story)}.",
+            *_left_out(story),
         ),
         *_stopped(story),
         # Who is called because it stopped finds the ways out without scrolling.
@@ -74,6 +75,11 @@ def _running(story: Story, plan: Block) -> list[Block]:
         *([] if words.alarming(story) else _controls(story)),
         context(_small_print(story)),
     ]
+
+
+def _left_out(story: Story) -> list[str]:
+    left_out = words.left_out_words(story.plan)
+    return [f"⚠️ {escape(left_out)}."] if left_out else []
 
 
 _WAYS: dict[str, tuple[str, str, str]] = {
@@ -124,7 +130,7 @@ def _final(story: Story) -> list[Block]:
         section(_asked(story)),
         section(
             f"{words.steps_done(story)}, {took} from order to end. "
-            f"{words.out_words(state.out_of_service()).capitalize()}.",
+            f"{_upper(words.out_words(state.out_of_service(), story.plan))}.",
             f"Auto-clone: {words.cloning_words(story)}.",
         ),
         _members(story),
@@ -214,6 +220,9 @@ def _members(story: Story) -> Block:
         for one in group.members:
             member = facts.member(one) if facts else MemberFacts(one, "not seen", answered=False)
             rows.append(_row(member, group.name, story))
+    for one in story.plan.left_out:
+        member = facts.member(one) if facts else MemberFacts(one, "not seen", answered=False)
+        rows.append(_row(member, "out", story))
     return preformatted("\n".join(rows), longest=2_400)
 
 

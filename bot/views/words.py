@@ -151,10 +151,28 @@ def ids(members: Iterable[str]) -> str:
         return escape(", ".join(given), 200)
 
 
-def out_words(out: Iterable[str]) -> str:
-    """Say who is out of service."""
-    given = list(out)
-    return f"out of service: {ids(given)}" if given else "every member is in service"
+def out_words(out: Iterable[str], plan: Plan | None = None) -> str:
+    """Say who is out of service, and who is left out of the plan for being so."""
+    given, left_out = list(out), plan.left_out if plan is not None else ()
+    others = "every other member is in service" if left_out else "every member is in service"
+    said = f"out of service: {ids(given)}" if given else others
+    return f"{said}; left out: {ids(left_out)}" if left_out else said
+
+
+def left_out_named(plan: Plan) -> str:
+    """Return `, without 1_7` for the first line of what is asked, or ""."""
+    return f", without {ids(plan.left_out)}" if plan.left_out else ""
+
+
+def left_out_words(plan: Plan) -> str:
+    """Say what it means that members are left out, or ""."""
+    if not plan.left_out:
+        return ""
+    return (
+        f"{ids(plan.left_out)} {'is' if len(plan.left_out) == 1 else 'are'} left out: out of "
+        "service when this was planned. Nothing is sent there or asked of it, it does not get the "
+        "take, and auto-clone stays owed until every member shows the same take"
+    )
 
 
 def member_words(member: MemberFacts, story: Story) -> str:
@@ -236,6 +254,8 @@ def headline(story: Story) -> str:
     out = state.out_of_service()
     if alarming(story) or (state.ended is not None and out):
         parts.append(out_words(out))
+    if state.ended is not None and story.plan.left_out:
+        parts.append(f"left out: {ids(story.plan.left_out)}")
     if state.ended is not None and state.cloning_owed:
         parts.append("auto-clone is owed")
     return " · ".join([*parts, state.run, story.plan.security_group, f"T{story.plan.take_after}"])
@@ -252,13 +272,15 @@ def cloning_words(story: Story) -> str:
     """Say how image auto-clone stands, and whether the group owes it."""
     state = story.state
     if state.cloning_owed:
+        left_out = story.plan.left_out
         return (
             "*owed*: it was on, is off for this work, and goes back on when every member shows "
-            "the same take"
+            f"the same take{f', {ids(left_out)} as well, left out here' if left_out else ''}"
         )
     if state.cloning_was is not None:
         return "on again, as it was before"
-    seen = {m.auto_clone for m in state.facts.members} if state.facts else set()
+    facts = story.plan.concerning(state.facts) if state.facts else None
+    seen = {m.auto_clone for m in facts.members} if facts else set()
     if seen == {True}:
         return "on"
     return "off" if seen == {False} else "not known on every member"

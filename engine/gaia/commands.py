@@ -34,12 +34,13 @@ def set_cloning(dialect: Dialect, *, on: bool) -> str:
     return f'gclish -s -c "{text}"'
 
 
-def import_package(path: str) -> str:
-    """Import an uploaded package on every member.
+def import_package(path: str, only: Sequence[MemberId] = ()) -> str:
+    """Import an uploaded package on every member, or only on these.
 
-    Source: EXLLAB, SGMUP.
+    Source: EXLLAB, SGMUP (`installer import local <path> [member_ids <ids>]`).
     """
-    return f'gclish -c "installer import local {path}"'
+    named = f" member_ids {spelled(only)}" if only else ""
+    return f'gclish -c "installer import local {path}{named}"'
 
 
 def available_packages() -> str:

@@ -389,6 +389,7 @@ class Group:
             "events": self.witness.events,
             "faults": [{"name": f.name, "fired_at": f.fired_at} for f in self.faults],
             "objections": self.witness.objections(),
+            "absent": self.witness.absent(),
             "unsupported": list(self.unsupported),
             "seconds": round(self.now, 1),
         }

@@ -47,7 +47,7 @@ class Witness:
         self.events: list[dict[str, Any]] = []
         self.starts = {m: Starts() for m in members}
         self.active_min = len(self.members)
-        self._objections: list[str] = []
+        self._objections: list[tuple[str, tuple[str, ...]]] = []
 
     def act(self, act: Act) -> None:
         """Record an act, and object if the vendor forbids it at this moment."""
@@ -87,7 +87,15 @@ class Witness:
 
     def objections(self) -> list[str]:
         """Return what the vendor forbids and was done, one sentence each."""
-        return list(self._objections)
+        return [sentence for sentence, _ in self._objections]
+
+    def absent(self) -> list[list[str]]:
+        """Return, for each objection, the members whose absence is all that it is about.
+
+        Who reads the plan may know that they were left out of it. Where nobody outside the group
+        was in service it is about more, and names none here.
+        """
+        return [list(members) for _, members in self._objections]
 
     def _judge_down(self, act: Act) -> None:
         outside = [m for m in self.members if m not in act.group]
@@ -97,6 +105,7 @@ class Witness:
                 act.at,
                 f"{act.member} was ordered down while "
                 f"{', '.join(f'{m} was {act.states[m]}' for m in absent)}",
+                absent if len(absent) < len(outside) else (),
             )
         if not outside:
             self._object(act.at, f"{act.member} was ordered down together with all members")
@@ -118,16 +127,18 @@ class Witness:
             )
         if set(act.group) >= set(self.members) and len(self.members) > 1:
             self._object(act.at, f"{act.act} was started on all members at once ({act.member})")
-        absent = [m for m in self.members if m not in act.group and act.states[m] != IN_SERVICE]
+        outside = [m for m in self.members if m not in act.group]
+        absent = [m for m in outside if act.states[m] != IN_SERVICE]
         if absent:
             self._object(
                 act.at,
                 f"{act.act} was started on {act.member} while "
                 f"{', '.join(f'{m} was {act.states[m]}' for m in absent)}",
+                absent if len(absent) < len(outside) else (),
             )
 
-    def _object(self, at: float, sentence: str) -> None:
-        self._objections.append(f"{sentence} (at {at:.0f} s)")
+    def _object(self, at: float, sentence: str, absent: Sequence[str] = ()) -> None:
+        self._objections.append((f"{sentence} (at {at:.0f} s)", tuple(absent)))
 
     def acts_as_json(self) -> list[dict[str, Any]]:
         """Return the acts as plain data."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.errors import PeopleUnreadable, PlanRefused
 from engine.journal import Kind, RunState
-from engine.model import GatePolicy, Policy, Request, to_json
+from engine.model import GatePolicy, MemberId, Policy, Request, to_json
 from engine.orders import run_id
 from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach
 from engine.rehearsal.group import Group, Setup
@@ -259,9 +259,11 @@ class Night:
 
     # ------------------------------------------------------------------------- people
 
-    def order(self) -> None:
+    def order(self, *, left_out: tuple[MemberId, ...] = ()) -> None:
         """Somebody asks for the installation."""
-        request = Request("install", "site-1", PACKAGE, REQUESTER, CHANNEL, "rita")
+        request = Request(
+            "install", "site-1", PACKAGE, REQUESTER, CHANNEL, "rita", left_out=left_out
+        )
         body = {"request": to_json(request), "answer": {}}
         self.stores.inbox.put(InboxRow("cmd:1", None, "order", body, self.clock.now()))
 

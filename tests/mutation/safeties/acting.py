@@ -163,12 +163,12 @@ SAFETIES = (
         (
             Edit(
                 "engine/duty.py",
-                "facts = (await self._patiently(full=full)).listing(self.plan.members)",
+                "facts = (await self._patiently(full=full)).listing(self.plan.everyone)",
                 "facts = await self._patiently(full=full)",
             ),
             Edit(
                 "engine/duty.py",
-                "facts = (await self.group.observe()).listing(self.plan.members)",
+                "facts = (await self.group.observe()).listing(self.plan.everyone)",
                 "facts = await self.group.observe()",
             ),
         ),
