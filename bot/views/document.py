@@ -61,11 +61,12 @@ def _members(story: Story) -> str:
     now = dict((story.state.ended or {}).get("members") or {})
     facts = story.state.facts
     rows = ["| member | group | take before | take now | state |", "|---|---|---|---|---|"]
-    for group in story.plan.groups:
-        for one in group.members:
+    groups = [(group.name, group.members) for group in story.plan.groups]
+    for name, members in [*groups, ("left out", story.plan.left_out)]:
+        for one in members:
             says = words.member_words(facts.member(one), story) if facts else "not seen"
             before, after = story.takes_before.get(one), now.get(one)
-            rows.append(f"| {one} | {group.name} | {before} | {after} | {_cell(says)} |")
+            rows.append(f"| {one} | {name} | {before} | {after} | {_cell(says)} |")
     return "\n".join(rows)
 
 

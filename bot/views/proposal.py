@@ -96,7 +96,9 @@ def _what_will_happen(plan: Plan) -> list[str]:
         for place, name in enumerate(names, start=2)
     ]
     last = len(names) + 2
-    cloning = "stays owed" if plan.left_out else "goes back to what it was"
+    cloning = "goes back to what it was"
+    if plan.left_out:
+        cloning = f"stays off, and owed where it was on, because of {words.ids(plan.left_out)}"
     return [
         "1. The package is uploaded, imported and verified, and image auto-clone switched off; "
         "traffic is not touched.",

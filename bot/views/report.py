@@ -82,7 +82,7 @@ def _sentence(story: Story) -> str:
     numbers = {take for one, take in now.items() if take is not None and one not in left_out}
     takes = [str(take) for take in sorted(numbers)]
     group = escape(story.plan.security_group, 80)
-    rest = f" {words.ids(left_out)} was left out, and is not looked after." if left_out else ""
+    rest = f" Left out, and not looked after: {words.ids(left_out)}." if left_out else ""
     if len(takes) == 1:
         who = "Every other member" if left_out else "Every member"
         return f"{who} of {group} is at take {escape(takes[0], 20)}.{rest}"

@@ -52,7 +52,9 @@ def root(story: Story) -> Message:
 def _sign(story: Story) -> str:
     state = story.state
     if state.ended is not None:
-        return "✅" if state.ended.get("state") == "done" else "⏹️"
+        if state.ended.get("state") != "done":
+            return "⏹️"
+        return "⚠️" if story.plan.left_out else "✅"
     if words.alarming(story):
         return "🛑"
     return "✋" if story.opening is not None else "▶️"

@@ -170,8 +170,9 @@ def left_out_words(plan: Plan) -> str:
         return ""
     return (
         f"{ids(plan.left_out)} {'is' if len(plan.left_out) == 1 else 'are'} left out: out of "
-        "service when this was planned. Nothing is sent there or asked of it, it does not get the "
-        "take, and auto-clone stays owed until every member shows the same take"
+        f"service when this was planned. Nothing is sent there, take {plan.take_after} is not "
+        "installed there, and auto-clone, where it was on, stays owed until every member shows the "
+        "same take"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import VOTES, Vote, read_command
+from bot.commands import VOTES, Install, Vote, read_command
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
@@ -28,6 +28,7 @@ LOOK_EVERY = timedelta(seconds=0.25)
 HOURS = 6.0
 
 BOT = "U0HOTFIX"
+GROUP = "site-1"
 IDS = {"rita": REQUESTER, "ana": "U0ANA00001", "ben": "U0BEN00001", "noor": "U0NOOR0001"}
 CHOICES = {"white_check_mark": "yes", "x": "no"}
 TOLD = {Kind.HELD: "held", Kind.BROKEN: "held", Kind.ENDED: "ended", Kind.HALTED: "halted"}
@@ -53,7 +54,10 @@ class Play:
     async def until_over(self) -> Seen:
         """Play to the end, and return what was seen."""
         self.night.begin()
-        self.night.order()
+        _, _, ordered = self.scenario.order.text.partition(" ")
+        command = read_command(ordered, groups=[GROUP])
+        assert isinstance(command, Install)
+        self.night.order(left_out=command.left_out)
         self.night.group.start()
         acting = [self._deed(deed) for deed in self.scenario.people]
         acting.append(self._kills())

@@ -32,16 +32,19 @@ def recorded(
     then: Callable[[Night], Awaitable[Any]] | None = None,
     hours: float = 6,
     policy: Policy = SPARSE,
+    left_out: tuple[str, ...] = (),
 ) -> list[Record]:
-    """Return the journal of one night."""
+    """Return the journal of one night; whoever is left out of it has failed before."""
 
     async def night(package: Path) -> list[Record]:
-        setup = Setup(members=4, faults=faults, connections=1000)
+        failed = [{"name": "member_fails", "member": one, "after_s": 0} for one in left_out]
+        setup = Setup(members=4 + len(left_out), faults=[*failed, *faults], connections=1000)
         stage = Night(package, setup=setup, policy=policy, people=people)
         stage.crowd.roles_of["U0MAX00001"] = {"managers"}
         stage.crowd.states["U0NOOR0001"] = "quiet"
+        await stage.clock.sleep(timedelta(minutes=2 if left_out else 0))
         stage.begin()
-        stage.order()
+        stage.order(left_out=left_out)
         await stage.until_over(hours=hours)
         if then is not None:
             await then(stage)
@@ -177,6 +180,7 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
     ),
     "aborted while installing": lambda: recorded(people=_aborting),
     "halted while down": lambda: recorded(people=_halting),
+    "without a member": lambda: recorded(left_out=("1_5",)),
     "failed": lambda: recorded(
         {"name": "install_fails", "member": "1_1", "percent": 40, "message": "Installation failed"}
     ),

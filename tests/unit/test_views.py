@@ -503,6 +503,47 @@ def test_a_policy_that_comes_to_all_members_at_once_is_told_once():
     assert len(told) == len(set(told))
 
 
+def test_a_member_left_out_is_named_wherever_people_decide_or_read_how_it_ended():
+    records = night("without a member")
+    asked = by_key(until(records, "GATE_OPENED", step="PROPOSAL"))["proposal"]
+    gate = by_key(until(records, "GATE_OPENED", step="A.FAILOVER"))["gate/G2"]
+    for message in (asked, gate):
+        assert ", without 1_5" in heading(message)
+        first = next(texts(message.blocks[1:]))
+        assert first.startswith("⚠️ *Warning:* 1_5 is left out: out of service when this was")
+        assert "take 120 is not installed there" in first
+        assert "stays owed until every member shows the same take" in first
+        assert ", without 1_5" in message.text
+    assert "Auto-clone stays off, and owed where it was on, because of 1_5, the file" in whole(
+        asked
+    )
+    assert "*Left out*: 1_5 DETACHED, and does not answer, take ?" in whole(gate)
+    root = by_key(until(records, "DONE", step="A.INSTALL"))["root"]
+    assert "⚠️ 1_5 is left out" in whole(root)
+    assert re.search(r"^1_5 +out +\? +DETACHED", whole(root), re.MULTILINE)
+    assert "out of service: 1_5" not in whole(root)
+
+    messages = by_key(records)
+    ended, report = messages["root"], messages["end"]
+    assert "left out: 1_5" in heading(ended)
+    assert heading(report).startswith(
+        "⚠️ Done: every other member is in service; left out: 1_5 · auto-clone is owed · hf-"
+    )
+    assert (
+        "Every other member of site-1 is at take 120. Left out, and not looked after: 1_5."
+        in report.text
+    )
+    assert re.search(r"^1_5 +\? +\? +DETACHED", whole(report), re.MULTILINE)
+    assert "1_5 as well, left out here" in whole(report)
+    assert report.file is not None
+    assert "| 1_5 | left out | None | None | DETACHED, does not answer |" in report.file[1]
+    assert "*Other differences to before:* none." in whole(report)
+
+
+def test_a_night_that_leaves_nobody_out_says_nothing_of_it():
+    assert all("left out" not in whole(message) for message in render(night("good")))
+
+
 def test_the_end_report_names_what_each_approval_was_for():
     shown = whole(by_key(night("degraded"))["end"])
 

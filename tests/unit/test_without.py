@@ -1,0 +1,416 @@
+"""A member that is out of service is left out of a plan: who may be, what binds, who judges it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.changing import OUT, Place, chosen_out, form, read_form
+from bot.commands import Install, Mistake, Revision, read_command
+from bot.demo.matching import written
+from engine import invariants, promises
+from engine.errors import ConditionFailed, PlanRefused
+from engine.gaia.commands import import_package
+from engine.journal import RunState, planned_body
+from engine.model import (
+    GroupFacts,
+    MemberFacts,
+    PackageState,
+    Plan,
+    digest_of,
+    from_json,
+    surely_out,
+)
+from engine.planner import plan_install
+from engine.proposals import Change, plan_change
+from engine.rehearsal.witness import Act, Witness
+from tests.unit.builders import NAME, PACKAGE, POLICY, REQUEST, facts, member, plan, records
+from tests.unit.test_verdict import ALL as FOUR
+from tests.unit.test_verdict import NIGHT, broken, device, seen
+
+GONE = {"state": "LOST", "answered": False, "own_state": ""}
+DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("FSYNC",)}
+PLACE = Place("hf-000001", 1, "C0FIREWALL", "1.000001")
+
+
+def looked(*away: int, count: int = 5, **how: Any) -> GroupFacts:
+    """A group that has never seen the package, with some members away."""
+    changes = how or GONE
+    members = (
+        member(n, packages=(), **(changes if n in away else {})) for n in range(1, count + 1)
+    )
+    return facts(*members, count=count)
+
+
+def planned(*out: str, seen_: GroupFacts | None = None, **policy: Any) -> Plan:
+    request = replace(REQUEST, left_out=out)
+    look = seen_ or looked(*(int(one[2:]) for one in out))
+    return plan_install("hf-000001", request, PACKAGE, look, replace(POLICY, **policy))
+
+
+# --------------------------------------------------------------------------------- the plan
+
+
+@given(st.data(), st.integers(3, 12), st.integers(2, 4), st.sampled_from([GONE, DOWN]))
+def test_every_member_not_left_out_is_in_exactly_one_group_and_no_step_names_another(
+    data, count, groups, how
+):
+    out = data.draw(st.sets(st.integers(1, count), min_size=1, max_size=count))
+    names = tuple(f"1_{n}" for n in out)
+    try:
+        made = planned(*names, seen_=looked(*out, count=count, **how), groups=groups)
+    except PlanRefused:
+        assert count - len(out) < max(2, groups)
+        return
+
+    assert set(made.left_out) == set(names)
+    assert sorted(made.members) == sorted({f"1_{n}" for n in range(1, count + 1)} - set(names))
+    sizes = [len(group.members) for group in made.groups]
+    assert len(sizes) == groups
+    assert max(sizes) - min(sizes) <= 1
+    assert not any(set(step.members) & set(names) for step in made.steps)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"notes": ("FSYNC",)},
+        {"state": "ACTIVE(!)", "own_state": "ACTIVE(!)"},
+        {"own_state": "DOWN"},
+        {"state": "DOWN"},
+        {"answered": False, "own_state": ""},
+        {"state": "STANDBY", "own_state": "STANDBY"},
+    ],
+)
+def test_whoever_may_carry_traffic_is_not_left_out(state):
+    with pytest.raises(PlanRefused, match=r"1_5 is .*only a member that is out of service"):
+        planned("1_5", seen_=facts(member(5, **state), count=5))
+
+
+def test_a_word_of_the_policy_for_a_healthy_member_counts_as_in_service():
+    ready = MemberFacts(id="1_5", state="READY", answered=True, own_state="READY")
+
+    assert surely_out(ready, ("ACTIVE",))
+    assert not surely_out(ready, ("ACTIVE", "READY"))
+
+
+@pytest.mark.parametrize(
+    ("out", "count", "words"),
+    [
+        (("1_9",), 5, "there is no member 1_9"),
+        (("1_2",), 2, "without 1_2 one member remains"),
+        (("1_1", "1_2"), 2, "without 1_1, 1_2 none remains"),
+    ],
+)
+def test_what_cannot_be_planned_without_it_is_refused_with_a_sentence(out, count, words):
+    away = [int(one[2:]) for one in out if int(one[2:]) <= count]
+    with pytest.raises(PlanRefused, match=words):
+        planned(*out, seen_=looked(*away, count=count))
+
+
+def test_as_many_as_must_stay_in_service_are_counted_without_it():
+    assert planned("1_5", min_in_service=2)
+    with pytest.raises(PlanRefused, match="only 2 would be in service, and at least 3 must be"):
+        planned("1_5", min_in_service=3)
+
+
+def test_its_take_and_packages_do_not_count():
+    other = facts(*(member(n, packages=()) for n in range(1, 5)), count=5)
+    ill = member(5, take=120, packages=((NAME, PackageState.INSTALLED),), **DOWN)
+    made = planned("1_5", seen_=replace(other, members=(*other.members[:4], ill)))
+
+    assert made.take_before == 99
+
+
+def test_a_plan_that_leaves_nobody_out_reads_and_has_the_digest_as_before_there_was_this():
+    ordinary, without_one = plan(), planned("1_5")
+
+    assert "left_out" not in ordinary.as_json()
+    assert "left_out" not in planned_body(ordinary, looked())["plan"]
+    assert ordinary.digest == digest_of(ordinary.as_json())
+    assert from_json(Plan, ordinary.as_json()) == ordinary
+    assert from_json(Plan, without_one.as_json()) == without_one
+    assert without_one.digest != replace(without_one, left_out=()).digest
+
+
+def test_a_change_takes_one_out_and_in_again_and_says_so():
+    state = RunState(run="hf-000001", request=REQUEST, plan=planned(seen_=looked()))
+    out = plan_change(state, Change(left_out=("1_5",)), looked(5), by="ana")
+    again = RunState(run="hf-000001", request=REQUEST, plan=out)
+    back = plan_change(again, Change(left_out=()), looked(), by="ana")
+
+    assert out.cause.startswith("changed by ana: left out: nobody → 1_5; ")
+    assert back.cause.startswith("changed by ana: left out: 1_5 → nobody; ")
+    assert (out.left_out, back.left_out) == (("1_5",), ())
+    kept = plan_change(again, Change(order="swap"), looked(5), by="ana")
+    assert kept.left_out == ("1_5",)
+    with pytest.raises(PlanRefused, match="1_5 is ACTIVE"):
+        plan_change(again, Change(order="swap"), looked(), by="ana")
+
+
+# ----------------------------------------------------------------------------- conditions
+
+
+def check(step: str, fifth: MemberFacts) -> str:
+    made = planned("1_5")
+    seen_ = facts(fifth, count=5)
+    fresh = facts(*(member(n, packages=()) for n in range(1, 5)), fifth, count=5)
+    state = RunState(run="hf-000001", plan=made, baseline=seen_)
+    try:
+        invariants.check(made.step(step), fresh if step == "PREFLIGHT" else seen_, state)
+    except ConditionFailed as failed:
+        return str(failed)
+    return ""
+
+
+BEFORE_DOWN = ["PREFLIGHT", "A.READY", "A.ADMIN_DOWN"]
+ILL = {"take": 98, "auto_clone": True, "policy": None, "agent_busy": True, "packages": ()}
+
+
+@pytest.mark.parametrize("step", BEFORE_DOWN)
+@pytest.mark.parametrize("how", [GONE, DOWN, {**DOWN, **ILL}], ids=["lost", "down", "all wrong"])
+def test_nothing_is_asked_of_it_but_that_it_is_out_of_service(step, how):
+    assert check(step, member(5, **how)) == ""
+
+
+@pytest.mark.parametrize("step", BEFORE_DOWN)
+@pytest.mark.parametrize("state", ["ACTIVE", "ACTIVE(!)"])
+def test_back_in_service_no_group_is_taken_down(step, state):
+    said = check(step, member(5, state=state, own_state=state))
+
+    assert "1_5 is left out of this plan because it was out of service, and it is" in said
+    assert "order it again with 1_5" in said
+
+
+def test_members_that_are_not_left_out_are_asked_everything():
+    made = planned("1_5")
+    seen_ = facts(member(4, **DOWN), member(5, **GONE), count=5)
+    state = RunState(run="hf-000001", plan=made, baseline=facts(count=5))
+
+    with pytest.raises(ConditionFailed, match="1_4 is DOWN"):
+        invariants.check(made.step("A.ADMIN_DOWN"), seen_, state)
+
+
+def test_cloning_goes_back_only_when_it_too_shows_the_take():
+    made = planned("1_5")
+    restore = made.step("CLONING_RESTORE")
+    state = RunState(run="hf-000001", plan=made)
+    others = [member(n, take=120) for n in range(1, 5)]
+
+    for fifth in (member(5, **GONE, take=None), member(5, take=99, **DOWN)):
+        with pytest.raises(ConditionFailed, match="so cloning stays off and is owed"):
+            invariants.check(restore, facts(*others, fifth, count=5), state)
+    invariants.check(restore, facts(*others, member(5, take=120, **DOWN), count=5), state)
+
+
+def test_who_is_out_of_service_and_how_to_bring_them_up_is_said_of_the_others():
+    made = planned("1_5")
+    ill = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+    state = RunState(run="hf-000001", plan=made, facts=facts(member(5, **ill), count=5))
+
+    assert state.out_of_service() == ()
+    assert state.by_hand() == ""
+
+
+def test_the_package_is_imported_on_the_members_that_are_named():
+    assert import_package("/p.tgz") == 'gclish -c "installer import local /p.tgz"'
+    assert import_package("/p.tgz", ("1_1", "1_2", "1_4")) == (
+        'gclish -c "installer import local /p.tgz member_ids 1_1-1_2,1_4"'
+    )
+
+
+# ------------------------------------------------------------------------------ the judges
+
+
+def verdict(*drafts: tuple[str, dict[str, Any]], promise: str) -> str:
+    return promises.judge(records(*drafts))[promise]
+
+
+def down(fifth: str, in_service: tuple[str, ...] = ("1_1", "1_2", "1_3", "1_4")):
+    body = {
+        "step": "A.ADMIN_DOWN",
+        "kind": "ADMIN_DOWN",
+        "members": ["1_1", "1_2"],
+        "in_service": list(in_service),
+        "states": {**dict.fromkeys(FOUR, "ACTIVE"), "1_5": fifth},
+        "attempt": 1,
+    }
+    return ("INTENDED", body)
+
+
+WITHOUT = ("PLANNED", planned_body(planned("1_5"), looked(5)))
+WITH = ("PLANNED", planned_body(planned(seen_=looked()), looked()))
+
+
+@pytest.mark.parametrize(
+    ("drafts", "expected"),
+    [
+        ([WITHOUT, down("LOST")], "held"),
+        ([WITH, WITHOUT, down("LOST")], "held"),
+        ([WITH, down("LOST")], "broken"),
+        ([WITHOUT, down("LOST", ("1_1", "1_2", "1_3"))], "broken"),
+        ([WITHOUT, down("ACTIVE")], "broken"),
+        ([WITHOUT, down("ACTIVE(!)")], "broken"),
+        ([("PLANNED", planned_body(planned("1_5"), looked())), down("LOST")], "broken"),
+    ],
+)
+def test_p1_knows_from_the_plan_who_was_left_out_and_that_it_was_out_of_service(drafts, expected):
+    assert verdict(*drafts, promise="P1") == expected
+
+
+@pytest.mark.parametrize(
+    ("fifth", "said", "expected"),
+    [
+        (None, ["1_5"], "held"),
+        (99, ["1_5"], "held"),
+        (None, [], "broken"),
+        (None, ["1_4"], "broken"),
+    ],
+)
+def test_p10_asks_of_a_member_left_out_only_that_the_end_names_it(fifth, said, expected):
+    takes = {**dict.fromkeys(FOUR, 120), "1_5": fifth}
+    ended = ("ENDED", {"state": "done", "members": takes, "left_out": said})
+
+    assert verdict(WITHOUT, ended, promise="P10") == expected
+    unlike = ("ENDED", {**ended[1], "members": {**takes, "1_4": 99}})
+    assert verdict(WITHOUT, unlike, promise="P10") == "broken"
+
+
+def without_the_fourth() -> list[tuple[str, dict[str, Any]]]:
+    body = planned_body(replace(plan(), left_out=("1_4",)), looked(4, count=4))
+    return [(k, body if k == "PLANNED" else b) for k, b in NIGHT]
+
+
+@pytest.mark.parametrize(
+    ("absent", "expected"),
+    [(["1_4"], set()), (["1_3", "1_4"], {"P1"}), (["1_3"], {"P1"}), ([], {"P1"})],
+)
+def test_what_the_witness_objects_to_is_no_offence_where_only_a_member_left_out_was_away(
+    absent, expected
+):
+    objection = "1_1 was ordered down while somebody was away (at 3 s)"
+    told = device(objections=[objection], absent=[absent])
+
+    assert broken(seen(*without_the_fourth(), device=told)) == expected
+    assert broken(seen(device=told)) == {"P1"}
+
+
+def act(what: str, group: tuple[str, ...], away: tuple[str, ...]) -> Act:
+    states = {f"1_{n}": "DOWN" if f"1_{n}" in away else "ACTIVE" for n in range(1, 4)}
+    return Act(1.0, what, group[0], group, states, {})
+
+
+@pytest.mark.parametrize("what", ["admin_down", "install"])
+def test_the_witness_names_who_was_away_unless_nobody_was_left(what):
+    witness = Witness(["1_1", "1_2", "1_3"], {})
+    witness.act(act(what, ("1_1",), ("1_1", "1_3") if what == "install" else ("1_3",)))
+    witness.act(act(what, ("1_2", "1_1"), ("1_1", "1_2", "1_3")))
+
+    assert witness.absent() == [["1_3"], []]
+    assert len(witness.objections()) == 2
+
+
+def test_what_is_done_to_a_member_left_out_has_no_record():
+    body = {"step": "IMPORT", "kind": "IMPORT", "members": [], "attempt": 1}
+    (one,) = written(records(WITH, WITHOUT, ("INTENDED", body)))
+
+    assert one.members == {"1_1", "1_2", "1_3", "1_4"}
+
+
+# --------------------------------------------------------------------------- words and form
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        (f"install site-1 {NAME} without 1_7", Install("site-1", NAME, left_out=("1_7",))),
+        (
+            f"install site-1 {NAME} without 1_07,1_8",
+            Install("site-1", NAME, left_out=("1_7", "1_8")),
+        ),
+        (f"install site-1 {NAME} without none", Install("site-1", NAME)),
+        ("change without 1_7", Revision(Change(left_out=("1_7",)))),
+        ("change without none", Revision(Change(left_out=()))),
+        ("change site-1 swap", Revision(Change(order="swap"), "site-1")),
+    ],
+)
+def test_it_is_said_at_the_order_and_at_the_proposal(text, command):
+    assert read_command(text, groups=["site-1"]) == command
+
+
+@pytest.mark.parametrize("text", [f"install site-1 {NAME} without {{}}", "change without {}"])
+@pytest.mark.parametrize("wrong", ["seven", "1_7;reboot", "1_7/1_8", "7"])
+def test_what_are_no_members_is_a_mistake(text, wrong):
+    with pytest.raises(Mistake, match=r"are no members; write who is left out like"):
+        read_command(text.format(wrong), groups=["site-1"])
+
+
+def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["block_id"]: one for one in view["blocks"] if "block_id" in one}
+
+
+def sent(view: dict[str, Any], *out: str) -> dict[str, Any]:
+    """Return a form as Slack sends it, with these boxes ticked and all else as drawn."""
+    values: dict[str, Any] = {}
+    for block_id, block in fields(view).items():
+        element = block["element"]
+        match element["type"]:
+            case "checkboxes":
+                ticked = [one for one in element["options"] if one["value"] in out]
+                value: dict[str, Any] = {"selected_options": ticked}
+            case "plain_text_input":
+                value = {"value": element["initial_value"]}
+            case _:
+                value = {"selected_option": element["initial_option"]}
+        values[block_id] = {element["action_id"]: value}
+    return {**view, "state": {"values": values}}
+
+
+def test_the_form_offers_only_members_that_are_out_of_service():
+    made = planned(seen_=looked())
+
+    assert "out" not in fields(form(made, PLACE, "1_1", seen=looked()))
+    assert "out" not in fields(form(made, PLACE, "1_1"))
+    box = fields(form(made, PLACE, "1_1", seen=looked(5, **DOWN)))["out"]
+    assert [one["value"] for one in box["element"]["options"]] == ["1_5"]
+    assert box["element"]["options"][0]["text"]["text"] == "1_5: DOWN (FSYNC)"
+    assert "initial_options" not in box["element"]
+
+
+def test_ticked_its_fields_are_drawn_for_the_others_and_it_is_sent_as_a_change():
+    made, away = planned(seen_=looked()), looked(5)
+    first = form(made, PLACE, "1_1", seen=away)
+    ticked = sent(first, "1_5")
+    assert chosen_out(ticked, made) == ("1_5",)
+    change, errors = read_form(ticked, made)
+    assert "1_5 is not in this Security Group" in " ".join(errors.values())
+
+    drawn = form(made, PLACE, "1_1", count=2, seen=away, left_out=("1_5",))
+    parts = [key for key in fields(drawn) if key.startswith("part:")]
+    assert not set(parts) & set(fields(first))
+    assert fields(drawn)["out"]["element"]["initial_options"][0]["value"] == "1_5"
+    change, errors = read_form(sent(drawn, "1_5"), made)
+    assert errors == {}
+    assert change.left_out == ("1_5",)
+    assert change.split == (("1_1", "1_2"), ("1_3", "1_4"))
+    assert plan_change(
+        RunState(run="hf-000001", request=REQUEST, plan=made), change, away, by="ana"
+    ).left_out == ("1_5",)
+
+
+def test_where_it_is_left_out_already_the_form_is_filled_in_so_and_can_take_it_in_again():
+    made = planned("1_5")
+    view = form(made, PLACE, "1_1", seen=looked())
+    kept, errors = read_form(sent(view, "1_5"), made)
+    assert kept.left_out is None
+    assert "says that already" in " ".join(errors.values())
+
+    drawn = form(made, PLACE, "1_1", count=2, seen=looked(), left_out=())
+    change, errors = read_form(sent(drawn), made)
+    assert errors == {}
+    assert change.left_out == ()
+    assert change.split == (("1_1", "1_2", "1_3"), ("1_4", "1_5"))
+    assert fields(drawn)["out"]["element"]["action_id"] == OUT
