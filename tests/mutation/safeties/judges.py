@@ -265,6 +265,33 @@ SAFETIES = (
         new='[]:\n        yield f"witness: {batch}, and no record',
         by=(f"{SAID}::test_an_act_without_a_record_breaks_what_it_concerns",),
     ),
+    judge(
+        "P1 is judged: who is left out was out of service",
+        "P1",
+        'if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY")):',
+        'if (state := states.get(member, "")).startswith("?"):',
+        "unit/test_without.py::test_p1_knows_from_the_plan_who_was_left_out_and_that_it_was_out_of_"
+        "service",
+    ),
+    judge(
+        "P10 is judged: the end names who was left out",
+        "P10",
+        'if unsaid := sorted(left_out - set(body.get("left_out", ()))):',
+        "if unsaid := list[str]():",
+        "unit/test_without.py::test_p10_asks_of_a_member_left_out_only_that_the_end_names_it",
+    ),
+    safety(
+        "only the absence of members left out is no offence",
+        promise="P1",
+        why="A member that should have carried traffic would be excused.",
+        file=VERDICT,
+        old="agreed = bool(members) and left_out.issuperset(members)",
+        new="agreed = bool(members)",
+        by=(
+            "unit/test_without.py::test_what_the_witness_objects_to_is_no_offence_where_only_a_"
+            "member_left_out_was_away",
+        ),
+    ),
     safety(
         "what the witness objects to breaks a promise",
         promise="P1",
