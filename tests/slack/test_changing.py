@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,12 +10,12 @@ import pytest
 from bot.localslack.client import ControlClient
 from bot.views import render
 from engine.journal import Kind
-from engine.model import from_json
+from engine.model import MemberFacts, from_json, to_json
 from engine.proposals import Change
 from storage.records import Delivery, Draft, RunRow
 from tests.slack.house import CHANNEL, RITA, House
 from tests.slack.watch import PATIENCE_S, clock_is_awaited
-from tests.unit.builders import NAME, NOW, without_package
+from tests.unit.builders import NAME, NOW, member, without_package
 
 RUN = "hf-000001"
 
@@ -22,10 +23,13 @@ RUN = "hf-000001"
 class Proposal(House):
     """A house in which a run of four members waits for the approval of its proposal."""
 
-    async def propose(self) -> str:
-        """Ask, and return where the message stands."""
+    async def propose(self, *away: MemberFacts) -> str:
+        """Ask, and return where the message stands; these members were seen like this."""
         self.add_run(RUN)
         facts, plan = without_package(), self.runs.story(RUN).plan
+        seen = facts.without(one.id for one in away)
+        facts = replace(seen, members=(*seen.members, *away))
+        self.append(Kind.SEEN, {"facts": to_json(facts), "changes": []}, seq=2)
         body = {
             "step": "PROPOSAL",
             "code": "7K3F",
@@ -38,7 +42,7 @@ class Proposal(House):
             "roles": ["network"],
             "votes": 1,
         }
-        self.append(Kind.GATE_OPENED, body, seq=2)
+        self.append(Kind.GATE_OPENED, body, seq=3)
         root = await self.post(f"{RUN}/root")
         message = next(m for m in render(self.stores.journal.read(RUN)) if m.gate == "G1")
         said = await self.client.chat_postMessage(
@@ -184,10 +188,35 @@ async def test_another_number_of_groups_fills_in_the_form_anew(house, people, wa
     )
 
 
+async def test_a_member_that_is_out_of_service_can_be_ticked_and_the_others_are_filled_in(
+    house, people, watch
+):
+    away = member(4, state="DOWN", own_state="DOWN", notes=("FSYNC",), packages=())
+    ts = await house.propose(away)
+    await people.act("rita", "click", channel=CHANNEL, ts=ts, action_id="change:open")
+    view = (await watch.until("view_opened", user=RITA))["view"]
+    box = blocks(view)["out"]["element"]
+    assert [(one["value"], one["text"]["text"]) for one in box["options"]] == [
+        ("1_4", "1_4: DOWN (FSYNC)")
+    ]
+
+    await people.act("rita", "click", view_id=view["id"], action_id="change:out", value=["1_4"])
+    drawn = (await watch.until("view_updated", user=RITA))["view"]
+    ticked = blocks(drawn)["out"]["element"]["initial_options"]
+    assert [one["value"] for one in ticked] == ["1_4"]
+    typed = {key: one["element"] for key, one in blocks(drawn).items() if key.startswith("part:")}
+    assert [one["initial_value"] for one in typed.values()] == ["1_1-1_2", "1_3"]
+
+    await people.act("rita", "submit", values={"out": ["1_4"]})
+    assert await sent(house) == Change(
+        split=(("1_1", "1_2"), ("1_3",)), order="vendor", left_out=("1_4",)
+    )
+
+
 async def test_a_form_for_a_proposal_that_is_over_is_not_opened(house, people):
     ts = await house.propose()
     closed = {"step": "PROPOSAL", "outcome": "rejected", "reason": "no"}
-    house.append(Kind.GATE_CLOSED, closed, seq=3)
+    house.append(Kind.GATE_CLOSED, closed, seq=4)
 
     await people.act("rita", "click", channel=CHANNEL, ts=ts, action_id="change:open")
 

@@ -30,8 +30,8 @@ from tests.unit.builders import NAME, PACKAGE, POLICY, REQUEST, facts, member, p
 from tests.unit.test_verdict import ALL as FOUR
 from tests.unit.test_verdict import NIGHT, broken, device, seen
 
-GONE = {"state": "LOST", "answered": False, "own_state": ""}
-DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("FSYNC",)}
+GONE: dict[str, Any] = {"state": "LOST", "answered": False, "own_state": ""}
+DOWN: dict[str, Any] = {"state": "DOWN", "own_state": "DOWN", "notes": ("FSYNC",)}
 PLACE = Place("hf-000001", 1, "C0FIREWALL", "1.000001")
 
 
