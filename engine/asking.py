@@ -113,10 +113,11 @@ def code_of(*parts: str) -> str:
 
 def _evidence(duty: Duty, facts: GroupFacts) -> dict[str, Any]:
     """What people see at the gate, in the words of the look that READY made."""
+    concerned = duty.plan.concerning(facts).members
     return {
         "at": facts.at.isoformat(),
         "members": {m.id: {"state": described(m), "take": m.take} for m in facts.members},
-        "policy": sorted({m.policy.name for m in facts.members if m.policy}),
+        "policy": sorted({m.policy.name for m in concerned if m.policy}),
         "sync": facts.sync,
         "smo": facts.smo,
         "connections": {h.id: h.connections for h in facts.health},

@@ -84,7 +84,7 @@ def plan_install(
     _refuse_to_leave_out(left_out, facts, policy)
     facts = facts.without(left_out)
     _refuse_unsupported(facts, package, policy)
-    take_before = _common_take(facts)
+    take_before = _common_take(facts, policy)
     if take_before is not None and take_before >= package.take:
         raise PlanRefused(
             f"{request.security_group} is at take {take_before}; {package.name} is take "
@@ -159,11 +159,13 @@ def _refuse_unsupported(facts: GroupFacts, package: PackageRef, policy: Policy) 
         )
 
 
-def _common_take(facts: GroupFacts) -> int | None:
+def _common_take(facts: GroupFacts, policy: Policy) -> int | None:
     takes = {member.take for member in facts.members}
     if len(takes) > 1:
         shown = ", ".join(f"{m.id}: {m.take if m.take is not None else '?'}" for m in facts.members)
-        raise PlanRefused(f"members are at different takes ({shown})")
+        away = [m.id for m in facts.members if surely_out(m, policy.state_words)]
+        hint = f"; to leave out who is out of service, say `without {','.join(away)}`"
+        raise PlanRefused(f"members are at different takes ({shown}){hint if away else ''}")
     return takes.pop()
 
 

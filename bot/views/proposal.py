@@ -7,7 +7,7 @@ from bot.views.format import Block, code, context, escape, section, size, span
 from bot.views.message import Message
 from bot.views.reach import awake_for_failovers
 from bot.views.story import Opening, Story
-from engine.model import GatePolicy, Plan
+from engine.model import GatePolicy, MemberFacts, Plan, surely_out
 
 
 def proposal(story: Story, opening: Opening) -> Message:
@@ -23,6 +23,7 @@ def proposal(story: Story, opening: Opening) -> Message:
     blocks = [
         *gates.title(opening, first),
         *([gates.warning(notes)] if notes else []),
+        *_away(opening),
         *_revised(plan),
         section(*_asked(story, plan)),
         section(*_split(opening)),
@@ -33,6 +34,24 @@ def proposal(story: Story, opening: Opening) -> Message:
     ]
     key = f"{run}/proposal" if first_time else f"{run}/proposal/{gate.name}"
     return gates.gate_message(key, first, blocks, story, opening)
+
+
+def _away(opening: Opening) -> list[Block]:
+    """Say who is out of service, so that people need not find out from the hold that follows."""
+    plan, seen = opening.plan, opening.gate.facts.get("members", ())
+    looked = [MemberFacts(m["id"], m["state"], answered=False) for m in seen]
+    out = [m.id for m in looked if surely_out(m, plan.policy.state_words)]
+    away = [one for one in plan.members if one in out]
+    if not away:
+        return []
+    told = (
+        f"⚠️ *Out of service: {words.ids(away)}.* As long as that is so, the run stops at its "
+        "first check."
+    )
+    if len(plan.members) - len(away) < 2:
+        return [section(told)]
+    all_out = ",".join([*plan.left_out, *away])
+    return [section(f"{told} To go on without: {code(f'@hotfix change without {all_out}', 200)}")]
 
 
 def _revised(plan: Plan) -> list[Block]:

@@ -180,6 +180,11 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
     ),
     "aborted while installing": lambda: recorded(people=_aborting),
     "halted while down": lambda: recorded(people=_halting),
+    "one is away": lambda: recorded(
+        {"name": "member_fails", "member": "1_4", "after_s": 0, "notes": "FSYNC"},
+        people=_nobody,
+        hours=0.05,
+    ),
     "without a member": lambda: recorded(left_out=("1_5",)),
     "failed": lambda: recorded(
         {"name": "install_fails", "member": "1_1", "percent": 40, "message": "Installation failed"}

@@ -540,6 +540,14 @@ def test_a_member_left_out_is_named_wherever_people_decide_or_read_how_it_ended(
     assert "*Other differences to before:* none." in whole(report)
 
 
+def test_a_proposal_says_who_is_out_of_service_and_how_to_go_on_without():
+    shown = whole(by_key(night("one is away"))["proposal"])
+
+    assert "⚠️ *Out of service: 1_4.* As long as that is so, the run stops at its" in shown
+    assert "`@hotfix change without 1_4`" in shown
+    assert "Out of service" not in whole(by_key(night("without a member"))["proposal"])
+
+
 def test_a_night_that_leaves_nobody_out_says_nothing_of_it():
     assert all("left out" not in whole(message) for message in render(night("good")))
 

@@ -117,6 +117,14 @@ def test_as_many_as_must_stay_in_service_are_counted_without_it():
         planned("1_5", min_in_service=3)
 
 
+def test_who_orders_with_a_member_away_is_told_how_to_leave_it_out():
+    lost = replace(looked(5).members[4], take=None)
+    with pytest.raises(PlanRefused, match=r"different takes .*1_5: \?\); .*say `without 1_5`"):
+        planned(seen_=replace(looked(), members=(*looked().members[:4], lost)))
+    with pytest.raises(PlanRefused, match=r"different takes \([^;]*\)$"):
+        planned(seen_=facts(member(5, take=98), count=5))
+
+
 def test_its_take_and_packages_do_not_count():
     other = facts(*(member(n, packages=()) for n in range(1, 5)), count=5)
     ill = member(5, take=120, packages=((NAME, PackageState.INSTALLED),), **DOWN)
