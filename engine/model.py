@@ -46,8 +46,11 @@ def by_number(member: MemberId) -> tuple[int, int]:
     return int(site), int(number)
 
 
-def spelled(members: Iterable[MemberId]) -> str:
-    """Spell member ids as the device's commands take them: `1_1-1_4` or `1_1,1_3-1_4`."""
+def spelled(members: Iterable[MemberId], *, padded: bool = False) -> str:
+    """Spell member ids as the device's commands take them: `1_1-1_4` or `1_1,1_3-1_4`.
+
+    `padded`: as newer versions print them, `1_01-1_04`.
+    """
     ordered = sorted(members, key=by_number)
     runs: list[list[MemberId]] = []
     for member in ordered:
@@ -56,7 +59,13 @@ def spelled(members: Iterable[MemberId]) -> str:
             runs[-1].append(member)
         else:
             runs.append([member])
-    return ",".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    ends = [(run[0],) if len(run) == 1 else (run[0], run[-1]) for run in runs]
+    return ",".join("-".join(_padded(one) if padded else one for one in two) for two in ends)
+
+
+def _padded(member: MemberId) -> str:
+    site, number = by_number(member)
+    return f"{site}_{number:02}"
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
@@ -135,12 +144,29 @@ class CpuseAction:
 
 
 @dataclass(frozen=True)
+class VirtualFacts:
+    """What was seen on one member of one Virtual System or Virtual Gateway.
+
+    `id` is its number, never 0: that one is the member itself. `unread` says what could not be
+    read; then nothing else counts.
+    """
+
+    id: int
+    name: str = ""
+    state: str = ""
+    notes: tuple[str, ...] = ()
+    policy: InstalledPolicy | None = None
+    unread: str = ""
+
+
+@dataclass(frozen=True)
 class MemberFacts:
     """What was seen of one member. None or "" means: not seen, never "no".
 
     `answered` is False where the member did not answer itself (it reboots, or is lost), or not
     so that we can read it (`unread` says what); then only `state`, which its peers report, says
-    anything. `epoch` is the text of our file there: see `engine.fence`.
+    anything. `epoch` is the text of our file there: see `engine.fence`. `virtual` are the Virtual
+    Systems or Virtual Gateways that enforce a policy, without 0, which is the member itself.
     """
 
     id: MemberId
@@ -159,6 +185,7 @@ class MemberFacts:
     session_open: bool | None = None
     unread: str = ""
     epoch: str = ""
+    virtual: tuple[VirtualFacts, ...] = ()
 
     def package(self, name: str) -> PackageState:
         """Return the state of a package; `.tar` and `.tgz` name the same package on a device."""
@@ -190,8 +217,21 @@ class MemberHealth:
 
 
 @dataclass(frozen=True)
+class SiteFacts:
+    """One Site and its state, as read: "ACTIVE" or "STANDBY"; "" where none was shown."""
+
+    id: int
+    state: str
+
+
+@dataclass(frozen=True)
 class GroupFacts:
-    """What one look saw of a Security Group. `health` is empty after a quick look."""
+    """What one look saw of a Security Group. `health` is empty after a quick look.
+
+    `platform` is "Maestro", "ElasticXL", "Chassis" or "" (not shown), `mode` "Gateway", "VSX" or
+    "VSNext". `sync` is "Sync to Active chassis" (or site), `sync_all` the one to all of them;
+    None where it was not shown.
+    """
 
     at: datetime
     seen_from: MemberId
@@ -204,6 +244,8 @@ class GroupFacts:
     health: tuple[MemberHealth, ...] = ()
     syncs_accelerated: bool | None = None
     trouble: tuple[str, ...] = ()
+    sites: tuple[SiteFacts, ...] = ()
+    sync_all: bool | None = None
 
     @property
     def ids(self) -> tuple[MemberId, ...]:
@@ -252,50 +294,78 @@ class GroupFacts:
 
         Connections, load, disk, clock, uptime, counters and core dumps are checks, of which
         only the result counts; they change by themselves and would void every approval.
+
+        Sites and what is virtual stand there only where there is more than one Site, or anything
+        virtual: others have the digest that they had before these were looked at.
         """
-        return {
-            "members": [
-                {
-                    "id": member.id,
-                    "state": member.state,
-                    "notes": sorted(member.notes),
-                    "boot_id": member.boot_id,
-                    "take": member.take,
-                    "package": member.package(package) if package else None,
-                    "policy": [member.policy.name, member.policy.signature]
-                    if member.policy
-                    else None,
-                    "auto_clone": member.auto_clone,
-                    "agent_build": member.agent_build,
-                }
-                for member in self.members
-            ],
+        covered: dict[str, Any] = {
+            "members": [_digested_member(member, package) for member in self.members],
             "smo": self.smo,
             "sync": self.sync,
             "version": self.version,
             "platform": self.platform,
             "mode": self.mode,
         }
+        if len(self.sites) > 1:
+            covered["sites"] = [f"Site {site.id} {site.state}" for site in self.sites]
+            covered["sync_all"] = self.sync_all
+        return covered
 
     def digest(self, package: str | None) -> str:
         """Return the facts digest for a plan about this package."""
         return digest_of(self.digested(package))
 
 
+def _digested_member(member: MemberFacts, package: str | None) -> dict[str, Any]:
+    policy = [member.policy.name, member.policy.signature] if member.policy else None
+    covered: dict[str, Any] = {
+        "id": member.id,
+        "state": member.state,
+        "notes": sorted(member.notes),
+        "boot_id": member.boot_id,
+        "take": member.take,
+        "package": member.package(package) if package else None,
+        "policy": policy,
+        "auto_clone": member.auto_clone,
+        "agent_build": member.agent_build,
+    }
+    if member.virtual:
+        covered["virtual"] = [_digested_virtual(one) for one in member.virtual]
+    return covered
+
+
+def _digested_virtual(one: VirtualFacts) -> str:
+    """One text for each, so that a difference is told as one."""
+    said = ", ".join([one.state or "not seen", *sorted(one.notes)])
+    policy = f"{one.policy.name} {one.policy.signature}".strip() if one.policy else "no policy"
+    return f"{one.id}: {said}, {policy};"
+
+
 def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     """Tell whether a member carries traffic and nothing is wrong with it.
 
-    Both views must agree: the word its peers print and its own, without problem notes.
-    `ACTIVE(!)` is a member with a problem that had to become active: not in service.
+    Both views must agree: the word its peers print and its own, without problem notes, and every
+    Virtual System or Virtual Gateway on it must be as well. `ACTIVE(!)` is a member with a problem
+    that had to become active: not in service.
     """
     return (
         member.answered
         and member.state in words
         and member.own_state in words
         and not member.notes
-        and member.policy is not None
-        and member.policy.name != "InitialPolicy"
+        and _enforces(member.policy)
+        and all(virtual_in_service(one, words) for one in member.virtual)
     )
+
+
+def virtual_in_service(one: VirtualFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
+    """Tell whether a Virtual System or Virtual Gateway does its work on a member."""
+    return not one.unread and one.state in words and not one.notes and _enforces(one.policy)
+
+
+def _enforces(policy: InstalledPolicy | None) -> bool:
+    """Tell whether a policy was seen, and not the one that a machine has before its first."""
+    return policy is not None and policy.name != "InitialPolicy"
 
 
 _MAY_CARRY = ("ACTIVE", "STANDBY")
@@ -418,6 +488,8 @@ class Limits:
 class Policy:
     """What governs a run; copied into its plan, so that settings changed later do not reach it.
 
+    `split` is "auto", "by_site" or "across_sites"; `order` is "vendor" or "smo_last".
+    `state_words` are what its version prints for members in service: see `engine.gaia.dialect`.
     `rights` is None in plans of before there were any: `operators` has them, beside the approvers.
     """
 
@@ -425,6 +497,7 @@ class Policy:
     failover: GatePolicy = GatePolicy()
     operators: tuple[str, ...] = ()
     limits: Limits = Limits()
+    split: str = "auto"
     order: str = "vendor"
     groups: int = 2
     min_in_service: int = 1
@@ -596,10 +669,12 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """Return the plan as it stands in a journal.
 
-        Who is left out stands there only where somebody is: other plans read, and have the
-        digest, as before there was this.
+        Who is left out, and how Sites are split, stands there only where it is said: other plans
+        read, and have the digest, as before there was this.
         """
         data: dict[str, Any] = to_json(self)
+        if self.policy.split == Policy.split:
+            del data["policy"]["split"]
         if not self.left_out:
             del data["left_out"]
         return data

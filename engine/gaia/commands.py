@@ -90,8 +90,7 @@ def admin_state(
 
     Source: GCXL. `-a` synchronises accelerated connections first; it exists for down only.
     """
-    text = dialect.admin_state.format(members=spelled(members), state=state)
-    return f"{text} -a" if accelerated and state == "down" else text
+    return dialect.set_admin_state(state, members, accelerated=accelerated)
 
 
 def file_sha256(path: str) -> str:
