@@ -43,7 +43,11 @@ ON_OCCASION = frozenset(
     ]
 )
 _SETTINGS = {"name", "after_s", "when", "delay_s"}
-_DETAILS = {"member", "notes", "percent", "message", "take", "in", "text", "seconds", "build"}
+PER_SYSTEM = frozenset(
+    ["policy_missing", "stuck_down", "policy_installed", "member_fails", "member_recovers"]
+)
+"""Faults that can hit one Virtual System alone: `vs` says which."""
+_DETAILS = {"vs", "member", "notes", "percent", "message", "take", "in", "text", "seconds", "build"}
 
 
 @dataclass
@@ -64,6 +68,16 @@ class Fault:
         """The member that it concerns, if one is named."""
         value = self.details.get("member")
         return None if value is None else canonical(str(value))
+
+    @property
+    def vs(self) -> int:
+        """The Virtual System that it hits; 0 is the member itself."""
+        return int(self.details.get("vs", 0))
+
+    def notes(self, default: Sequence[str] = ("FSYNC",)) -> list[str]:
+        """The problem notes that it leaves."""
+        notes = self.details.get("notes", default)
+        return [n.strip() for n in notes.split(",")] if isinstance(notes, str) else list(notes)
 
     def concerns(self, member: str) -> bool:
         """Tell whether it concerns this member."""
@@ -106,6 +120,8 @@ def parse(raw: Mapping[str, Any]) -> Fault:
     unknown = raw.keys() - _SETTINGS - _DETAILS
     if unknown:
         raise ValueError(f"the fault {name} has no setting {', '.join(sorted(unknown))}")
+    if "vs" in raw and name not in PER_SYSTEM:
+        raise ValueError(f"the fault {name} does not hit one virtual system alone")
     after = raw.get("after_s")
     when = raw.get("when")
     return Fault(

@@ -39,6 +39,7 @@ from engine.rehearsal.member import (
     Policy,
 )
 from engine.rehearsal.traffic import Traffic
+from engine.rehearsal.virtual import Virtuals, check, systems_of
 from engine.rehearsal.witness import CARRYING, IN_SERVICE, Act, Witness
 
 SMO_GAP_S = 35.0
@@ -99,6 +100,8 @@ class Setup:
     policy: str = "Standard"
     sync_all_sites: bool = True
     start: datetime | None = None
+    mode: str = "Gateway"
+    virtual: Sequence[Mapping[str, Any]] = ()
     faults: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
@@ -111,6 +114,7 @@ class Setup:
             raise ValueError(f"1 to 31 members, not {self.members}")
         if self.version not in DIALECTS:
             raise ValueError(f"version {self.version!r} is not one of {', '.join(DIALECTS)}")
+        check(self.mode, self.virtual)
 
 
 class Session(Protocol):
@@ -142,6 +146,7 @@ class Group:
         self.random = random.Random(setup.seed)
         self.faults: list[Fault] = parse_all(setup.faults)
         self.policy = Policy(setup.policy, "12Mar24 10:51", 1)
+        self.virtuals = Virtuals(self)
         self.sessions: list[Session] = []
         self.members: dict[str, Member] = {}
         for number in range(1, setup.members + 1):
@@ -288,10 +293,11 @@ class Group:
 
     def occasion(self, name: str, member: str | None = None, **details: object) -> Fault | None:
         """Return the armed fault that fits this occasion, and let it fire."""
+        number = details.pop("vs", 0)
         for fault in self.faults:
             if fault.name != name or not fault.armed or fault.fired_at is not None:
                 continue
-            if member is not None and not fault.concerns(member):
+            if fault.vs != number or (member is not None and not fault.concerns(member)):
                 continue
             if any(fault.details.get(k, v) != v for k, v in details.items()):
                 continue
@@ -350,13 +356,26 @@ class Group:
         """Return every member's state word."""
         return {m.id: m.state for m in self.members.values()}
 
+    def witnessed(self) -> dict[str, str]:
+        """Return every member's state word, with what is wrong with its Virtual Systems."""
+        return {
+            m.id: f"{m.state} with {' and '.join(m.ill_systems)}"
+            if m.state == IN_SERVICE and m.ill_systems
+            else m.state
+            for m in self.members.values()
+        }
+
     def auto_clones(self) -> dict[str, bool]:
         """Return every member's image auto-clone."""
         return {m.id: m.auto_clone for m in self.members.values()}
 
     def in_service(self) -> list[str]:
-        """Return the members that are ACTIVE without problem notes."""
-        return [m.id for m in self.members.values() if m.state == IN_SERVICE and not m.notes]
+        """Return the members that are ACTIVE without problem notes, in every Virtual System."""
+        return [
+            m.id
+            for m in self.members.values()
+            if m.state == IN_SERVICE and not m.notes and not m.ill_systems
+        ]
 
     @property
     def answering(self) -> bool:
@@ -413,6 +432,10 @@ class Group:
                     "packages": {p.name: p.state for p in m.packages},
                     "action": m.action.message if m.action else "",
                     "connections": self.traffic.of(m.id),
+                    "virtual": {
+                        v.id: {"state": m.state_of(v.id), "policy": v.policy.name}
+                        for v in m.virtual.values()
+                    },
                 }
                 for m in self.members.values()
             ],
@@ -425,7 +448,7 @@ class Group:
         self.advance()
         known = {k: facts[k] for k in ("by", "reason", "package") if k in facts}
         self.witness.act(
-            Act(self.now, act, member, tuple(group), self.states(), self.auto_clones(), **known)
+            Act(self.now, act, member, tuple(group), self.witnessed(), self.auto_clones(), **known)
         )
 
     def refused(self, member: Member, status: int) -> None:
@@ -591,6 +614,7 @@ class Group:
         member.policy = Policy(INITIAL_POLICY, member.policy.date, 0)
         slow = self.occasion("slow_return", member.id)
         delay = float(slow.details.get("seconds", 600)) if slow else 0.0
+        self.virtuals.booting(member, delay)
         for index, (seconds, stack, notes) in enumerate(RETURN_STAGES):
 
             def stage(
@@ -615,14 +639,14 @@ class Group:
         if index == POLICY_STAGE and not self.occasion("policy_missing", member.id):
             self._synchronise(member)
         if index == len(RETURN_STAGES) - 1 and (stuck := self.occasion("stuck_down", member.id)):
-            notes = _notes(stuck)
+            notes = stuck.notes()
         member.notes = kept + notes
         self.settle(
             "FULLSYNC PNOTE"
             if notes
             else "Member is now fully operational as part of Load Sharing ClusterXL"
         )
-        if member.state == IN_SERVICE:
+        if member.state == IN_SERVICE and not member.ill_systems:
             self.moment("returned", member.id)
 
     def _synchronise(self, member: Member) -> None:
@@ -741,6 +765,7 @@ class Group:
             pace=self.random.uniform(0.94, 1.04),
             first_action=self.random.randint(1, 40),
         )
+        member.virtual = systems_of(setup.virtual, self.policy)
         files.generated = lambda path: self._generated(member, path)
         if setup.take_before:
             name = self.dialect.package_name(setup.take_before)
@@ -796,7 +821,10 @@ class _Harm:
 
     def do(self, fault: Fault) -> None:
         """Do it."""
-        getattr(self, f"_{fault.name}")(fault)
+        if fault.vs:
+            self.group.virtuals.harm(fault)
+        else:
+            getattr(self, f"_{fault.name}")(fault)
 
     def _victims(self, fault: Fault) -> list[Member]:
         if fault.member is None:
@@ -805,7 +833,7 @@ class _Harm:
 
     def _member_fails(self, fault: Fault) -> None:
         for member in self._victims(fault):
-            if notes := _notes(fault, default=[]):
+            if notes := fault.notes(default=()):
                 member.notes = [n for n in member.notes if n == "ADMIN"] + notes
                 self.group.settle(f"{notes[0]} PNOTE")
             else:
@@ -818,6 +846,7 @@ class _Harm:
             else:
                 member.notes = [n for n in member.notes if n == "ADMIN"]
                 self.group._synchronise(member)  # noqa: SLF001 -- the group's own other half
+                self.group.virtuals.repaired(member)
                 self.group.settle(
                     "Member is now fully operational as part of Load Sharing ClusterXL"
                 )
@@ -874,11 +903,6 @@ class _Harm:
     def _smo_returns(self) -> None:
         self.group.forced_smo = None
         self.group._choose_smo()  # noqa: SLF001 -- the group's own other half
-
-
-def _notes(fault: Fault, default: Sequence[str] = ("FSYNC",)) -> list[str]:
-    notes = fault.details.get("notes", default)
-    return [n.strip() for n in notes.split(",")] if isinstance(notes, str) else list(notes)
 
 
 def _own_state(member: Member) -> str:

@@ -85,6 +85,21 @@ class Policy:
     serial: int
 
 
+@dataclass
+class VirtualSystem:
+    """A Virtual System or Gateway as one member has it; number 0 is the member itself."""
+
+    id: int
+    name: str
+    policy: Policy
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Tell whether it has no problem, and its own policy."""
+        return not self.notes and self.policy.name != INITIAL_POLICY
+
+
 @dataclass(frozen=True)
 class Change:
     """The last change of a member's state, as `cphaprob state` shows it."""
@@ -126,6 +141,7 @@ class Member:
     reboot_after: str = ""
     foreign_take: int | None = None
     snapshot: dict[str, File] = field(default_factory=dict)
+    virtual: dict[int, VirtualSystem] = field(default_factory=dict)
 
     @property
     def padded(self) -> str:
@@ -152,8 +168,36 @@ class Member:
     @property
     def signature(self) -> str:
         """The signature of the policy in force; it depends on the software that compiled it."""
-        facts = f"{self.policy.name}|{self.policy.serial}|{self.take}"
+        return self.signature_of(self.policy)
+
+    def signature_of(self, policy: Policy) -> str:
+        """The signature of a policy of a Virtual System, or of the member's own."""
+        facts = f"{policy.name}|{policy.serial}|{self.take}"
         return hashlib.sha256(facts.encode()).hexdigest()[:9]
+
+    @property
+    def ill_systems(self) -> list[str]:
+        """What is wrong with its Virtual Systems, for the witness: `VS 2 DOWN (FSYNC)`."""
+        return [
+            f"VS {one.id} DOWN ({', '.join(one.notes)})"
+            if one.notes
+            else f"VS {one.id} without policy"
+            for one in self.virtual.values()
+            if not one.well
+        ]
+
+    def state_of(self, number: int) -> str:
+        """The state word of a Virtual System; a member out of service takes all with it."""
+        ill = number != 0 and self.state == "ACTIVE" and bool(self.virtual[number].notes)
+        return "DOWN" if ill else self.state
+
+    def notes_of(self, number: int) -> list[str]:
+        """The problem notes of a Virtual System: those of the member are everybody's."""
+        return self.notes + (self.virtual[number].notes if number else [])
+
+    def policy_of(self, number: int) -> Policy:
+        """The policy of a Virtual System; 0 is the member's own."""
+        return self.virtual[number].policy if number else self.policy
 
     @property
     def action(self) -> Action | None:

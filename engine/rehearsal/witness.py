@@ -85,6 +85,14 @@ class Witness:
         if auto_clone:
             self._object(at, f"{member} rebooted after {after} with image auto-clone on")
 
+    def in_context(self, at: float, member: str, command: str, number: int) -> None:
+        """Record that a command which acts was run in another context than 0.
+
+        "You must run all the commands in the context of VS0", or of the Virtual Gateway 0.
+        """
+        if number:
+            self._object(at, f"{command} was run on {member} in the context of VS {number}")
+
     def objections(self) -> list[str]:
         """Return what the vendor forbids and was done, one sentence each."""
         return [sentence for sentence, _ in self._objections]
@@ -120,7 +128,7 @@ class Witness:
         if key in starts.pending:
             self._object(act.at, f"{act.act} was started twice on {act.member}")
         starts.pending.add(key)
-        if act.states[act.member] in CARRYING:
+        if act.states[act.member].partition(" with ")[0] in CARRYING:
             self._object(
                 act.at,
                 f"{act.act} was started on {act.member}, which was {act.states[act.member]}",

@@ -166,6 +166,35 @@ def test_ids_and_process_rows_read_as_recorded(tmp_path: Path):
     assert play(scene, tmp_path) == recorded("ids.txt") + recorded("proc_row.txt")
 
 
+def test_a_block_of_a_virtual_system_reads_as_recorded(tmp_path: Path):
+    """The recorded one has rules of another width, and its guide says UP for ACTIVE."""
+
+    async def scene(shell, group, package):
+        await admin(shell, "1_1", "1_3")
+        return await command(shell, "asg stat -v")
+
+    shown = play(scene, tmp_path, name="Athens", members=4, mode="VSX", virtual=[{"id": 3}])
+    lines = [line.split("|")[1].split() for line in shown.splitlines() if line.startswith("|")]
+    sample = [
+        [word.replace("UP", "ACTIVE") for word in line.split("|")[1].split()]
+        for line in recorded("vsx_stat.txt").splitlines()
+        if line.startswith("|")
+    ]
+    assert lines[0] == sample[0]
+    begin = lines.index(sample[1])
+    for line, expected in zip(lines[begin:], sample[1:], strict=False):
+        dates = {"09Jan14": "12Mar24", "11:30": "10:51", "STANDBY": "ACTIVE"}
+        assert [w for w in line if w != "(admin)"] == [dates.get(w, w) for w in expected]
+    shown_heads, (head,) = columns(shown), columns(recorded("vsx_stat.txt"))
+    assert shown_heads == [head, head]
+
+
+def columns(text: str) -> list[list[int]]:
+    """Return where the columns of each table of members begin."""
+    heads = [line for line in text.splitlines() if "SGM ID" in line and "Process" in line]
+    return [[m.start() for m in re.finditer(r"SGM|State|Process|Policy", head)] for head in heads]
+
+
 @pytest.mark.parametrize("members", [1, 2, 8, 31])
 def test_every_table_row_has_one_width(members: int, tmp_path: Path):
     async def scene(shell, group, package):

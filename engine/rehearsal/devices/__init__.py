@@ -5,7 +5,7 @@ Sources: the dossier of device facts, section 3; a text marked [I] or [B] there 
 
 from __future__ import annotations
 
-from engine.rehearsal.devices import asg, checks, clish, cluster, cpuse, system
+from engine.rehearsal.devices import asg, checks, clish, cluster, contexts, cpuse, system
 from engine.rehearsal.devices.host import DeviceProgram, Host
 from engine.rehearsal.group import Group
 from engine.rehearsal.member import Member
@@ -36,7 +36,7 @@ PROGRAMS: dict[str, DeviceProgram] = {
     "reboot": system.reboot,
     "uname": system.uname,
     "uptime": system.uptime,
-    "vsenv": system.vsenv,
+    "vsenv": contexts.vsenv,
     "whoami": system.whoami,
 }
 

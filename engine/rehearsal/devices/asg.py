@@ -6,6 +6,7 @@ are from a public exporter.
 
 from __future__ import annotations
 
+from engine.rehearsal.devices import vsx
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.interpreter import Process
 from engine.rehearsal.member import INITIAL_POLICY, Member
@@ -23,6 +24,8 @@ async def asg(host: Host, process: Process) -> int:
             process.out(_picture(host, verbose=False))
         case ["stat", "-v"]:
             process.out(_picture(host, verbose=True))
+        case ["stat", "vs", "all"] if host.group.setup.mode in vsx.TITLES:
+            process.out(_picture(host, verbose=False))
         case ["stat", "-i", what]:
             return _information(host, process, what)
         case ["policy", "verify", *_]:
@@ -90,14 +93,24 @@ def _picture(host: Host, *, verbose: bool) -> str:
         ("Version", f"{words.version} (Build Number {words.build})"),
         ("FW Policy Date", host.member.policy.date),
     ]
-    text = f"{RULE}\n" + _row(" System Status - Maestro") + f"{RULE}\n"
+    title = vsx.TITLES.get(group.setup.mode, "System Status - {platform}")
+    text = f"{RULE}\n" + _row(" " + title.format(platform="Maestro")) + f"{RULE}\n"
     text += "".join(_row(f" {name:<30}| {value}") for name, value in facts)
-    text += f"{RULE}\n" + _row(f" {words.member_column:<24}{words.site} 1")
-    text += _row(f"{'':<26}ACTIVE") + f"{RULE}\n"
-    for member in group.members.values():
-        text += _row(f"{_number(host, member):<25}{_shown(member)}")
     text += f"{RULE}\n"
+    if group.setup.mode in vsx.TITLES:
+        text += vsx.blocks(group, host.member)
+    else:
+        text += _members(host)
     return text + (_parameters(host, len(active)) if verbose else "")
+
+
+def _members(host: Host) -> str:
+    words = host.group.dialect
+    text = _row(f" {words.member_column:<24}{words.site} 1")
+    text += _row(f"{'':<26}ACTIVE") + f"{RULE}\n"
+    for member in host.group.members.values():
+        text += _row(f"{_number(host, member):<25}{_shown(member)}")
+    return text + f"{RULE}\n"
 
 
 def _parameters(host: Host, active: int) -> str:
@@ -141,24 +154,27 @@ _POLICY_RULE = "+-------+-------------------+---------------+-----------------+-
 
 
 def _policy(host: Host) -> tuple[str, int]:
-    seen = [m for m in host.group.members.values() if m.reachable]
-    enforced = [m for m in seen if m.policy.name != INITIAL_POLICY]
-    same = len({m.signature for m in enforced}) <= 1
-    named = len({(m.policy.name, m.policy.date) for m in enforced}) <= 1
+    words = host.group.dialect
     text = f"+{'-' * 70}+\n|{'Policy Verification':<70}|\n{_POLICY_RULE}"
-    column = host.group.dialect.members.removesuffix("s")
+    column = words.members.removesuffix("s")
     text += f"|{column:<7}|{'Policy Name':<19}|{'Policy Date':<15}|"
     text += f"{'Policy Signature':<17}|{'Status':<8}|\n{_POLICY_RULE}"
     errors = []
-    everyone = host.group.dialect.members
-    for m in seen:
-        good = m in enforced and same and named
-        text += f"|{m.padded:<7}|{m.policy.name:<19}|{m.policy.date:<15}|{m.signature:<17}|"
-        text += f"{'Success' if good else 'Failed':<8}|\n"
-        if m not in enforced:
-            errors.append(f"[{m.padded}:0]: Policy is not installed")
-        elif not good:
-            errors.append(f"[{m.padded}:0]: Policy signature doesn't match on all {everyone}")
+    per_system = host.group.setup.mode in vsx.TITLES
+    rows = vsx.policies(host.group)
+    for member, number, policy in rows:
+        same = [(m, p) for m, n, p in rows if n == number and p.name != INITIAL_POLICY]
+        alike = len({(p.name, p.date, m.signature_of(p)) for m, p in same}) <= 1
+        enforced = policy.name != INITIAL_POLICY
+        name = f"{member.padded}:{number}" if per_system else member.padded
+        text += f"|{name:<7}|{policy.name:<19}|{policy.date:<15}|"
+        text += f"{member.signature_of(policy):<17}|"
+        text += f"{'Success' if enforced and alike else 'Failed':<8}|\n"
+        where = f"[{member.padded}:{number}]"
+        if not enforced:
+            errors.append(f"{where}: Policy is not installed")
+        elif not alike:
+            errors.append(f"{where}: Policy signature doesn't match on all {words.members}")
     return text + _POLICY_RULE + _summary(errors), 1 if errors else 0
 
 

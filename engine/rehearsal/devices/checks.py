@@ -6,6 +6,7 @@ the field greps are sourced.
 
 from __future__ import annotations
 
+from engine.rehearsal.devices.contexts import context_of
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.interpreter import Process
 from engine.rehearsal.member import Member
@@ -14,7 +15,7 @@ from engine.rehearsal.syntax import UnsupportedSyntax
 
 async def fw(host: Host, process: Process) -> int:
     """`fw stat`, `fw ver`, `fw tab -t connections -s`."""
-    policy = host.member.policy
+    policy = host.member.policy_of(context_of(process.shell))
     match process.args:
         case ["stat"]:
             process.out("HOST      POLICY     DATE            \n")

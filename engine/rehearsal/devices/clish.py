@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from engine.rehearsal.devices import cluster, cpuse
+from engine.rehearsal.devices.contexts import context_of, exists
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.devices.screens import Screen
 from engine.rehearsal.interpreter import Process
@@ -46,7 +47,8 @@ async def gclish(host: Host, process: Process) -> int:
 async def _prompt(host: Host, process: Process, session: _Session) -> int:
     screen = Screen(host, process)
     while True:
-        screen.say(f"[Global] {host.member.host_name}> ")
+        shown = "" if host.group.setup.mode == "Gateway" else f":{session.context}"
+        screen.say(f"[Global] {host.member.host_name}{shown}> ")
         line = await process.stdin.readline()
         if not line or line.strip() in ("exit", "quit"):
             return 0
@@ -65,12 +67,19 @@ class _Session:
         self.ids = ids
         self.down_too = down_too
         self.screen = Screen(host, process)
+        self.context = context_of(process.shell)
 
     async def line(self, line: str) -> int:
         """Run one command."""
         self.host.group.advance()
         words = line.split()
         match words:
+            case ["set", "virtual-system", number]:
+                return self._enter(number)
+            case _ if self.context:
+                # All that this session knows is of VS 0; what another says to it is [B].
+                self.screen.say(INVALID.format(line=line))
+                return 1
             case ["installer", *rest]:
                 return await self._installer(rest)
             case ["show", "installer", "packages", *scope] if len(scope) <= 1:
@@ -102,6 +111,13 @@ class _Session:
                 return 0
             case _:
                 return self._auto_clone(line)
+
+    def _enter(self, number: str) -> int:
+        if not exists(self.host.member, number):
+            self.screen.say(INVALID.format(line=f"set virtual-system {number}"))
+            return 1
+        self.context = int(number)
+        return 0
 
     def _auto_clone(self, line: str) -> int:
         words = re.escape(self.host.group.dialect.auto_clone)

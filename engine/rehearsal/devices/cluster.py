@@ -5,6 +5,7 @@ Source: dossier 3.2 and 3.8; SGM_upgrade, 00-complete_upgrade_to_R81.log.
 
 from __future__ import annotations
 
+from engine.rehearsal.devices.contexts import acts, context_of
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.group import DOWN_S
 from engine.rehearsal.interpreter import Process
@@ -35,7 +36,7 @@ async def cphaprob(host: Host, process: Process) -> int:
 
 
 def _state(host: Host, process: Process) -> int:
-    me = host.member
+    me, number = host.member, context_of(process.shell)
     if me.state == "INIT":
         process.out("\nHA module not started.\n\n")
         return 1
@@ -44,11 +45,12 @@ def _state(host: Host, process: Process) -> int:
     text = f"\nCluster Mode:   HA Over LS\n\n{'ID':<11}{'Unique Address':<16}{'Assigned Load':<16}"
     text += f"{'State':<15}{'Name':<50}\n\n"
     for m in host.group.members.values():
-        word = "LOST" if m.state == "DETACHED" else m.state  # [B]: what peers call an absent member
+        # LOST [B]: what peers call an absent member.
+        word = "LOST" if m.state == "DETACHED" else m.state_of(number)
         name = f"{m.number} (local)" if m is me else f"{m.number}"
         load = f"{share if m in active else 0}%"
         text += f"{name:<11}{m.address:<16}{load:<16}{word:<15}{m.host_name:<15}\n"
-    notes = ", ".join(me.notes) or "None"
+    notes = ", ".join(me.notes_of(number)) or "None"
     when = host.group.wall(me).timestamp() - host.group.now + me.last_change.at
     stamp = host.group.wall(me).fromtimestamp(when, tz=host.group.wall(me).tzinfo)
     text += f"\nActive PNOTEs: {notes}\n\nLast member state change event:\n"
@@ -77,6 +79,7 @@ async def cluster_admin(host: Host, process: Process) -> int:
     """`clusterXL_admin up|down`, on this member only, without a dialogue."""
     match process.args:
         case ["down" | "up" as way]:
+            acts(host, process, "clusterXL_admin")
             process.out(await _set(host, host.member, way, [host.member.id]))
             return 0
         case _:
@@ -99,6 +102,7 @@ async def group_admin(host: Host, process: Process) -> int:
     except KeyError:
         process.out(f"Error: invalid SGM IDs: {args[1]}\n")
         return 1
+    acts(host, process, "g_clusterXL_admin")
     if "-r" in flags:
         ids = [i for i in ids if i != host.member.id]
     return await change_state(host, process, ids, "down" if "down" in flags else "up")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from engine.rehearsal.devices.contexts import acts
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.devices.screens import Screen
 from engine.rehearsal.interpreter import Process
@@ -453,6 +454,7 @@ async def da_cli(host: Host, process: Process) -> int:
         case "get_version":
             answer = {"DABuildNumber": str(host.group.setup.da_build)}
         case "import" | "verify" | "install" | "uninstall" | "delete":
+            acts(host, process, f"da_cli {command}")
             answer = _direct(host, command, values)
         case _:
             raise UnsupportedSyntax(f"da_cli {' '.join(process.args)}")

@@ -16,6 +16,9 @@ from engine.rehearsal.terminals import Tty
 
 INTERRUPTED = 130
 
+CONTEXT = "INSTANCE_VSID"
+"""The variable in which `vsenv` keeps the Virtual System of a shell [B]."""
+
 REFUSALS = frozenset({95, 96, 97, 98})
 """Statuses with which a line of the bot refuses to act: the wrong member, traffic elsewhere,
 fenced, a session is open."""
@@ -85,7 +88,8 @@ async def login_shell(host: Host, state: State) -> int:
     first = "\x1b[?1034h"
     while True:
         stdin.write(
-            f"\x1b]0;admin@{host.member.host_name}:~\x07{first}[Expert@{host.member.host_name}:0]# "
+            f"\x1b]0;admin@{host.member.host_name}:~\x07{first}"
+            f"[Expert@{host.member.host_name}:{state.variables.get(CONTEXT, '0')}]# "
         )
         first = ""
         line = await stdin.readline()

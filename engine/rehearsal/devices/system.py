@@ -9,6 +9,7 @@ import asyncio
 import re
 from functools import partial
 
+from engine.rehearsal.devices.contexts import acts
 from engine.rehearsal.devices.host import Host, login_shell
 from engine.rehearsal.faults import canonical
 from engine.rehearsal.interpreter import Process, State, run
@@ -163,6 +164,7 @@ async def reboot(host: Host, process: Process) -> int:
         targets = [host.group.members[i] for i in host.group.ids(process.args[1])]
     elif process.args:
         raise UnsupportedSyntax(f"reboot {' '.join(process.args)}")
+    acts(host, process, "reboot")
     for target in targets:
         host.group.order("reboot", target.id, [t.id for t in targets])
         host.group.after(2.0, partial(host.group.reboot, target))
@@ -267,13 +269,4 @@ async def who(_host: Host, process: Process) -> int:
 async def whoami(_host: Host, process: Process) -> int:
     """`whoami`."""
     process.out("admin\n")
-    return 0
-
-
-async def vsenv(host: Host, process: Process) -> int:
-    """`vsenv 0`; a gateway that is not VSX has no other context."""
-    if process.args not in ([], ["0"]):
-        process.err(f"Invalid Virtual System ID: {' '.join(process.args)}\n")
-        return 1
-    process.out(f"Context is set to Virtual Device {host.member.host_name} (ID 0).\n")
     return 0

@@ -1,0 +1,138 @@
+"""Virtual Systems (Traditional VSX) and Virtual Gateways (VSNext) of a rehearsal's members.
+
+Number 0 is the member itself; here are the others. Each has a state, problem notes and a policy of
+its own on every member, and after a reboot each fetches its policy in its own time.
+
+Sources: the dossier of device facts, sections 1.2, 3.7 and 3.10. That a Virtual System waits for
+its connections (FSYNC) and that its policy comes after them is [I] from what members do; the
+seconds are a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from engine.rehearsal.member import INITIAL_POLICY, Member, Policy, VirtualSystem
+
+if TYPE_CHECKING:
+    from engine.rehearsal.faults import Fault
+    from engine.rehearsal.group import Group
+
+MODES = ("Gateway", "VSX", "VSNext")
+"""Modes of a Security Group; "VSX" is Traditional VSX."""
+
+WHILE_BOOTING = ["FSYNC"]
+"""Problem notes of a Virtual System until its connections are synchronised [I]."""
+
+POLICY_AFTER_S = 5.0
+"""From synchronised connections to the policy; a guess."""
+
+FETCH_S = (60.0, 120.0)
+"""Seconds after the login prompt within which a Virtual System is synchronised; a guess."""
+
+
+def check(mode: str, virtual: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse what no group has.
+
+    Raises:
+        ValueError: an unknown mode, or Virtual Systems that cannot be.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode {mode!r} is not one of {', '.join(MODES)}")
+    if virtual and mode == "Gateway":
+        raise ValueError("a group in mode Gateway has no virtual systems")
+    ids = [entry.get("id") for entry in virtual]
+    if len(set(ids)) < len(ids) or not all(isinstance(i, int) and i > 0 for i in ids):
+        raise ValueError(f"virtual systems need different ids above 0, not {ids}")
+    for entry in virtual:
+        if unknown := entry.keys() - {"id", "name", "policy"}:
+            raise ValueError(f"a virtual system has no {', '.join(sorted(unknown))}")
+
+
+def systems_of(virtual: Sequence[Mapping[str, Any]], policy: Policy) -> dict[int, VirtualSystem]:
+    """Return what one member has of them; `policy` says the date, and the name where none is."""
+    return {
+        int(entry["id"]): VirtualSystem(
+            int(entry["id"]),
+            str(entry.get("name", f"VS{entry['id']}")),
+            Policy(str(entry.get("policy", policy.name)), policy.date, policy.serial),
+        )
+        for entry in sorted(virtual, key=lambda entry: int(entry["id"]))
+    }
+
+
+class Virtuals:
+    """What happens to the Virtual Systems of all members; the other half of `Group`."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.policies = {
+            number: one.policy
+            for number, one in systems_of(group.setup.virtual, group.policy).items()
+        }
+
+    def booting(self, member: Member, delay: float) -> None:
+        """Begin anew on a member that boots: no policy, and each its own time to fetch it."""
+        for one in member.virtual.values():
+            one.notes = list(WHILE_BOOTING)
+            one.policy = Policy(INITIAL_POLICY, one.policy.date, 0)
+            seconds = self.group.random.uniform(*FETCH_S) * member.pace + delay
+            self._later(member, seconds, partial(self._synchronised, number=one.id))
+
+    def _later(self, member: Member, seconds: float, happen: partial[None]) -> None:
+        group = self.group
+        group.after(seconds, group._for_boot(member, happen))  # noqa: SLF001 -- its other half
+
+    def _synchronised(self, member: Member, number: int) -> None:
+        stuck = self.group.occasion("stuck_down", member.id, vs=number)
+        self._note(member, number, stuck.notes() if stuck else [])
+        self._later(member, POLICY_AFTER_S, partial(self._fetched, number=number))
+
+    def _fetched(self, member: Member, number: int) -> None:
+        if not self.group.occasion("policy_missing", member.id, vs=number):
+            member.virtual[number].policy = self.policies[number]
+        self._changed(member, number)
+
+    def repaired(self, member: Member, number: int | None = None) -> None:
+        """Let somebody repair one of a member's Virtual Systems, or all."""
+        for one in member.virtual.values():
+            if number in (None, one.id):
+                one.notes, one.policy = [], self.policies[one.id]
+                self._changed(member, one.id)
+
+    def harm(self, fault: Fault) -> None:
+        """Do a fault that acts at once and hits one Virtual System."""
+        group, number = self.group, fault.vs
+        if fault.name == "policy_installed":
+            name = str(fault.details.get("text", self.policies[number].name))
+            date = group.wall().strftime("%d%b%y %H:%M")
+            serial = self.policies[number].serial + 1
+            self.policies[number] = Policy(name, date, serial)
+            group.witness.event(group.now, "policy_installed", name=name, vs=number)
+        for member in group.members.values():
+            if not fault.concerns(member.id) or member.stack != "up":
+                continue
+            match fault.name:
+                case "policy_installed":
+                    member.virtual[number].policy = self.policies[number]
+                case "member_recovers":
+                    self.repaired(member, number)
+                case _:
+                    self._note(member, number, fault.notes(["ROUTED"]))
+
+    def _note(self, member: Member, number: int, notes: list[str]) -> None:
+        member.virtual[number].notes = notes
+        self._changed(member, number)
+
+    def _changed(self, member: Member, number: int) -> None:
+        group, one = self.group, member.virtual[number]
+        word = "DOWN" if one.notes else "ACTIVE"
+        group.witness.event(
+            group.now, "virtual", member.id, vs=number, state=word, policy=one.policy.name
+        )
+        group.settle(f"{one.notes[0]} PNOTE" if one.notes else "Virtual System is operational")
+        group.moment("virtual", member.id, number, word)
+        if not one.notes and member.id in group.in_service():
+            group.moment("returned", member.id)
