@@ -146,7 +146,8 @@ class Group:
         self.random = random.Random(setup.seed)
         self.faults: list[Fault] = parse_all(setup.faults)
         self.policy = Policy(setup.policy, "12Mar24 10:51", 1)
-        self.virtuals = Virtuals(self)
+        systems = systems_of(setup.virtual, self.policy)
+        self.virtuals = Virtuals(self, {number: one.policy for number, one in systems.items()})
         self.sessions: list[Session] = []
         self.members: dict[str, Member] = {}
         for number in range(1, setup.members + 1):

@@ -10,15 +10,14 @@ seconds are a guess.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
+from engine.rehearsal.faults import Fault
 from engine.rehearsal.member import INITIAL_POLICY, Member, Policy, VirtualSystem
-
-if TYPE_CHECKING:
-    from engine.rehearsal.faults import Fault
-    from engine.rehearsal.group import Group
+from engine.rehearsal.witness import Witness
 
 MODES = ("Gateway", "VSX", "VSNext")
 """Modes of a Security Group; "VSX" is Traditional VSX."""
@@ -63,15 +62,45 @@ def systems_of(virtual: Sequence[Mapping[str, Any]], policy: Policy) -> dict[int
     }
 
 
-class Virtuals:
-    """What happens to the Virtual Systems of all members; the other half of `Group`."""
+class Surroundings(Protocol):
+    """What Virtual Systems need of the group whose members have them."""
 
-    def __init__(self, group: Group) -> None:
+    now: float
+    random: random.Random
+    members: dict[str, Member]
+    witness: Witness
+
+    def after(self, seconds: float, happen: Callable[[], None]) -> None:
+        """Put an event into the queue."""
+        ...
+
+    def occasion(self, name: str, member: str | None = None, **details: object) -> Fault | None:
+        """Return the armed fault that fits this occasion."""
+        ...
+
+    def settle(self, reason: str) -> None:
+        """Work out what a change means for members and traffic."""
+        ...
+
+    def moment(self, *parts: object) -> None:
+        """Say that something happened."""
+        ...
+
+    def in_service(self) -> list[str]:
+        """Return the members that are in service with all their Virtual Systems."""
+        ...
+
+    def wall(self, member: Member | None = None) -> datetime:
+        """Return the simulated date."""
+        ...
+
+
+class Virtuals:
+    """What happens to the Virtual Systems of all members of a group."""
+
+    def __init__(self, group: Surroundings, policies: Mapping[int, Policy]) -> None:
         self.group = group
-        self.policies = {
-            number: one.policy
-            for number, one in systems_of(group.setup.virtual, group.policy).items()
-        }
+        self.policies = dict(policies)
 
     def booting(self, member: Member, delay: float) -> None:
         """Begin anew on a member that boots: no policy, and each its own time to fetch it."""
@@ -79,16 +108,23 @@ class Virtuals:
             one.notes = list(WHILE_BOOTING)
             one.policy = Policy(INITIAL_POLICY, one.policy.date, 0)
             seconds = self.group.random.uniform(*FETCH_S) * member.pace + delay
-            self._later(member, seconds, partial(self._synchronised, number=one.id))
+            self._later(member, one.id, seconds, self._synchronised)
 
-    def _later(self, member: Member, seconds: float, happen: partial[None]) -> None:
-        group = self.group
-        group.after(seconds, group._for_boot(member, happen))  # noqa: SLF001 -- its other half
+    def _later(
+        self, member: Member, number: int, seconds: float, happen: Callable[[Member, int], None]
+    ) -> None:
+        boots = member.boots
+
+        def only_in_this_boot() -> None:
+            if member.boots == boots:
+                happen(member, number)
+
+        self.group.after(seconds, only_in_this_boot)
 
     def _synchronised(self, member: Member, number: int) -> None:
         stuck = self.group.occasion("stuck_down", member.id, vs=number)
         self._note(member, number, stuck.notes() if stuck else [])
-        self._later(member, POLICY_AFTER_S, partial(self._fetched, number=number))
+        self._later(member, number, POLICY_AFTER_S, self._fetched)
 
     def _fetched(self, member: Member, number: int) -> None:
         if not self.group.occasion("policy_missing", member.id, vs=number):

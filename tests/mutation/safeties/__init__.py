@@ -17,6 +17,7 @@ from tests.mutation.safeties import (
     looking,
     rights,
     slack,
+    systems,
     transport,
 )
 
@@ -34,4 +35,5 @@ SAFETIES = (
     *transport.SAFETIES,
     *delivery.SAFETIES,
     *judges.SAFETIES,
+    *systems.SAFETIES,
 )
