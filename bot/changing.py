@@ -18,11 +18,12 @@ from typing import Any
 from bot.commands import read_members, read_order
 from bot.views.format import Block, code, escape, section
 from bot.views.words import group_named, ids
-from engine.errors import UnexpectedOutput
+from engine.errors import PlanRefused, UnexpectedOutput
+from engine.headroom import standby_site
 from engine.invariants import described
 from engine.model import GroupFacts, MemberId, Plan, by_number, spelled, surely_out
-from engine.planner import split
 from engine.proposals import Change, order_fault, parts_of, split_faults
+from engine.splitting import by_sites, split
 
 OPEN = "change:open"
 """The button below a proposal; its value says which run and which revision of its plan."""
@@ -97,7 +98,7 @@ def form(
     members = [one for one in sorted(plan.everyone, key=by_number) if one not in out]
     anew = count not in (0, len(plan.groups)) or set(out) != set(plan.left_out)
     wanted = min(count or len(plan.groups), max(2, len(members)))
-    parts = tuple(group.members for group in split(members, wanted)) if anew else parts_of(plan)
+    parts = _divided(members, wanted, plan, seen) if anew else parts_of(plan)
     letters = [chr(ord("A") + index) for index in range(len(parts))]
     order = letters if anew else [group.name for group in plan.groups]
     now = ", ".join(group_named(group) for group in plan.groups)
@@ -114,7 +115,7 @@ def form(
         _count_field(len(parts), min(len(members), MOST_GROUPS)),
     ]
     for letter, part in zip(letters, parts, strict=True):
-        blocks.append(_members_field(letter, part, len(parts), out))
+        blocks.append(_members_field(letter, part, len(parts), out, sites=len(by_sites(members))))
     blocks.append(_order_field(letters, order))
     if len(letters) > 2:
         blocks.append(_listed_field(letters, order))
@@ -127,6 +128,18 @@ def form(
         "private_metadata": place.packed(),
         "blocks": blocks,
     }
+
+
+def _divided(
+    members: Sequence[MemberId], count: int, plan: Plan, seen: GroupFacts | None
+) -> tuple[tuple[MemberId, ...], ...]:
+    """Divide members as the planner would; where that is refused, as they fit."""
+    first = (standby_site(seen) if seen is not None else None) or 0
+    try:
+        groups = split(members, count, how=plan.policy.split, first=first)
+    except PlanRefused:
+        groups = split(members, count, first=first)
+    return tuple(group.members for group in groups)
 
 
 def _plain(text: str) -> dict[str, Any]:
@@ -182,8 +195,13 @@ def _count_field(count: int, most: int) -> Block:
     return {**_input("groups", label, element, hint), "dispatch_action": True}
 
 
+_HINT = "Like 1_1-1_4 or 1_1,1_3. Sizes may differ by one at most."
+
+_HINT_OF_SITES = "Groups may also be whole Sites, or have the same share of each: 1_1-1_3,2_1-2_2."
+
+
 def _members_field(
-    letter: str, part: Sequence[MemberId], count: int, out: Sequence[MemberId]
+    letter: str, part: Sequence[MemberId], count: int, out: Sequence[MemberId], *, sites: int
 ) -> Block:
     """Slack keeps what was typed under the same ids, so another number of groups has others.
 
@@ -195,7 +213,9 @@ def _members_field(
         "initial_value": spelled(part),
         "max_length": 300,
     }
-    hint = "Like 1_1-1_4 or 1_1,1_3. Sizes may differ by one at most." if letter == "A" else ""
+    hint = _HINT if letter == "A" else ""
+    if hint and sites > 1:
+        hint = f"{hint} {_HINT_OF_SITES}"
     others = f":{spelled(out)}" if out else ""
     return _input(f"part:{count}{others}:{letter}", f"Members of {letter}", element, hint)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import html
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,7 +55,8 @@ LONGEST_REASON = 200
 """Of a reason more is not kept: it stands in the journal and in the first lines of a hold."""
 
 _INSTALL = (
-    "install <group> <package> [sha256 <sum>] [ticket <id>] [split 1_1-1_4/1_5-1_8] [without 1_7]"
+    "install <group> <package> [sha256 <sum>] [ticket <id>] [split 1_1-1_4/1_5-1_8] [groups 3] "
+    "[without 1_7]"
 )
 
 
@@ -69,6 +70,8 @@ class Install:
     ticket: str = ""
     split: tuple[tuple[MemberId, ...], ...] = ()
     left_out: tuple[MemberId, ...] = ()
+    groups: int = 0
+    divide: str = ""
 
 
 @dataclass(frozen=True)
@@ -317,8 +320,8 @@ def _freeze_usage(command: str) -> str:
 
 HOW_TO_CHANGE = (
     "Write `change` with what is wanted otherwise: `swap`, `groups 3`, `order smo_last`, "
-    "`order B,A`, `split 1_1-1_3/1_4-1_6`, `without 1_7` (a member that is out of service) or "
-    "`without none`."
+    "`order B,A`, `split 1_1-1_3/1_4-1_6`, `split by_site` or `split across_sites` (of two Sites), "
+    "`without 1_7` (a member that is out of service) or `without none`."
 )
 
 _CHANGES = ("swap", "groups", "order", "split", "without")
@@ -346,12 +349,12 @@ def _revision(words: Sequence[str]) -> Revision:
         found[name] = "" if name == "swap" else rest.pop(0)
     if "swap" in found and "order" in found:
         raise Mistake("I understood `change`, but `swap` and `order` both say an order; say one.")
-    if "split" in found and "groups" in found:
-        raise Mistake("I understood `change`, but a `split` says how many groups; leave one out.")
     order, listed = _order_wanted(found["order"]) if "order" in found else ("", ())
+    split, count, divide = _groups_wanted(found, "change")
     change = Change(
-        split=_split(found.get("split", ""), "change"),
-        groups=_count(found["groups"]) if "groups" in found else 0,
+        split=split,
+        groups=count,
+        divide=divide,
         order="swap" if "swap" in found else order,
         listed=listed,
         left_out=_without(found["without"], "change") if "without" in found else None,
@@ -359,9 +362,31 @@ def _revision(words: Sequence[str]) -> Revision:
     return Revision(change, target)
 
 
-def _count(text: str) -> int:
+_DIVIDED = ("by_site", "across_sites")
+"""How two Sites may be divided, said in place of a split; see engine.splitting."""
+
+
+def _groups_wanted(
+    found: Mapping[str, str], understood: str
+) -> tuple[tuple[tuple[MemberId, ...], ...], int, str]:
+    """Return the members of each Logical Group, or how many there are and how Sites are divided."""
+    split = found.get("split", "")
+    count = _count(found["groups"], understood) if "groups" in found else 0
+    if split.lower() in _DIVIDED:
+        return (), count, split.lower()
+    if split and count:
+        raise Mistake(
+            f"I understood {code(understood)}, but a `split` says how many groups; leave one out."
+        )
+    return _split(split, understood), count, ""
+
+
+def _count(text: str, understood: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]?", text):
-        raise Mistake(f"I understood `change groups`, but {code(text, 80)} is no number of groups.")
+        raise Mistake(
+            f"I understood {code(f'{understood} groups')}, but {code(text, 80)} is no number of "
+            "groups."
+        )
     return int(text)
 
 
@@ -394,13 +419,16 @@ def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Insta
         )
     understood = f"install {group} {package}"
     options = _options(rest, understood, command)
+    split, count, divide = _groups_wanted(options, understood)
     return Install(
         group=group,
         package=package,
         sha256=_sum(options.get("sha256", ""), understood),
         ticket=_ticket(options.get("ticket", ""), understood),
-        split=_split(options.get("split", ""), understood),
+        split=split,
         left_out=_without(options["without"], understood) if "without" in options else (),
+        groups=count,
+        divide=divide,
     )
 
 
@@ -419,7 +447,7 @@ def _known_group(name: str, package: str, groups: Sequence[str], command: str) -
     )
 
 
-_OPTIONS = ("sha256", "ticket", "split", "without")
+_OPTIONS = ("sha256", "ticket", "split", "groups", "without")
 
 
 def _options(words: list[str], understood: str, command: str) -> dict[str, str]:

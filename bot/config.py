@@ -432,9 +432,15 @@ class PolicySettings(_Section):
         (),
         description="Roles that may freeze the group and lift that. Without any: the operators.",
     )
-    order: Literal["vendor"] = Field(
+    order: Literal["vendor", "smo_last"] = Field(
         "vendor",
-        description="Which Logical Group goes first: the vendor's order.",
+        description="Which Logical Group goes first: A, as the vendor has it, or the one with the "
+        "SMO last, so that the SMO moves once less.",
+    )
+    split: Literal["auto", "by_site", "across_sites"] = Field(
+        "auto",
+        description="How two Sites are divided: one group per Site (Standby first), the same share "
+        "of each in every group, or auto: by Site where they differ by one member at most.",
     )
     groups: Annotated[int, Field(ge=2)] = Field(
         2, description="Logical Groups that a Security Group is divided into."
@@ -458,6 +464,11 @@ class PolicySettings(_Section):
     )
     core_dumps_allowed: Annotated[int, Field(ge=0)] = Field(
         1, description="New core dumps per member that do not hold a run."
+    )
+    members_limit: Annotated[int, Field(ge=2)] = Field(
+        31,
+        description="Members that a Maestro Security Group may have; no source says how many. Of "
+        "ElasticXL it is fixed: 3 per Site, 6 in all.",
     )
     log_free_factor: float = Field(
         3.0, description="Free space in /var/log that is needed, in sizes of the package."

@@ -150,6 +150,8 @@ class Hearing:
             ticket=command.ticket,
             split=command.split,
             left_out=command.left_out,
+            groups=command.groups,
+            divide=command.divide,
         )
         body = {"request": to_json(request), "answer": to}
         without = f" without {ids(command.left_out)}" if command.left_out else ""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from engine import headroom
 from engine.errors import ConditionFailed, SessionOpen
 from engine.journal import RunState
 from engine.model import (
     GroupFacts,
     InstalledPolicy,
+    LogicalGroup,
     MemberFacts,
     MemberId,
     PackageState,
@@ -24,6 +26,7 @@ from engine.model import (
     spelled,
     surely_out,
 )
+from engine.splitting import whole_sites
 
 
 def check(step: Step, facts: GroupFacts, state: RunState) -> None:
@@ -166,7 +169,38 @@ def _preflight(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         for member in facts.members
         if member.package(plan.package.name) is PackageState.INSTALLED
     ]
+    problems += _sites_synchronised(plan.groups, facts)
     return problems + _healthy(facts, state)
+
+
+def _sites_synchronised(groups: Sequence[LogicalGroup], facts: GroupFacts) -> list[str]:
+    """A Site that takes over alone must have the connections of the other one.
+
+    Source: `Sync to all chassis/sites` in `asg stat -v` [B: that it is this line].
+    """
+    alone = {name: sites for name, sites in whole_sites(groups).items() if sites}
+    if not alone or facts.sync_all:
+        return []
+    shown = "is not shown" if facts.sync_all is None else "is off"
+    return [
+        f"synchronisation to all Sites {shown}, but {name} is a Site as a whole: without it "
+        "connections would be lost"
+        for name in alone
+    ]
+
+
+def _room(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    """Refuse a failover that would leave each member with more connections than it can carry."""
+    plan, limit = state.the_plan, state.the_plan.policy.connections_limit
+    connections = {h.id: h.connections for h in facts.health if h.connections is not None}
+    seen = headroom.headroom(step.members, plan.members, headroom.active_site(facts))
+    each = seen.each_then(connections)
+    if not limit or not connections or each is None or each <= limit * headroom.FAIL:
+        return []
+    return [
+        f"each member that stays would carry about {each} connections, more than "
+        f"{headroom.FAIL:.0%} of the {limit} that one can"
+    ]
 
 
 def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
@@ -194,7 +228,8 @@ def _idle(members: Sequence[MemberFacts]) -> list[str]:
 
 
 def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
-    return _before_down(step, facts, state) + _healthy(facts, state) + _takes(facts, state)
+    problems = _before_down(step, facts, state) + _healthy(facts, state) + _takes(facts, state)
+    return problems + _room(step, facts, state)
 
 
 def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
@@ -205,6 +240,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         for member in facts.some(step.members)
         if not in_service(member, plan.policy.state_words)
     ]
+    problems += _sites_synchronised(plan.groups, facts)
     problems += _cloning_off(facts)
     problems += _idle(facts.members)
     problems += _listed(step, facts, state)

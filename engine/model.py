@@ -620,7 +620,9 @@ class PackageRef:
 class Request:
     """What a person asked for, as it was understood.
 
-    `left_out` are members out of service that the plan is to leave alone.
+    `left_out` are members out of service that the plan is to leave alone. `split` gives the
+    members of each Logical Group; else `groups` says how many there are, and `divide` how two
+    Sites are divided ("by_site" or "across_sites"). 0 and "" are as the policy has it.
     """
 
     kind: str
@@ -633,6 +635,8 @@ class Request:
     ticket: str = ""
     split: tuple[tuple[MemberId, ...], ...] = ()
     left_out: tuple[MemberId, ...] = ()
+    groups: int = 0
+    divide: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from string import ascii_uppercase
 
+from engine import splitting
 from engine.errors import PlanRefused
+from engine.gaia.dialect import ELASTICXL, dialect, unsupported
+from engine.headroom import active_site, standby_site
 from engine.journal import RunState
 from engine.model import (
     GroupFacts,
@@ -28,6 +30,7 @@ from engine.model import (
     surely_out,
 )
 from engine.ports import PackageFile
+from engine.splitting import by_sites, goes_by_site, split
 
 # Source: package names seen in the field (domain facts, section 8). `\b` is no end of a take,
 # because an underscore is a word character.
@@ -39,6 +42,16 @@ _PACKAGE = re.compile(
 )
 
 
+# Source: names seen in the field (domain facts, section 8).
+_OTHER_SORTS = {
+    r"^blink_image": "is a blink image, which puts a whole version in place of the installed one; "
+    "only hotfixes are installed here",
+    r"_T\d+_\w*(?:Upgrade|Install)": "is a major version, whose upgrade has a procedure of its "
+    "own and closes connections; only hotfixes are installed here",
+    r"^DeploymentAgent": "is the CPUSE agent itself; only hotfixes are installed here",
+}
+
+
 def package_ref(file: PackageFile) -> PackageRef:
     """Read version and take from a package's name.
 
@@ -47,6 +60,9 @@ def package_ref(file: PackageFile) -> PackageRef:
     """
     found = _PACKAGE.fullmatch(file.name)
     if found is None:
+        for sort, why in _OTHER_SORTS.items():
+            if re.search(sort, file.name, re.IGNORECASE):
+                raise PlanRefused(f"{file.name} {why}")
         raise PlanRefused(
             f"{file.name} is not named like a hotfix bundle "
             "(Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz), so its version and take "
@@ -81,16 +97,18 @@ def plan_install(
         PlanRefused: unsupported, or the group is not as a fresh installation needs it.
     """
     left_out = tuple(sorted(set(request.left_out), key=by_number))
+    _refuse_unsupported(facts, package, policy)
+    policy = _knowing_words(replace(policy, split=request.divide or policy.split), facts)
     _refuse_to_leave_out(left_out, facts, policy)
     facts = facts.without(left_out)
-    _refuse_unsupported(facts, package, policy)
+    _refuse_package(facts, package)
     take_before = _common_take(facts, policy)
     if take_before is not None and take_before >= package.take:
         raise PlanRefused(
             f"{request.security_group} is at take {take_before}; {package.name} is take "
             f"{package.take}, which is not newer"
         )
-    groups = split(facts.ids, policy.groups, request.split)
+    groups = _divided(facts, request, policy)
     _refuse_too_few_left(groups, policy)
     groups = _ordered(groups, facts, policy)
     return Plan(
@@ -108,9 +126,18 @@ def plan_install(
         mode=facts.mode,
         take_before=take_before,
         take_after=package.take,
-        notes=(*remarks, *group_notes(groups)),
+        notes=(*remarks, *splitting.notes(groups, active_site(facts))),
         left_out=left_out,
     )
+
+
+def _knowing_words(policy: Policy, facts: GroupFacts) -> Policy:
+    """Return the policy with every word that the healthy members of two Sites may show."""
+    sites = len(facts.sites)
+    if sites < 2:
+        return policy
+    words = dict.fromkeys([*policy.state_words, *dialect(facts.version).state_words(sites)])
+    return replace(policy, state_words=tuple(words))
 
 
 def _refuse_to_leave_out(left_out: Sequence[MemberId], facts: GroupFacts, policy: Policy) -> None:
@@ -134,21 +161,44 @@ def _refuse_to_leave_out(left_out: Sequence[MemberId], facts: GroupFacts, policy
         )
 
 
+ELASTICXL_PER_SITE = 3
+ELASTICXL_IN_ALL = 6
+"""Source: the R82 guide and lab notes [C]; those of Maestro are a setting, no source has them."""
+
+SITES_LIMIT = 2
+"""Source: lab notes [C]; a Security Group of more Sites is in no guide."""
+
+
 def _refuse_unsupported(facts: GroupFacts, package: PackageRef, policy: Policy) -> None:
-    if facts.platform != "Maestro":
-        raise PlanRefused(f"{facts.platform} is not supported yet; only Maestro is")
-    if facts.mode != "Gateway":
-        raise PlanRefused(f"{facts.mode} mode is not supported yet; only Gateway mode is")
+    """Refuse versions, platforms, modes and sizes for which the vendor has no such procedure."""
     if package.version != facts.version:
         raise PlanRefused(
             f"{package.name} is for {package.version}, but the group runs {facts.version}"
         )
+    if why := unsupported(facts.version, facts.platform, facts.mode):
+        raise PlanRefused(why)
+    _refuse_sizes(facts, policy)
+
+
+def _refuse_sizes(facts: GroupFacts, policy: Policy) -> None:
+    count, sites = len(facts.members), by_sites(facts.ids)
+    if len(sites) > SITES_LIMIT:
+        raise PlanRefused(f"{len(sites)} Sites are more than the {SITES_LIMIT} that there may be")
+    if facts.platform == ELASTICXL:
+        crowded = [site for site, of in sites.items() if len(of) > ELASTICXL_PER_SITE]
+        if crowded or count > ELASTICXL_IN_ALL:
+            raise PlanRefused(
+                f"an ElasticXL Cluster has at most {ELASTICXL_PER_SITE} members per Site and "
+                f"{ELASTICXL_IN_ALL} in all, but there are "
+                + " and ".join(f"{len(of)} on Site {site}" for site, of in sites.items())
+            )
+    elif count > policy.members_limit:
+        raise PlanRefused(f"{count} members are more than the limit of {policy.members_limit}")
+
+
+def _refuse_package(facts: GroupFacts, package: PackageRef) -> None:
     if len(facts.members) < 2:
         raise PlanRefused("one member cannot be worked on while another carries the traffic")
-    if len(facts.members) > policy.members_limit:
-        raise PlanRefused(
-            f"{len(facts.members)} members are more than the limit of {policy.members_limit}"
-        )
     have = [m.id for m in facts.members if m.package(package.name) is PackageState.INSTALLED]
     if len(have) == len(facts.members):
         raise PlanRefused(f"{package.name} is already installed on every member")
@@ -169,47 +219,18 @@ def _common_take(facts: GroupFacts, policy: Policy) -> int | None:
     return takes.pop()
 
 
-def split(
-    members: Sequence[MemberId], count: int, wanted: Sequence[Sequence[MemberId]] = ()
-) -> tuple[LogicalGroup, ...]:
-    """Divide members into Logical Groups: consecutive ids, the larger parts first.
-
-    Source: R82 guide and chassis guide (8 members: 1_1-1_4 and 1_5-1_8; 5: three and two).
-
-    Raises:
-        PlanRefused: the wanted split is no split of these members.
-    """
-    ordered = sorted(members, key=by_number)
-    if wanted:
-        return _wanted_split(ordered, wanted)
-    if not 2 <= count <= min(len(ordered), len(ascii_uppercase)):
-        raise PlanRefused(f"{len(ordered)} members cannot be divided into {count} groups")
-    size, larger = divmod(len(ordered), count)
-    groups, start = [], 0
-    for index in range(count):
-        end = start + size + (1 if index < larger else 0)
-        groups.append(LogicalGroup(ascii_uppercase[index], tuple(ordered[start:end])))
-        start = end
-    return tuple(groups)
-
-
-def _wanted_split(
-    members: Sequence[MemberId], wanted: Sequence[Sequence[MemberId]]
-) -> tuple[LogicalGroup, ...]:
-    named = [member for part in wanted for member in part]
-    if sorted(named, key=by_number) != list(members):
-        raise PlanRefused("the split must name every member exactly once: " + ", ".join(members))
-    if len(wanted) < 2:
-        raise PlanRefused("all members at once would stop the traffic; give two groups or more")
-    if len(wanted) > len(ascii_uppercase):
-        raise PlanRefused(f"more than {len(ascii_uppercase)} groups have no letters to go by")
-    sizes = sorted(len(part) for part in wanted)
-    if sizes[-1] - sizes[0] > 1:
-        raise PlanRefused("the vendor asks for groups of nearly equal size (one member apart)")
-    return tuple(
-        LogicalGroup(ascii_uppercase[index], tuple(sorted(part, key=by_number)))
-        for index, part in enumerate(wanted)
-    )
+def _divided(facts: GroupFacts, request: Request, policy: Policy) -> tuple[LogicalGroup, ...]:
+    """Divide the members as the request wants it, else as the policy has it."""
+    count, how = request.groups or policy.groups, policy.split
+    first = standby_site(facts)
+    if not request.split and first is None and goes_by_site(facts.ids, count, how):
+        shown = ", ".join(f"Site {site.id} {site.state or '?'}" for site in facts.sites)
+        raise PlanRefused(
+            "a split by Site begins with the Standby Site, and which that is cannot be told "
+            f"({shown or 'no Site shows its state'}); say `split across_sites`, or name the "
+            "members of each Logical Group"
+        )
+    return split(facts.ids, count, request.split, how=how, first=first or 0)
 
 
 def _refuse_too_few_left(groups: Sequence[LogicalGroup], policy: Policy) -> None:
@@ -230,17 +251,6 @@ def _ordered(
     if policy.order != "smo_last":
         return groups
     return tuple(sorted(groups, key=lambda group: facts.smo in group.members))
-
-
-def group_notes(groups: Sequence[LogicalGroup]) -> tuple[str, ...]:
-    """Return what people must know of a split before they agree to it."""
-    count = sum(len(group.members) for group in groups)
-    return tuple(
-        f"while {group.name} is down one member carries everything: no redundancy, and the "
-        "group may have no SMO"
-        for group in groups
-        if count - len(group.members) == 1
-    )
 
 
 def install_steps(groups: Sequence[LogicalGroup], take: int) -> tuple[Step, ...]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from engine import splitting
 from engine.errors import PlanRefused
+from engine.headroom import active_site
 from engine.journal import RunState
 from engine.model import (
     GroupFacts,
@@ -22,7 +24,8 @@ from engine.model import (
     by_number,
     spelled,
 )
-from engine.planner import group_notes, install_steps, plan_install
+from engine.planner import install_steps, plan_install
+from engine.splitting import by_sites, is_about_split, size_fault
 
 REVISIONS_LIMIT = 20
 """So many revisions of one proposal; each is a message of its own. A guess: nobody needs more."""
@@ -37,6 +40,7 @@ class Change:
     Attributes:
         split: the Logical Groups A, B and so on, by their members.
         groups: how many Logical Groups; their members follow from that.
+        divide: "by_site" or "across_sites", where there are two Sites.
         order: "vendor" (A first), "smo_last", "swap" (of two, the other one first) or "listed".
         listed: the letters of all groups in the order wanted, with `order` "listed".
         left_out: exactly these members are left out; () is nobody, and None as it is.
@@ -44,6 +48,7 @@ class Change:
 
     split: tuple[tuple[MemberId, ...], ...] = ()
     groups: int = 0
+    divide: str = ""
     order: str = ""
     listed: tuple[str, ...] = ()
     left_out: tuple[MemberId, ...] | None = None
@@ -72,18 +77,19 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
     wanted_out = plan.left_out if change.left_out is None else change.left_out
     left_out = tuple(sorted(set(wanted_out), key=by_number))
-    made_anew = bool(change.split or change.groups or left_out != plan.left_out)
+    made_anew = bool(change.split or change.groups or change.divide or left_out != plan.left_out)
     split = change.split or (() if made_anew else parts_of(plan))
     order = change.order if change.order in ("vendor", "smo_last") else "vendor"
     if not change.order and made_anew:
         order = plan.policy.order
+    remarks = [note for note in plan.notes if not is_about_split(note)]
+    policy = replace(plan.policy, split=change.divide or plan.policy.split)
     fresh = plan_install(
         plan.run,
-        replace(state.the_request, split=split, left_out=left_out),
+        replace(state.the_request, split=split, left_out=left_out, groups=0, divide=""),
         plan.package,
         facts,
-        replace(plan.policy, groups=change.groups or len(plan.groups), order=order),
-        remarks=[note for note in plan.notes if note not in group_notes(plan.groups)],
+        replace(policy, groups=change.groups or len(plan.groups), order=order),
     )
     groups = fresh.groups
     if not made_anew and change.order in ("", "swap"):
@@ -100,7 +106,8 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         revision=revision,
         groups=groups,
         steps=_steps(groups, plan.take_after, revision),
-        policy=plan.policy,
+        policy=policy,
+        notes=(*remarks, *splitting.notes(groups, active_site(facts))),
         cause=f"changed by {by}: {'; '.join(changed)}",
     )
 
@@ -185,11 +192,13 @@ def split_faults(
     sizes = [len(part) for part in wanted]
     if len(wanted) < 2:
         faults[last].append("all members at once would stop the traffic; make two groups or more")
-    elif not any(faults.values()) and max(sizes) - min(sizes) > 1:
+    elif not any(faults.values()) and size_fault(wanted):
         large = sizes.index(max(sizes))
+        sites = len(by_sites(members))
+        but = "; or let groups be whole Sites, or have the same share of each" if sites > 1 else ""
         faults[large].append(
             f"{max(sizes)} members here and {min(sizes)} in {_letter(sizes.index(min(sizes)))}: "
-            "sizes may differ by one at most"
+            f"sizes may differ by one at most{but}"
         )
     return {index: "; ".join(told) for index, told in faults.items() if told}
 

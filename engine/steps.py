@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from engine import invariants, planner, recovery
+from engine import headroom, invariants, planner, recovery
 from engine.duty import Duty
 from engine.errors import (
     ConditionFailed,
@@ -205,13 +205,15 @@ def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 def _headroom(duty: Duty, step: Step, facts: GroupFacts) -> dict[str, object]:
     """Say what the members that stay will carry, from connections counted now."""
+    seen = headroom.headroom(step.members, duty.plan.members, headroom.active_site(facts))
     health = duty.plan.concerning(facts).health
-    stay = [h for h in health if h.id not in step.members]
-    total = sum(h.connections or 0 for h in health)
+    connections = {h.id: h.connections or 0 for h in health}
     return {
-        "connections_now": total,
-        "members_that_stay": len(stay),
-        "each_then": total // len(stay) if stay else None,
+        "connections_now": sum(connections.get(one, 0) for one in seen.carrying),
+        "members_that_stay": len(seen.staying),
+        "each_then": seen.each_then(connections),
+        "times": round(seen.times, 2),
+        "limit": duty.plan.policy.connections_limit,
     }
 
 

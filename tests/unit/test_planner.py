@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from engine.errors import PlanRefused
 from engine.model import PackageState, by_number, spelled
-from engine.planner import package_ref, plan_install, split
+from engine.planner import package_ref, plan_install
 from engine.ports import PackageFile
+from engine.splitting import split
 from tests.unit.builders import NAME, PACKAGE, POLICY, REQUEST, facts, member, plan, without_package
 
 
@@ -67,8 +68,11 @@ def test_smo_last_puts_the_group_of_the_smo_at_the_end():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"platform": "Chassis"}, "only Maestro"),
-        ({"mode": "VSX"}, "only Gateway"),
+        ({"platform": "Chassis"}, "a chassis is not supported"),
+        ({"platform": ""}, "does not say the platform"),
+        ({"platform": "ElasticXL", "mode": "VSX"}, "in Traditional VSX mode is not supported"),
+        ({"platform": "ElasticXL"}, "no ElasticXL of R81.20"),
+        ({"mode": "VSNext"}, "VSNext mode is not supported with R81.20"),
         ({"version": "R81.10"}, "is for R81.20, but the group runs R81.10"),
         ({"members": (member(1, packages=()),)}, "one member"),
         (
@@ -130,14 +134,15 @@ def test_version_and_take_are_read_from_names_seen_in_the_field(name, version, t
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "words"),
     [
-        "Check_Point_R81.10_T338_ScalablePlatform_Upgrade.tar",
-        "blink_image_1.1_Check_Point_R82_T777_JHF_T60_SecurityGateway.tgz",
-        "DeploymentAgent_R80.30SP_000000027_1.tgz",
-        "../Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz",
+        ("Check_Point_R81.10_T338_ScalablePlatform_Upgrade.tar", "is a major version"),
+        ("Check_Point_R82_T777_Gaia_Install_and_Upgrade.tgz", "is a major version"),
+        ("blink_image_1.1_Check_Point_R82_T777_JHF_T60_SecurityGateway.tgz", "is a blink image"),
+        ("DeploymentAgent_R80.30SP_000000027_1.tgz", "is the CPUSE agent itself"),
+        ("../Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz", "not named like a hotfix"),
     ],
 )
-def test_what_is_no_hotfix_bundle_is_refused(name):
-    with pytest.raises(PlanRefused, match="not named like a hotfix bundle"):
+def test_what_is_no_hotfix_bundle_is_refused_with_the_reason(name, words):
+    with pytest.raises(PlanRefused, match=words):
         package_ref(PackageFile(name, Path(name), "00", 1))

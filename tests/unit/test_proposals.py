@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from engine.errors import PlanRefused
 from engine.journal import RunState
 from engine.model import Step, StepKind
-from engine.planner import split
 from engine.proposals import REVISIONS_LIMIT, Change, plan_change, split_faults
+from engine.splitting import split
 from tests.unit.builders import POLICY, REQUEST, facts, plan, without_package
 
 FOUR = ["1_1", "1_2", "1_3", "1_4"]
