@@ -22,6 +22,7 @@ AT_ONCE = frozenset(
         "policy_installed",
         "core_dump",
         "smo_moves",
+        "site_failover",
         "snapshot_taken",
         "snapshot_revert",
     ]

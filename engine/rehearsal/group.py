@@ -26,7 +26,9 @@ from engine.rehearsal.dialects import DIALECTS, Dialect
 from engine.rehearsal.faults import AT_ONCE, Fault, canonical, parse_all
 from engine.rehearsal.files import File, Files
 from engine.rehearsal.member import (
+    ACTIVE,
     AVAILABLE,
+    CARRYING,
     GOING_TO_REBOOT_S,
     INITIAL_POLICY,
     INSTALL_CURVE,
@@ -38,9 +40,10 @@ from engine.rehearsal.member import (
     Package,
     Policy,
 )
+from engine.rehearsal.setup import Setup as Setup
 from engine.rehearsal.traffic import Traffic
-from engine.rehearsal.virtual import Virtuals, check, systems_of
-from engine.rehearsal.witness import CARRYING, IN_SERVICE, Act, Witness
+from engine.rehearsal.virtual import Virtuals, systems_of
+from engine.rehearsal.witness import Act, Witness
 
 SMO_GAP_S = 35.0
 """How long nobody answers at the group address after the SMO moved; measured 35 and 36 s when it
@@ -67,54 +70,13 @@ POLICY_STAGE = 3
 TICK_S = 0.001
 """The least real time between two looks at the queue; a timedelta counts microseconds only."""
 
+SECOND_SITE = 14
+"""After so many numbers those of the second Site begin: what a chassis holds [B]."""
+
 DOWN_S = 3.0
 """How long a member needs to go administratively down; "a few seconds" [I]."""
 
 _TAKE = re.compile(r"_T(\d+)_", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a rehearsal starts with.
-
-    `imported` names packages that lie in the CPUSE repository already, as names or as tables
-    with `name` and optionally `members`, `installed`, `reboots`. `speed` is simulated seconds per
-    real second. `frame_s` is how often the installer repaints, in simulated seconds.
-    """
-
-    name: str = "site-1"
-    members: int = 8
-    version: str = "R81.20"
-    take_before: int = 99
-    imported: Sequence[str | Mapping[str, Any]] = ()
-    speed: float = 1.0
-    seed: int = 0
-    auto_clone: bool = True
-    connections: int = 120_000
-    reboots: bool = True
-    uninstall_gives_back: str = "previous"
-    frame_s: float = 1.0
-    upload_mb_per_s: float = 80.0
-    disk_free_mb: int = 60_000
-    da_build: int = 2672
-    policy: str = "Standard"
-    sync_all_sites: bool = True
-    start: datetime | None = None
-    mode: str = "Gateway"
-    virtual: Sequence[Mapping[str, Any]] = ()
-    faults: Sequence[Mapping[str, Any]] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be played.
-
-        Raises:
-            ValueError: too many members, or an unknown version.
-        """
-        if not 1 <= self.members <= 31:
-            raise ValueError(f"1 to 31 members, not {self.members}")
-        if self.version not in DIALECTS:
-            raise ValueError(f"version {self.version!r} is not one of {', '.join(DIALECTS)}")
-        check(self.mode, self.virtual)
 
 
 class Session(Protocol):
@@ -150,17 +112,26 @@ class Group:
         self.virtuals = Virtuals(self, {number: one.policy for number, one in systems.items()})
         self.sessions: list[Session] = []
         self.members: dict[str, Member] = {}
-        for number in range(1, setup.members + 1):
-            member = self._new_member(number)
-            self.members[member.id] = member
+        for site, count in enumerate(setup.per_site, 1):
+            for number in range(1, count + 1):
+                member = self._new_member(site, number)
+                self.members[member.id] = member
         for entry in setup.imported:
             self._preload({"name": entry} if isinstance(entry, str) else entry)
-        self.traffic = Traffic(setup.connections, list(self.members))
-        self.witness = Witness(list(self.members), {m.id: m.take for m in self.members.values()})
+        self.witness = Witness(
+            list(self.members),
+            {m.id: m.take for m in self.members.values()},
+            in_service=(ACTIVE, setup.standby_word) if len(setup.per_site) > 1 else (ACTIVE,),
+        )
         self.auto_clone_before = self.auto_clones()
-        self.smo: str | None = next(iter(self.members))
+        self.active_site = setup.active_site
+        for member in self.members.values():
+            member.state = self._word(member)
+        self.smo: str | None = self.carrying()[0]
+        self.traffic = Traffic(setup.connections, self.carrying(), self._copies_elsewhere())
         self.silent_until = 0.0
         self.forced_smo: str | None = None
+        self.forced_site: int | None = None
         self.smo_listeners: list[Callable[[], None]] = []
         self.unsupported: list[str] = []
         self.moments: list[tuple[float, str]] = []
@@ -337,21 +308,40 @@ class Group:
         return self.members[canonical(member_id)]
 
     def ids(self, words: str) -> list[str]:
-        """Read `1_1-1_4,1_6`, `all` or `chassis1`.
+        """Read `1_1-1_4,2_1`, `all`, `chassis1`, `site2`, `chassis_active`.
+
+        A range stays within its Site [I].
 
         Raises:
-            KeyError: a member that does not exist, or no such syntax.
+            KeyError: a member or Site that does not exist, or no such syntax.
         """
-        if words in ("", "all", "chassis1", "site1"):
+        if words in ("", "all"):
             return list(self.members)
         chosen: list[str] = []
         for part in words.replace(" ", "").split(","):
-            first, dash, last = part.partition("-")
-            start, end = self.member(first), self.member(last if dash else first)
-            chosen += [
-                m.id for m in self.members.values() if start.number <= m.number <= end.number
-            ]
+            chosen += self._site_named(part) or self._range(part)
         return list(dict.fromkeys(chosen))
+
+    def _site_named(self, word: str) -> list[str]:
+        match = re.fullmatch(r"(?:chassis|site)(\d|_active)", word)
+        if not match:
+            return []
+        site = self.active_site if match.group(1) == "_active" else int(match.group(1))
+        found = [m.id for m in self.members.values() if m.site == site]
+        if not found:
+            raise KeyError(word)
+        return found
+
+    def _range(self, words: str) -> list[str]:
+        first, dash, last = words.partition("-")
+        start, end = self.member(first), self.member(last if dash else first)
+        if start.site != end.site:
+            raise KeyError(words)
+        return [
+            m.id
+            for m in self.members.values()
+            if m.site == start.site and start.number <= m.number <= end.number
+        ]
 
     def states(self) -> dict[str, str]:
         """Return every member's state word."""
@@ -361,7 +351,7 @@ class Group:
         """Return every member's state word, with what is wrong with its Virtual Systems."""
         return {
             m.id: f"{m.state} with {' and '.join(m.ill_systems)}"
-            if m.state == IN_SERVICE and m.ill_systems
+            if m.state in (ACTIVE, self.setup.standby_word) and m.ill_systems
             else m.state
             for m in self.members.values()
         }
@@ -371,12 +361,38 @@ class Group:
         return {m.id: m.auto_clone for m in self.members.values()}
 
     def in_service(self) -> list[str]:
-        """Return the members that are ACTIVE without problem notes, in every Virtual System."""
-        return [
-            m.id
-            for m in self.members.values()
-            if m.state == IN_SERVICE and not m.notes and not m.ill_systems
-        ]
+        """Return the members that are healthy in every Virtual System.
+
+        They are ACTIVE, or stand by in the Standby Site.
+        """
+        return [m.id for m in self.members.values() if self.is_healthy(m)]
+
+    def is_healthy(self, member: Member) -> bool:
+        """Tell whether a member carries connections, or would where its Site took over."""
+        word = member.state in (ACTIVE, self.setup.standby_word)
+        return word and not member.notes and not member.ill_systems
+
+    def carrying(self) -> list[str]:
+        """Return the members that carry connections; the Standby Site's carry none."""
+        return [m.id for m in self.members.values() if self.carries(m)]
+
+    def carries(self, member: Member) -> bool:
+        """Tell whether a member carries connections."""
+        return member.site == self.active_site and member.state in CARRYING
+
+    @property
+    def sites(self) -> list[int]:
+        """The numbers of all Sites."""
+        return list(range(1, len(self.setup.per_site) + 1))
+
+    def site_state(self, site: int) -> str:
+        """Return a Site's own word: ACTIVE or STANDBY; DOWN where nobody there is healthy [B]."""
+        there = [m for m in self.members.values() if m.site == site]
+        if not any(m.state != "DETACHED" for m in there):
+            return "DOWN"
+        if site == self.active_site:
+            return "ACTIVE"
+        return "STANDBY" if self._healthy_in(site) else "DOWN"
 
     @property
     def answering(self) -> bool:
@@ -449,7 +465,16 @@ class Group:
         self.advance()
         known = {k: facts[k] for k in ("by", "reason", "package") if k in facts}
         self.witness.act(
-            Act(self.now, act, member, tuple(group), self.witnessed(), self.auto_clones(), **known)
+            Act(
+                self.now,
+                act,
+                member,
+                tuple(group),
+                self.witnessed(),
+                self.auto_clones(),
+                carrying=tuple(self.carrying()),
+                **known,
+            )
         )
 
     def refused(self, member: Member, status: int) -> None:
@@ -647,7 +672,7 @@ class Group:
             if notes
             else "Member is now fully operational as part of Load Sharing ClusterXL"
         )
-        if member.state == IN_SERVICE and not member.ill_systems:
+        if self.is_healthy(member):
             self.moment("returned", member.id)
 
     def _synchronise(self, member: Member) -> None:
@@ -686,12 +711,14 @@ class Group:
     # who is in service, who is the SMO
 
     def settle(self, reason: str) -> None:
-        """Work out every member's state word, the traffic and the SMO after a change."""
+        """Work out the Active Site, every member's word, the traffic and the SMO."""
         before = self.states()
-        words = {m.id: _own_state(m) for m in self.members.values()}
-        if "ACTIVE" not in words.values():
+        self._choose_site()
+        words = {m.id: self._word(m) for m in self.members.values()}
+        if not any(_own_state(m) == ACTIVE for m in self.members.values()):
             chosen = self._last_resort()
             if chosen is not None:
+                self.active_site = self.members[chosen].site
                 words[chosen] = "ACTIVE(!)"
         for member in self.members.values():
             word = words[member.id]
@@ -709,23 +736,63 @@ class Group:
         healthy = self.in_service()
         if healthy:
             self._last_healthy = healthy[0]
-        carriers = [m.id for m in self.members.values() if m.state in CARRYING]
-        self.traffic.change(carriers, sorted(self._orderly), self.now)
+        self.traffic.change(
+            self.carrying(), sorted(self._orderly), self.now, self._copies_elsewhere()
+        )
         self._orderly.clear()
         self.witness.in_service(len(healthy))
         self._choose_smo()
 
+    def _word(self, member: Member) -> str:
+        own = _own_state(member)
+        if own == ACTIVE and member.site != self.active_site:
+            return self.setup.standby_word
+        return own
+
+    def _choose_site(self) -> None:
+        """Let the other Site take over where nobody of the Active Site is healthy any more."""
+        chosen = self.active_site
+        if not self._healthy_in(chosen):
+            chosen = next((s for s in self.sites if self._healthy_in(s)), chosen)
+        home = self.setup.active_site
+        if self.forced_site is not None and self._healthy_in(self.forced_site):
+            chosen = self.forced_site
+        elif self.setup.site_returns and self._is_whole(home):
+            chosen = home
+        if chosen != self.forced_site:
+            self.forced_site = None
+        if chosen == self.active_site:
+            return
+        self.active_site = chosen
+        self.witness.event(self.now, "site", str(chosen))
+        self.moment("site", chosen)
+
+    def _healthy_in(self, site: int) -> list[Member]:
+        """Return the members of a Site that carry connections, or could."""
+        there = [m for m in self.members.values() if m.site == site]
+        return [m for m in there if _own_state(m) == ACTIVE]
+
+    def _is_whole(self, site: int) -> bool:
+        return len(self._healthy_in(site)) == self.setup.per_site[site - 1]
+
+    def _copies_elsewhere(self) -> list[str]:
+        """Return the members of the Standby Site to which connections are copied."""
+        if not self.setup.sync_all_sites:
+            return []
+        others = [m for m in self.members.values() if m.site != self.active_site]
+        return [m.id for m in others if _own_state(m) == ACTIVE]
+
     def _last_resort(self) -> str | None:
         up = [m for m in self.members.values() if m.stack == "up" and "FSYNC" not in m.notes]
         for member in up:
-            if member.state in CARRYING:
+            if self.carries(member):
                 return member.id
         return up[0].id if up else None
 
     def _choose_smo(self) -> None:
-        candidates = [m.id for m in self.members.values() if m.state == IN_SERVICE] or [
-            m.id for m in self.members.values() if m.state in CARRYING
-        ]
+        """The lowest ACTIVE member is the SMO; with two Sites, of those in the Active Site."""
+        carrying = [self.members[m] for m in self.carrying()]
+        candidates = [m.id for m in carrying if m.state == ACTIVE] or [m.id for m in carrying]
         chosen = candidates[0] if candidates else None
         if self.forced_smo in candidates:
             chosen = self.forced_smo
@@ -747,17 +814,17 @@ class Group:
 
     # setting up
 
-    def _new_member(self, number: int) -> Member:
-        member_id = f"1_{number}"
+    def _new_member(self, site: int, number: int) -> Member:
         setup = self.setup
         files = Files()
         for folder in ("/var/log/upload", "/tmp", "/home/admin", "/var/log/dump/usermode", "/etc"):  # noqa: S108 -- a simulated tree
             files.make_folder(folder)
         member = Member(
-            id=member_id,
-            site=1,
+            id=f"{site}_{number}",
+            site=site,
             number=number,
-            host_name=self.dialect.host_name(setup.name, 1, number),
+            node=number if site == 1 else max(SECOND_SITE, setup.per_site[0]) + number,
+            host_name=self.dialect.host_name(setup.name, site, number),
             files=files,
             boot_id=self._uuid(),
             policy=self.policy,
@@ -895,7 +962,7 @@ class _Harm:
     def _smo_moves(self, fault: Fault) -> None:
         """Another member answers at the group address for a while, e.g. after a lost heartbeat."""
         group = self.group
-        others = [m for m in group.in_service() if m != group.smo]
+        others = [m for m in group.carrying() if m != group.smo]
         if others:
             group.forced_smo = fault.member or others[0]
             group._choose_smo()  # noqa: SLF001 -- the group's own other half
@@ -905,13 +972,25 @@ class _Harm:
         self.group.forced_smo = None
         self.group._choose_smo()  # noqa: SLF001 -- the group's own other half
 
+    def _site_failover(self, fault: Fault) -> None:
+        """The other Site takes over, and keeps the connections or gives them back after a while."""
+        group = self.group
+        group.forced_site = next((s for s in group.sites if s != group.active_site), None)
+        group.settle("Site failover")
+        if seconds := fault.details.get("seconds"):
+            group.after(float(seconds), self._site_failback)
+
+    def _site_failback(self) -> None:
+        self.group.forced_site = next(s for s in self.group.sites if s != self.group.active_site)
+        self.group.settle("Site failover")
+
 
 def _own_state(member: Member) -> str:
     if member.stack == "none":
         return "DETACHED"
     if member.stack == "init":
         return "INIT"
-    return "DOWN" if member.notes else "ACTIVE"
+    return "DOWN" if member.notes else ACTIVE
 
 
 def _code(word: str) -> str:

@@ -14,6 +14,8 @@ AVAILABLE = "Available for Install"
 INSTALLED = "Installed"
 PART = "Installed as part of"
 INITIAL_POLICY = "InitialPolicy"
+ACTIVE = "ACTIVE"
+CARRYING = ("ACTIVE", "ACTIVE(!)")
 
 INSTALL_CURVE: tuple[tuple[float, int, str], ...] = (
     (0, 0, "Installing package..."),
@@ -117,6 +119,7 @@ class Member:
     id: str
     site: int
     number: int
+    node: int
     host_name: str
     files: Files
     boot_id: str
@@ -150,8 +153,8 @@ class Member:
 
     @property
     def address(self) -> str:
-        """The address on the synchronisation network."""
-        return f"192.0.2.{self.number + (0 if self.site == 1 else 14)}"
+        """The address on the synchronisation network; `node` is one number over all Sites."""
+        return f"192.0.2.{self.node}"
 
     @property
     def reachable(self) -> bool:
@@ -188,8 +191,8 @@ class Member:
 
     def state_of(self, number: int) -> str:
         """The state word of a Virtual System; a member out of service takes all with it."""
-        ill = number != 0 and self.state == "ACTIVE" and bool(self.virtual[number].notes)
-        return "DOWN" if ill else self.state
+        ill = number != 0 and not self.notes and bool(self.virtual[number].notes)
+        return "DOWN" if ill and self.stack == "up" else self.state
 
     def notes_of(self, number: int) -> list[str]:
         """The problem notes of a Virtual System: those of the member are everybody's."""

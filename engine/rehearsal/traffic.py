@@ -1,7 +1,8 @@
 """Simulated connections: who carries them, who has their copy, and how many were lost.
 
 A connection belongs to one member and is synchronised to one other. An orderly leave hands it to
-its copy; an abrupt one as well, unless the copy is gone or not yet made.
+its copy; an abrupt one as well, unless the copy is gone or not yet made. Where the Sites are
+synchronised, the Standby Site has a copy of everything: it saves what has no copy in its own Site.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ class Bundle:
 
 
 class Traffic:
-    """The connections of one Security Group."""
+    """The connections of one Security Group; `elsewhere` are members of the Standby Site."""
 
-    def __init__(self, connections: int, members: Sequence[str]) -> None:
+    def __init__(
+        self, connections: int, members: Sequence[str], elsewhere: Sequence[str] = ()
+    ) -> None:
         self.wanted = connections
         self.lost = 0
         self.carriers: list[str] = list(members)
+        self.elsewhere: dict[str, float] = dict.fromkeys(elsewhere, 0.0)
         self.bundles: list[Bundle] = []
         self._spread(0.0)
 
@@ -38,28 +42,46 @@ class Traffic:
         """Return how many connections a member carries."""
         return sum(b.count for b in self.bundles if b.owner == member)
 
-    def change(self, carriers: Sequence[str], orderly: Sequence[str], now: float) -> None:
-        """Take note of who carries traffic now; `orderly` names those who left in order."""
+    def change(
+        self,
+        carriers: Sequence[str],
+        orderly: Sequence[str],
+        now: float,
+        elsewhere: Sequence[str] = (),
+    ) -> None:
+        """Take note of who carries traffic now, and who elsewhere has a copy of all of it.
+
+        `orderly` names those who left in order.
+        """
+        stood_by = [m for m, since in self.elsewhere.items() if since <= now]
+        self._change(carriers, orderly, now, [m for m in stood_by if m in carriers])
+        self.elsewhere = {m: self.elsewhere.get(m, now + SYNC_SECONDS) for m in elsewhere}
+
+    def _change(
+        self, carriers: Sequence[str], orderly: Sequence[str], now: float, saviours: Sequence[str]
+    ) -> None:
         gone = [m for m in self.carriers if m not in carriers]
         came = [m for m in carriers if m not in self.carriers]
+        stayed = [m for m in carriers if m in self.carriers]
         self.carriers = list(carriers)
         if not gone and not came:
             return
         for member in gone:
             for bundle in [b for b in self.bundles if b.owner == member]:
-                self._leave(bundle, orderly=member in orderly, now=now)
+                heirs = stayed if member in orderly and stayed else saviours
+                self._leave(bundle, heirs, now)
         for bundle in self.bundles:
             if bundle.copy in gone or bundle.copy is None:
                 self._copy_again(bundle, now)
         if came or not self.bundles:
             self._spread(now)
 
-    def _leave(self, bundle: Bundle, *, orderly: bool, now: float) -> None:
+    def _leave(self, bundle: Bundle, heirs: Sequence[str], now: float) -> None:
         copied = bundle.copy in self.carriers and bundle.copied_at <= now
         if copied and bundle.copy is not None:
             bundle.owner, bundle.copy = bundle.copy, None
-        elif orderly and self.carriers:
-            bundle.owner, bundle.copy = self.carriers[0], None
+        elif heirs:
+            bundle.owner, bundle.copy = heirs[0], None
         else:
             self.lost += bundle.count
             self.bundles.remove(bundle)

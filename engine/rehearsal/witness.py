@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-IN_SERVICE = "ACTIVE"
-CARRYING = ("ACTIVE", "ACTIVE(!)")
-
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that somebody ordered, as one member (or the group) saw it."""
+    """One thing that somebody ordered, as one member (or the group) saw it.
+
+    `carrying` are the members that carried connections then: a state word does not always tell,
+    as healthy members of a Standby Site may be called ACTIVE too.
+    """
 
     at: float
     act: str
@@ -26,6 +27,7 @@ class Act:
     by: str = ""
     reason: str = ""
     package: str = ""
+    carrying: tuple[str, ...] = ()
 
 
 @dataclass
@@ -38,10 +40,20 @@ class Starts:
 
 
 class Witness:
-    """What was seen since the start; times are simulated seconds."""
+    """What was seen since the start; times are simulated seconds.
 
-    def __init__(self, members: Sequence[str], takes: Mapping[str, int]) -> None:
+    `in_service` are the words of healthy members: those of a Standby Site carry nothing, but would
+    take over, so that a group may be taken down while they stand by.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[str],
+        takes: Mapping[str, int],
+        in_service: Sequence[str] = ("ACTIVE",),
+    ) -> None:
         self.members = list(members)
+        self.healthy = tuple(in_service)
         self.takes_before = dict(takes)
         self.acts: list[Act] = []
         self.events: list[dict[str, Any]] = []
@@ -107,7 +119,7 @@ class Witness:
 
     def _judge_down(self, act: Act) -> None:
         outside = [m for m in self.members if m not in act.group]
-        absent = [m for m in outside if act.states[m] != IN_SERVICE]
+        absent = [m for m in outside if act.states[m] not in self.healthy]
         if absent:
             self._object(
                 act.at,
@@ -128,7 +140,7 @@ class Witness:
         if key in starts.pending:
             self._object(act.at, f"{act.act} was started twice on {act.member}")
         starts.pending.add(key)
-        if act.states[act.member].partition(" with ")[0] in CARRYING:
+        if act.member in act.carrying:
             self._object(
                 act.at,
                 f"{act.act} was started on {act.member}, which was {act.states[act.member]}",
@@ -136,7 +148,7 @@ class Witness:
         if set(act.group) >= set(self.members) and len(self.members) > 1:
             self._object(act.at, f"{act.act} was started on all members at once ({act.member})")
         outside = [m for m in self.members if m not in act.group]
-        absent = [m for m in outside if act.states[m] != IN_SERVICE]
+        absent = [m for m in outside if act.states[m] not in self.healthy]
         if absent:
             self._object(
                 act.at,

@@ -1,10 +1,13 @@
 """`asg stat`, `asg policy verify -a`, `asg diag`.
 
 Source: dossier 3.7 and 3.10; the Maestro picture of `asg stat -v` is [B], rows that parsers rely on
-are from a public exporter.
+are from a public exporter. That two Sites stand side by side, with "-" where a Site has no member
+of that number, is [B]; so is that `-i active_ids` names healthy members of the Standby Site too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from engine.rehearsal.devices import vsx
 from engine.rehearsal.devices.host import Host
@@ -47,7 +50,7 @@ def _information(host: Host, process: Process, what: str) -> int:
         case "all_ids":
             process.out("".join(f"{m.id:<{ID_WIDTH}}\n" for m in members))
         case "active_ids":
-            active = [m for m in members if m.state in ("ACTIVE", "ACTIVE(!)")]
+            active = [m for m in members if _serves(host, m)]
             process.out("".join(f"{m.id:<{ID_WIDTH}}\n" for m in active))
         case "local_id":
             process.out(f"{host.member.id:<{ID_WIDTH}}\n")
@@ -56,14 +59,7 @@ def _information(host: Host, process: Process, what: str) -> int:
         case "sgm_info":
             process.out(_information_table(host))
         case "tasks":
-            smo = host.group.smo
-            number = host.group.members[smo].number if smo else "-"
-            process.out(
-                f"{RULE}\n| Task (Task ID)    |{host.group.dialect.site + ' 1':^58}|\n{RULE}\n"
-            )
-            for index, task in enumerate(("SMO", "General", "LACP", "CH Monitor", "DR Manager")):
-                process.out(f"| {f'{task} ({index})':<18}|{f'{number}':^58}|\n")
-            process.out(f"{RULE}\n")
+            process.out(_tasks(host))
         case _:
             raise UnsupportedSyntax(f"asg stat -i {what}")
     return 0
@@ -73,11 +69,33 @@ def _row(text: str) -> str:
     return f"|{text:<78}|\n"
 
 
-def _number(host: Host, member: Member) -> str:
-    return f"  {member.number}{' (local)' if member is host.member else ''}"
+def _serves(host: Host, member: Member) -> bool:
+    return host.group.is_healthy(member) or host.group.carries(member)
 
 
-def _shown(member: Member) -> str:
+def _columns(host: Host, cells: Sequence[str]) -> str:
+    """Lay one cell per Site side by side."""
+    width = 53 if len(cells) == 1 else 26
+    return "".join(f"{cell:<{width}}" for cell in cells)
+
+
+def _by_number(host: Host) -> dict[int, list[Member | None]]:
+    """Return the members by their number, each with its place among the Sites."""
+    group = host.group
+    most = max(group.setup.per_site)
+    return {
+        number: [group.members.get(f"{site}_{number}") for site in group.sites]
+        for number in range(1, most + 1)
+    }
+
+
+def _numbers(host: Host, number: int) -> str:
+    return f"  {number}{' (local)' if number == host.member.number else ''}"
+
+
+def _shown(member: Member | None) -> str:
+    if member is None:
+        return "-"
     return "DOWN (admin)" if member.state == "DOWN" and "ADMIN" in member.notes else member.state
 
 
@@ -86,68 +104,114 @@ def _picture(host: Host, *, verbose: bool) -> str:
     up = int(group.now - host.member.booted_at) + (0 if host.member.boots else 123_207)
     days, rest = divmod(up, 86_400)
     clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-    active = [m for m in group.members.values() if m.state == "ACTIVE"]
     facts = [
         ("Up time", f"{days} day{'' if days == 1 else 's'}, {clock} hours"),
-        (words.members, f"{len(active)} / {len(group.members)}"),
+        (words.members, f"{len(group.in_service())} / {len(group.members)}"),
         ("Version", f"{words.version} (Build Number {words.build})"),
         ("FW Policy Date", host.member.policy.date),
     ]
     title = vsx.TITLES.get(group.setup.mode, "System Status - {platform}")
-    text = f"{RULE}\n" + _row(" " + title.format(platform="Maestro")) + f"{RULE}\n"
+    text = f"{RULE}\n" + _row(" " + title.format(platform=group.setup.platform)) + f"{RULE}\n"
     text += "".join(_row(f" {name:<30}| {value}") for name, value in facts)
     text += f"{RULE}\n"
     if group.setup.mode in vsx.TITLES:
         text += vsx.blocks(group, host.member)
     else:
         text += _members(host)
-    return text + (_parameters(host, len(active)) if verbose else "")
+    return text + (_parameters(host) if verbose else "")
 
 
 def _members(host: Host) -> str:
-    words = host.group.dialect
-    text = _row(f" {words.member_column:<24}{words.site} 1")
-    text += _row(f"{'':<26}ACTIVE") + f"{RULE}\n"
-    for member in host.group.members.values():
-        text += _row(f"{_number(host, member):<25}{_shown(member)}")
+    group, words = host.group, host.group.dialect
+    names = [f"{words.site} {site}" for site in group.sites]
+    text = _row(f" {words.member_column:<24}{_columns(host, names)}")
+    sites = _columns(host, [f" {group.site_state(site)}" for site in group.sites])
+    text += _row(f"{'':<25}{sites}") + f"{RULE}\n"
+    for number, there in _by_number(host).items():
+        cells = _columns(host, [_shown(m) for m in there])
+        text += _row(f"{_numbers(host, number):<25}{cells}")
     return text + f"{RULE}\n"
 
 
-def _parameters(host: Host, active: int) -> str:
-    group, site = host.group, host.group.dialect.site.lower()
+def _parameters(host: Host) -> str:
+    group, words = host.group, host.group.dialect
     every = "Enabled" if group.setup.sync_all_sites else "Disabled"
-    plural = "chassis" if site == "chassis" else "sites"
+    counts = []
+    for site, count in zip(group.sites, group.setup.per_site, strict=True):
+        healthy = [m for m in group.in_service() if group.members[m].site == site]
+        counts.append(f"{len(healthy)} / {count}")
     rows = [
-        f" {host.group.dialect.site} Parameters",
-        f" {group.dialect.members:<30}| {active} / {len(group.members)}",
-        f" {'Ports':<30}| 2 / 2",
+        f" {words.site} Parameters",
+        f" {words.members:<30}{''.join(f'| {c:<10}' for c in counts)}",
+        f" {'Ports':<30}{''.join(f'| {c:<10}' for c in ['2 / 2'] * len(counts))}",
         " Synchronization",
-        f"   Sync to Active {site}: Enabled",
-        f"   Sync to all {plural}:    {every}",
+        f"   Sync to Active {words.site.lower()}: Enabled",
+        f"   Sync to all {words.several_sites}:    {every}",
     ]
     return "".join(_row(r) for r in rows) + f"{RULE}\n"
 
 
 def _processes(host: Host) -> str:
-    text = f"{RULE}\n" + _row(f" {host.group.dialect.member_column:<38}State") + f"{RULE}\n"
-    for member in host.group.members.values():
-        text += _row(f"  {member.number}".ljust(39) + member.state)
+    """The row is from a log; with two Sites each has a word in it [B]."""
+    words = host.group.dialect
+    heads = (
+        ["State"] if len(host.group.sites) == 1 else [f"{words.site} {s}" for s in host.group.sites]
+    )
+    width = 39 if len(heads) == 1 else 19
+    text = f"{RULE}\n" + _row(
+        f" {words.member_column:<38}" + "".join(f"{h:<{width}}" for h in heads)
+    )
+    text += f"{RULE}\n"
+    for number, there in _by_number(host).items():
+        states = [m.state if m else "-" for m in there]
+        text += _row(f"  {number}".ljust(39) + "".join(f"{s:<{width}}" for s in states))
+    return text + f"{RULE}\n"
+
+
+def _tasks(host: Host) -> str:
+    """The header is from a log (R80.30SP); with two Sites it has a column for each [B]."""
+    group = host.group
+    width = 58 if len(group.sites) == 1 else 28
+    heads = [f"{f'{group.dialect.site} {site}':^{width}}" for site in group.sites]
+    holder = group.members[group.smo] if group.smo else None
+    text = f"{RULE}\n" + _row(f" Task (Task ID)    |{'|'.join(heads)}") + f"{RULE}\n"
+    for index, task in enumerate(("SMO", "General", "LACP", "CH Monitor", "DR Manager")):
+        cells = [
+            f"{holder.number if holder and holder.site == site else '-':^{width}}"
+            for site in group.sites
+        ]
+        text += _row(f" {f'{task} ({index})':<18}|{'|'.join(cells)}")
     return text + f"{RULE}\n"
 
 
 def _information_table(host: Host) -> str:
-    """Process column: Inactive for every member that is not active; source: dossier 3.7 and 4."""
+    """Process column: Inactive for every member that is not active; source: dossier 3.7 and 4.
+
+    Two Sites stand one below the other, each under its own word, as R76SP prints one [I].
+    """
+    group = host.group
     text = f"{RULE}\n"
-    text += _row(f" {host.group.dialect.member_column:<14}{'State':<15}{'Process':<26}Policy Date")
-    text += f"{RULE}\n"
-    for member in host.group.members.values():
-        serving = member.state in ("ACTIVE", "ACTIVE(!)")
-        work = "Enforcing Security" if serving else "Inactive"
-        if serving and member.policy.name == INITIAL_POLICY:
-            work = "Initial Policy"
-        date = member.policy.date if serving else "NA"
-        text += _row(f"{_number(host, member):<15}{member.state:<15}{work:<26}{date}")
-    return text + f"{RULE}\n"
+    for site in group.sites:
+        if len(group.sites) > 1:
+            name = f"{group.dialect.site} {site}"
+            text += _row(f" {name:<30}{group.site_state(site)}") + f"{RULE}\n"
+        text += _row(f" {group.dialect.member_column:<14}{'State':<15}{'Process':<26}Policy Date")
+        text += f"{RULE}\n"
+        for member in [m for m in group.members.values() if m.site == site]:
+            text += _information_row(host, member)
+        text += f"{RULE}\n"
+    return text
+
+
+def _information_row(host: Host, member: Member) -> str:
+    serving = _serves(host, member)
+    work = "Enforcing Security" if serving else "Inactive"
+    if serving and member.policy.name == INITIAL_POLICY:
+        work = "Initial Policy"
+    date = member.policy.date if serving else "NA"
+    local = " (local)" if member is host.member else ""
+    name = f"  {member.number}{local}"
+    return _row(f"{name:<15}{member.state:<15}{work:<26}{date}")
 
 
 _POLICY_RULE = "+-------+-------------------+---------------+-----------------+--------+\n"

@@ -102,7 +102,7 @@ async def asg_conns(host: Host, process: Process) -> int:
     """`asg_conns`: connections per member; source: lines that a public exporter reads."""
     total = 0
     for member in host.group.members.values():
-        if member.state not in ("ACTIVE", "ACTIVE(!)"):
+        if not (host.group.is_healthy(member) or host.group.carries(member)):
             continue
         count = host.group.traffic.of(member.id)
         total += count

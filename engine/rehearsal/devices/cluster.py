@@ -7,20 +7,29 @@ from __future__ import annotations
 
 from engine.rehearsal.devices.contexts import acts, context_of
 from engine.rehearsal.devices.host import Host
+from engine.rehearsal.dialects import Dialect
 from engine.rehearsal.group import DOWN_S
 from engine.rehearsal.interpreter import Process
 from engine.rehearsal.member import Member
 from engine.rehearsal.syntax import UnsupportedSyntax
 
-HELP = """Usage:
-g_clusterXL_admin -b <SGM IDs> {up | down [-a]} [-r]
+SYNC_FLAG = "   -a            : Synchronizes accelerated connections to other {members}\n"
 
-   -b <SGM IDs>  : 1_1 | 1_1,1_4 | 1_1-1_4 | chassis1 | chassis_active | all
-   -a            : Synchronizes accelerated connections to other Security Group Members
-   -r            : Runs this command on all <SGM IDs>, except the local
-   -h            : Shows this help
-"""
-"""The help text; its options are from the guide, its layout is [I]."""
+
+def help_text(words: Dialect) -> str:
+    """The help of `g_clusterXL_admin`; its options are from the guide, its layout is [I]."""
+    site = words.site.lower()
+    down = "down [-a]" if words.syncs_accelerated else "down"
+    members, ids = "Security Group Members", f"{words.member_column}s"
+    return (
+        "Usage:\n"
+        f"g_clusterXL_admin -b <{ids}> {{up | {down}}} [-r]\n\n"
+        + f"   -b <{ids}>".ljust(17)
+        + f": 1_1 | 1_1,1_4 | 1_1-1_4 | {site}1 | {site}_active | all\n"
+        + (SYNC_FLAG.format(members=members) if words.syncs_accelerated else "")
+        + f"   -r            : Runs this command on all <{ids}>, except the local\n"
+        "   -h            : Shows this help\n"
+    )
 
 
 async def cphaprob(host: Host, process: Process) -> int:
@@ -40,14 +49,15 @@ def _state(host: Host, process: Process) -> int:
     if me.state == "INIT":
         process.out("\nHA module not started.\n\n")
         return 1
-    active = [m for m in host.group.members.values() if m.state in ("ACTIVE", "ACTIVE(!)")]
+    active = [host.group.members[m] for m in host.group.carrying()]
     share = round(100 / len(active)) if active else 0
     text = f"\nCluster Mode:   HA Over LS\n\n{'ID':<11}{'Unique Address':<16}{'Assigned Load':<16}"
     text += f"{'State':<15}{'Name':<50}\n\n"
     for m in host.group.members.values():
-        # LOST [B]: what peers call an absent member.
+        # LOST [B]: what peers call an absent member; UP [B]: a word of `asg stat` alone.
         word = "LOST" if m.state == "DETACHED" else m.state_of(number)
-        name = f"{m.number} (local)" if m is me else f"{m.number}"
+        word = "STANDBY" if word == "UP" else word
+        name = f"{m.node} (local)" if m is me else f"{m.node}"
         load = f"{share if m in active else 0}%"
         text += f"{name:<11}{m.address:<16}{load:<16}{word:<15}{m.host_name:<15}\n"
     notes = ", ".join(me.notes_of(number)) or "None"
@@ -89,18 +99,19 @@ async def cluster_admin(host: Host, process: Process) -> int:
 async def group_admin(host: Host, process: Process) -> int:
     """`g_clusterXL_admin -b <ids> up|down [-a] [-r]`, with its dialogue."""
     if process.args in (["-h"], []):
-        process.out(HELP)
+        process.out(help_text(host.group.dialect))
         return 0
     args = list(process.args)
     flags = {a for a in args if a in ("-a", "-r", "up", "down")}
     args = [a for a in args if a not in flags]
-    if args[:1] != ["-b"] or len(args) != 2 or len(flags & {"up", "down"}) != 1:
-        process.out(HELP)
+    known = host.group.dialect.syncs_accelerated or "-a" not in flags
+    if args[:1] != ["-b"] or len(args) != 2 or len(flags & {"up", "down"}) != 1 or not known:
+        process.out(help_text(host.group.dialect))
         return 1
     try:
         ids = host.group.ids(args[1])
     except KeyError:
-        process.out(f"Error: invalid SGM IDs: {args[1]}\n")
+        process.out(f"Error: invalid {host.group.dialect.member_column}s: {args[1]}\n")
         return 1
     acts(host, process, "g_clusterXL_admin")
     if "-r" in flags:

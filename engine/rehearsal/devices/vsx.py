@@ -9,10 +9,9 @@ Virtual System as the recorded summary spells them, `1_02:0` [I].
 from __future__ import annotations
 
 from engine.rehearsal.group import Group
-from engine.rehearsal.member import INITIAL_POLICY, Member, Policy
+from engine.rehearsal.member import CARRYING, INITIAL_POLICY, Member, Policy
 
 RULE = "-" * 80
-CARRYING = ("ACTIVE", "ACTIVE(!)")
 TITLES = {"VSX": "VSX System Status", "VSNext": "VSNext System Status - {platform}"}
 """Titles of the picture. VSX: R76SP guide, which names no platform; VSNext: [B]."""
 
@@ -38,18 +37,19 @@ def _block(group: Group, local: Member, number: int) -> str:
     head = f" VS ID:  {number:<23}VS Name:  {name_of(group, number)}"
     text = _row(head) + f"{RULE}\n"
     for site in sorted({m.site for m in group.members.values()}):
-        text += _row(f" {f'{words.site} {site}':<30}ACTIVE") + f"{RULE}\n"
+        text += _row(f" {f'{words.site} {site}':<30}{group.site_state(site)}") + f"{RULE}\n"
         text += _row(f" {words.member_column:<15}{'State':<15}{'Process':<26}Policy Date")
         for member in group.members.values():
             if member.site == site:
-                text += _row(_cells(member, number, local=member is local))
+                serving = (*CARRYING, group.setup.standby_word)
+                text += _row(_cells(member, number, serving, local=member is local))
         text += f"{RULE}\n"
     return text
 
 
-def _cells(member: Member, number: int, *, local: bool) -> str:
+def _cells(member: Member, number: int, serving: tuple[str, ...], *, local: bool) -> str:
     state, policy = member.state_of(number), member.policy_of(number)
-    carrying, enforced = state in CARRYING, policy.name != INITIAL_POLICY
+    carrying, enforced = state in serving, policy.name != INITIAL_POLICY
     work = "Inactive" if not carrying else "Enforcing Security" if enforced else "Initial Policy"
     date = policy.date if carrying and enforced else "NA"
     name = f"  {member.number}{' (local)' if local else ''}"

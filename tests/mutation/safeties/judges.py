@@ -231,7 +231,7 @@ SAFETIES = (
     objection(
         "the witness sees a start on a member in service",
         "P1",
-        'if act.states[act.member].partition(" with ")[0] in CARRYING:',
+        "if act.member in act.carrying:",
         "if False:",
     ),
     objection(

@@ -1,0 +1,104 @@
+"""What a rehearsal starts with: version, platform, Sites, login shell, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.rehearsal.dialects import DIALECTS, MOST_SITES, PLATFORMS, VSNEXT_SINCE
+from engine.rehearsal.virtual import check
+
+STANDBY_WORDS = ("STANDBY", "UP", "ACTIVE")
+LOGIN_SHELLS = ("expert", "gclish")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a rehearsal starts with.
+
+    Attributes:
+        members: how many there are; with `sites` it is their sum.
+        platform, mode: "Maestro" or "ElasticXL"; "Gateway", "VSX" or "VSNext".
+        sites: members per Site, e.g. [5, 3]; empty is one Site.
+        active_site: the Site that carries the connections at the beginning.
+        standby_word: what `asg stat` prints for a healthy member of the Standby Site.
+        site_returns: whether the Site of the beginning takes over again as soon as it is whole
+            [B]: by default the other one keeps the connections.
+        sync_all_sites: whether connections are copied to the other Site too.
+        login_shell: where an SSH login ends: "expert" or "gclish".
+        expert_password: what `expert` asks for where the login shell is gClish.
+        virtual: Virtual Systems (or Gateways) beside number 0, as tables.
+        imported: packages that lie in the CPUSE repository already, as names or as tables with
+            `name` and optionally `members`, `installed`, `reboots`.
+        speed: simulated seconds per real second.
+        frame_s: how often the installer repaints, in simulated seconds.
+    """
+
+    name: str = "site-1"
+    members: int = 8
+    version: str = "R81.20"
+    platform: str = "Maestro"
+    mode: str = "Gateway"
+    sites: Sequence[int] = ()
+    active_site: int = 1
+    standby_word: str = "STANDBY"
+    site_returns: bool = False
+    login_shell: str = "expert"
+    expert_password: str = "Expert-4711"  # noqa: S105 -- of a machine that does not exist
+    virtual: Sequence[Mapping[str, Any]] = ()
+    take_before: int = 99
+    imported: Sequence[str | Mapping[str, Any]] = ()
+    speed: float = 1.0
+    seed: int = 0
+    auto_clone: bool = True
+    connections: int = 120_000
+    reboots: bool = True
+    uninstall_gives_back: str = "previous"
+    frame_s: float = 1.0
+    upload_mb_per_s: float = 80.0
+    disk_free_mb: int = 60_000
+    da_build: int = 2672
+    policy: str = "Standard"
+    sync_all_sites: bool = True
+    start: datetime | None = None
+    faults: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be played.
+
+        Raises:
+            ValueError: too many members or Sites, or a word that nobody knows.
+        """
+        if self.sites:
+            object.__setattr__(self, "members", sum(self.sites))
+        _known("version", self.version, DIALECTS)
+        _known("platform", self.platform, PLATFORMS)
+        _known("standby_word", self.standby_word, STANDBY_WORDS)
+        _known("login_shell", self.login_shell, LOGIN_SHELLS)
+        check(self.mode, self.virtual)
+        platform = PLATFORMS[self.platform]
+        _known(f"mode of {self.platform}", self.mode, platform.modes)
+        _known(f"version of {self.platform}", self.version, platform.versions)
+        if self.mode == "VSNext":
+            _known("version of VSNext", self.version, VSNEXT_SINCE)
+        if not 1 <= self.members <= platform.in_all:
+            raise ValueError(f"1 to {platform.in_all} members, not {self.members}")
+        if not all(1 <= count <= platform.per_site for count in self.per_site):
+            raise ValueError(
+                f"1 to {platform.per_site} members per Site, not "
+                f"{', '.join(str(count) for count in self.per_site)}"
+            )
+        if len(self.per_site) > MOST_SITES or not 1 <= self.active_site <= len(self.per_site):
+            raise ValueError(f"1 to {MOST_SITES} Sites, and one of them active")
+
+    @property
+    def per_site(self) -> tuple[int, ...]:
+        """How many members each Site has."""
+        return tuple(self.sites) or (self.members,)
+
+
+def _known(what: str, value: str, known: Sequence[str] | Mapping[str, Any]) -> None:
+    if value not in known:
+        raise ValueError(f"{what} {value!r} is not one of {', '.join(known)}")
