@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine import asking, gates, recovery, rights
+from engine import asking, counting, gates, recovery, rights
 from engine.duty import Duty
 from engine.errors import (
     Fenced,
@@ -224,7 +224,7 @@ async def _click(duty: Duty, row: InboxRow) -> None:
         return
     click = Ballot(body["user"], body["choice"], "button", gate.name, body["code"])
     with contextlib.suppress(PeopleUnreadable):
-        await asking.clicked(duty, gate, click, pressed, take=[row.key], to=body["answer"])
+        await counting.clicked(duty, gate, click, pressed, take=[row.key], to=body["answer"])
 
 
 async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
@@ -233,7 +233,7 @@ async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
     took_yes = not added and row.body["choice"] == "yes"
     by, away = user if added else "", user if took_yes else ""
     try:
-        await asking.count(duty, gate, take=[row.key], asked_by=by, took_away=away)
+        await counting.count(duty, gate, take=[row.key], asked_by=by, took_away=away)
     except StopUnheard:
         return
     except PeopleUnreadable:

@@ -4,6 +4,7 @@ from tests.mutation.trials import Edit, Safety, safety
 
 GATES = "engine/gates.py"
 ASKING = "engine/asking.py"
+COUNTING = "engine/counting.py"
 WORDS = "engine/words.py"
 CHANGED = "simulation/test_changed_proposals.py"
 FAULTS = "simulation/test_faults.py"
@@ -14,7 +15,7 @@ STOPS = "simulation/test_stops.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 WHO = "unit/test_gates.py::test_who_may_vote_and_who_may_stop"
 STANDS = "unit/test_gates.py::test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins"
-COUNT = "        await count(duty, gate)\n"
+COUNT = "        await counting.count(duty, gate)\n"
 UNREAD = "    except PeopleUnreadable:\n        await _end_by_a_no(duty, step)\n"
 
 SAFETIES = (
@@ -129,7 +130,7 @@ SAFETIES = (
         "the code is asked for where votes are recorded",
         promise="P12",
         why="As above; what decides must also be asked.",
-        file=ASKING,
+        file=COUNTING,
         old="    ) or gates.misread(ballot, gate)\n",
         new="    )\n",
         by=(
@@ -176,10 +177,10 @@ SAFETIES = (
         why="It stands nowhere in Slack: let go, a no would be lost.",
         file="engine/words.py",
         old="    with contextlib.suppress(PeopleUnreadable):\n"
-        "        await asking.clicked(duty, gate, click, pressed, take=[row.key], "
+        "        await counting.clicked(duty, gate, click, pressed, take=[row.key], "
         'to=body["answer"])\n',
         new="    try:\n"
-        "        await asking.clicked(duty, gate, click, pressed, take=[row.key], "
+        "        await counting.clicked(duty, gate, click, pressed, take=[row.key], "
         'to=body["answer"])\n'
         "    except PeopleUnreadable:\n        await _unknown(duty, row)\n",
         by=(
@@ -191,7 +192,7 @@ SAFETIES = (
         "a click stands in the journal",
         promise="P12",
         why="It would be forgotten with the next count, which finds nothing of it in Slack.",
-        file=ASKING,
+        file=COUNTING,
         old="        drafts.append(_click_draft(duty, gate, kept))\n",
         new="        pass\n",
         by=(f"{BUTTONS}::test_a_failover_is_approved_by_two_who_press_a_button_and_each_is_told",),
@@ -209,7 +210,7 @@ SAFETIES = (
         "a refused click stands nowhere",
         promise="P2",
         why="Told that it does not count, its author would find that it does, once in a role.",
-        file=ASKING,
+        file=COUNTING,
         old="    if told := await _clicked_in_vain(duty, gate, click, drafts):\n",
         new="    if (told := await _clicked_in_vain(duty, gate, click, drafts)) and "
         "drafts.append(\n        _click_draft(duty, gate, Click(click.user, click.choice, "
@@ -220,7 +221,7 @@ SAFETIES = (
         "who takes a check mark away is told that a click stands",
         promise="P12",
         why="They would believe that their yes is gone, and the failover would begin on it.",
-        file=ASKING,
+        file=COUNTING,
         old='    if still is not None and still.choice == "yes":\n',
         new="    if False:\n",
         by=(
@@ -250,7 +251,7 @@ SAFETIES = (
         "a vote taken back before the act is gone",
         promise="P2",
         why="The failover would begin on a yes that its author took back.",
-        file=ASKING,
+        file=COUNTING,
         old='if user not in shown or shown[user].choice == "withdraw"',
         new="if False",
         by=(f"{FAULTS}::test_a_vote_withdrawn_in_the_grace_time_stops_the_failover",),
@@ -338,7 +339,7 @@ SAFETIES = (
         "who may vote is asked again after the vote",
         promise="P2",
         why="Somebody who left the role, or the company, would take a group down.",
-        file=ASKING,
+        file=COUNTING,
         old='    if same and ballot.choice == "no":',
         new="    if same:",
         by=(
@@ -349,7 +350,7 @@ SAFETIES = (
         "whoever is in another role is matched by that",
         promise="P2",
         why="A seat would be filled by somebody who left it.",
-        file=ASKING,
+        file=COUNTING,
         old="if same and known is not None and not _others(duty, gate, known.roles, roles):",
         new="if same:",
         by=(f"{HOLD_GOOD}::test_who_is_in_another_role_now_is_matched_by_that",),
@@ -358,7 +359,7 @@ SAFETIES = (
         "a no counts although another voter cannot be read",
         promise="P7",
         why="A stop would wait for an answer about somebody else.",
-        file=ASKING,
+        file=COUNTING,
         old="            unread[ballot.user] = error\n            continue\n",
         new="            raise error\n",
         by=(f"{HOLD_GOOD}::test_a_no_stays_where_its_author_has_left_and_a_yes_cannot_be_read",),
@@ -367,7 +368,7 @@ SAFETIES = (
         "who cannot be read at the last look lets nothing begin",
         promise="P2",
         why="Nobody knows whether that person may still vote.",
-        file=ASKING,
+        file=COUNTING,
         old="    for error in unread.values():\n        raise error\n",
         new="",
         by=(f"{HOLD_GOOD}::test_a_person_who_cannot_be_read_at_the_last_look_lets_nothing_begin",),
