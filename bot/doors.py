@@ -23,7 +23,7 @@ from bot.views.format import code, escape
 from bot.views.words import out_words
 from engine import rights
 from engine.errors import NotUnderstood, PeopleUnreadable
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.ports import Clock
 from storage.records import Delivery, Lease, LeaseLost, StorageDown, Stores
 

@@ -14,15 +14,10 @@ from typing import Any
 from engine import calling, counting, freezes, gates
 from engine.duty import Duty
 from engine.errors import InDoubt, PeopleUnreadable
+from engine.fold import GateState
 from engine.invariants import described
-from engine.journal import GateState, Kind
-from engine.model import (
-    GroupFacts,
-    Step,
-    StepKind,
-    differences,
-    digest_in_letters,
-)
+from engine.journal import Kind
+from engine.model import GroupFacts, Step, StepKind, differences, digest_in_letters
 from engine.planner import can_roll_back
 from storage.records import InboxRow
 

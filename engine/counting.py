@@ -14,7 +14,8 @@ from datetime import datetime
 from engine import calling, gates
 from engine.duty import Duty
 from engine.errors import PeopleUnreadable
-from engine.journal import Click, GateState, Kind
+from engine.fold import Click, GateState
+from engine.journal import Kind
 from engine.ports import Ballot, Person
 from engine.rights import HALT, roles_for
 from storage.records import Draft

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from engine.errors import ConditionFailed, SessionOpen
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.model import (
     GroupFacts,
     InstalledPolicy,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from string import ascii_uppercase
 
 from engine.errors import PlanRefused
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.model import (
     GroupFacts,
     LogicalGroup,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.errors import PlanRefused
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.model import (
     GroupFacts,
     LogicalGroup,

@@ -25,7 +25,8 @@ from engine.errors import (
     Stopped,
     StopUnheard,
 )
-from engine.journal import GateState, Kind, Vote, planned_body
+from engine.fold import GateState, Vote
+from engine.journal import Kind, planned_body
 from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
 from engine.ports import Ballot

@@ -25,7 +25,8 @@ from bot.localslack.seed import demo_workspace
 from bot.localslack.webapi import WebApi
 from bot.people import Self, SlackPeople
 from bot.speaker import Speaker
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.ports import Clock, People
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker

@@ -20,7 +20,8 @@ from bot.standing import Standing
 from bot.threads import Threads
 from bot.views import render
 from engine.errors import PeopleUnreadable
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.ports import Clock
 from storage.memory import MemoryStores
 from storage.records import Draft, Record

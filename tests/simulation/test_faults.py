@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from engine import promises
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.rehearsal.group import Setup
 from storage.records import Draft, Record
 from tests.simulation.loop import run_virtual

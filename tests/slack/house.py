@@ -29,7 +29,8 @@ from bot.people import Self, SlackAnswers, SlackPeople
 from bot.reach import QuietHours
 from bot.runs import Runs
 from bot.threads import Threads
-from engine.journal import RunState, first_records
+from engine.fold import RunState
+from engine.journal import first_records
 from engine.model import Request
 from storage.memory import MemoryStores
 from storage.records import (

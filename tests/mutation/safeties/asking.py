@@ -260,7 +260,7 @@ SAFETIES = (
         "an approval ends with a vote that is taken back",
         promise="P2",
         why="Given again, it would begin at once: the former grace time is over.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old='self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)\n'
         '        if body.get("reason"):',
         new='self._gate(body["step"], votes=votes)\n        if body.get("reason"):',
@@ -377,7 +377,7 @@ SAFETIES = (
         "a click that fell stands nowhere",
         promise="P12",
         why="Its author was told that it counts no longer, and it would.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old='            self._gate(body["step"], clicks=clicks)\n',
         new="            pass\n",
         by=(
@@ -426,7 +426,7 @@ SAFETIES = (
         "an approval is spent with what was undone",
         promise="P4",
         why="After a rescue the same approval would take the group down again.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="            if step in self.gates and self.gates[step].open:\n                # What",
         new="            if False:\n                # What",
         by=(
@@ -438,7 +438,7 @@ SAFETIES = (
         "an abort ends the gate that is open",
         promise="P7",
         why="A yes after the abort would count.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="        for gate in [g for g in self.gates.values() if g.open and not "
         "self._passed(g)]:\n",
         new="        for gate in []:\n",
@@ -469,7 +469,7 @@ SAFETIES = (
         "off.",
         (
             Edit(
-                "engine/journal.py",
+                "engine/fold.py",
                 "return self.hold is not None or bool(self.halted) or self._paused_here()",
                 "return self.hold is not None or self._paused_here()",
             ),
@@ -485,7 +485,7 @@ SAFETIES = (
         "a pause stops before the next group",
         promise="P7",
         why="The second group would go down while people wait to look at the first.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="return self.hold is not None or bool(self.halted) or self._paused_here()",
         new="return self.hold is not None or bool(self.halted)",
         by=(f"{STOPS}::test_a_pause_takes_no_further_group_down",),
