@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import database, wiring
-from bot.config import Loaded, Secrets, Settings, SettingsWrong, load
+from bot.config.file import Loaded, load
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import Settings
 from bot.redaction import Redactor
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock

@@ -27,7 +27,7 @@ from bot.commands import (
     help_text,
     read_command,
 )
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.modals import Form
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs

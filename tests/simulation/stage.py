@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import RoleSettings
+from bot.config.settings import RoleSettings
 from bot.localslack.model import Message
 from bot.localslack.parts import Parts
 from bot.localslack.seed import demo_workspace

@@ -10,7 +10,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import SlackClient
-from bot.config import RoleSettings, Settings
+from bot.config.settings import RoleSettings, Settings
 from bot.hearing import Hearing
 from bot.pacing import TIER_3, Turns
 from bot.people import Self, SlackPeople

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot import config
-from bot.config import Loaded, Secrets, Settings, SettingsWrong, load, unsatisfiable
+from bot.config import policies, settings
+from bot.config.contradictions import unsatisfiable
+from bot.config.file import Loaded, load
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import Settings
 from bot.wiring import SettingsInventory
 from engine.model import Rights
 
@@ -60,18 +64,18 @@ def test_the_example_is_read_and_says_every_default():
 def test_the_example_says_every_key_of_gates_limits_roles_and_groups():
     given = tomllib.loads(EXAMPLE.read_text())
 
-    assert set(given["policy"]["proposal"]) == set(config.GateSettings.model_fields)
-    assert set(given["policy"]["failover"]) == set(config.GateSettings.model_fields)
-    assert set(given["policy"]["limits"]) == set(config.LimitSettings.model_fields)
-    assert set(given["roles"]["network"]) == set(config.RoleSettings.model_fields)
-    assert set(given["groups"]["site-1"]) >= set(config.GroupSettings.model_fields)
+    assert set(given["policy"]["proposal"]) == set(policies.GateSettings.model_fields)
+    assert set(given["policy"]["failover"]) == set(policies.GateSettings.model_fields)
+    assert set(given["policy"]["limits"]) == set(policies.LimitSettings.model_fields)
+    assert set(given["roles"]["network"]) == set(settings.RoleSettings.model_fields)
+    assert set(given["groups"]["site-1"]) >= set(settings.GroupSettings.model_fields)
 
 
 def test_every_setting_says_what_it_is():
-    for section in vars(config).values():
+    for section in [*vars(settings).values(), *vars(policies).values()]:
         if isinstance(section, type) and issubclass(section, BaseModel):
             for name, field in section.model_fields.items():
-                leaf = section not in (Settings, Secrets) and not (
+                leaf = section is not Settings and not (
                     isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
                 )
                 assert field.description or not leaf, f"{section.__name__}.{name}"
@@ -261,7 +265,7 @@ def test_our_folder_on_members_needs_no_quotes(read, path):
 
 
 def test_the_defaults_are_those_of_the_engine():
-    policy = config.PolicySettings().policy()
+    policy = policies.PolicySettings().policy()
 
     assert policy == type(policy)(rights=Rights())
 
