@@ -21,7 +21,7 @@ from engine.model import MemberId, by_number, member_id
 from engine.proposals import Change
 
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
-"""What people say to a run; what each does is in engine.words."""
+"""What people say to a run; what each does is in engine.verbs."""
 
 VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 """What people say at a gate, in its run's thread; how it counts is in engine.gates."""

@@ -6,6 +6,7 @@ GATES = "engine/gates.py"
 ASKING = "engine/asking.py"
 COUNTING = "engine/counting.py"
 WORDS = "engine/words.py"
+VERBS = "engine/verbs.py"
 CHANGED = "simulation/test_changed_proposals.py"
 FAULTS = "simulation/test_faults.py"
 HOLD_GOOD = "simulation/test_approvals_hold.py"
@@ -50,7 +51,7 @@ SAFETIES = (
         "a change that nobody could approve is refused",
         promise="P2",
         why="The night would wait for a yes that cannot come.",
-        file=WORDS,
+        file=VERBS,
         old="    if lacking := await _nobody_left(duty, plan, user):",
         new='    if lacking := "":',
         by=(f"{CHANGED}::test_a_change_without_whose_author_nobody_could_approve_is_refused",),
@@ -163,7 +164,7 @@ SAFETIES = (
         "a click is for the message that was clicked",
         promise="P12",
         why="A click on a gate that is over would be one on the gate that is open.",
-        file="engine/words.py",
+        file=WORDS,
         old='    if gate is None or (body["channel"], body["ts"]) not in places:\n',
         new="    if gate is None:\n",
         by=(
@@ -175,7 +176,7 @@ SAFETIES = (
         "a click waits where nobody can say whose it is",
         promise="P12",
         why="It stands nowhere in Slack: let go, a no would be lost.",
-        file="engine/words.py",
+        file=WORDS,
         old="    with contextlib.suppress(PeopleUnreadable):\n"
         "        await counting.clicked(duty, gate, click, pressed, take=[row.key], "
         'to=body["answer"])\n',
@@ -201,7 +202,7 @@ SAFETIES = (
         "clicks that arrive in the wrong order",
         promise="P2",
         why="A yes that was taken back would stand again when it arrives late.",
-        file="engine/words.py",
+        file=WORDS,
         old="    if later is not None and later.pressed > pressed:\n",
         new="    if False:\n",
         by=(f"{BUTTONS}::test_of_two_clicks_that_arrive_in_the_wrong_order_the_later_one_stands",),
@@ -457,7 +458,7 @@ SAFETIES = (
         "a stop is taken though Slack cannot say who it is",
         promise="P7",
         why="With Slack away nobody could stop the night.",
-        file="engine/words.py",
+        file=WORDS,
         old="        free = verb in rights.STOPS or rights.is_own",
         new="        free = rights.is_own",
         by=(f"{STOPS}::test_a_stop_is_heard_while_slack_is_away",),
@@ -503,7 +504,7 @@ SAFETIES = (
         "a rollback goes back only where nothing is down",
         promise="P1",
         why="Another group would be taken down beside the one that is out.",
-        file="engine/words.py",
+        file=VERBS,
         old="if _coming_up(duty) is not None or _down_step(duty) is not None:",
         new="if False:",
         by=(f"{STOPS}::test_no_rollback_begins_while_a_group_is_down",),
@@ -512,7 +513,7 @@ SAFETIES = (
         "a change is bound to the revision that was seen",
         promise="P2",
         why="Two who swap the groups of one proposal would swap them back.",
-        file=WORDS,
+        file=VERBS,
         old="    if state.the_plan.revision != revision:",
         new="    if False:",
         by=(f"{CHANGED}::test_of_two_who_change_the_same_revision_the_first_does",),
@@ -521,7 +522,7 @@ SAFETIES = (
         "votes fall with the proposal that they were for",
         promise="P2",
         why="A yes to one plan would count for another.",
-        file=WORDS,
+        file=VERBS,
         old="append([*superseded, planned], take=[row.key])",
         new="append([planned], take=[row.key])",
         by=(
@@ -532,7 +533,7 @@ SAFETIES = (
         "a plan is changed before anything is done",
         promise="P4",
         why="Steps that were done would be dropped from the plan.",
-        file=WORDS,
+        file=VERBS,
         old="if step is None or step.kind is not StepKind.PROPOSAL:",
         new="if step is None:",
         by=(f"{CHANGED}::test_afterwards_it_cannot_be_changed_and_is_told_why",),
@@ -541,7 +542,7 @@ SAFETIES = (
         "a changed plan is made from a fresh look",
         promise="look, never remember",
         why="It would be planned for the members and the SMO of half an hour ago.",
-        file=WORDS,
+        file=VERBS,
         old="facts = await duty.glance()",
         new="facts = duty.state.facts",
         by=(f"{CHANGED}::test_it_is_planned_from_a_fresh_look",),
