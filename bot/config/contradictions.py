@@ -116,14 +116,20 @@ def _never(
     members = _persons(settings, policy.roles, usergroups)
     lacking = can_ever_pass(policy, members, None)
     if lacking:
-        yield f"groups.{group}: nobody can pass the {gate} gate; it lacks {lacking}"
+        yield (
+            f"groups.{group}: nobody can pass the {gate} gate; it lacks {lacking} "
+            "(add people to its roles, or need fewer)"
+        )
         return
     orders = settings.policy_of(group).rights.order
     may_order = frozenset().union(*_persons(settings, orders, usergroups).values())
     for person in sorted(may_order & frozenset().union(*members.values())):
         lacking = can_ever_pass(policy, members, person)
         if lacking:
-            yield f"groups.{group}: if {person} asks, the {gate} gate cannot pass; lacks {lacking}"
+            yield (
+                f"groups.{group}: if {person} asks, the {gate} gate cannot pass; lacks {lacking} "
+                "(whoever asks may not approve; add people to its roles, or need fewer)"
+            )
 
 
 def _persons(

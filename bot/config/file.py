@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.config.contradictions import contradictions
-from bot.config.mistakes import SettingsWrong, sentences
+from bot.config.mistakes import SettingsWrong, misspelt, sentences
 from bot.config.settings import Settings, known_keys
 
 DEFAULT_FILE = "hotfix.toml"
@@ -48,7 +48,7 @@ def load(path: Path | None = None) -> Loaded:
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsWrong(f"{file}: {error}") from error
+        raise SettingsWrong(f"{file}: {misspelt(str(error), text)}") from error
     return Loaded(_checked(given, file), file)
 
 

@@ -6,6 +6,7 @@ What is a mistake is decided elsewhere.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,26 @@ def nearest(word: str, known: list[str]) -> str:
     if close:
         return f"; did you mean {close[0]}?"
     return f"; known: {', '.join(sorted(known))}" if known else ""
+
+
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_TOML_NAME = re.compile(r"\s*(\[{1,2}[\w.\-\" ]+\]{1,2}|[\w.\-]+)")
+
+
+def misspelt(fault: str, text: str) -> str:
+    """Say what is wrong with TOML and where, for who does not know its words.
+
+    Of the line only the key or the section is shown: a value may be a secret.
+    """
+    lines = text.splitlines()
+    place = _TOML_PLACE.search(fault)
+    number = int(place[1]) if place and place[1] else len(lines)
+    name = _TOML_NAME.match(lines[number - 1]) if 0 < number <= len(lines) else None
+    where = f"line {number}, {name[1]}" if name else f"line {number}"
+    told = fault[: place.start()] if place else fault
+    if told.startswith(("Cannot overwrite", "Cannot mutate", "Duplicate inline")):
+        return f"{where}: this is set above already; keep one of the two"
+    if told.startswith("Cannot declare"):
+        return f"{where}: this section stands above already; put its keys into one"
+    hint = "; text stands in quotation marks" if told == "Invalid value" else ""
+    return f"{where}: {told[:1].lower()}{told[1:]}{hint}"

@@ -6,8 +6,10 @@ are elsewhere. How they are read, and whether they agree with each other, does n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -41,6 +43,18 @@ def _web_api(url: str) -> str:
     if address.scheme == "http" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
         raise ValueError(f"{url} would send the token unencrypted; write https://")
     return url
+
+
+def _a_host(text: str) -> str:
+    """Refuse what looks like an address and is none; whether a name exists, the network tells."""
+    if re.fullmatch(r"[\d.]+", text):
+        try:
+            ip_address(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is no address; write it like 192.0.2.10") from error
+    if not text or re.search(r"[\s/@]", text):
+        raise ValueError(f"{text!r} is no address; write it like 192.0.2.10, or a name")
+    return text
 
 
 def _an_address(text: str) -> str:
@@ -198,7 +212,9 @@ class GroupSettings(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    address: str = Field(description="Address of the group, answered by its SMO.")
+    address: Annotated[str, AfterValidator(_a_host)] = Field(
+        description="Address of the group, answered by its SMO."
+    )
     port: Annotated[int, Field(ge=1, le=65535)] = Field(22, description="SSH port.")
     username: str = Field("admin", description="Account whose login shell is Expert.")
     platform: Literal["Maestro"] = Field("Maestro", description="Only Maestro is supported yet.")
