@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import database, wiring
-from bot.config import Loaded, Secrets, Settings, SettingsWrong, load
+from bot.config.file import Loaded, load
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import Settings
 from bot.redaction import Redactor
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock
@@ -332,12 +335,26 @@ def check(
         loaded, secrets = load(config), Secrets.read()
     settings = loaded.settings
     warnings = [
-        *(f"{key} cannot be read" for key in settings.ssh.client_keys if not key.is_file()),
-        *_lacking(settings.ssh.known_hosts.is_file(), f"{settings.ssh.known_hosts} is not there"),
-        *_lacking(
-            settings.packages.directory.is_dir(), f"{settings.packages.directory} is no folder"
+        *(
+            f"{key} is not there; ssh.client_keys names it as the key to log in with"
+            for key in settings.ssh.client_keys
+            if not key.is_file()
         ),
-        *_lacking(bool(settings.groups), "there are no groups"),
+        *_lacking(
+            settings.ssh.known_hosts.is_file(),
+            f"{settings.ssh.known_hosts} is not there; ssh.known_hosts names it as the file with "
+            "the host key of every member",
+        ),
+        *_lacking(
+            settings.packages.directory.is_dir(),
+            f"{settings.packages.directory} is no folder; packages.directory names it as the "
+            "place of the packages",
+        ),
+        *_lacking(
+            bool(settings.groups),
+            "there are no groups; each Security Group is a section [groups.NAME] with its address "
+            "and channel",
+        ),
         *_left_alone(settings),
     ]
     try:
@@ -354,7 +371,9 @@ def check(
     if as_json:
         print_json({"file": str(loaded.file), "groups": names, "wrong": warnings, "notes": notes})
     else:
-        print(f"{loaded.file} can be used; groups: {', '.join(names) or 'none'}")
+        things = "1 thing is" if len(warnings) == 1 else f"{len(warnings)} things are"
+        verdict = f"is well formed, but {things} wrong" if warnings else "can be used"
+        print(f"{loaded.file} {verdict}; groups: {', '.join(names) or 'none'}")
         for note in notes:
             print(f"note: {note}")
         for warning in warnings:

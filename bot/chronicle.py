@@ -15,7 +15,8 @@ from typing import Any
 from bot.runs import story_of
 from bot.views.words import headline, state_word, titled
 from engine.errors import NotUnderstood, RecordSpoilt
-from engine.journal import ENGINE, RunState
+from engine.fold import RunState
+from engine.journal import ENGINE
 from engine.model import spelled
 from storage.records import Record, RunRow
 

@@ -21,7 +21,7 @@ from engine.model import MemberId, by_number, member_id
 from engine.proposals import Change
 
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
-"""What people say to a run; what each does is in engine.words."""
+"""What people say to a run; what each does is in engine.verbs."""
 
 VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 """What people say at a gate, in its run's thread; how it counts is in engine.gates."""
@@ -158,7 +158,7 @@ def read_command(
     if verb == "install":
         return _install(rest, groups, command)
     if verb == "change":
-        return _revision(rest)
+        return _revision(rest, groups, command)
     if verb in VOTES:
         return _vote(verb, rest)
     if verb in FREEZING:
@@ -216,6 +216,9 @@ def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> 
     verb, rest = words[0].lower(), " ".join(words[1:])
     if verb in ("yes", "no"):
         return Mistake(f"I do not take {code(words[0])} for a vote. {HOW_TO_VOTE}")
+    if verb in _CHANGES:
+        right = f"{command} change {verb} {rest}".strip()
+        return Mistake(f"I do not know {code(words[0])} alone. Did you mean {code(right)}?")
     close = difflib.get_close_matches(verb, VERBS, n=1)
     if not close:
         return Mistake(
@@ -319,9 +322,10 @@ def _freeze_usage(command: str) -> str:
 
 
 HOW_TO_CHANGE = (
-    "Write `change` with what is wanted otherwise: `swap`, `groups 3`, `order smo_last`, "
-    "`order B,A`, `split 1_1-1_3/1_4-1_6`, `split by_site` or `split across_sites` (of two Sites), "
-    "`without 1_7` (a member that is out of service) or `without none`."
+    "After `change`, and the group where it is named, write one or more of: `swap`, `groups 3`, "
+    "`order smo_last`, `order B,A`, `split 1_1-1_3/1_4-1_6`, `split by_site` or "
+    "`split across_sites` (of two Sites), `without 1_7` (a member that is out of service), "
+    "`without none`."
 )
 
 _CHANGES = ("swap", "groups", "order", "split", "without")
@@ -330,18 +334,23 @@ NOBODY = "none"
 """Said of a proposal: no member is left out any more."""
 
 
-def _revision(words: Sequence[str]) -> Revision:
+def _revision(words: Sequence[str], groups: Sequence[str], command: str) -> Revision:
     """Read what follows `change`: first the target, unless that is said by the thread."""
-    rest, target = list(words), ""
-    if rest and rest[0].lower() not in _CHANGES and _TARGET.fullmatch(rest[0]) and rest[1:]:
-        target = rest.pop(0)
+    rest = list(words)
+    target = rest.pop(0) if rest and _is_target(rest, groups) else ""
     if not rest:
-        raise Mistake(f"I understood `change`, but not what. {HOW_TO_CHANGE}")
+        understood = f"change {target}".strip()
+        raise Mistake(
+            f"I understood {code(understood)}, but not what should be different. {HOW_TO_CHANGE} "
+            f"For example {code(f'{command} {understood} swap')}."
+        )
     found: dict[str, str] = {}
     while rest:
         name = rest.pop(0).lower()
         if name not in _CHANGES:
-            raise Mistake(f"I understood `change`, but not {code(name, 80)}. {HOW_TO_CHANGE}")
+            close = difflib.get_close_matches(name, _CHANGES, n=1)
+            right = f"; did you mean `{close[0]}`?" if close else "."
+            raise Mistake(f"I understood `change`, but not {code(name, 80)}{right} {HOW_TO_CHANGE}")
         if name in found or (name == "swap" and "order" in found):
             raise Mistake(f"I understood `change`, but {code(name)} says it twice; say it once.")
         if name != "swap" and not rest:
@@ -379,6 +388,16 @@ def _groups_wanted(
             f"I understood {code(understood)}, but a `split` says how many groups; leave one out."
         )
     return _split(split, understood), count, ""
+
+
+def _is_target(words: Sequence[str], groups: Sequence[str]) -> bool:
+    """Say whether the first of these names a group or a run, and is no misspelt change."""
+    first = words[0]
+    if first.lower() in _CHANGES or not _TARGET.fullmatch(first):
+        return False
+    if first in groups or _RUN.fullmatch(first):
+        return True
+    return len(words) > 1 and not difflib.get_close_matches(first.lower(), _CHANGES, n=1)
 
 
 def _count(text: str, understood: str) -> int:

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from bot import wiring
-from bot.config import load
+from bot.config.file import load
 from bot.speaker import told_key
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from bot.verification import (

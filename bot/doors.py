@@ -18,14 +18,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import Trouble, called, without_retries
 from bot.channels import Channels
 from bot.people import is_person
+from bot.rounds import Rounds
 from bot.standing import CHANNEL_SHUT, Standing, concerns_all
 from bot.views.format import code, escape
 from bot.views.words import out_words
 from engine import rights
 from engine.errors import NotUnderstood, PeopleUnreadable
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.ports import Clock
-from storage.records import Delivery, Lease, LeaseLost, StorageDown, Stores
+from storage.records import Delivery, Lease, LeaseLost, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -63,45 +64,26 @@ class Doors:
             speaks_for: the lease under which this process tells a run, or None.
         """
         self._client = without_retries(client)
-        self._clock = clock
         self._stores = stores
         self._channels = channels
         self._standing = standing
         self._in_roles = in_roles
         self._speaks_for = speaks_for
-        self._nudge = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(
+            clock, EVERY, self.look, log=log, failed="channels were not looked at"
+        )
 
     def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.ensure_future(self._run())
+        self._rounds.start()
 
     def look_soon(self, _reason: str = "") -> None:
         """Look as soon as possible: something was refused, or is taken again."""
-        self._nudge.set()
+        self._rounds.go_soon()
 
     async def close(self) -> None:
         """Look no longer. Never raises."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while True:
-            self._nudge.clear()
-            try:
-                await self.look()
-            except StorageDown as error:
-                log.warning("channels were not looked at", error=str(error))
-            except Exception:
-                log.exception("channels were not looked at")
-            sleeper = asyncio.ensure_future(self._clock.sleep(EVERY))
-            nudged = asyncio.ensure_future(self._nudge.wait())
-            try:
-                await asyncio.wait({sleeper, nudged}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sleeper.cancel()
-                nudged.cancel()
+        await self._rounds.close()
 
     async def look(self) -> None:
         """Look at each channel with an open run once, and tell what has changed."""

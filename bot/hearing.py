@@ -27,7 +27,7 @@ from bot.commands import (
     help_text,
     read_command,
 )
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.modals import Form
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
@@ -133,7 +133,10 @@ class Hearing:
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
-                return Heard(text=f"A vote is given where all can see it. {HOW_TO_VOTE}", to=to)
+                return Heard(
+                    text=f"A vote must stand where all can see it, not in a command. {HOW_TO_VOTE}",
+                    to=to,
+                )
             return self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
@@ -229,7 +232,10 @@ class Hearing:
             group = self._settings.groups.get(command.scope)
             until = until.replace(tzinfo=ZoneInfo(group.timezone if group else "UTC"))
         if until is not None and until <= now:
-            raise Mistake(f"I understood `freeze {command.scope}`, but {moment(until)} is over.")
+            raise Mistake(
+                f"I understood `freeze {command.scope}`, but {moment(until)} has passed; give a "
+                "time that is still to come."
+            )
         body = {
             "verb": command.verb,
             "scope": command.scope,

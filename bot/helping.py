@@ -10,7 +10,7 @@ import asyncio
 from datetime import timedelta
 
 from bot.commands import WORDS, help_text
-from bot.config import Settings
+from bot.config.settings import Settings
 from engine import rights
 from engine.errors import PeopleUnreadable
 from engine.ports import People

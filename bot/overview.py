@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.permalinks import permalink
 from bot.runs import story_of
 from bot.views.format import channel, code, escape, link, moment

@@ -25,7 +25,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.channels import Channels
 from bot.commands import Mistake, Vote, Word, addressed, read_command
-from bot.config import RoleSettings
+from bot.config.settings import RoleSettings
 from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, lost_key, run_of

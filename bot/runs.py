@@ -79,7 +79,7 @@ class Runs:
             raise NoSuchRun(f"{code(target)} has ended.")
         if target in self._groups:
             raise NoSuchRun(f"No run is open on {code(target)}.")
-        raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}.")
+        raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
 
     def _the_only(self, rows: Sequence[RunRow]) -> str:
         if len(rows) == 1:
@@ -92,7 +92,7 @@ class Runs:
     def _nearest(self, target: str) -> str:
         known = [*self._groups, *(row.id for row in self._journal.runs(open_only=False))]
         close = difflib.get_close_matches(target, known, n=1)
-        return f"; did you mean {code(close[0])}?" if close else ""
+        return f"; did you mean {code(close[0])}?" if close else "."
 
     # ------------------------------------------------------------------------- how it stands
 
@@ -111,7 +111,7 @@ class Runs:
             return "\n".join([*self._frozen(mine[-1].group), self._told(mine[-1])])
         if target in self._groups:
             return "\n".join([*self._frozen(target), f"There was never a run on {code(target)}."])
-        raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}.")
+        raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
 
     def freezes(self) -> Sequence[Freeze]:
         """Return what is frozen now, `all` first."""

@@ -14,7 +14,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import SlackClient, Trouble, called
 from bot.channels import is_shared
-from bot.config import Settings, unsatisfiable
+from bot.config.contradictions import unsatisfiable
+from bot.config.settings import Settings
 from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED
 
 MANIFEST = Path(__file__).parent / "slack-manifest.json"

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.config import SettingsWrong
+from bot.config.mistakes import SettingsWrong
 from bot.wiring import our_version
 from engine.errors import NotUnderstood, RecordSpoilt
 from storage.records import StorageDown, StorageRefusal

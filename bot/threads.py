@@ -29,11 +29,12 @@ from bot.hearing import ASKED, Hearing
 from bot.inbox import Follow
 from bot.people import Identity, Self
 from bot.questions import SlackRefused, asked
+from bot.rounds import Rounds
 from bot.standing import concerns_all
 from bot.thread import pages
 from engine.errors import PeopleUnreadable
 from engine.ports import Clock
-from storage.records import InboxRow, StorageDown, Stores
+from storage.records import InboxRow, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -88,44 +89,20 @@ class Threads:
         self._follow = follow
         self._read_to: dict[str, str] = {}
         self._short: set[str] = set()
-        self._nudge = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(clock, EVERY, self.read_back, log=log, failed="threads not read back")
         self._next_call = float("-inf")
 
     def start(self) -> None:
         """Begin to read; Slack may be away, then it goes on trying."""
-        self._task = asyncio.ensure_future(self._run())
+        self._rounds.start()
 
     def read_soon(self) -> None:
         """Read as soon as possible: events may have been missed."""
-        self._nudge.set()
+        self._rounds.go_soon()
 
     async def close(self) -> None:
         """Stop reading. Never raises."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while True:
-            self._nudge.clear()
-            try:
-                await self.read_back()
-            except StorageDown as error:
-                # The next reading finds what this one did not.
-                log.warning("threads not read back", error=str(error))
-            except Exception:
-                log.exception("threads not read back")
-            await self._rest()
-
-    async def _rest(self) -> None:
-        sleeper = asyncio.ensure_future(self._clock.sleep(EVERY))
-        nudged = asyncio.ensure_future(self._nudge.wait())
-        try:
-            await asyncio.wait({sleeper, nudged}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            nudged.cancel()
+        await self._rounds.close()
 
     async def read_back(self) -> None:
         """Hear what was said in the threads of open runs, and give answers that were left."""

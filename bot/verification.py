@@ -17,7 +17,8 @@ from typing import Any
 
 from bot.views.format import SHORT_HEAD
 from engine.errors import NotUnderstood
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.promises import explained
 from storage.records import (
     HOUSE,

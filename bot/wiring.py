@@ -24,7 +24,11 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.app import slack_app, web_client
 from bot.channels import Channels
-from bot.config import Secrets, Settings, SettingsWrong, host_and_port, unsatisfiable
+from bot.config.contradictions import unsatisfiable
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import Settings
+from bot.config.values import host_and_port
 from bot.doors import Doors
 from bot.health import Health, Part
 from bot.hearing import Hearing

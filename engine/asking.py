@@ -1,33 +1,25 @@
-"""Asking people: gates are opened, votes counted as Slack shows them now, and judged.
+"""Asking people: gates are opened, judged by what was counted, and closed.
 
-`engine.gates` decides; this module brings it what is true and records what it says.
+`engine.gates` decides; this module brings it what is true and records what it says. What people
+answer is read and recorded in `engine.counting`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine import calling, freezes, gates
+from engine import calling, counting, freezes, gates
 from engine.duty import Duty
 from engine.errors import InDoubt, PeopleUnreadable
+from engine.fold import GateState
 from engine.invariants import described
-from engine.journal import Click, GateState, Kind
-from engine.model import (
-    GatePolicy,
-    GroupFacts,
-    Step,
-    StepKind,
-    differences,
-    digest_in_letters,
-)
+from engine.journal import Kind
+from engine.model import GroupFacts, Step, StepKind, differences, digest_in_letters
 from engine.planner import can_roll_back
-from engine.ports import Ballot, Person
-from engine.rights import HALT, roles_for
-from storage.records import Draft, InboxRow
+from storage.records import InboxRow
 
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
@@ -37,12 +29,6 @@ TOLD_LATE = timedelta(minutes=1)
 
 SHOWN_LATE = timedelta(minutes=1)
 """A message that takes longer shortens the time to vote; a guess, far above Slack's second."""
-
-
-def policy_of(duty: Duty, step: Step) -> GatePolicy:
-    """Return who must say yes at this gate."""
-    policy = duty.plan.policy
-    return policy.proposal if step.kind is StepKind.PROPOSAL else policy.failover
 
 
 async def ask(duty: Duty, step: Step) -> bool:
@@ -57,7 +43,7 @@ async def ask(duty: Duty, step: Step) -> bool:
     if gate.shown is None:
         return False
     try:
-        await count(duty, gate)
+        await counting.count(duty, gate)
     except PeopleUnreadable:
         await _end_by_a_no(duty, step)
         return False
@@ -66,7 +52,7 @@ async def ask(duty: Duty, step: Step) -> bool:
 
 async def _open(duty: Duty, step: Step) -> None:
     """Ask: bound to this plan and to the facts that READY saw."""
-    plan, policy = duty.plan, policy_of(duty, step)
+    plan, policy = duty.plan, duty.state.policy_at(step.id)
     facts = duty.state.ready.get(step.group) if step.group else duty.state.facts
     if facts is None:
         raise InDoubt(f"{step.id}: nothing was seen that people could approve")
@@ -99,7 +85,7 @@ def expires_anew(duty: Duty, gate: GateState) -> datetime | None:
     """
     if duty.stopwatch.about(gate.opened_at) <= SHOWN_LATE:
         return None
-    return duty.clock.now() + policy_of(duty, duty.plan.step(gate.step)).approval_expiry
+    return duty.clock.now() + duty.state.policy_at(gate.step).approval_expiry
 
 
 def code_of(*parts: str) -> str:
@@ -141,315 +127,6 @@ def _fallen(duty: Duty, step: Step) -> list[str]:
     return [user for user, vote in former.votes.items() if vote.choice == "yes"]
 
 
-# ------------------------------------------------------------------------------- counting
-
-
-async def count(
-    duty: Duty,
-    gate: GateState,
-    *,
-    take: Sequence[str] = (),
-    asked_by: str = "",
-    took_away: str = "",
-) -> None:
-    """Compare what stands now with what is recorded, and record the difference.
-
-    Args:
-        duty: the run.
-        gate: the gate, open and shown.
-        take: keys of inbox rows that this count decides.
-        asked_by: who has just said something, and is answered also where nothing came of it.
-        took_away: who has just taken a check mark away, and is told where a yes of theirs stands
-            all the same.
-
-    Raises:
-        PeopleUnreadable: Slack cannot be asked, or not about everybody who says something. Then
-            only what could be read was recorded, and no row was taken.
-    """
-    if gate.shown is None:
-        return
-    gate = await _with_fallback(duty, gate)
-    shown = await _standing(duty, gate)
-    drafts, answers, unread = await _difference(duty, gate, shown, asked_by=asked_by)
-    taken = () if unread else take
-    if drafts or taken:
-        await duty.journal.append(drafts, take=taken)
-    still = shown.get(took_away)
-    if still is not None and still.choice == "yes":
-        answers.append((took_away, _stands_all_the_same(gate, still)))
-    await _tell(duty, gate, answers)
-    for error in unread.values():
-        raise error
-
-
-async def clicked(
-    duty: Duty,
-    gate: GateState,
-    click: Ballot,
-    pressed: datetime,
-    *,
-    take: Sequence[str],
-    to: Mapping[str, str],
-) -> None:
-    """Take a click: it stands from now on where it has an effect, and all is counted with it.
-
-    A click that is refused stands nowhere: who was told so does not expect it to count once they
-    are in another role. Whoever clicked is answered in every case.
-
-    Args:
-        duty: the run.
-        gate: the gate on whose message the button was pressed, open and shown.
-        click: what it says.
-        pressed: when that was, by Slack's time.
-        take: keys of inbox rows that this decides.
-        to: where its author is answered; see engine.ports.Answers.
-
-    Raises:
-        PeopleUnreadable: Slack cannot be asked; nothing was recorded.
-    """
-    gate = await _with_fallback(duty, gate)
-    address = {"run": duty.state.run, **to, "user": click.user}
-    drafts = list[Draft]()
-    if told := await _clicked_in_vain(duty, gate, click, drafts):
-        await duty.journal.append(drafts, take=take)
-        await duty.answers.answer(address, told)
-        return
-    kept, former = Click(click.user, click.choice, click.code, pressed), gate.clicks.get(click.user)
-    if former is None or (former.choice, former.code) != (kept.choice, kept.code):
-        drafts.append(_click_draft(duty, gate, kept))
-    gate = replace(gate, clicks={**gate.clicks, click.user: kept})
-    shown = await _standing(duty, gate)
-    changes, answers, unread = await _difference(duty, gate, shown)
-    if click.user in unread:
-        raise unread[click.user]
-    await duty.journal.append([*drafts, *changes], take=take)
-    await duty.answers.answer(address, _told_clicker(duty, gate, shown[click.user]))
-    await _tell(duty, gate, [(user, text) for user, text in answers if user != click.user])
-
-
-async def _with_fallback(duty: Duty, gate: GateState) -> GateState:
-    """Call the fallback where it is due, before anything is counted; return the gate as it is."""
-    await calling.escalate_if_due(duty, gate)
-    return duty.state.gates[gate.step]
-
-
-async def _clicked_in_vain(duty: Duty, gate: GateState, click: Ballot, drafts: list[Draft]) -> str:
-    """Return what to tell of a click that has no effect, or ""; record where it is refused."""
-    if click.choice == "withdraw":
-        said = click.user in gate.votes or click.user in await _standing(duty, gate)
-        return "" if said else f"You have no vote at {gate.name} that could be taken back."
-    person = await duty.people.person(click.user)
-    refused = _refused(duty, gate, click, person, await duty.people.roles(click.user))
-    if refused is None:
-        return ""
-    draft, told, _ = refused
-    drafts += [draft] if draft else []
-    return told
-
-
-def _click_draft(duty: Duty, gate: GateState, click: Click) -> Draft:
-    channel, ts = gate.shown or ("", "")
-    return duty.journal.draft(
-        Kind.CLICKED,
-        by=click.user,
-        step=gate.step,
-        gate=gate.name,
-        channel=channel,
-        ts=ts,
-        user=click.user,
-        choice=click.choice,
-        code=click.code,
-        pressed=click.pressed,
-    )
-
-
-def _told_clicker(duty: Duty, gate: GateState, stands: Ballot) -> str:
-    """Say what a click amounts to, together with what its author says otherwise."""
-    click = gate.clicks[stands.user]
-    if stands.choice == "no":
-        return f"Your no at {gate.name} is counted: it ends {gate.name}."
-    if stands.choice == "withdraw" and click.choice == "withdraw":
-        return (
-            f"You have no vote at {gate.name} any more, however it was given. "
-            f"{_TO_VOTE_AFTER_ALL['button']}"
-        )
-    if stands.choice == "withdraw":
-        return _taken_back(gate, stands)
-    step = duty.plan.step(gate.step)
-    yes = [vote for vote in duty.state.gates[gate.step].votes.values() if vote.choice == "yes"]
-    lacking = gates.missing(gates.in_force(policy_of(duty, step), gate), yes)
-    rest = f"Still missing: {lacking}" if lacking else "That is enough"
-    barred = f" Nothing can be approved there for now: {gate.barred}." if gate.barred else ""
-    return f"Your yes at {gate.name} is counted. {rest}.{barred}"
-
-
-_TO_VOTE_AFTER_ALL = {
-    "text": "To vote after all, write `approve` with the code of its message, or delete that word.",
-    "button": "To vote after all, press Approve.",
-}
-
-
-def _taken_back(gate: GateState, ballot: Ballot) -> str:
-    said = "you pressed Withdraw" if ballot.source == "button" else "your `withdraw` stands"
-    return f"You have no vote at {gate.name}: {said}. {_TO_VOTE_AFTER_ALL[ballot.source]}"
-
-
-def _stands_all_the_same(gate: GateState, ballot: Ballot) -> str:
-    """Say why a check mark that was taken away has changed nothing."""
-    why = {
-        "button": "you pressed Approve, and nothing of that is left in Slack",
-        "text": "you wrote `approve`",
-    }.get(ballot.source, "another check mark of yours is on its message")
-    return (
-        f"Your yes at {gate.name} still counts: {why}. To take it back, press Withdraw or write "
-        f"`@hotfix withdraw {gate.name}`."
-    )
-
-
-async def _standing(duty: Duty, gate: GateState) -> dict[str, Ballot]:
-    """Return what each person says now: in Slack, as we read it, and by their last click."""
-    channel, ts = gate.shown or ("", "")
-    shown = await duty.people.ballots(channel, ts)
-    pressed = [
-        Ballot(one.user, one.choice, "button", gate.name, one.code) for one in gate.clicks.values()
-    ]
-    return gates.standing([*shown, *pressed], gate)
-
-
-async def _difference(
-    duty: Duty, gate: GateState, shown: Mapping[str, Ballot], *, asked_by: str = ""
-) -> tuple[list[Draft], list[tuple[str, str]], dict[str, PeopleUnreadable]]:
-    """Return the records that bring the journal to what stands, whom to tell what, and who is left.
-
-    Who may vote is asked again for every yes, however long it has been recorded. Somebody who
-    cannot be read keeps no other's word from being recorded: it may be a no.
-    """
-    drafts = [
-        duty.journal.draft(Kind.WITHDRAWN, by=user, step=gate.step, user=user, name=vote.name)
-        for user, vote in gate.votes.items()
-        if user not in shown or shown[user].choice == "withdraw"
-    ]
-    answers: list[tuple[str, str]] = []
-    unread: dict[str, PeopleUnreadable] = {}
-    for ballot in shown.values():
-        try:
-            found, answer = await _admitted(duty, gate, ballot)
-        except PeopleUnreadable as error:
-            unread[ballot.user] = error
-            continue
-        drafts += found
-        if answer and (found or ballot.user == asked_by):
-            answers.append((ballot.user, answer))
-    return drafts, answers, unread
-
-
-async def _tell(duty: Duty, gate: GateState, answers: Sequence[tuple[str, str]]) -> None:
-    channel, _ = gate.shown or ("", "")
-    for user, text in answers:
-        await duty.answers.answer({"channel": channel, "user": user, "run": duty.state.run}, text)
-
-
-async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[list[Draft], str]:
-    """Return the records that a ballot causes, if any, and what to tell the voter.
-
-    A no that was recorded stays, whoever its author is by now; a yes falls with its author's role.
-
-    Raises:
-        PeopleUnreadable: it cannot be told who that is now.
-    """
-    known = gate.votes.get(ballot.user)
-    if ballot.choice == "withdraw":
-        return [], "" if known else _taken_back(gate, ballot)
-    same = known is not None and known.choice == ballot.choice
-    counted = f"Your {ballot.choice} at {gate.name} is counted."
-    told = counted if same and ballot.source != "reaction" else ""
-    if same and ballot.choice == "no":
-        return [], told
-    person = await duty.people.person(ballot.user)
-    roles = await duty.people.roles(ballot.user)
-    refused = _refused(duty, gate, ballot, person, roles)
-    if refused is not None:
-        return _fallen_with(duty, gate, ballot, refused)
-    if ballot.choice == "yes":
-        duty.confirmed[ballot.user] = (duty.state.last_seq, frozenset(roles))
-    if same and known is not None and not _others(duty, gate, known.roles, roles):
-        return [], told
-    return [_voted(duty, gate, ballot, person, roles)], ""
-
-
-def _others(
-    duty: Duty, gate: GateState, before: Collection[str], now: Collection[str]
-) -> frozenset[str]:
-    """Return in which roles that matter at this gate somebody was, or is, but not both."""
-    policy = policy_of(duty, duty.plan.step(gate.step))
-    matter = policy.roles | {policy.fallback}
-    return (frozenset(before) ^ frozenset(now)) & matter
-
-
-def _fallen_with(
-    duty: Duty, gate: GateState, ballot: Ballot, refused: tuple[Draft | None, str, str]
-) -> tuple[list[Draft], str]:
-    """Return the records and the answer of a refusal; a yes of that person that counted falls."""
-    draft, told, reason = refused
-    drafts = [draft] if draft else []
-    known = gate.votes.get(ballot.user)
-    if known is None or known.choice != "yes":
-        return drafts, told
-    fell = duty.journal.draft(
-        Kind.WITHDRAWN, step=gate.step, user=ballot.user, name=known.name, reason=reason
-    )
-    return [fell, *drafts], f"Your yes at {gate.name} counts no longer: {reason}."
-
-
-def _voted(
-    duty: Duty, gate: GateState, ballot: Ballot, person: Person, roles: Collection[str]
-) -> Draft:
-    return duty.journal.draft(
-        Kind.VOTED,
-        by=ballot.user,
-        step=gate.step,
-        user=ballot.user,
-        name=person.name,
-        choice=ballot.choice,
-        source=ballot.source,
-        code=ballot.code,
-        reason=ballot.reason,
-        roles=sorted(roles),
-        gate=gate.name,
-    )
-
-
-def _refused(
-    duty: Duty, gate: GateState, ballot: Ballot, person: Person, roles: Collection[str]
-) -> tuple[Draft | None, str, str] | None:
-    """Return the record of a refusal, if new, what to tell, and why; None where a ballot counts."""
-    reason = gates.refusal(
-        ballot,
-        person,
-        roles,
-        policy_of(duty, duty.plan.step(gate.step)),
-        requester=duty.state.the_request.requester,
-        halters=roles_for(HALT, duty.plan.policy),
-        gate=gate,
-        authors=duty.state.authors,
-    ) or gates.misread(ballot, gate)
-    if not reason:
-        return None
-    told = f"Your vote at {gate.name} does not count: {reason}."
-    if (ballot.user, ballot.choice, reason) in gate.refused:
-        return None, told, reason
-    draft = duty.journal.draft(
-        Kind.REFUSED,
-        by=ballot.user,
-        step=gate.step,
-        user=ballot.user,
-        name=person.name,
-        choice=ballot.choice,
-        reason=reason,
-    )
-    return draft, told, reason
-
-
 # -------------------------------------------------------------------------------- judging
 
 
@@ -457,7 +134,7 @@ async def _judge(duty: Duty, step: Step) -> bool:
     gate = duty.state.gates[step.id]
     began = gate.closed_at if gate.outcome == "approved" else gate.opened_at
     now, barred = duty.stopwatch.latest(began or gate.opened_at), await _barred(duty, step)
-    decision = gates.decide(policy_of(duty, step), gate, now, barred=barred)
+    decision = gates.decide(duty.state.policy_at(step.id), gate, now, barred=barred)
     if decision.outcome in ("rejected", "expired"):
         await _close_and_hold(duty, step, decision)
         return False
@@ -508,7 +185,7 @@ def _grace_is_over(duty: Duty, gate: GateState) -> bool:
 
 
 async def _approve(duty: Duty, step: Step, decision: gates.Decision) -> None:
-    policy, now = policy_of(duty, step), duty.clock.now()
+    policy, now = duty.state.policy_at(step.id), duty.clock.now()
     grace = policy.grace if step.kind is StepKind.FAILOVER else policy.grace * 0
     await duty.journal.write(
         Kind.GATE_CLOSED,
@@ -563,7 +240,7 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     """
     gate = duty.state.gates[step.id]
     try:
-        await count(duty, gate)
+        await counting.count(duty, gate)
     except PeopleUnreadable:
         await _end_by_a_no(duty, step)
         return False

@@ -12,7 +12,8 @@ from typing import Any
 
 from engine import gates
 from engine.duty import Duty
-from engine.journal import GateState, Kind
+from engine.fold import GateState
+from engine.journal import Kind
 from engine.model import GatePolicy, Step, StepKind
 from engine.ports import Reach
 

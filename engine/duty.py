@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from engine import recovery
 from engine.errors import MaintenanceError, MemberUnreachable, PeopleUnreadable, Stopped, TooLate
+from engine.fold import RunState
 from engine.group import LiveGroup
 from engine.invariants import left_service, policy_drift, policy_drift_together
-from engine.journal import ENGINE, Kind, RunJournal, RunState
+from engine.journal import ENGINE, Kind, RunJournal
 from engine.model import (
     GroupFacts,
     MemberId,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from engine.journal import GateState, Vote
+from engine.fold import GateState, Vote
 from engine.model import GatePolicy
 from engine.ports import Ballot, Person
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from engine import headroom
 from engine.errors import ConditionFailed, SessionOpen
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.model import (
     GroupFacts,
     InstalledPolicy,

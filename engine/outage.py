@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from engine.journal import Kind, RunJournal, RunState
+from engine.fold import RunState
+from engine.journal import Kind, RunJournal
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from engine import splitting
 from engine.errors import PlanRefused
+from engine.fold import RunState
 from engine.gaia.dialect import ELASTICXL, dialect, unsupported
 from engine.headroom import active_site, standby_site
-from engine.journal import RunState
 from engine.model import (
     GroupFacts,
     LogicalGroup,

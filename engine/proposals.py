@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from engine import splitting
 from engine.errors import PlanRefused
+from engine.fold import RunState
 from engine.headroom import active_site
-from engine.journal import RunState
 from engine.model import (
     GroupFacts,
     LogicalGroup,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
-from engine.journal import StepState
+from engine.fold import StepState
 from engine.model import (
     GroupFacts,
     MemberFacts,

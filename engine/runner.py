@@ -30,7 +30,8 @@ from engine.errors import (
     Stopped,
     UnexpectedOutput,
 )
-from engine.journal import Kind, RunState, planned_body
+from engine.fold import RunState
+from engine.journal import Kind, planned_body
 from engine.model import GroupFacts, Repetition, Step, StepKind, in_service
 from engine.planner import can_roll_back, plan_degraded_end
 from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import wiring
-from bot.config import load
+from bot.config.file import load
 from bot.demo.expectation import differences
 from bot.demo.journal_watch import JournalWatch
 from bot.demo.matching import Timeline

@@ -52,7 +52,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.demo.expectation import Expectation, read_expectations
 from engine.journal import Kind
 from engine.model import StepKind

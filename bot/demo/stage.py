@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.config import SettingsWrong
+from bot.config.mistakes import SettingsWrong
 from bot.demo import scenario as scenarios
 from bot.demo.children import ChildFailed
 from bot.demo.play import play

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.localslack import payloads
 from bot.localslack.blocks import elements_of
-from bot.localslack.delivery import NotDelivered
+from bot.localslack.delivery import Delivery, NotDelivered
 from bot.localslack.faults import OF_EVENTS
 from bot.localslack.forms import chosen, fill, may_be, wrong_in
 from bot.localslack.methods.views import add_modal, check_view, open_views, replace_body
@@ -333,7 +333,7 @@ class Acts:
     # ------------------------------------------------------------------ private
 
     async def _deliver(self, kind: str, payload: Json) -> Json:
-        return await self._parts.courier.deliver(kind, payload, accepts_response=True)
+        return await self._parts.courier.deliver(Delivery(kind, payload, accepts_response=True))
 
     def _fail(self, user: User, channel: Channel, asked: Json, error: str, text: str) -> Json:
         """Let the person see that it failed, as Slack's client does."""

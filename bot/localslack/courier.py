@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.localslack.delivery import SocketMode
+    from bot.localslack.delivery import Delivery
     from bot.localslack.http import HttpMode
     from bot.localslack.model import Json
+    from bot.localslack.sockets import SocketMode
     from bot.localslack.workspace import Workspace
 
 
@@ -22,28 +23,11 @@ class Courier:
         self._sockets = sockets
         self._http = http
 
-    async def deliver(
-        self,
-        kind: str,
-        payload: Json,
-        *,
-        accepts_response: bool,
-        attempt: int = 0,
-        reason: str = "",
-    ) -> Json:
+    async def deliver(self, delivery: Delivery) -> Json:
         """Deliver one thing once, and return what its acknowledgement wants to be shown.
-
-        Args:
-            kind: `events_api`, `slash_commands` or `interactive`.
-            payload: what to tell.
-            accepts_response: whether the acknowledgement may say something.
-            attempt: how often it was tried before.
-            reason: why the last attempt failed.
 
         Raises:
             NotDelivered: it was not acknowledged in time.
         """
         way = self._sockets if self._workspace.app.uses_sockets else self._http
-        return await way.deliver(
-            kind, payload, accepts_response=accepts_response, attempt=attempt, reason=reason
-        )
+        return await way.deliver(delivery)

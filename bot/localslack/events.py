@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.localslack import payloads
 from bot.localslack.clock import Clock, pause
-from bot.localslack.delivery import NotDelivered
+from bot.localslack.delivery import Delivery, NotDelivered
 
 if TYPE_CHECKING:
     from bot.localslack.courier import Courier
@@ -159,11 +159,13 @@ class Events:
                 await pause(self._clock, wait)
             try:
                 await self._courier.deliver(
-                    "events_api",
-                    payload,
-                    accepts_response=False,
-                    attempt=attempt,
-                    reason=reason,
+                    Delivery(
+                        "events_api",
+                        payload,
+                        accepts_response=False,
+                        attempt=attempt,
+                        reason=reason,
+                    )
                 )
             except NotDelivered as failure:
                 if failure.is_final:

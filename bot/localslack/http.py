@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bot.localslack.clock import Clock, pause, until
-from bot.localslack.delivery import SECONDS_TO_ACK, NotDelivered
+from bot.localslack.delivery import SECONDS_TO_ACK, Delivery, NotDelivered
 from bot.localslack.ids import secret
 from bot.localslack.payloads import VERIFICATION_TOKEN
 from bot.localslack.refusal import Refused
@@ -74,22 +74,15 @@ class HttpMode:
         self._client: aiohttp.ClientSession | None = None
         self._copies: set[asyncio.Task[object]] = set()
 
-    async def deliver(
-        self,
-        kind: str,
-        payload: Json,
-        *,
-        accepts_response: bool,
-        attempt: int = 0,
-        reason: str = "",
-    ) -> Json:
+    async def deliver(self, delivery: Delivery) -> Json:
         """Send one request, and return what its answer wants to be shown.
 
         Raises:
             NotDelivered: no good answer came within three seconds.
         """
         request_id = self._workspace.ids.new("Rq")
-        about = {"type": kind, "retry_attempt": attempt, "request_id": request_id}
+        kind, payload = delivery.kind, delivery.payload
+        about = {"type": kind, "retry_attempt": delivery.attempt, "request_id": request_id}
         url = self._url(kind, payload)
         if not url or self._faults.is_out:
             self._traffic.record(
@@ -106,8 +99,8 @@ class HttpMode:
             if fault.details.get("new_event_id") and "event_id" in copy:
                 copy["event_id"] = self._workspace.ids.new("Ev")
             self._keep(self._send(url, kind, copy, about))
-        answer = await self._answered(url, kind, payload, about, reason)
-        return answer.payload if accepts_response else {}
+        answer = await self._answered(url, kind, payload, about, delivery.reason)
+        return answer.payload if delivery.accepts_response else {}
 
     async def verify(self, url: str) -> None:
         """Ask an address for a challenge, as Slack does before it takes it as a Request URL.

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from bot.localslack.answers import Answers
 from bot.localslack.changes import Changes
 from bot.localslack.courier import Courier
-from bot.localslack.delivery import SocketMode
 from bot.localslack.events import Events
 from bot.localslack.faults import Faults
 from bot.localslack.http import HttpMode
 from bot.localslack.limits import Allowance, RateLimiter
 from bot.localslack.refusal import Refused
+from bot.localslack.sockets import SocketMode
 from bot.localslack.traffic import Traffic
 from bot.localslack.workspace import Workspace
 

@@ -34,7 +34,7 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
-from engine.journal import GateState
+from engine.fold import GateState
 from engine.model import Plan, StepKind
 
 REACTIONS = ("white_check_mark", "x")

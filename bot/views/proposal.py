@@ -77,8 +77,7 @@ def _change(story: Story, opening: Opening) -> list[Block]:
         {"type": "actions", "elements": [press]},
         context(
             "Or in words: `@hotfix change swap`, `change groups 3`, `change order smo_last`, "
-            "`change split 1_1-1_3/1_4-1_6`, `change without 1_7` (a member out of service). It "
-            "is asked anew then, and these votes fall."
+            "`change split 1_1-1_3/1_4-1_6`. It is asked anew then, and these votes fall."
         ),
     ]
 

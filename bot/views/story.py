@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from engine.fold import GateState, RunState, Vote
 from engine.gates import in_force, missing
-from engine.journal import GateState, Kind, RunState, Vote
+from engine.journal import Kind
 from engine.model import GatePolicy, Plan, Step, StepKind
 from storage.records import Record
 

@@ -94,3 +94,21 @@ async def test_escape_leaves_the_form_and_changes_nothing(changing: Changing, bo
 
     await expect(dialog).to_have_count(0)
     assert changing.app.heard == []
+
+
+async def test_a_form_left_open_is_not_in_a_fresh_page(changing: Changing, bot, person: Person):
+    await bot.chat_postMessage(channel=CHANNEL, text="a proposal", blocks=[BUTTON])
+    press = person.page.get_by_role("button", name="Change…")
+    dialog = person.page.get_by_role("dialog", name="Change the proposal")
+    await press.click()
+    await expect(dialog).to_be_visible()
+
+    await person.page.reload()
+
+    await expect(person.composer).to_be_editable()
+    await expect(press).to_be_visible()
+    await expect(dialog).to_have_count(0)
+    await press.click()
+    await expect(dialog).to_be_visible()
+    await person.page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)

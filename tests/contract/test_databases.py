@@ -26,7 +26,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from engine.errors import RecordSpoilt
-from engine.journal import RunState
+from engine.fold import RunState
 from storage import migrate
 from storage.database import BUSY_S, Database
 from storage.journal import due_runs

@@ -21,7 +21,7 @@ from typing import Any
 
 from bot.verification import imported
 from engine import promises
-from engine.journal import RunState
+from engine.fold import RunState
 from storage.records import Record
 
 FOLDER = Path(__file__).parent

@@ -26,7 +26,7 @@ import structlog
 
 from bot.views import render
 from engine import promises
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.rehearsal.group import Setup
 from tests.simulation.effects import Effects, Fate, Killed
 from tests.simulation.loop import run_virtual

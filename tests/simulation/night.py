@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import PeopleUnreadable, PlanRefused
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.model import GatePolicy, MemberId, Policy, Request, to_json
 from engine.orders import run_id
 from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach

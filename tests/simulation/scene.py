@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import MemberUnreachable
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.rehearsal.group import Setup
 from storage.records import StorageDown
 from tests.simulation.effects import COMMITS, Effects, Fate, Killed

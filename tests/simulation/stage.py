@@ -18,14 +18,15 @@ from weakref import WeakKeyDictionary
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import RoleSettings
+from bot.config.settings import RoleSettings
 from bot.localslack.model import Message
 from bot.localslack.parts import Parts
 from bot.localslack.seed import demo_workspace
 from bot.localslack.webapi import WebApi
 from bot.people import Self, SlackPeople
 from bot.speaker import Speaker
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.ports import Clock, People
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker

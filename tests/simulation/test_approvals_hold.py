@@ -12,7 +12,8 @@ from engine.model import GatePolicy, Policy
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, Reaction, everyone_agrees, quick, small_package
-from tests.simulation.test_faults import SPARSE, Played
+from tests.simulation.played import Played
+from tests.simulation.test_faults import SPARSE
 from tests.simulation.writing import click
 
 ANA, BEN, NOOR = "U0ANA00001", "U0BEN00001", "U0NOOR0001"

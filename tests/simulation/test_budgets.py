@@ -10,7 +10,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import SlackClient
-from bot.config import RoleSettings, Settings
+from bot.config.settings import RoleSettings, Settings
 from bot.hearing import Hearing
 from bot.pacing import TIER_3, Turns
 from bot.people import Self, SlackPeople
@@ -20,7 +20,8 @@ from bot.standing import Standing
 from bot.threads import Threads
 from bot.views import render
 from engine.errors import PeopleUnreadable
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.ports import Clock
 from storage.memory import MemoryStores
 from storage.records import Draft, Record

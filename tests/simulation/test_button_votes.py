@@ -8,64 +8,35 @@ from pathlib import Path
 import pytest
 
 from engine.journal import Kind
-from engine.model import Policy
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
-    POLICY,
     REQUESTER,
     Night,
-    Reaction,
     everyone_agrees,
-    quick,
     small_package,
 )
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
+from tests.simulation.voting import (
+    ANA,
+    BEN,
+    NOOR,
+    OPA,
+    SPARSE,
+    all_but_g2,
+    gone_down,
+    last_answer_after_the_end,
+    of_kind,
+    play_at_g2,
+    play_with_g2_stored_late,
+    told,
+)
 from tests.simulation.writing import click, write
-
-ANA, BEN, NOOR, OPA = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0OPA00001"
-SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., Played]:
-    package = small_package(tmp_path)
-
-    def played(at_g2: Reaction, *, policy: Policy = SPARSE, hours: float = 6) -> Played:
-        def people(night: Night, gate: str, step: str) -> None:
-            if gate == "G1":
-                night.later(10, lambda: click(night, gate, ANA, "yes"))
-            else:
-                (at_g2 if gate == "G2" else everyone_agrees)(night, gate, step)
-
-        async def night() -> Played:
-            setup = Setup(members=4, connections=1000)
-            stage = Night(package, setup=setup, policy=policy, people=people)
-            stage.crowd.roles_of = {**stage.crowd.roles_of, OPA: {"on call"}}
-            stage.begin()
-            stage.order()
-            state = await stage.until_over(hours=hours)
-            result = Played(state, stage.group.report(), list(stage.records()), stage.said.texts)
-            waiting = stage.stores.inbox.waiting(run=stage.run)
-            await stage.close()
-            assert [row for row in waiting if row.kind == "click"] == []
-            return result
-
-        return run_virtual(night())
-
-    return played
-
-
-def gone_down(night: Played) -> bool:
-    return night.state.of("A.ADMIN_DOWN").status != "waiting"
-
-
-def told(night: Played, user: str, gate: str = "G2") -> list[str]:
-    return [text for to, text in night.said if to == user and gate in text]
-
-
-def of_kind(night: Played, kind: Kind, step: str = "A.FAILOVER") -> list[dict[str, object]]:
-    return [dict(r.body) for r in night.records if r.kind == kind and r.body.get("step") == step]
+    return partial(play_at_g2, small_package(tmp_path), proposal=click)
 
 
 def test_a_failover_is_approved_by_two_who_press_a_button_and_each_is_told(play):
@@ -80,8 +51,8 @@ def test_a_failover_is_approved_by_two_who_press_a_button_and_each_is_told(play)
     votes = of_kind(night, Kind.VOTED)
     assert [(v["user"], v["source"]) for v in votes] == [(ANA, "button"), (BEN, "button")]
     assert len(of_kind(night, Kind.CLICKED)) == 2
-    assert told(night, ANA) == ["Your yes at G2 is counted. Still missing: 1 more person."]
-    assert told(night, BEN) == ["Your yes at G2 is counted. That is enough."]
+    assert told(night, ANA, "G2") == ["Your yes at G2 is counted. Still missing: 1 more person."]
+    assert told(night, BEN, "G2") == ["Your yes at G2 is counted. That is enough."]
     assert night.broken() == {}
 
 
@@ -113,7 +84,7 @@ def test_a_click_that_is_delivered_twice_counts_once(play):
     night = play(people, hours=0.2)
 
     assert len(of_kind(night, Kind.VOTED)) == 1
-    assert len(told(night, ANA)) == 1
+    assert len(told(night, ANA, "G2")) == 1
 
 
 def test_a_check_mark_that_is_taken_away_does_not_take_the_click_back_and_its_author_is_told(play):
@@ -127,7 +98,7 @@ def test_a_check_mark_that_is_taken_away_does_not_take_the_click_back_and_its_au
 
     assert gone_down(night)
     assert of_kind(night, Kind.WITHDRAWN) == []
-    (answer,) = [text for text in told(night, ANA) if "still counts" in text]
+    (answer,) = [text for text in told(night, ANA, "G2") if "still counts" in text]
     assert "press Withdraw or write `@hotfix withdraw G2`" in answer
     assert night.broken() == {}
 
@@ -149,7 +120,7 @@ def test_the_withdraw_button_takes_every_yes_back_in_the_grace_time(play, given)
 
     assert not gone_down(night)
     assert len(of_kind(night, Kind.WITHDRAWN)) == 1
-    assert "You have no vote at G2 any more" in told(night, BEN)[-1]
+    assert "You have no vote at G2 any more" in told(night, BEN, "G2")[-1]
     assert night.broken() == {}
 
     def again(night: Night, gate: str, step: str) -> None:
@@ -170,7 +141,9 @@ def test_a_written_withdrawal_outlasts_a_click(play):
     night = play(people, hours=0.2)
 
     assert not gone_down(night)
-    assert "your `withdraw` stands. To vote after all, write `approve`" in told(night, BEN)[-1]
+    assert (
+        "your `withdraw` stands. To vote after all, write `approve`" in told(night, BEN, "G2")[-1]
+    )
 
 
 def test_a_no_by_a_button_ends_the_gate(play):
@@ -182,7 +155,7 @@ def test_a_no_by_a_button_ends_the_gate(play):
 
     assert night.state.hold is not None
     assert night.state.hold.error == "rejected"
-    assert told(night, REQUESTER) == ["Your no at G2 is counted: it ends G2."]
+    assert told(night, REQUESTER, "G2") == ["Your no at G2 is counted: it ends G2."]
     assert night.broken() == {}
 
 
@@ -204,7 +177,7 @@ def test_a_click_without_effect_is_answered_with_the_reason_and_stands_nowhere(
 
     night = play(people, hours=0.2)
 
-    answers = told(night, user)
+    answers = told(night, user, "G2")
     assert len(answers) == 2
     assert all(why in one for one in answers)
     assert of_kind(night, Kind.CLICKED) == of_kind(night, Kind.VOTED) == []
@@ -233,9 +206,9 @@ def test_a_click_on_the_message_of_a_gate_that_is_over_never_counts_for_the_open
     night = play(people, hours=0.2)
 
     assert of_kind(night, Kind.VOTED) == of_kind(night, Kind.CLICKED) == []
-    (ana,) = told(night, ANA)
+    (ana,) = told(night, ANA, "G2")
     assert ana.startswith("Your vote does not count: G1 is no longer open (approved and begun); G2")
-    assert len(told(night, BEN)) == 1
+    assert len(told(night, BEN, "G2")) == 1
     assert len(told(night, NOOR, "G1")) == 2
     assert night.state.hold is None
     assert night.broken() == {}
@@ -273,7 +246,7 @@ def test_a_click_on_the_message_of_a_former_opening_does_not_count_for_the_next_
     assert asked is not None
     assert (asked.name, asked.opening, dict(asked.votes), dict(asked.clicks)) == ("G3", 2, {}, {})
     for user in (BEN, NOOR):
-        (answer,) = told(played, user)
+        (answer,) = told(played, user, "G2")
         assert answer.startswith(
             "Your vote does not count: G2 is no longer open (rejected); G3 is, with"
         )
@@ -296,7 +269,7 @@ def test_a_click_waits_while_slack_cannot_say_who_it_is_and_no_failover_begins(p
     assert not gone_down(night)
     assert night.state.hold is not None
     assert night.state.hold.error == "rejected"
-    assert told(night, NOOR) == ["Your no at G2 is counted: it ends G2."]
+    assert told(night, NOOR, "G2") == ["Your no at G2 is counted: it ends G2."]
 
 
 def test_of_two_clicks_that_arrive_in_the_wrong_order_the_later_one_stands(play):
@@ -309,37 +282,12 @@ def test_of_two_clicks_that_arrive_in_the_wrong_order_the_later_one_stands(play)
     night = play(people, hours=0.2)
 
     assert not gone_down(night)
-    assert "You pressed another button of G2 after that." in told(night, ANA)[-1]
+    assert "You pressed another button of G2 after that." in told(night, ANA, "G2")[-1]
     assert night.broken() == {}
 
 
 def test_a_click_before_we_know_that_its_message_stands_waits_and_counts(tmp_path: Path):
-    class Late(Night):
-        """The process died between posting the message of G2 and storing that it stands."""
-
-        def _post(self, gate: str) -> None:
-            if gate == "G2":
-                click(self, gate, ANA, "yes")
-                click(self, gate, BEN, "yes")
-                self.later(90, partial(super()._post, gate))
-            else:
-                super()._post(gate)
-
-    def people(night: Night, gate: str, step: str) -> None:
-        if gate != "G2":
-            everyone_agrees(night, gate, step)
-
-    async def night() -> Played:
-        setup = Setup(members=4, connections=1000)
-        stage = Late(small_package(tmp_path), setup=setup, policy=SPARSE, people=people)
-        stage.begin()
-        stage.order()
-        state = await stage.until_over()
-        result = Played(state, stage.group.report(), list(stage.records()), stage.said.texts)
-        await stage.close()
-        return result
-
-    played = run_virtual(night())
+    played = play_with_g2_stored_late(small_package(tmp_path), click)
 
     assert gone_down(played)
     assert of_kind(played, Kind.REFUSED) == []
@@ -349,12 +297,8 @@ def test_a_click_before_we_know_that_its_message_stands_waits_and_counts(tmp_pat
 @pytest.mark.parametrize("after", [False, True])
 def test_a_click_survives_a_death_before_and_after_the_record_that_takes_it(tmp_path: Path, after):
     async def night() -> Played:
-        def people(night: Night, gate: str, step: str) -> None:
-            if gate != "G2":
-                everyone_agrees(night, gate, step)
-
         setup = Setup(members=4, connections=1000)
-        stage = Night(small_package(tmp_path), setup=setup, policy=SPARSE, people=people)
+        stage = Night(small_package(tmp_path), setup=setup, policy=SPARSE, people=all_but_g2)
         stage.begin()
         stage.order()
         await stage.until(lambda s: any(g.name == "G2" and g.shown for g in s.gates.values()))
@@ -381,21 +325,6 @@ def test_a_click_survives_a_death_before_and_after_the_record_that_takes_it(tmp_
 
 
 def test_a_click_at_a_run_that_has_ended_is_answered(tmp_path: Path):
-    async def night() -> list[tuple[str, str]]:
-        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE)
-        stage.begin()
-        stage.order()
-        state = await stage.until_over()
-        assert state.ended is not None
-        click(stage, "G3", NOOR, "no")
-        await stage.clock.sleep(timedelta(seconds=60))
-        texts = stage.said.texts
-        waiting = stage.stores.inbox.waiting(run=stage.run)
-        await stage.close()
-        assert waiting == []
-        return texts
+    to, text = last_answer_after_the_end(small_package(tmp_path), click)
 
-    assert tuple(part[:26] for part in run_virtual(night())[-1]) == (
-        NOOR,
-        "`reject` changed nothing: ",
-    )
+    assert (to, text[:26]) == (NOOR, "`reject` changed nothing: ")

@@ -14,7 +14,7 @@ from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, REQUESTER, Night, Reaction, quick, small_package
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
 
 ANA, BEN, NOOR, MAX, MIA = (
     "U0ANA00001",

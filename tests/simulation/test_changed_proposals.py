@@ -22,7 +22,7 @@ from tests.simulation.night import (
     quick,
     small_package,
 )
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
 
 ANA, BEN, NOOR, OPA = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0OPA00001"
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))

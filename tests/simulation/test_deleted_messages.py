@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine import promises
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from storage.records import Record
 from tests.simulation.effects import Effects
 from tests.simulation.explore import Plot

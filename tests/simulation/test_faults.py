@@ -1,7 +1,6 @@
 """Nights on which something goes wrong: what the run does about it, and what the devices saw."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine import promises
-from engine.journal import Kind, RunState
+from engine.journal import Kind
 from engine.rehearsal.group import Setup
-from storage.records import Draft, Record
+from storage.records import Draft
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
     POLICY,
@@ -23,28 +21,9 @@ from tests.simulation.night import (
     quick,
     small_package,
 )
+from tests.simulation.played import Played
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
-
-
-@dataclass
-class Played:
-    state: RunState
-    seen: dict[str, Any]
-    records: list[Record]
-    said: list[tuple[str, str]]
-
-    def kinds(self) -> list[str]:
-        return [record.kind for record in self.records]
-
-    def broken(self) -> dict[str, tuple[str, ...]]:
-        return {p: w for p, (v, w) in promises.explained(self.records).items() if v == "broken"}
-
-    def installs(self) -> dict[str, int]:
-        return {m["id"]: m["installs_started"] for m in self.seen["members"]}
-
-    def states(self) -> dict[str, str]:
-        return {m["id"]: m["state"] for m in self.seen["members"]}
 
 
 @pytest.fixture

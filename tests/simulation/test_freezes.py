@@ -14,7 +14,7 @@ from storage.records import HOUSE, InboxRow, Record
 from tests.simulation.explore import SPARSE
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
 from tests.simulation.test_holds import acts, at, intended, play
 from tests.simulation.test_stops import RIGHTS
 

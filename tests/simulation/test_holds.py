@@ -24,7 +24,7 @@ from tests.simulation.night import (
     quick,
     small_package,
 )
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 Story = Callable[[Night], Awaitable[Any]]

@@ -18,7 +18,8 @@ from bot.chronicle import header, lines, plan_lines
 from bot.runs import NoSuchRun, Runs
 from bot.views import render
 from engine.errors import NotUnderstood
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.model import StepKind
 from storage.memory import MemoryStores
 from storage.records import Draft, Record, RunRow, chain_fault

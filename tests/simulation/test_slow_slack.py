@@ -17,7 +17,8 @@ from bot.app import web_client
 from bot.pacing import Turns
 from bot.people import SlackAnswers
 from engine.answering import MOST_WAITING, AnswerQueue
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.model import StepKind
 from engine.rehearsal.group import Setup
 from storage.memory import MemoryStores

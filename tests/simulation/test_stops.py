@@ -13,7 +13,7 @@ from engine.ports import Ballot
 from storage.records import InboxRow, Record
 from tests.simulation.explore import SPARSE
 from tests.simulation.night import CHANNEL, REQUESTER, Crowd, Night
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
 from tests.simulation.test_holds import acts, at, intended, members_seen, play
 
 ANA, BEN, NOOR, ZOE = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0ZOE00001"

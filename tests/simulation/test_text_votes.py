@@ -2,69 +2,37 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.journal import Kind
-from engine.model import Policy
-from engine.rehearsal.group import Setup
-from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
     CHANNEL,
-    POLICY,
     Night,
-    Reaction,
-    everyone_agrees,
-    quick,
     small_package,
 )
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
+from tests.simulation.voting import (
+    ANA,
+    BEN,
+    NOOR,
+    OPA,
+    SPARSE,
+    gone_down,
+    last_answer_after_the_end,
+    of_kind,
+    play_at_g2,
+    play_with_g2_stored_late,
+    told,
+)
 from tests.simulation.writing import code_of, write
-
-ANA, BEN, NOOR, OPA = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0OPA00001"
-SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., Played]:
-    package = small_package(tmp_path)
-
-    def played(at_g2: Reaction, *, policy: Policy = SPARSE, hours: float = 6) -> Played:
-        def people(night: Night, gate: str, step: str) -> None:
-            if gate == "G1":
-                night.later(10, lambda: night.react(gate, ANA, "yes"))
-            else:
-                (at_g2 if gate == "G2" else everyone_agrees)(night, gate, step)
-
-        async def night() -> Played:
-            setup = Setup(members=4, connections=1000)
-            stage = Night(package, setup=setup, policy=policy, people=people)
-            stage.crowd.roles_of = {**stage.crowd.roles_of, OPA: {"on call"}}
-            stage.begin()
-            stage.order()
-            state = await stage.until_over(hours=hours)
-            result = Played(state, stage.group.report(), list(stage.records()), stage.said.texts)
-            await stage.close()
-            return result
-
-        return run_virtual(night())
-
-    return played
-
-
-def gone_down(night: Played) -> bool:
-    return night.state.of("A.ADMIN_DOWN").status != "waiting"
-
-
-def told(night: Played, user: str) -> list[str]:
-    return [text for to, text in night.said if to == user]
-
-
-def of_kind(night: Played, kind: Kind, step: str = "A.FAILOVER") -> list[dict[str, object]]:
-    return [dict(r.body) for r in night.records if r.kind == kind and r.body.get("step") == step]
+    return partial(play_at_g2, small_package(tmp_path), proposal=Night.react)
 
 
 def test_a_failover_is_approved_by_two_who_write(play):
@@ -219,32 +187,7 @@ def test_a_word_whose_event_was_lost_is_counted_by_the_next_look(play):
 
 
 def test_a_vote_written_before_we_know_that_its_message_stands_is_counted(tmp_path: Path):
-    class Late(Night):
-        """The process died between posting the message of G2 and storing that it stands."""
-
-        def _post(self, gate: str) -> None:
-            if gate == "G2":
-                write(self, gate, ANA, "yes")
-                write(self, gate, BEN, "yes")
-                self.later(90, partial(super()._post, gate))
-            else:
-                super()._post(gate)
-
-    def people(night: Night, gate: str, step: str) -> None:
-        if gate != "G2":
-            everyone_agrees(night, gate, step)
-
-    async def night() -> Played:
-        setup = Setup(members=4, connections=1000)
-        stage = Late(small_package(tmp_path), setup=setup, policy=SPARSE, people=people)
-        stage.begin()
-        stage.order()
-        state = await stage.until_over()
-        result = Played(state, stage.group.report(), list(stage.records()), stage.said.texts)
-        await stage.close()
-        return result
-
-    played = run_virtual(night())
+    played = play_with_g2_stored_late(small_package(tmp_path), write)
 
     assert gone_down(played)
     assert of_kind(played, Kind.REFUSED) == []
@@ -252,21 +195,6 @@ def test_a_vote_written_before_we_know_that_its_message_stands_is_counted(tmp_pa
 
 
 def test_a_vote_at_a_run_that_has_ended_is_answered(tmp_path: Path):
-    async def night() -> list[tuple[str, str]]:
-        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE)
-        stage.begin()
-        stage.order()
-        state = await stage.until_over()
-        assert state.ended is not None
-        write(stage, "G3", NOOR, "no")
-        await stage.clock.sleep(timedelta(seconds=60))
-        texts = stage.said.texts
-        waiting = stage.stores.inbox.waiting(run=stage.run)
-        await stage.close()
-        assert waiting == []
-        return texts
+    to, text = last_answer_after_the_end(small_package(tmp_path), write)
 
-    assert tuple(part[:26] for part in run_virtual(night())[-1]) == (
-        NOOR,
-        "`reject` changed nothing: ",
-    )
+    assert (to, text[:26]) == (NOOR, "`reject` changed nothing: ")

@@ -6,7 +6,8 @@ from functools import partial
 
 from bot.views.conversation import render
 from engine.errors import PeopleUnreadable, StopUnheard
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from engine.ports import Ballot, Person
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, InboxRow

@@ -23,8 +23,8 @@ from tests.simulation.night import (
     quick,
     small_package,
 )
+from tests.simulation.played import Played
 from tests.simulation.test_changed_proposals import change
-from tests.simulation.test_faults import Played
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 GONE = {"name": "member_fails", "member": "1_5", "after_s": 0}

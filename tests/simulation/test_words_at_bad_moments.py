@@ -18,7 +18,7 @@ from engine.ports import PackageFile
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, Shelf, everyone_agrees, quick, small_package
-from tests.simulation.test_faults import Played
+from tests.simulation.played import Played
 
 Direction = Callable[[Night], None]
 

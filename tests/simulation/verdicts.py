@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from engine import promises
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from storage.records import Record
 from tests.simulation.scene import Scene
 

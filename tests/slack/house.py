@@ -8,15 +8,8 @@ from typing import Any
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from bot.app import slack_app, web_client
-from bot.config import (
-    GateSettings,
-    GroupSettings,
-    PolicySettings,
-    ProposalSettings,
-    RoleSettings,
-    Settings,
-    SlackSettings,
-)
+from bot.config.policies import GateSettings, PolicySettings, ProposalSettings
+from bot.config.settings import GroupSettings, RoleSettings, Settings, SlackSettings
 from bot.hearing import Hearing
 from bot.helping import Help
 from bot.home import Homes
@@ -29,7 +22,8 @@ from bot.people import Self, SlackAnswers, SlackPeople
 from bot.reach import QuietHours
 from bot.runs import Runs
 from bot.threads import Threads
-from engine.journal import RunState, first_records
+from engine.fold import RunState
+from engine.journal import first_records
 from engine.model import Request
 from storage.memory import MemoryStores
 from storage.records import (

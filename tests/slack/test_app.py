@@ -124,7 +124,7 @@ async def test_a_duplicate_envelope_is_acked_and_dropped(house, people, watch):
         ("freeze site-1 until tomorrow because x", "`tomorrow` is no date and time"),
         ("freeze site-1 until 2026-12-24 because x", "`2026-12-24` is no date and time"),
         ("freeze site-1 tomorrow because x", "but not `tomorrow`"),
-        ("freeze site-1 until 2026-03-02 21:00 because x", "is over"),
+        ("freeze site-1 until 2026-03-02 21:00 because x", "has passed"),
         ("unfreeze site-1 please", "but not `please`"),
     ],
 )
@@ -304,7 +304,7 @@ async def test_a_vote_outside_of_a_runs_thread_is_answered_and_changes_nothing(
 ):
     house.add_run()
 
-    assert "A vote is given where all can see it" in await say(people, "approve G2 7K3F")
+    assert "A vote must stand where all can see it" in await say(people, "approve G2 7K3F")
     await people.act("ana", "mention", channel=CHANNEL, text="approve G2 7K3F")
     told = await watch.until("ephemeral_posted", to=ANA)
 

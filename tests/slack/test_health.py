@@ -9,7 +9,9 @@ import aiohttp
 import pytest
 import structlog
 
-from bot.config import HealthSettings, Secrets, SettingsWrong, SlackSettings
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import HealthSettings, SlackSettings
 from bot.health import CHORE_LATE
 from bot.localslack import ControlClient, LocalSlack
 from bot.tokens import ASK_EVERY

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Secrets, load
+from bot.config.file import load
+from bot.config.secrets import Secrets
 from bot.http import PATH
 from bot.localslack import ControlClient, LocalSlack
 from bot.wiring import service, stores_to_act

@@ -4,15 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.config import (
-    GateSettings,
-    GroupSettings,
-    PolicySettings,
-    ProposalSettings,
-    RoleSettings,
-    Settings,
-    SlackSettings,
-)
+from bot.config.policies import GateSettings, PolicySettings, ProposalSettings
+from bot.config.settings import GroupSettings, RoleSettings, Settings, SlackSettings
 from bot.localslack import ControlClient, LocalSlack
 from bot.localslack.seed import demo_workspace
 from bot.slack_check import slack_wrongs, wanted_scopes

@@ -12,7 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.localslack import ControlClient, LocalSlack
 from bot.speaker import LEASE_TTL, Speaker
 from bot.views import render
-from engine.journal import Kind, RunState
+from engine.fold import RunState
+from engine.journal import Kind
 from storage.memory import MemoryStores
 from storage.records import Delivery, Draft, Record
 from tests.slack.hasty import HandClock, HastyClock

@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot.config import (
-    RoleSettings,
-    Secrets,
-    Settings,
-    SettingsWrong,
-    SlackSettings,
-    StorageSettings,
-)
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import RoleSettings, Settings, SlackSettings, StorageSettings
 from bot.http import PATH, Endpoint
 from bot.localslack import ControlClient, LocalSlack
 from bot.threads import PACE

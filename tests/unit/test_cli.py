@@ -1,6 +1,7 @@
 """The command line: what it tells, what it refuses, and that it never acts by itself."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -274,8 +275,10 @@ def test_check_says_what_is_missing(config, monkeypatch):
 
     said = run("check", "--config", str(config), code=1)
 
-    assert "can be used; groups: site-1" in said
-    assert "known_hosts is not there" in said
+    assert "can be used" not in said
+    assert re.search(r"is well formed, but \d+ things are wrong; groups: site-1\n", said)
+    assert said.count("wrong: ") == int(re.findall(r"but (\d+) things", said)[0])
+    assert "known_hosts is not there; ssh.known_hosts names it" in said
     assert "wrong: SLACK_BOT_TOKEN is not set" in said
 
 

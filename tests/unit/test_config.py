@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bot import config
-from bot.config import Loaded, Secrets, Settings, SettingsWrong, load, unsatisfiable
+from bot.config import policies, settings
+from bot.config.contradictions import unsatisfiable
+from bot.config.file import Loaded, load
+from bot.config.mistakes import SettingsWrong
+from bot.config.secrets import Secrets
+from bot.config.settings import Settings
 from bot.wiring import SettingsInventory
 from engine.model import Rights
 
@@ -57,21 +61,38 @@ def test_the_example_is_read_and_says_every_default():
                 assert getattr(getattr(settings, section), name) == value, f"{section}.{name}"
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[ssh]\na = 1\na = 2\n", "line 3, a: this is set above already; keep one of the two"),
+        ("[ssh]\n[slack]\n[ssh]\n", "line 3, [ssh]: this section stands above already"),
+        ("[slack]\na = xoxb-secret\n", "line 2, a: invalid value; text stands in quotation marks"),
+        ("[slack]\na xoxb-secret", "line 2, a: expected '=' after a key"),
+        ("[ssh]\na = [1\n", "line 2, a: unclosed array"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line_and_without_its_value(read, text, told):
+    said = refusal(read, text)
+
+    assert told in said
+    assert "secret" not in said
+
+
 def test_the_example_says_every_key_of_gates_limits_roles_and_groups():
     given = tomllib.loads(EXAMPLE.read_text())
 
-    assert set(given["policy"]["proposal"]) == set(config.GateSettings.model_fields)
-    assert set(given["policy"]["failover"]) == set(config.GateSettings.model_fields)
-    assert set(given["policy"]["limits"]) == set(config.LimitSettings.model_fields)
-    assert set(given["roles"]["network"]) == set(config.RoleSettings.model_fields)
-    assert set(given["groups"]["site-1"]) >= set(config.GroupSettings.model_fields)
+    assert set(given["policy"]["proposal"]) == set(policies.GateSettings.model_fields)
+    assert set(given["policy"]["failover"]) == set(policies.GateSettings.model_fields)
+    assert set(given["policy"]["limits"]) == set(policies.LimitSettings.model_fields)
+    assert set(given["roles"]["network"]) == set(settings.RoleSettings.model_fields)
+    assert set(given["groups"]["site-1"]) >= set(settings.GroupSettings.model_fields)
 
 
 def test_every_setting_says_what_it_is():
-    for section in vars(config).values():
+    for section in [*vars(settings).values(), *vars(policies).values()]:
         if isinstance(section, type) and issubclass(section, BaseModel):
             for name, field in section.model_fields.items():
-                leaf = section not in (Settings, Secrets) and not (
+                leaf = section is not Settings and not (
                     isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
                 )
                 assert field.description or not leaf, f"{section.__name__}.{name}"
@@ -154,6 +175,14 @@ def test_every_setting_says_what_it_is():
             '[slack]\nquiet_hours = "night"',
             "slack.quiet_hours: 'night' are no quiet hours; write 22:00-07:00",
         ),
+        (
+            '[groups.site-1]\naddress = "192.0.2.300"\nchannel = "C1"',
+            "groups.site-1.address: '192.0.2.300' is no address; write it like 192.0.2.10",
+        ),
+        (
+            '[groups.site-1]\naddress = "admin@fw"\nchannel = "C1"',
+            "groups.site-1.address: 'admin@fw' is no address; write it like 192.0.2.10, or a name",
+        ),
         ('[slack]\ntransport = "rtm"', "slack.transport is 'rtm', but may be 'socket' or 'http'"),
         (
             '[slack]\nlisten = "3000"',
@@ -176,7 +205,7 @@ def test_every_setting_says_what_it_is():
             SMALL.replace('voters = ["network"]', 'voters = ["netwrok"]', 1),
             "policy: there is no role netwrok; did you mean network?",
         ),
-        ("[slack", "Expected ']'"),
+        ("[slack", "line 1: expected ']'"),
     ],
 )
 def test_a_mistake_is_told_with_file_key_and_what_would_be_right(read, tmp_path, text, sentence):
@@ -261,7 +290,7 @@ def test_our_folder_on_members_needs_no_quotes(read, path):
 
 
 def test_the_defaults_are_those_of_the_engine():
-    policy = config.PolicySettings().policy()
+    policy = policies.PolicySettings().policy()
 
     assert policy == type(policy)(rights=Rights())
 

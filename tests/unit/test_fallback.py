@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.fold import GateState
 from engine.gates import (
     called,
     can_ever_pass,
@@ -18,7 +19,6 @@ from engine.gates import (
     missing,
     refusal,
 )
-from engine.journal import GateState
 from engine.model import GatePolicy
 from engine.ports import Ballot, Person
 from tests.unit.builders import NOW

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.fold import GateState, Vote
 from engine.gates import (
     called,
     can_ever_pass,
@@ -20,7 +21,6 @@ from engine.gates import (
     refusal,
     standing,
 )
-from engine.journal import GateState, Vote
 from engine.model import (
     CpuseAction,
     GatePolicy,

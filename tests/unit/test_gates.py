@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.fold import GateState, Vote
 from engine.gates import can_ever_pass, decide, misread, missing, refusal, standing
-from engine.journal import GateState, Vote
 from engine.model import GatePolicy
 from engine.ports import Ballot, Person
 from tests.unit.builders import NOW

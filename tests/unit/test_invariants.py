@@ -6,7 +6,7 @@ import pytest
 
 from engine import invariants
 from engine.errors import ConditionFailed, SessionOpen
-from engine.journal import RunState, StepState
+from engine.fold import RunState, StepState
 from engine.model import InstalledPolicy, MemberHealth, PackageState
 from tests.unit.builders import NAME, facts, member, plan, without_package
 

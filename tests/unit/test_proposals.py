@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import PlanRefused
-from engine.journal import RunState
+from engine.fold import RunState
 from engine.model import Step, StepKind
 from engine.proposals import REVISIONS_LIMIT, Change, plan_change, split_faults
 from engine.splitting import split

@@ -9,7 +9,7 @@ import pytest
 
 from engine import recovery
 from engine.duty import Duty
-from engine.journal import RunState, StepState
+from engine.fold import RunState, StepState
 from engine.model import CpuseAction, PackageState
 from engine.recovery import Finding
 from engine.stopwatch import Stopwatch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.config import load as load_settings
+from bot.config.file import load as load_settings
 from bot.demo import scenario
 from bot.demo.props import Props, write_settings
 from bot.demo.scenario import PEOPLE, ScenarioWrong, load, names, read

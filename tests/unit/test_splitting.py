@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bot.changing import Place, form, read_form
 from engine import invariants
 from engine.errors import ConditionFailed, PlanRefused
+from engine.fold import RunState
 from engine.headroom import active_site, headroom, in_words, standby_site
-from engine.journal import RunState
 from engine.model import (
     GroupFacts,
     LogicalGroup,

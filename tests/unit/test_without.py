@@ -12,8 +12,9 @@ from bot.commands import Install, Mistake, Revision, read_command
 from bot.demo.matching import written
 from engine import invariants, promises
 from engine.errors import ConditionFailed, PlanRefused
+from engine.fold import RunState
 from engine.gaia.commands import import_package
-from engine.journal import RunState, planned_body
+from engine.journal import planned_body
 from engine.model import (
     GroupFacts,
     MemberFacts,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.localslack.delivery import check_may_connect
 from bot.localslack.methods.paging import page
 from bot.localslack.refusal import Refused
+from bot.localslack.sockets import check_may_connect
 
 if TYPE_CHECKING:
     from bot.localslack.model import Json, User

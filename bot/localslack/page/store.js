@@ -51,7 +51,7 @@ class Store {
     this.ephemerals = new Map(
       Object.values(state.ephemerals).flatMap((all) => all.map((one) => [one.ts, one])),
     );
-    this.views = byId(state.views);
+    this.views = stillOpen(this.views, state.views);
     this.homes = new Map(Object.entries(state.homes));
     this.names += 1;
     this.loaded = true;
@@ -180,6 +180,11 @@ const APPLY = {
   usergroup_changed: () => RELOAD,
   traffic: (store, body) => addTraffic(store, [body]),
 };
+
+/* A form lives in the page in which it was opened, as in Slack: a fresh one shows none. */
+function stillOpen(known, told) {
+  return byId(told.filter((one) => known.has(one.id)));
+}
 
 function putView(store, id, view) {
   store.views.set(id, view);

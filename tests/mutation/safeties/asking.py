@@ -4,7 +4,9 @@ from tests.mutation.trials import Edit, Safety, safety
 
 GATES = "engine/gates.py"
 ASKING = "engine/asking.py"
+COUNTING = "engine/counting.py"
 WORDS = "engine/words.py"
+VERBS = "engine/verbs.py"
 CHANGED = "simulation/test_changed_proposals.py"
 FAULTS = "simulation/test_faults.py"
 HOLD_GOOD = "simulation/test_approvals_hold.py"
@@ -14,7 +16,7 @@ STOPS = "simulation/test_stops.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 WHO = "unit/test_gates.py::test_who_may_vote_and_who_may_stop"
 STANDS = "unit/test_gates.py::test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins"
-COUNT = "        await count(duty, gate)\n"
+COUNT = "        await counting.count(duty, gate)\n"
 UNREAD = "    except PeopleUnreadable:\n        await _end_by_a_no(duty, step)\n"
 
 SAFETIES = (
@@ -49,7 +51,7 @@ SAFETIES = (
         "a change that nobody could approve is refused",
         promise="P2",
         why="The night would wait for a yes that cannot come.",
-        file=WORDS,
+        file=VERBS,
         old="    if lacking := await _nobody_left(duty, plan, user):",
         new='    if lacking := "":',
         by=(f"{CHANGED}::test_a_change_without_whose_author_nobody_could_approve_is_refused",),
@@ -129,7 +131,7 @@ SAFETIES = (
         "the code is asked for where votes are recorded",
         promise="P12",
         why="As above; what decides must also be asked.",
-        file=ASKING,
+        file=COUNTING,
         old="    ) or gates.misread(ballot, gate)\n",
         new="    )\n",
         by=(
@@ -162,7 +164,7 @@ SAFETIES = (
         "a click is for the message that was clicked",
         promise="P12",
         why="A click on a gate that is over would be one on the gate that is open.",
-        file="engine/words.py",
+        file=WORDS,
         old='    if gate is None or (body["channel"], body["ts"]) not in places:\n',
         new="    if gate is None:\n",
         by=(
@@ -174,12 +176,12 @@ SAFETIES = (
         "a click waits where nobody can say whose it is",
         promise="P12",
         why="It stands nowhere in Slack: let go, a no would be lost.",
-        file="engine/words.py",
+        file=WORDS,
         old="    with contextlib.suppress(PeopleUnreadable):\n"
-        "        await asking.clicked(duty, gate, click, pressed, take=[row.key], "
+        "        await counting.clicked(duty, gate, click, pressed, take=[row.key], "
         'to=body["answer"])\n',
         new="    try:\n"
-        "        await asking.clicked(duty, gate, click, pressed, take=[row.key], "
+        "        await counting.clicked(duty, gate, click, pressed, take=[row.key], "
         'to=body["answer"])\n'
         "    except PeopleUnreadable:\n        await _unknown(duty, row)\n",
         by=(
@@ -191,7 +193,7 @@ SAFETIES = (
         "a click stands in the journal",
         promise="P12",
         why="It would be forgotten with the next count, which finds nothing of it in Slack.",
-        file=ASKING,
+        file=COUNTING,
         old="        drafts.append(_click_draft(duty, gate, kept))\n",
         new="        pass\n",
         by=(f"{BUTTONS}::test_a_failover_is_approved_by_two_who_press_a_button_and_each_is_told",),
@@ -200,7 +202,7 @@ SAFETIES = (
         "clicks that arrive in the wrong order",
         promise="P2",
         why="A yes that was taken back would stand again when it arrives late.",
-        file="engine/words.py",
+        file=WORDS,
         old="    if later is not None and later.pressed > pressed:\n",
         new="    if False:\n",
         by=(f"{BUTTONS}::test_of_two_clicks_that_arrive_in_the_wrong_order_the_later_one_stands",),
@@ -209,7 +211,7 @@ SAFETIES = (
         "a refused click stands nowhere",
         promise="P2",
         why="Told that it does not count, its author would find that it does, once in a role.",
-        file=ASKING,
+        file=COUNTING,
         old="    if told := await _clicked_in_vain(duty, gate, click, drafts):\n",
         new="    if (told := await _clicked_in_vain(duty, gate, click, drafts)) and "
         "drafts.append(\n        _click_draft(duty, gate, Click(click.user, click.choice, "
@@ -220,7 +222,7 @@ SAFETIES = (
         "who takes a check mark away is told that a click stands",
         promise="P12",
         why="They would believe that their yes is gone, and the failover would begin on it.",
-        file=ASKING,
+        file=COUNTING,
         old='    if still is not None and still.choice == "yes":\n',
         new="    if False:\n",
         by=(
@@ -250,7 +252,7 @@ SAFETIES = (
         "a vote taken back before the act is gone",
         promise="P2",
         why="The failover would begin on a yes that its author took back.",
-        file=ASKING,
+        file=COUNTING,
         old='if user not in shown or shown[user].choice == "withdraw"',
         new="if False",
         by=(f"{FAULTS}::test_a_vote_withdrawn_in_the_grace_time_stops_the_failover",),
@@ -259,7 +261,7 @@ SAFETIES = (
         "an approval ends with a vote that is taken back",
         promise="P2",
         why="Given again, it would begin at once: the former grace time is over.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old='self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)\n'
         '        if body.get("reason"):',
         new='self._gate(body["step"], votes=votes)\n        if body.get("reason"):',
@@ -338,7 +340,7 @@ SAFETIES = (
         "who may vote is asked again after the vote",
         promise="P2",
         why="Somebody who left the role, or the company, would take a group down.",
-        file=ASKING,
+        file=COUNTING,
         old='    if same and ballot.choice == "no":',
         new="    if same:",
         by=(
@@ -349,7 +351,7 @@ SAFETIES = (
         "whoever is in another role is matched by that",
         promise="P2",
         why="A seat would be filled by somebody who left it.",
-        file=ASKING,
+        file=COUNTING,
         old="if same and known is not None and not _others(duty, gate, known.roles, roles):",
         new="if same:",
         by=(f"{HOLD_GOOD}::test_who_is_in_another_role_now_is_matched_by_that",),
@@ -358,7 +360,7 @@ SAFETIES = (
         "a no counts although another voter cannot be read",
         promise="P7",
         why="A stop would wait for an answer about somebody else.",
-        file=ASKING,
+        file=COUNTING,
         old="            unread[ballot.user] = error\n            continue\n",
         new="            raise error\n",
         by=(f"{HOLD_GOOD}::test_a_no_stays_where_its_author_has_left_and_a_yes_cannot_be_read",),
@@ -367,7 +369,7 @@ SAFETIES = (
         "who cannot be read at the last look lets nothing begin",
         promise="P2",
         why="Nobody knows whether that person may still vote.",
-        file=ASKING,
+        file=COUNTING,
         old="    for error in unread.values():\n        raise error\n",
         new="",
         by=(f"{HOLD_GOOD}::test_a_person_who_cannot_be_read_at_the_last_look_lets_nothing_begin",),
@@ -376,7 +378,7 @@ SAFETIES = (
         "a click that fell stands nowhere",
         promise="P12",
         why="Its author was told that it counts no longer, and it would.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old='            self._gate(body["step"], clicks=clicks)\n',
         new="            pass\n",
         by=(
@@ -425,7 +427,7 @@ SAFETIES = (
         "an approval is spent with what was undone",
         promise="P4",
         why="After a rescue the same approval would take the group down again.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="            if step in self.gates and self.gates[step].open:\n                # What",
         new="            if False:\n                # What",
         by=(
@@ -437,7 +439,7 @@ SAFETIES = (
         "an abort ends the gate that is open",
         promise="P7",
         why="A yes after the abort would count.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="        for gate in [g for g in self.gates.values() if g.open and not "
         "self._passed(g)]:\n",
         new="        for gate in []:\n",
@@ -456,7 +458,7 @@ SAFETIES = (
         "a stop is taken though Slack cannot say who it is",
         promise="P7",
         why="With Slack away nobody could stop the night.",
-        file="engine/words.py",
+        file=WORDS,
         old="        free = verb in rights.STOPS or rights.is_own",
         new="        free = rights.is_own",
         by=(f"{STOPS}::test_a_stop_is_heard_while_slack_is_away",),
@@ -468,7 +470,7 @@ SAFETIES = (
         "off.",
         (
             Edit(
-                "engine/journal.py",
+                "engine/fold.py",
                 "return self.hold is not None or bool(self.halted) or self._paused_here()",
                 "return self.hold is not None or self._paused_here()",
             ),
@@ -484,7 +486,7 @@ SAFETIES = (
         "a pause stops before the next group",
         promise="P7",
         why="The second group would go down while people wait to look at the first.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="return self.hold is not None or bool(self.halted) or self._paused_here()",
         new="return self.hold is not None or bool(self.halted)",
         by=(f"{STOPS}::test_a_pause_takes_no_further_group_down",),
@@ -502,7 +504,7 @@ SAFETIES = (
         "a rollback goes back only where nothing is down",
         promise="P1",
         why="Another group would be taken down beside the one that is out.",
-        file="engine/words.py",
+        file=VERBS,
         old="if _coming_up(duty) is not None or _down_step(duty) is not None:",
         new="if False:",
         by=(f"{STOPS}::test_no_rollback_begins_while_a_group_is_down",),
@@ -511,7 +513,7 @@ SAFETIES = (
         "a change is bound to the revision that was seen",
         promise="P2",
         why="Two who swap the groups of one proposal would swap them back.",
-        file=WORDS,
+        file=VERBS,
         old="    if state.the_plan.revision != revision:",
         new="    if False:",
         by=(f"{CHANGED}::test_of_two_who_change_the_same_revision_the_first_does",),
@@ -520,7 +522,7 @@ SAFETIES = (
         "votes fall with the proposal that they were for",
         promise="P2",
         why="A yes to one plan would count for another.",
-        file=WORDS,
+        file=VERBS,
         old="append([*superseded, planned], take=[row.key])",
         new="append([planned], take=[row.key])",
         by=(
@@ -531,7 +533,7 @@ SAFETIES = (
         "a plan is changed before anything is done",
         promise="P4",
         why="Steps that were done would be dropped from the plan.",
-        file=WORDS,
+        file=VERBS,
         old="if step is None or step.kind is not StepKind.PROPOSAL:",
         new="if step is None:",
         by=(f"{CHANGED}::test_afterwards_it_cannot_be_changed_and_is_told_why",),
@@ -540,7 +542,7 @@ SAFETIES = (
         "a changed plan is made from a fresh look",
         promise="look, never remember",
         why="It would be planned for the members and the SMO of half an hour ago.",
-        file=WORDS,
+        file=VERBS,
         old="facts = await duty.glance()",
         new="facts = duty.state.facts",
         by=(f"{CHANGED}::test_it_is_planned_from_a_fresh_look",),

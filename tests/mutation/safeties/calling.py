@@ -59,7 +59,7 @@ SAFETIES = (
         "the fallback is called before votes are counted",
         promise="P12",
         why="A yes that stands there would be refused with a time that is over.",
-        file="engine/asking.py",
+        file="engine/counting.py",
         old="    await calling.escalate_if_due(duty, gate)\n",
         by=(
             f"{NIGHTS}::test_the_fallback_is_called_at_half_the_time_and_its_yes_counts_from_then_on",

@@ -153,7 +153,7 @@ SAFETIES = (
         "nothing is decided from a record that cannot be read",
         promise="P8",
         why="A kind whose fold needs no body would count as it stands.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old="        if not record.hash and UNREADABLE in record.body:\n",
         new="        if False:\n",
         by=("contract/test_databases.py::test_a_run_that_somebody_spoilt_hides_no_other",),

@@ -44,7 +44,7 @@ SAFETIES = (
         "an approval that was barred has its grace time again",
         promise="P7",
         why="It would begin in the second in which the freeze is over, with nobody prepared.",
-        file="engine/journal.py",
+        file="engine/fold.py",
         old='barred=body["reason"], **gone)',
         new='barred=body["reason"])',
         by=(

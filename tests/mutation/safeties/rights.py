@@ -93,7 +93,7 @@ SAFETIES = (
         "a right that nobody has is refused at start",
         promise="P7",
         why="A night would find out that nobody may halt it.",
-        file="bot/config.py",
+        file="bot/config/contradictions.py",
         old="        yield from _unused(settings, group, policy.rights, usergroups)\n",
         by=(UNUSED,),
     ),
@@ -101,7 +101,7 @@ SAFETIES = (
         "whoever may order is a possible requester",
         promise="P2",
         why="A gate that locks everybody out would be found at night, and be lowered then.",
-        file="bot/config.py",
+        file="bot/config/contradictions.py",
         old="    for person in sorted(may_order & frozenset().union(*members.values())):",
         new="    for person in sorted(may_order - frozenset().union(*members.values())):",
         by=(

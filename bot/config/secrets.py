@@ -1,0 +1,91 @@
+"""The secrets: from the environment or from files named there, never from `hotfix.toml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.config.mistakes import SettingsWrong
+
+
+class Secrets(BaseSettings):
+    """Secrets, from the environment or from files named there (`…_FILE`)."""
+
+    model_config = SettingsConfigDict(env_prefix="SLACK_", frozen=True, extra="ignore")
+
+    bot_token: str = ""
+    bot_token_file: Path | None = None
+    app_token: str = ""
+    app_token_file: Path | None = None
+    signing_secret: str = ""
+    signing_secret_file: Path | None = None
+
+    @classmethod
+    def read(cls) -> Secrets:
+        """Read them.
+
+        Raises:
+            SettingsWrong: a file that is named cannot be read.
+        """
+        given = cls()
+        names = ("bot_token", "app_token", "signing_secret")
+        found = {n: _secret(getattr(given, n), getattr(given, f"{n}_file"), n) for n in names}
+        return given.model_copy(update=found)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The secrets themselves, for whoever must keep them out of sight."""
+        return tuple(v for v in (self.bot_token, self.app_token, self.signing_secret) if v)
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+    __str__ = __repr__
+
+    def need_web_api(self) -> None:
+        """Refuse to act without what Slack's Web API needs: who may approve is asked there.
+
+        Raises:
+            SettingsWrong: the bot's token is not there.
+        """
+        self._need(("bot_token", ""))
+
+    def need_slack(self, transport: str = "socket") -> None:
+        """Refuse to serve without what the Web API and the way that Slack reaches us need.
+
+        Raises:
+            SettingsWrong: a secret is not there.
+        """
+        if transport == "http":
+            way = ("signing_secret", '; slack.transport = "http" checks each request with it')
+        else:
+            way = ("app_token", '; slack.transport = "socket" connects with it')
+        self._need(("bot_token", ""), way)
+
+    def _need(self, *needed: tuple[str, str]) -> None:
+        """Refuse to go on without these; each with what it is for."""
+        lacking = [
+            f"SLACK_{name.upper()} is not set (nor SLACK_{name.upper()}_FILE){what_for}"
+            for name, what_for in needed
+            if not getattr(self, name)
+        ]
+        if lacking:
+            raise SettingsWrong("\n".join(lacking))
+
+    def unused(self, transport: str) -> str:
+        """Say which secret is there for nothing, or ""."""
+        name = "app_token" if transport == "http" else "signing_secret"
+        if not getattr(self, name):
+            return ""
+        return f'SLACK_{name.upper()} is not used: slack.transport = "{transport}"'
+
+
+def _secret(value: str, file: Path | None, name: str) -> str:
+    if value or file is None:
+        return value
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        variable = f"SLACK_{name.upper()}_FILE"
+        raise SettingsWrong(f"{variable} names {file}, which cannot be read") from error

@@ -1,0 +1,656 @@
+"""The fold of a run: what is true of it, rebuilt from its records and never stored.
+
+`RunState.replay` is a pure fold over records, and every way into a run (approval, resume, alarm,
+restart) begins with it. It knows a record by the name of its kind, and refuses one that it does
+not know.
+
+Not here: what can be written, and by whom (engine.journal); what follows from a state for the
+next act (engine.runner, engine.gates, engine.invariants).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.errors import NotUnderstood, RecordSpoilt
+from engine.model import (
+    GatePolicy,
+    GroupFacts,
+    Plan,
+    Request,
+    Step,
+    StepKind,
+    by_number,
+    from_json,
+    in_service,
+    spelled,
+    to_json,
+)
+from storage.records import UNREADABLE, Draft, Json, Record, RunRow
+
+LAST_CALL = timedelta(minutes=1)
+"""The last reminder of a gate leaves at least so much time to read it and to vote; a guess."""
+
+
+@dataclass(frozen=True)
+class StepState:
+    """How far a step has come in its present attempt."""
+
+    status: str = "waiting"  # "waiting", "intended" or "done"
+    attempt: int = 1
+    intended_at: datetime | None = None
+    committed_at: datetime | None = None
+    committed_on: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    done_at: datetime | None = None
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A vote that was accepted. `at` is when we found it."""
+
+    user: str
+    name: str
+    choice: str
+    source: str
+    roles: frozenset[str]
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Click:
+    """The last button that a person pressed at a gate, where it was not refused.
+
+    A reaction and a word stand in Slack, and are read there; of a click nothing is left there, so
+    it stands here. `pressed` is Slack's moment of it.
+    """
+
+    user: str
+    choice: str
+    code: str
+    pressed: datetime
+
+
+@dataclass(frozen=True)
+class GateState:
+    """A gate's present opening: what was asked, who has answered, how it ended.
+
+    `opened_at` is when people could begin to vote, where its message came late. `link` is the
+    address of its message, "" where it is not known. `former` is where its message stood before
+    somebody deleted it. From `escalated_at` on members of the policy's fallback role may approve
+    too. `barred` says why nothing can be approved here for now, whoever votes.
+    """
+
+    step: str
+    number: int
+    code: str
+    opening: int
+    plan_digest: str
+    facts_digest: str
+    facts: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+    opened_at: datetime
+    expires_at: datetime
+    shown: tuple[str, str] | None = None
+    former: tuple[tuple[str, str], ...] = ()
+    clicks: Mapping[str, Click] = field(default_factory=dict)
+    votes: Mapping[str, Vote] = field(default_factory=dict)
+    refused: tuple[tuple[str, str, str], ...] = ()
+    outcome: str = ""  # "", "approved", "rejected", "expired", "superseded"
+    reason: str = ""
+    closed_at: datetime | None = None
+    starts_at: datetime | None = None
+    good_until: datetime | None = None
+    reminders: int = 0
+    escalated_at: datetime | None = None
+    link: str = ""
+    barred: str = ""
+
+    @property
+    def reminders_at(self) -> tuple[datetime, ...]:
+        """When people are reminded: at one and two thirds of the time to vote, and near its end.
+
+        The last one comes when a tenth is left (three minutes of thirty): late enough to say
+        something new, early enough to act on. A time so short that this would be no later than
+        the one before has two.
+        """
+        life = self.expires_at - self.opened_at
+        thirds = (self.opened_at + life / 3, self.opened_at + 2 * life / 3)
+        last = self.expires_at - max(life / 10, LAST_CALL)
+        return (*thirds, last) if last > thirds[1] else thirds
+
+    @property
+    def name(self) -> str:
+        """`G2`, as people call it."""
+        return f"G{self.number}"
+
+    @property
+    def open(self) -> bool:
+        """Whether votes can change anything: also in the grace time after an approval."""
+        return self.outcome in ("", "approved")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why the engine stopped itself, and what people can do about it."""
+
+    step: str
+    reason: str
+    error: str
+    at: datetime
+    out_of_service: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass
+class RunState:
+    """What is true of a run, rebuilt from its records and from nothing else."""
+
+    run: str = ""
+    version: str = ""
+    request: Request | None = None
+    plan: Plan | None = None
+    authors: frozenset[str] = frozenset()
+    steps: dict[str, StepState] = field(default_factory=dict)
+    gates: dict[str, GateState] = field(default_factory=dict)
+    past_gates: tuple[GateState, ...] = ()
+    gates_asked: int = 0
+    reopenings: dict[str, int] = field(default_factory=dict)
+    baseline: GroupFacts | None = None
+    facts: GroupFacts | None = None
+    ready: dict[str, GroupFacts] = field(default_factory=dict)
+    hold: Hold | None = None
+    halted: str = ""
+    paused: str = ""
+    aborted: str = ""
+    rolled_back: str = ""
+    cloning_was: bool | None = None
+    cloning_owed: bool = False
+    rescued: frozenset[str] = frozenset()
+    progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    alarms: list[Mapping[str, Any]] = field(default_factory=list)
+    ended: Mapping[str, Any] | None = None
+    restarts: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    last_seq: int = 0
+    last_hash: str = ""
+    reminded_at: datetime | None = None
+    retried_at: datetime | None = None
+    resumed_at: datetime | None = None
+    taken_up_at: datetime | None = None
+    stop_said: datetime | None = None
+
+    @classmethod
+    def replay(cls, records: Iterable[Record]) -> RunState:
+        """Rebuild the state from a run's records, in order.
+
+        Raises:
+            NotUnderstood: a newer version wrote some of them.
+        """
+        state = cls()
+        for record in records:
+            state.apply(record)
+        return state
+
+    # ------------------------------------------------------------------ what follows
+
+    @property
+    def the_plan(self) -> Plan:
+        """The plan in force; a run has one from its second record on."""
+        if self.plan is None:
+            raise LookupError(f"run {self.run} has no plan yet")
+        return self.plan
+
+    @property
+    def the_request(self) -> Request:
+        """What was asked for."""
+        if self.request is None:
+            raise LookupError(f"run {self.run} was not ordered")
+        return self.request
+
+    def of(self, step: Step | str) -> StepState:
+        """Return how far a step has come."""
+        return self.steps.get(step if isinstance(step, str) else step.id, StepState())
+
+    def next_step(self) -> Step | None:
+        """Return the first step that is not done, or None when the run has ended."""
+        if self.ended is not None or self.plan is None:
+            return None
+        return next((s for s in self.plan.steps if self.of(s).status != "done"), None)
+
+    def step_of(self, group: str, *kinds: StepKind) -> Step | None:
+        """Return a Logical Group's step of one of these kinds; the latest, after a rollback."""
+        steps = self.plan.steps if self.plan else ()
+        return next((s for s in reversed(steps) if s.group == group and s.kind in kinds), None)
+
+    def changing(self, group: str) -> Step | None:
+        """Return the step that changes a group's software: its INSTALL or UNINSTALL."""
+        return self.step_of(group, StepKind.INSTALL, StepKind.UNINSTALL)
+
+    @property
+    def agreed_to_degraded(self) -> bool:
+        """Whether people agreed that this run ends with members out of service."""
+        steps = self.plan.steps if self.plan else ()
+        return any(s.kind is StepKind.DEGRADED and self.of(s).status == "done" for s in steps)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing may be sent: held, halted, or paused between groups."""
+        return self.hold is not None or bool(self.halted) or self._paused_here()
+
+    def _paused_here(self) -> bool:
+        if not self.paused:
+            return False
+        step = self.next_step()
+        return step is None or not self.group_in_hand(step)
+
+    def group_in_hand(self, step: Step) -> bool:
+        """Whether the step belongs to a Logical Group that is out of service by our act."""
+        down = self.step_of(step.group, StepKind.ADMIN_DOWN) if step.group else None
+        begun = down is not None and self.of(down).status != "waiting"
+        return begun and step.kind not in (StepKind.READY, StepKind.FAILOVER, StepKind.SOAK)
+
+    @property
+    def openings(self) -> tuple[GateState, ...]:
+        """Every opening of every gate, as it is or ended; the present ones first."""
+        return (*self.gates.values(), *self.past_gates)
+
+    def gate_of(self, step: Step) -> GateState | None:
+        """Return the present opening of a gate step."""
+        return self.gates.get(step.id)
+
+    @property
+    def open_gate(self) -> GateState | None:
+        """The gate that waits for people, if there is one."""
+        if self.ended is not None:
+            return None
+        return next((g for g in self.gates.values() if g.open and not self._passed(g)), None)
+
+    def _passed(self, gate: GateState) -> bool:
+        return self.of(gate.step).status == "done"
+
+    def out_of_service(self) -> tuple[str, ...]:
+        """Return the members that were not in service when we last looked, lowest first.
+
+        Not those that the plan leaves out: people know of them, and decided to go on.
+        Members that we ordered down and have not seen since count too: while the SMO moves we
+        are blind, and whoever asks then must not read that all is well.
+        """
+        if self.facts is None or self.plan is None:
+            return ()
+        words = self.plan.policy.state_words
+        concerned = self.plan.concerning(self.facts).members
+        ill = {m.id for m in concerned if not in_service(m, words)}
+        return tuple(sorted(ill | self._ordered_down(), key=by_number))
+
+    def _ordered_down(self) -> frozenset[str]:
+        """Return the members of a group whose ADMIN_DOWN was committed after our last look."""
+        downs = (s for s in self.the_plan.steps if s.kind is StepKind.ADMIN_DOWN)
+        return frozenset(
+            member
+            for step in downs
+            if (committed := self.of(step).committed_at) is not None
+            and self.of(step).status == "intended"
+            and (self.facts is None or self.facts.at <= committed)
+            for member in step.members
+        )
+
+    def by_hand(self) -> str:
+        """Return the command that brings back what this run took down, or ""."""
+        facts = self.plan.concerning(self.facts) if self.facts and self.plan else None
+        members = facts.members if facts else ()
+        down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
+        return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
+
+    def wake_at(self) -> datetime | None:
+        """Return when this run must be looked at again without anybody asking."""
+        if self.ended is not None or self.last_at is None:
+            return None
+        if self.hold is not None or self.halted:
+            return self._remind_at()
+        gate = self.open_gate
+        if gate is not None and gate.outcome == "approved":
+            return gate.starts_at
+        if gate is not None:
+            return self._gate_alarm(gate)
+        return self.last_at
+
+    def _remind_at(self) -> datetime | None:
+        if not self.out_of_service() or self.plan is None:
+            return None
+        since = self.reminded_at or (self.hold.at if self.hold else self.last_at)
+        return since + self.plan.policy.remind if since else None
+
+    def _gate_alarm(self, gate: GateState) -> datetime:
+        """When a gate reminds next, calls its fallback, or expires; whatever comes first."""
+        fallback = self.policy_at(gate.step).fallback_from(gate.opened_at, gate.expires_at)
+        calls = [fallback] if fallback is not None and gate.escalated_at is None else []
+        return min([*gate.reminders_at[gate.reminders :], *calls, gate.expires_at])
+
+    def policy_at(self, gate: str) -> GatePolicy:
+        """Return who must say yes at a gate, by its step's id."""
+        steps = {step.id: step.kind for step in self.the_plan.steps}
+        policy = self.the_plan.policy
+        return policy.proposal if steps.get(gate) is StepKind.PROPOSAL else policy.failover
+
+    def index(self) -> RunRow:
+        """Return the index row that follows from this state."""
+        request = self.the_request
+        return RunRow(
+            id=self.run,
+            group=request.security_group,
+            kind=request.kind,
+            open=self.ended is None,
+            occupies=self.ended is None,
+            wake_at=self.wake_at(),
+            last_seq=self.last_seq,
+        )
+
+    # ---------------------------------------------------------------------- the fold
+
+    def apply(self, record: Record) -> None:
+        """Take one more record into account.
+
+        Raises:
+            NotUnderstood: it says what this version does not know; nothing may be decided then.
+        """
+        self.run = record.stream
+        self.last_at = record.at
+        self.first_at = self.first_at or record.at
+        self.last_seq = record.seq
+        self.last_hash = record.hash
+        if not record.hash and UNREADABLE in record.body:
+            raise RecordSpoilt(self.run, record.seq)
+        fold = getattr(self, f"_on_{record.kind.lower()}", None)
+        if fold is None:
+            raise self._not_understood(record, f"the kind {record.kind}")
+        fold(record, record.body)
+
+    def _not_understood(self, record: Record, what: str) -> NotUnderstood:
+        return NotUnderstood(self.run, record.seq, what, self.version)
+
+    def _step(self, step: str, **changes: Json) -> None:
+        self.steps[step] = replace(self.steps.get(step, StepState()), **changes)
+
+    def _again(self, steps: Iterable[str]) -> None:
+        for step in steps:
+            self.steps[step] = StepState(attempt=self.of(step).attempt + 1)
+
+    def _on_ordered(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.version = body.get("version", "")
+        self.request = from_json(Request, body["request"])
+
+    def _on_planned(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.plan = self._understood(record, body["plan"])
+        if author := body.get("author"):
+            self.authors |= {author}
+        if body.get("facts"):
+            self.facts = from_json(GroupFacts, body["facts"])
+
+    def _understood(self, record: Record, plan: Mapping[str, Any]) -> Plan:
+        """Return a plan of which every step, and every rule that governs it, is known."""
+        try:
+            understood = from_json(Plan, plan)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ".".join(str(one) for one in wrong["loc"])
+            what = f"a plan with {where} = {str(wrong['input'])[:60]!r}"
+            raise self._not_understood(record, what) from error
+        unknown = _unknown(plan, to_json(understood))
+        if unknown:
+            raise self._not_understood(record, f"a plan with {unknown}")
+        return understood
+
+    def _on_taken_up(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.version = body.get("version", "")
+        self.restarts += 1
+        self.taken_up_at = record.at
+
+    def _on_seen(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.facts = from_json(GroupFacts, body["facts"])
+
+    def _on_gate_opened(self, record: Record, body: Mapping[str, Any]) -> None:
+        step = body["step"]
+        self.gates_asked += 1
+        old = self.gates.get(step)
+        self.past_gates = (*self.past_gates, old) if old else self.past_gates
+        self.gates[step] = GateState(
+            step=step,
+            number=self.gates_asked,
+            code=body["code"],
+            opening=old.opening + 1 if old else 1,
+            plan_digest=body["plan_digest"],
+            facts_digest=body["facts_digest"],
+            facts=body["facts"],
+            evidence=body["evidence"],
+            opened_at=record.at,
+            expires_at=datetime.fromisoformat(body["expires_at"]),
+        )
+
+    def _gate(self, step: str, **changes: Json) -> None:
+        self.gates[step] = replace(self.gates[step], **changes)
+
+    def _on_gate_shown(self, record: Record, body: Mapping[str, Any]) -> None:
+        gate = self.gates[body["step"]]
+        former = (*gate.former, gate.shown) if gate.shown is not None else gate.former
+        shown = (body["channel"], body["ts"])
+        self._gate(body["step"], shown=shown, link=body.get("link", ""), former=former)
+        if fallen := set(body.get("fallen", ())):
+            votes = {u: v for u, v in self.gates[body["step"]].votes.items() if u not in fallen}
+            self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)
+        if body.get("expires_at"):
+            until = datetime.fromisoformat(body["expires_at"])
+            self._gate(body["step"], opened_at=record.at, expires_at=until)
+
+    def _on_clicked(self, _: Record, body: Mapping[str, Any]) -> None:
+        click = Click(
+            user=body["user"],
+            choice=body["choice"],
+            code=body["code"],
+            pressed=datetime.fromisoformat(body["pressed"]),
+        )
+        self._gate(body["step"], clicks={**self.gates[body["step"]].clicks, click.user: click})
+
+    def _on_voted(self, record: Record, body: Mapping[str, Any]) -> None:
+        vote = Vote(
+            user=body["user"],
+            name=body["name"],
+            choice=body["choice"],
+            source=body["source"],
+            roles=frozenset(body["roles"]),
+            at=record.at,
+            reason=body.get("reason", ""),
+        )
+        gate = self.gates[body["step"]]
+        former = gate.votes.get(vote.user)
+        if former is not None and former.choice == vote.choice == "yes":
+            # In other roles now: what was approved with the former ones is judged anew.
+            self._gate(body["step"], outcome="", starts_at=None, good_until=None)
+        self._gate(body["step"], votes={**gate.votes, vote.user: vote})
+
+    def _on_withdrawn(self, _: Record, body: Mapping[str, Any]) -> None:
+        votes = {u: v for u, v in self.gates[body["step"]].votes.items() if u != body["user"]}
+        self._gate(body["step"], votes=votes, outcome="", starts_at=None, good_until=None)
+        if body.get("reason"):
+            # Its author may not vote any more; a click that fell stands nowhere.
+            clicks = {u: c for u, c in self.gates[body["step"]].clicks.items() if u != body["user"]}
+            self._gate(body["step"], clicks=clicks)
+
+    def _on_refused(self, _: Record, body: Mapping[str, Any]) -> None:
+        gate = self.gates.get(body.get("step", ""))
+        if gate is not None:
+            entry = (body["user"], body["choice"], body["reason"])
+            self._gate(gate.step, refused=(*gate.refused, entry))
+
+    def _on_gate_closed(self, record: Record, body: Mapping[str, Any]) -> None:
+        step, outcome = body["step"], body["outcome"]
+        starts, until = body.get("starts_at"), body.get("good_until")
+        self._gate(
+            step,
+            outcome=outcome,
+            reason=body.get("reason", ""),
+            closed_at=record.at,
+            starts_at=datetime.fromisoformat(starts) if starts else None,
+            good_until=datetime.fromisoformat(until) if until else None,
+        )
+        if outcome == "superseded":
+            self.reopenings[step] = self.reopenings.get(step, 0) + 1
+        self._again(body.get("again", ()))
+
+    def _on_barred(self, _: Record, body: Mapping[str, Any]) -> None:
+        """Nothing can be approved here for now, or (without a reason) it can again.
+
+        An approval that was not begun is none any more: after the bar people have their grace
+        time again.
+        """
+        gone = {"outcome": "", "starts_at": None, "good_until": None, "closed_at": None}
+        self._gate(body["step"], barred=body["reason"], **gone)
+
+    def _on_reminded(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.reminded_at = record.at
+        if body.get("step") in self.gates:
+            former = self.gates[body["step"]].reminders
+            self._gate(body["step"], reminders=max(former + 1, body.get("number", 0)))
+
+    def _on_escalated(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._gate(body["step"], escalated_at=record.at)
+
+    def _on_intended(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._step(
+            body["step"],
+            status="intended",
+            intended_at=record.at,
+            before=body.get("before", {}),
+        )
+
+    def _on_committing(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._step(body["step"], committed_at=record.at, committed_on=body.get("on", ""))
+
+    def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.progress[body["step"]] = body
+
+    def _on_found(self, _: Record, body: Mapping[str, Any]) -> None:
+        if body.get("started") is False:
+            self._step(body["step"], committed_at=None, committed_on="")
+
+    def _on_done(self, record: Record, body: Mapping[str, Any]) -> None:
+        step = body["step"]
+        self._step(step, status="done", done_at=record.at, how=body.get("how", ""))
+        if body.get("facts"):
+            self.facts = from_json(GroupFacts, body["facts"])
+        kind = self.the_plan.step(step).kind if self.plan and step in self._ids() else None
+        if kind is StepKind.PREFLIGHT and self.facts is not None:
+            self.baseline = self.facts
+        if kind is StepKind.READY and self.facts is not None:
+            self.ready[self.the_plan.step(step).group] = self.facts
+
+    def _ids(self) -> frozenset[str]:
+        return frozenset(step.id for step in self.the_plan.steps)
+
+    def _on_undone(self, _: Record, body: Mapping[str, Any]) -> None:
+        if body.get("rescued"):
+            self.rescued |= {body["rescued"]}
+        for step in body["steps"]:
+            if step in self.gates and self.gates[step].open:
+                # What people approved is over: a failover after this needs a new gate (P4).
+                self._gate(step, outcome="superseded", reason=body.get("reason", ""))
+        self._again(body["steps"])
+
+    def _on_alarmed(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.alarms.append({**body, "at": record.at.isoformat()})
+
+    def _on_held(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.hold = Hold(
+            step=body["step"],
+            reason=body["reason"],
+            error=body["error"],
+            at=record.at,
+            out_of_service=tuple(body.get("out_of_service", ())),
+            ways=tuple(body.get("ways", ())),
+            text=body.get("text", ""),
+        )
+        self.reminded_at = None
+
+    def _on_broken(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._on_held(record, {**body, "ways": ["retry", "abort"]})
+
+    def _on_retried(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.hold = None
+        self.retried_at = record.at
+        self._again(body["again"])
+
+    def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.paused = record.by
+        self._stop_said(body)
+
+    def _on_halted(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.halted = record.by
+        self._stop_said(body)
+
+    def _stop_said(self, body: Mapping[str, Any]) -> None:
+        if body.get("said"):
+            said = datetime.fromisoformat(body["said"])
+            self.stop_said = max(self.stop_said or said, said)
+
+    def _on_resumed(self, record: Record, _: Mapping[str, Any]) -> None:
+        self.paused = self.halted = ""
+        self.resumed_at = record.at
+
+    def _on_aborted(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.aborted = record.by
+        self.hold = None
+        self.halted = self.paused = ""
+        for gate in [g for g in self.gates.values() if g.open and not self._passed(g)]:
+            self._gate(gate.step, outcome="superseded", reason="aborted")
+
+    def _on_rolled_back(self, record: Record, body: Mapping[str, Any]) -> None:
+        self._on_aborted(record, body)
+        self.aborted = ""
+        self.rolled_back = record.by
+
+    def _on_owed(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.cloning_owed = True
+        self.cloning_was = body["was"]
+
+    def _on_settled(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.cloning_owed = False
+
+    def _on_ended(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.ended = body
+        self.hold = None
+
+
+def _unknown(given: Json, understood: Json, place: str = "") -> str:
+    """Name the first field that reading has dropped, or ""."""
+    if isinstance(given, Mapping):
+        if extra := sorted(given.keys() - understood.keys()):
+            return f"{place}{extra[0]}"
+        pairs = [(given[name], understood[name], f"{place}{name}.") for name in given]
+    elif isinstance(given, (list, tuple)):
+        pairs = [(one, other, place) for one, other in zip(given, understood, strict=True)]
+    else:
+        return ""
+    return next(filter(None, (_unknown(*pair) for pair in pairs)), "")
+
+
+def index_after(state: RunState, drafts: Sequence[Draft]) -> RunRow:
+    """Return the index row as it will be after these drafts."""
+    future = copy.copy(state)
+    for name in ("steps", "gates", "reopenings", "ready", "progress"):
+        setattr(future, name, dict(getattr(state, name)))
+    future.alarms = list(state.alarms)
+    for seq, draft in enumerate(drafts, start=state.last_seq + 1):
+        future.apply(
+            Record(state.run, seq, 0, draft.kind, draft.at, draft.by, draft.body, prev="", hash="")
+        )
+    return future.index()
