@@ -10,30 +10,28 @@ Timings come from the dossier of device facts, section 5; what is a guess says s
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import heapq
 import random
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
 from engine.ports import Clock
+from engine.rehearsal import repository
 from engine.rehearsal.dialects import DIALECTS, Dialect
 from engine.rehearsal.faults import AT_ONCE, Fault, canonical, parse_all
 from engine.rehearsal.files import File, Files
 from engine.rehearsal.member import (
     ACTIVE,
-    AVAILABLE,
     CARRYING,
     GOING_TO_REBOOT_S,
     INITIAL_POLICY,
     INSTALL_CURVE,
     INSTALLED,
-    PART,
     Action,
     Change,
     Member,
@@ -75,8 +73,6 @@ SECOND_SITE = 14
 
 DOWN_S = 3.0
 """How long a member needs to go administratively down; "a few seconds" [I]."""
-
-_TAKE = re.compile(r"_T(\d+)_", re.IGNORECASE)
 
 
 class Session(Protocol):
@@ -509,13 +505,31 @@ class Group:
 
     def import_package(self, member: Member, file: File, name: str) -> None:
         """Put a package into a member's CPUSE repository."""
-        member.packages.append(
-            Package(name, _take_of(name), AVAILABLE, file.size, file.sha256, self.setup.reboots)
-        )
+        package = self._described({"name": name})
+        package.size, package.sha256 = file.size, file.sha256
+        member.imported_bytes += file.size
+        member.packages.append(package)
 
-    def start_change(self, member: Member, package: Package, kind: str) -> Action:
+    def _described(self, entry: Mapping[str, Any]) -> Package:
+        """Return a package as the scenario knows it; what an entry says wins over `packages`."""
+        known = next((p for p in self.setup.packages if p["name"] == entry["name"]), {})
+        said = {k: v for k, v in entry.items() if k not in ("members", "installed")}
+        return repository.described({**known, **said}, reboots=self.setup.reboots)
+
+    def free_mb(self, member: Member) -> int:
+        """Return the free space in /var/log: uploads and packages imported since take some."""
+        if member.files.full():
+            return 0
+        files = sum(f.size for p, f in member.files.files.items() if p.startswith("/var/log"))
+        total = int(self.setup.disks.get(member.id, self.setup.disk_free_mb))
+        return max(0, total - (files + member.imported_bytes) // 1_048_576)
+
+    def start_change(
+        self, member: Member, package: Package, kind: str, *, method: str = ""
+    ) -> Action:
         """Start an installation ("Install") or uninstallation; it goes on whatever its CLI does."""
         action = member.start_action(kind, package.name)
+        action.method = method
         boots = member.boots
         scale = member.pace * (1.0 if kind == "Install" else 0.6)  # uninstall: no figure, a guess
         self.moment(f"{kind.lower()}_started", member.id)
@@ -582,17 +596,13 @@ class Group:
         action.status, action.progress = "success", "100"
         if action.kind == "Install":
             before = member.take
-            for other in member.installed():
-                other.state = PART
-            package.state, package.installed_at, package.previous_take = INSTALLED, self.now, before
+            repository.put_in_force(member, package, self.now)
             wrong = self.occasion("wrong_take", member.id)
             member.foreign_take = int(wrong.details.get("take", before)) if wrong else None
         else:
-            package.state, package.installed_at, member.foreign_take = AVAILABLE, None, None
-            if self.setup.uninstall_gives_back == "previous":
-                for other in member.packages:
-                    if other.state == PART and other.take == package.previous_take:
-                        other.state = INSTALLED
+            back = repository.METHODS.get(action.method, str(self.setup.uninstall_gives_back))
+            repository.take_out(member, package, back)
+            member.foreign_take = None
         self.witness.ended(member.id, kind, package.name, success=True)
         self.witness.event(self.now, f"{kind}_done", member.id, take=member.take)
         self.moment(f"{kind}_done", member.id)
@@ -690,19 +700,7 @@ class Group:
         return self.members[self.smo]
 
     def _clone(self, member: Member, source: Member) -> None:
-        member.packages = [
-            Package(
-                p.name,
-                p.take,
-                p.state,
-                p.size,
-                p.sha256,
-                p.reboots,
-                p.installed_at,
-                p.previous_take,
-            )
-            for p in source.packages
-        ]
+        member.packages = [replace(p) for p in source.packages]
         member.base_take, member.foreign_take = source.base_take, source.foreign_take
         self.witness.cloned(member.id)
         self.witness.event(self.now, "cloned", member.id, source=source.id, take=member.take)
@@ -836,31 +834,17 @@ class Group:
         member.virtual = systems_of(setup.virtual, self.policy)
         files.generated = lambda path: self._generated(member, path)
         if setup.take_before:
-            name = self.dialect.package_name(setup.take_before)
-            digest = hashlib.sha256(name.encode()).hexdigest()
-            member.packages.append(
-                Package(name, setup.take_before, INSTALLED, 2_900_000_000, digest)
-            )
+            package = self._described({"name": self.dialect.package_name(setup.take_before)})
+            package.state, package.size = INSTALLED, 2_900_000_000
+            member.packages.append(package)
         return member
 
     def _preload(self, entry: Mapping[str, Any]) -> None:
-        name = str(entry["name"])
-        digest = hashlib.sha256(name.encode()).hexdigest()
         for member_id in entry.get("members") or list(self.members):
             member = self.member(str(member_id))
-            package = Package(
-                name,
-                _take_of(name),
-                AVAILABLE,
-                3_219_985_395,
-                digest,
-                bool(entry.get("reboots", self.setup.reboots)),
-            )
+            package = self._described(entry)
             if entry.get("installed"):
-                package.previous_take = member.take
-                for other in member.installed():
-                    other.state = PART
-                package.state, package.installed_at = INSTALLED, 0.0
+                repository.put_in_force(member, package, 0.0)
             member.packages.append(package)
 
     def _generated(self, member: Member, path: str) -> str | None:
@@ -1001,11 +985,6 @@ def _code(word: str) -> str:
 
 def _software(member: Member) -> tuple[int, frozenset[str]]:
     return member.take, frozenset(p.name for p in member.installed())
-
-
-def _take_of(name: str) -> int:
-    match = _TAKE.search(name)
-    return int(match.group(1)) if match else 1
 
 
 def _is_moment(wanted: str, name: str) -> bool:

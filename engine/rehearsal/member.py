@@ -14,6 +14,7 @@ AVAILABLE = "Available for Install"
 INSTALLED = "Installed"
 PART = "Installed as part of"
 INITIAL_POLICY = "InitialPolicy"
+JUMBO = "jumbo"
 ACTIVE = "ACTIVE"
 CARRYING = ("ACTIVE", "ACTIVE(!)")
 
@@ -54,6 +55,15 @@ class Package:
     reboots: bool = True
     installed_at: float | None = None
     previous_take: int | None = None
+    kind: str = JUMBO
+    requires: tuple[str, ...] = ()
+    display: str = ""
+    version: str = ""
+
+    @property
+    def shown_name(self) -> str:
+        """The name in lists for people: the file name, or a sentence about its take."""
+        return self.display or self.name
 
     @property
     def md5(self) -> str:
@@ -71,6 +81,7 @@ class Action:
     progress: str = "0"
     message: str = ""
     status: str = "in progress"
+    method: str = ""
 
     @property
     def running(self) -> bool:
@@ -133,6 +144,7 @@ class Member:
     forced_state: str | None = None
     packages: list[Package] = field(default_factory=list)
     base_take: int = 0
+    imported_bytes: int = 0
     actions: list[Action] = field(default_factory=list)
     first_action: int = 1
     boots: int = 0
@@ -166,7 +178,8 @@ class Member:
         """The take in force; 0 is none."""
         if self.foreign_take is not None:
             return self.foreign_take
-        return next((p.take for p in self.packages if p.state == INSTALLED), self.base_take)
+        in_force = (p.take for p in self.packages if p.state == INSTALLED and p.kind == JUMBO)
+        return next(in_force, self.base_take)
 
     @property
     def signature(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from engine.rehearsal import repository
 from engine.rehearsal.dialects import DIALECTS, MOST_SITES, PLATFORMS, VSNEXT_SINCE
 from engine.rehearsal.virtual import check
 
@@ -30,8 +31,12 @@ class Setup:
         login_shell: where an SSH login ends: "expert" or "gclish".
         expert_password: what `expert` asks for where the login shell is gClish.
         virtual: Virtual Systems (or Gateways) beside number 0, as tables.
-        imported: packages that lie in the CPUSE repository already, as names or as tables with
-            `name` and optionally `members`, `installed`, `reboots`.
+        packages: what is known of packages, by `name`: `kind` (jumbo, hotfix, major), `requires`
+            (names), `display` (the name in lists), `version`, `take`, `size`, `reboots`.
+        imported: packages that lie in the CPUSE repository already, as names or as such tables,
+            with `members` and `installed`.
+        uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
+        disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
         speed: simulated seconds per real second.
         frame_s: how often the installer repaints, in simulated seconds.
     """
@@ -49,16 +54,18 @@ class Setup:
     expert_password: str = "Expert-4711"  # noqa: S105 -- of a machine that does not exist
     virtual: Sequence[Mapping[str, Any]] = ()
     take_before: int = 99
+    packages: Sequence[Mapping[str, Any]] = ()
     imported: Sequence[str | Mapping[str, Any]] = ()
     speed: float = 1.0
     seed: int = 0
     auto_clone: bool = True
     connections: int = 120_000
     reboots: bool = True
-    uninstall_gives_back: str = "previous"
+    uninstall_gives_back: str | int = "previous"
     frame_s: float = 1.0
     upload_mb_per_s: float = 80.0
     disk_free_mb: int = 60_000
+    disks: Mapping[str, int] = field(default_factory=dict)
     da_build: int = 2672
     policy: str = "Standard"
     sync_all_sites: bool = True
@@ -78,6 +85,7 @@ class Setup:
         _known("standby_word", self.standby_word, STANDBY_WORDS)
         _known("login_shell", self.login_shell, LOGIN_SHELLS)
         check(self.mode, self.virtual)
+        repository.check(self.packages, self.imported, self.uninstall_gives_back)
         platform = PLATFORMS[self.platform]
         _known(f"mode of {self.platform}", self.mode, platform.modes)
         _known(f"version of {self.platform}", self.version, platform.versions)

@@ -1,7 +1,9 @@
 """The rehearsal prints what real devices printed; samples and sources are in recorded/."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +195,77 @@ def columns(text: str) -> list[list[int]]:
     """Return where the columns of each table of members begin."""
     heads = [line for line in text.splitlines() if "SGM ID" in line and "Process" in line]
     return [[m.start() for m in re.finditer(r"SGM|State|Process|Policy", head)] for head in heads]
+
+
+def listing(tmp_path: Path, scope: str, *imported: dict[str, Any], **settings) -> str:
+    """Return a list of packages, on members without any other package."""
+
+    async def scene(shell, group, package):
+        return await command(shell, f"gclish -c 'show installer {scope}'")
+
+    settings = {"take_before": 0, "imported": imported, **settings}
+    return play(scene, tmp_path, **settings)
+
+
+def test_a_narrow_list_of_packages_reads_as_recorded(tmp_path: Path):
+    name = "Check_Point_R80_30SP_JHF_MAIN_Bundle_T101_FULL.tgz"
+    shown = listing(
+        tmp_path,
+        "packages",
+        {"name": name, "members": ["1_1"]},
+        {"name": name, "members": ["1_2"], "installed": True},
+        version="R80.30SP",
+    )
+    assert shown == recorded("packages_narrow.txt")
+
+
+def test_a_wide_list_of_packages_with_majors_reads_as_recorded(tmp_path: Path):
+    shown = listing(
+        tmp_path,
+        "packages installed",
+        {"name": "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz", "installed": True},
+        {"name": "Check_Point_R81.10_T338_ScalablePlatform_Upgrade.tgz", "installed": True},
+        version="R81.10",
+    )
+    assert shown.endswith("\n\n" + recorded("packages_wide.txt"))
+
+
+def test_a_list_with_types_reads_as_recorded(tmp_path: Path):
+    shown = listing(
+        tmp_path,
+        "packages imported",
+        {
+            "name": "Check_Point_R82_10_jumbo_hf_main_Bundle_T19_FULL.tgz",
+            "display": "R82.10 Jumbo Hotfix Accumulator Take 19",
+        },
+        {"name": "Check_Point_R82_10_jumbo_hf_main_Bundle_T36_FULL.tgz"},
+        version="R82.10",
+    )
+    assert shown.endswith("1_02:\n" + recorded("packages_typed.txt"))
+
+
+def test_the_detail_of_a_package_reads_as_recorded(tmp_path: Path):
+    names: list[dict[str, Any]] = [
+        {"name": f"Check_Point_R82_10_jumbo_hf_main_Bundle_T{take}_FULL.tgz"} for take in (19, 24)
+    ]
+    shown = listing(
+        tmp_path,
+        "package 3",
+        *names,
+        {
+            "name": "Check_Point_R82_10_jumbo_hf_main_Bundle_T36_FULL.tgz",
+            "size": 2_169_000_000,
+        },
+        version="R82.10",
+        start=datetime(2026, 7, 22, 15, 11, 9, tzinfo=UTC),
+    )
+    clock = r"Wed Jul 22 15:1\d:\d\d 2026"
+    own = shown.rpartition("1_02:\n")[2]
+    assert re.sub(clock, "WHEN", own) == re.sub(clock, "WHEN", recorded("package_detail.txt"))
+
+
+def test_the_build_of_the_agent_reads_as_recorded(tmp_path: Path):
+    assert listing(tmp_path, "status build", da_build=27) == recorded("status_build.txt")
 
 
 @pytest.mark.parametrize("members", [1, 2, 8, 31])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from engine.rehearsal.devices import cluster, cpuse
+from engine.rehearsal.devices import cluster, cpuse, lists
 from engine.rehearsal.devices.contexts import context_of, exists
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.devices.screens import Screen
@@ -83,13 +83,14 @@ class _Session:
             case ["installer", *rest]:
                 return await self._installer(rest)
             case ["show", "installer", "packages", *scope] if len(scope) <= 1:
-                text = cpuse.packages_text(
-                    self.host, self._reachable(), scope[0] if scope else "all"
-                )
-                self.screen.say(text)
+                which = scope[0] if scope else "all"
+                self.screen.say(lists.packages(self.host, self._reachable(), which))
+                return 0
+            case ["show", "installer", "package", wanted]:
+                self.screen.say(lists.detail(self.host, self._reachable(), wanted))
                 return 0
             case ["show", "installer", "status", "build"]:
-                self.screen.say(cpuse.build_text(self.host, self._reachable()))
+                self.screen.say(lists.build(self.host, self._reachable()))
                 return 0
             case ["save", "config"]:
                 return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,15 @@ from engine.rehearsal.devices.contexts import acts
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.devices.screens import Screen
 from engine.rehearsal.interpreter import Process
-from engine.rehearsal.member import AVAILABLE, INSTALLED, Action, Member, Package
+from engine.rehearsal.member import AVAILABLE, INSTALLED, JUMBO, Action, Member, Package
+from engine.rehearsal.repository import (
+    MAY_INSTALL,
+    MAY_UNINSTALL,
+    METHODS,
+    WHY_NOT,
+    against_install,
+    against_uninstall,
+)
 from engine.rehearsal.syntax import UnsupportedSyntax
 
 QUICKEST_FRAME_S = 0.2
@@ -110,7 +118,7 @@ def _import_track(host: Host, member: Member, path: str) -> Track:
         (1.0, "Verifying disk space..."),
         (1.0, ""),
     ]
-    refusal = _import_refusal(host, member, name)
+    refusal = _import_refusal(host, member, name, path)
     action = member.start_action("Import", name)
     if refusal:
 
@@ -143,7 +151,7 @@ def _import_track(host: Host, member: Member, path: str) -> Track:
     return Track(member, steps, end, finish, group.now)
 
 
-def _import_refusal(host: Host, member: Member, name: str) -> str:
+def _import_refusal(host: Host, member: Member, name: str, path: str) -> str:
     group = host.group
     other = group.occasion("other_build", member.id)
     if other is not None:
@@ -155,8 +163,9 @@ def _import_refusal(host: Host, member: Member, name: str) -> str:
         )
     if member.package(name) is not None:
         return "The package you are trying to import already exists."
-    if member.files.full() or group.occasion("disk_full", member.id):
-        return "Not enough disk space to import the package."
+    needed_mb = host.files.files[path].size // 1_048_576
+    if group.free_mb(member) <= needed_mb or group.occasion("disk_full", member.id):
+        return WHY_NOT["space"]
     if member.action is not None:
         return "Another CPUSE action is in progress."
     return ""
@@ -183,9 +192,11 @@ async def verify(host: Host, process: Process, index: str, members: list[Member]
     tracks = []
     for member in members:
         denied = group.occasion("verify_denied", member.id)
-        end = "Installation is allowed."
+        refusal = against_install(member, package, group.setup.version)
         if denied is not None:
-            end = str(denied.details.get("text", "Installation is not allowed."))
+            refusal = str(denied.details.get("text", "Installation is not allowed."))
+        allowed = "Upgrade is allowed." if package.kind == "major" else MAY_INSTALL
+        end = refusal or allowed
         action = member.start_action("Verify", package.name)
         steps = [
             (1.0, ""),
@@ -196,7 +207,7 @@ async def verify(host: Host, process: Process, index: str, members: list[Member]
             (1.0, _percent("Validating Install:", 50)),
         ]
         tracks.append(
-            Track(member, steps, end, _ending(action, end, success=denied is None), group.now)
+            Track(member, steps, end, _ending(action, end, success=not refusal), group.now)
         )
     await _show(host, screen, tracks)
     return 0
@@ -283,6 +294,10 @@ async def change(host: Host, process: Process, kind: str, index: str, members: l
     if unready:
         await _not_ready(host, screen, members, unready, package.name, kind, noun)
         return 0
+    refusals = {m.id: _against(host, kind, m, package) for m in members}
+    if any(refusals.values()):
+        await _refused(host, screen, members, refusals, package.name, kind, noun)
+        return 0
     for text in ("", f"Initiating package {noun}...", f"Package is ready for {noun}"):
         screen.frame([(host.name_of(m), text) for m in members])
         await host.sleep(1)
@@ -300,6 +315,34 @@ async def change(host: Host, process: Process, kind: str, index: str, members: l
         tracked.append((member, group.start_change(member, own, kind.capitalize())))
     await _follow(host, screen, tracked)
     return 0
+
+
+def _against(host: Host, kind: str, member: Member, package: Package) -> str:
+    if kind == "install":
+        return against_install(member, package, host.group.setup.version)
+    return against_uninstall(member, package)
+
+
+async def _refused(
+    host: Host,
+    screen: Screen,
+    members: list[Member],
+    refusals: Mapping[str, str],
+    name: str,
+    kind: str,
+    noun: str,
+) -> None:
+    """Say why in the table, and below it in one line, and abort for all.
+
+    The sentences are from ordinary Gaia; their place on a group is [I].
+    """
+    screen.frame([(host.name_of(m), f"Initiating package {noun}...") for m in members])
+    await host.sleep(2)
+    ready = f"Package is ready for {noun}"
+    screen.frame([(host.name_of(m), refusals[m.id] or ready) for m in members])
+    for refusal in dict.fromkeys(r for r in refusals.values() if r):
+        screen.say(f"\n{_stamp(host)} {refusal}\n")
+    screen.say(f"\n{_stamp(host)} Action was aborted ({kind}, '{name}'). \n")
 
 
 async def _audited(
@@ -366,44 +409,7 @@ def _shown(action: Action) -> str:
     return action.message
 
 
-# lists
-
-
-def packages_text(host: Host, members: list[Member], scope: str) -> str:
-    """`show installer packages [imported|installed]`, per member."""
-    blocks = []
-    for member in members:
-        shown = [p for p in member.packages if _in_scope(p, scope)]
-        lines = [f"{member.padded}:"]
-        if member.id == host.group.smo:
-            lines += _BANNER
-        lines.append(f"{'Display name':<96}{'Status':<25}")
-        lines += [f"{p.name:<96}{p.state:<25}" for p in shown]
-        blocks.append("\n".join(lines))
-    return "\nQuerying cluster members...\n\n" + "\n\n".join(blocks) + "\n"
-
-
-_EDGE = "** ************************************************************************* **"
-_BANNER = [
-    _EDGE,
-    "**             Connection error. Packages list might be incomplete           **",
-    _EDGE,
-]
-
-
-def _in_scope(package: Package, scope: str) -> bool:
-    if scope == "installed":
-        return package.state == INSTALLED
-    if scope == "imported":
-        return package.state in (AVAILABLE, INSTALLED)
-    return True
-
-
-def build_text(host: Host, members: list[Member]) -> str:
-    """`show installer status build`, per member."""
-    build = host.group.setup.da_build
-    blocks = [f"{m.padded}:\nBuild number: {build} (agent build is up to date)" for m in members]
-    return "\nQuerying cluster members...\n\n" + "\n\n".join(blocks) + "\n"
+# delete
 
 
 def delete(host: Host, process: Process, index: str, members: list[Member]) -> int:
@@ -422,6 +428,7 @@ def delete(host: Host, process: Process, index: str, members: list[Member]) -> i
         host.group.order("delete", member.id, [m.id for m in members], package=package.name)
         if own is not None and own.state == AVAILABLE:
             member.packages.remove(own)
+            member.imported_bytes -= min(own.size, member.imported_bytes)
             rows.append((host.name_of(member), f"The package {_short(package.name)} was deleted."))
         else:
             rows.append((host.name_of(member), "Package is not ready for delete"))
@@ -453,7 +460,7 @@ async def da_cli(host: Host, process: Process) -> int:
             answer = {"is pending reboot": pending}
         case "get_version":
             answer = {"DABuildNumber": str(host.group.setup.da_build)}
-        case "import" | "verify" | "install" | "uninstall" | "delete":
+        case "import" | "verify" | "verify_uninstall" | "install" | "uninstall" | "delete":
             acts(host, process, f"da_cli {command}")
             answer = _direct(host, command, values)
         case _:
@@ -503,18 +510,21 @@ def _package(host: Host, package: Package) -> dict[str, Any]:
     state = "Installed Successfully" if package.state == INSTALLED else package.state
     return {
         "filename": package.name,
-        "displayName": package.name,
+        "displayName": package.shown_name,
         "state": state,
         "build": package.take,
-        "category": "jumbo",
+        "category": _CATEGORIES[package.kind],
         "fileSize": str(package.size),
         "md5": package.md5,
         "packageKey": f"CheckPoint#CPUpdates#All#6.0#5#4#{bundle}#{package.take}",
         "requiresReboot": package.reboots,
         "isInRepository": True,
-        "blocksUninstall": False,
+        "blocksUninstall": any(package.name in p.requires for p in host.member.installed()),
         "installedOn": "N/A" if when is None else moment,
     }
+
+
+_CATEGORIES = {JUMBO: "jumbo", "hotfix": "misc", "major": "major"}
 
 
 def _action(member: Member, number: str) -> dict[str, str]:
@@ -555,25 +565,34 @@ def _direct(host: Host, command: str, values: dict[str, str]) -> dict[str, str]:
     package = member.package(name)
     if package is None:
         return {"Action ID": "-1", "Message": "Package was not found.", "Package": name}
-    if command == "verify":
-        action = member.start_action("Verify", name)
-        allowed = package.state == AVAILABLE
-        text = (
-            "Installation is allowed."
-            if allowed
-            else ("Package is already installed and can not be re-installed.")
-        )
-        group.after(6.0, _ending(action, text, success=allowed))
-        return _delivered(action, command)
-    group.order(command, member.id, [member.id], package=name)
+    if command in ("verify", "verify_uninstall"):
+        return _checked(host, package, command)
     if command == "delete":
+        group.order(command, member.id, [member.id], package=name)
         member.packages.remove(package)
         return {
             "Action ID": "0",
             "Message": "delete command delivered to service.",
             "Package": name,
         }
-    return _delivered(group.start_change(member, package, command.capitalize()), command)
+    method = values.get("method", "")
+    if method and (command != "uninstall" or method not in METHODS):
+        return {"Action ID": "-1", "Message": f"Unknown method {method}.", "Package": name}
+    if refusal := _against(host, command, member, package):
+        return {"Action ID": "-1", "Message": refusal, "Package": name}
+    group.order(command, member.id, [member.id], package=name)
+    action = group.start_change(member, package, command.capitalize(), method=method)
+    return _delivered(action, command)
+
+
+def _checked(host: Host, package: Package, command: str) -> dict[str, str]:
+    """`da_cli verify|verify_uninstall`: an action whose message says whether it may be."""
+    kind = "install" if command == "verify" else "uninstall"
+    refusal = _against(host, kind, host.member, package)
+    action = host.member.start_action("Verify", package.name)
+    text = refusal or (MAY_INSTALL if kind == "install" else MAY_UNINSTALL)
+    host.group.after(6.0, _ending(action, text, success=not refusal))
+    return _delivered(action, command)
 
 
 def _delivered(action: Action, command: str) -> dict[str, str]:

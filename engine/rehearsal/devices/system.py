@@ -201,22 +201,13 @@ async def df(host: Host, process: Process) -> int:
     """`df -P [path…]`; sizes in blocks of 1024 bytes, or with -m of a megabyte."""
     unit = 1024 if {"-m", "-Pm", "-mP"} & set(process.args) else 1
     paths = [a for a in process.args if not a.startswith("-")]
-    used_by_files = (
-        sum(f.size for p, f in host.files.files.items() if p.startswith("/var/log")) // 1024
-    )
     process.out(
         f"Filesystem         {'1048576' if unit > 1 else '1024'}-blocks      Used Available "
         "Capacity Mounted on\n"
     )
     shown = [_mount(p) for p in paths] if paths else [d[3] for d in DISKS]
     for device, size, fixed, mount in (d for m in shown for d in DISKS if d[3] == m):
-        free = (
-            fixed
-            if fixed is not None
-            else max(0, host.group.setup.disk_free_mb * 1024 - used_by_files)
-        )
-        if fixed is None and host.files.full():
-            free = 0
+        free = host.group.free_mb(host.member) * 1024 if fixed is None else fixed
         percent = -(-(size - free) * 100 // size)
         process.out(
             f"{device} {size // unit} {(size - free) // unit} {free // unit} {percent}% {mount}\n"
