@@ -362,8 +362,17 @@ async def _execute(words: list[str], state: State) -> int:
 
 async def _program(name: str, args: list[str], state: State) -> int:
     program = state.machine.program(posixpath.basename(name) if "/" in name else name)
+    process = process_of(args, state)
+    if program is None:
+        process.err(f"bash: {name}: command not found\n")
+        return COMMAND_NOT_FOUND
+    return await program(process)
+
+
+def process_of(args: list[str], state: State) -> Process:
+    """Return what a program sees that this shell starts."""
     stdin, stdout, stderr = (state.descriptors.get(fd) for fd in (0, 1, 2))
-    process = Process(
+    return Process(
         args,
         stdin if _reads(stdin) else FromText(),
         stdout if _writes(stdout) else Nowhere(),
@@ -371,10 +380,6 @@ async def _program(name: str, args: list[str], state: State) -> int:
         state.machine,
         state,
     )
-    if program is None:
-        process.err(f"bash: {name}: command not found\n")
-        return COMMAND_NOT_FOUND
-    return await program(process)
 
 
 def _reads(descriptor: Descriptor | None) -> TypeGuard[Source]:

@@ -71,7 +71,8 @@ class RehearsalServer:
     def __init__(self, setup: Setup, directory: Path, clock: Clock | None = None) -> None:
         self.group = Group(setup, clock or SystemClock())
         self._directory = directory
-        self._keys = {m: asyncssh.generate_private_key("ssh-ed25519") for m in self.group.members}
+        kind = self.group.dialect.host_key
+        self._keys = {m: asyncssh.generate_private_key(kind) for m in self.group.members}
         self._client = asyncssh.generate_private_key("ssh-ed25519")
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._control: asyncio.Server | None = None

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 
 from engine.rehearsal.devices import host_of
-from engine.rehearsal.devices.host import Host, login_shell
+from engine.rehearsal.devices.host import Host
+from engine.rehearsal.devices.logins import login
 from engine.rehearsal.group import Group
-from engine.rehearsal.interpreter import State, run
+from engine.rehearsal.interpreter import State
 from engine.rehearsal.streams import FromText, Sink, Source
 from engine.rehearsal.syntax import UnsupportedSyntax
 from engine.rehearsal.terminals import Tty
@@ -71,7 +72,7 @@ class Login:
 
     async def _run(self, command: str, host: Host, state: State) -> int:
         try:
-            return await (run(command, state) if command else login_shell(host, state))
+            return await login(host, state, command)
         except UnsupportedSyntax as problem:
             self.group.unsupported.append(str(problem))
             raise

@@ -26,6 +26,12 @@ class Tty:
         self._ended = False
         self._news = asyncio.Event()
         self.foreground: asyncio.Task[int] | None = None
+        self.echo = True
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing more will be typed, and all that was is read."""
+        return self._ended and not self._lines
 
     def write(self, text: str) -> None:
         """Take what a program prints; a line feed becomes carriage return and line feed."""
@@ -56,13 +62,17 @@ class Tty:
             elif char == END_OF_FILE:
                 self.hang_up()
             elif char == "\n":
-                self._show("\r\n")
+                self._echo("\r\n")
                 self._lines.append(self._partial + "\n")
                 self._partial = ""
             else:
-                self._show(char)
+                self._echo(char)
                 self._partial += char
         self._news.set()
+
+    def _echo(self, text: str) -> None:
+        if self.echo:
+            self._show(text)
 
     def hang_up(self) -> None:
         """Nothing more will be typed."""

@@ -14,6 +14,7 @@ PROGRAMS: dict[str, DeviceProgram] = {
     "asg": asg.asg,
     "asg_conns": checks.asg_conns,
     "asg_resource": checks.asg_resource,
+    "cluster-cli": asg.cluster_cli,
     "clusterXL_admin": cluster.cluster_admin,
     "core_dump_verifier": checks.core_dump_verifier,
     "cpinfo": checks.cpinfo,

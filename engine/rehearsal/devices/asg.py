@@ -16,19 +16,35 @@ from engine.rehearsal.member import INITIAL_POLICY, Member
 from engine.rehearsal.syntax import UnsupportedSyntax
 
 RULE = "-" * 80
+REFRESH_S = 2.0
+CLEAR = "\x1b[H\x1b[2J"
+"""How `asg monitor` paints the picture anew, and how often [B]."""
+
 ID_WIDTH = 17
 """Ids of `asg stat -i` are padded to this; measured in the recorded log."""
+
+
+async def cluster_cli(host: Host, process: Process) -> int:
+    """`cluster-cli show info overview`: the picture, in the Expert shell of R82 [I]."""
+    if process.args != ["show", "info", "overview"]:
+        raise UnsupportedSyntax(f"cluster-cli {' '.join(process.args)}")
+    process.out(picture(host))
+    return 0
 
 
 async def asg(host: Host, process: Process) -> int:
     """`asg …`."""
     match process.args:
         case ["stat"]:
-            process.out(_picture(host, verbose=False))
+            process.out(picture(host, verbose=False))
         case ["stat", "-v"]:
-            process.out(_picture(host, verbose=True))
+            process.out(picture(host, verbose=True))
+        case ["monitor"]:
+            while True:
+                process.out(f"{CLEAR}{picture(host)}")
+                await host.sleep(REFRESH_S)
         case ["stat", "vs", "all"] if host.group.setup.mode in vsx.TITLES:
-            process.out(_picture(host, verbose=False))
+            process.out(picture(host, verbose=False))
         case ["stat", "-i", what]:
             return _information(host, process, what)
         case ["policy", "verify", *_]:
@@ -99,7 +115,8 @@ def _shown(member: Member | None) -> str:
     return "DOWN (admin)" if member.state == "DOWN" and "ADMIN" in member.notes else member.state
 
 
-def _picture(host: Host, *, verbose: bool) -> str:
+def picture(host: Host, *, verbose: bool = False) -> str:
+    """Return what `asg stat` shows of the group; `verbose` is `-v`."""
     group, words = host.group, host.group.dialect
     up = int(group.now - host.member.booted_at) + (0 if host.member.boots else 123_207)
     days, rest = divmod(up, 86_400)

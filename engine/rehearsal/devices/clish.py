@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 
-from engine.rehearsal.devices import cluster, cpuse, lists
+from engine.rehearsal.devices import asg, cluster, cpuse, lists
 from engine.rehearsal.devices.contexts import context_of, exists
 from engine.rehearsal.devices.host import Host
 from engine.rehearsal.devices.screens import Screen
-from engine.rehearsal.interpreter import Process
+from engine.rehearsal.interpreter import Process, State, process_of
 from engine.rehearsal.member import Member
 
 INVALID = "CLINFR0329  Invalid command:'{line}'.\n"
 """What Gaia Clish says to a command that it does not know [B]."""
+
+INVALID_IDS = "Invalid member ids: {ids}\n"
+"""What it says to members that are not there [B]."""
 
 
 async def gclish(host: Host, process: Process) -> int:
@@ -35,20 +38,23 @@ async def gclish(host: Host, process: Process) -> int:
             case other:
                 process.err(f"gclish: invalid option {other}\n")
                 return 1
-    session = _Session(host, process, ids, down_too=down_too)
+    session = Session(host, process, ids, down_too=down_too)
     if command is not None:
         status = await session.line(command)
         if save:
             Screen(host, process).say("\n" + session.everywhere("success"))
         return status
-    return await _prompt(host, process, session)
+    return await _prompt(process, session)
 
 
-async def _prompt(host: Host, process: Process, session: _Session) -> int:
-    screen = Screen(host, process)
+async def one_line(host: Host, state: State, line: str) -> int:
+    """Run one command where gClish is the login shell."""
+    return await Session(host, process_of([], state)).line(line)
+
+
+async def _prompt(process: Process, session: Session) -> int:
     while True:
-        shown = "" if host.group.setup.mode == "Gateway" else f":{session.context}"
-        screen.say(f"[Global] {host.member.host_name}{shown}> ")
+        session.screen.say(session.prompt)
         line = await process.stdin.readline()
         if not line or line.strip() in ("exit", "quit"):
             return 0
@@ -58,16 +64,24 @@ async def _prompt(host: Host, process: Process, session: _Session) -> int:
             await session.line(line.strip())
 
 
-class _Session:
+class Session:
     """One gClish; `ids` restricts the members."""
 
-    def __init__(self, host: Host, process: Process, ids: str | None, *, down_too: bool) -> None:
+    def __init__(
+        self, host: Host, process: Process, ids: str | None = None, *, down_too: bool = False
+    ) -> None:
         self.host = host
         self.process = process
         self.ids = ids
         self.down_too = down_too
         self.screen = Screen(host, process)
         self.context = context_of(process.shell)
+
+    @property
+    def prompt(self) -> str:
+        """The prompt; outside of mode Gateway with the Virtual System behind a colon [B]."""
+        shown = "" if self.host.group.setup.mode == "Gateway" else f":{self.context}"
+        return f"[Global] {self.host.member.host_name}{shown}> "
 
     async def line(self, line: str) -> int:
         """Run one command."""
@@ -99,8 +113,11 @@ class _Session:
             case ["set", "cluster", "members-admin-state", "ids", ids, ("up" | "down") as way] if (
                 self.host.group.dialect.down_in_gclish
             ):
-                chosen = self.host.group.ids(ids)
-                return await cluster.change_state(self.host, self.process, chosen, way)
+                return await self._admin_state(ids, way)
+            case ["show", "cluster", "info", "overview", *live] if (
+                self.host.group.dialect.down_in_gclish and live in ([], ["live"])
+            ):
+                return await self._overview(live=bool(live))
             case ["reboot", "-b", ids]:
                 for member_id in self.host.group.ids(ids):
                     self.host.group.order("reboot", member_id, [member_id])
@@ -112,6 +129,22 @@ class _Session:
                 return 0
             case _:
                 return self._auto_clone(line)
+
+    async def _admin_state(self, ids: str, way: str) -> int:
+        try:
+            chosen = self.host.group.ids(ids)
+        except KeyError:
+            self.screen.say(INVALID_IDS.format(ids=ids))
+            return 1
+        return await cluster.change_state(self.host, self.process, chosen, way)
+
+    async def _overview(self, *, live: bool) -> int:
+        """Show the picture of `asg stat` [I]; `live` again and again, until Ctrl-C."""
+        self.screen.say(asg.picture(self.host))
+        while live:
+            await self.host.sleep(asg.REFRESH_S)
+            self.screen.say(f"{asg.CLEAR}{asg.picture(self.host)}")
+        return 0
 
     def _enter(self, number: str) -> int:
         if not exists(self.host.member, number):

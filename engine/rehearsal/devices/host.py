@@ -1,20 +1,15 @@
-"""One member as a machine with a shell: which programs it has, and its login shell."""
+"""One member as a machine with a shell: which programs it has."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from engine.rehearsal import programs
 from engine.rehearsal.files import Files
 from engine.rehearsal.group import Group
-from engine.rehearsal.interpreter import Process, Program, SessionLeft, State, run_line
+from engine.rehearsal.interpreter import Process, Program
 from engine.rehearsal.member import Member
-from engine.rehearsal.syntax import UnsupportedSyntax
-from engine.rehearsal.terminals import Tty
-
-INTERRUPTED = 130
 
 CONTEXT = "INSTANCE_VSID"
 """The variable in which `vsenv` keeps the Virtual System of a shell [B]."""
@@ -72,49 +67,3 @@ class Host:
 
 
 DeviceProgram = Callable[[Host, Process], Awaitable[int]]
-
-
-async def login_shell(host: Host, state: State) -> int:
-    """Talk to a person at the Expert prompt until `exit`.
-
-    Source: the prompt with its title sequence, SGM_upgrade, 00-complete_upgrade_to_R81.log.
-    """
-    stdin = state.descriptors[0]
-    if not isinstance(stdin, Tty):
-        return 0
-    when = host.group.wall(host.member).strftime("%a %b %d %H:%M:%S %Y")
-    stdin.write(f"Last login: {when}\n")
-    stdin.write("\nWarning: System diagnostics failed on the following tests: Core Dumps.\n")
-    first = "\x1b[?1034h"
-    while True:
-        stdin.write(
-            f"\x1b]0;admin@{host.member.host_name}:~\x07{first}"
-            f"[Expert@{host.member.host_name}:{state.variables.get(CONTEXT, '0')}]# "
-        )
-        first = ""
-        line = await stdin.readline()
-        if not line:
-            return 0
-        try:
-            state.status = await _in_foreground(line, state, stdin)
-        except SessionLeft as left:
-            stdin.write("logout\n")
-            return left.status
-
-
-async def _in_foreground(line: str, state: State, tty: Tty) -> int:
-    task = asyncio.get_running_loop().create_task(run_line(line, state))
-    outer, tty.foreground = tty.foreground, task
-    try:
-        await asyncio.wait({task})
-    finally:
-        tty.foreground = outer
-        if not task.done():
-            task.cancel()
-    if task.cancelled():
-        tty.write("\n")
-        return INTERRUPTED
-    problem = task.exception()
-    if isinstance(problem, UnsupportedSyntax):
-        tty.write(f"rehearsal: unsupported: {problem}\n")
-    return task.result()

@@ -10,7 +10,8 @@ import re
 from functools import partial
 
 from engine.rehearsal.devices.contexts import acts
-from engine.rehearsal.devices.host import Host, login_shell
+from engine.rehearsal.devices.host import Host
+from engine.rehearsal.devices.logins import login
 from engine.rehearsal.faults import canonical
 from engine.rehearsal.interpreter import Process, State, run
 from engine.rehearsal.member import Member
@@ -114,6 +115,10 @@ class _Hop:
             self.host.group.sessions.remove(self)
 
 
+KEY_KINDS = {"ssh-rsa": "RSA", "ssh-ed25519": "ED25519"}
+"""What ssh calls a kind of host key."""
+
+
 async def member(host: Host, process: Process) -> int:
     """`member 1_5 [command]`: "just a SSH wrapper"."""
     if not process.args:
@@ -128,7 +133,12 @@ async def member(host: Host, process: Process) -> int:
         await host.sleep(3)
         process.err(f"ssh: connect to host {target.address} port 22: No route to host\n")
         return 255
-    process.out("\r\nThis system is for authorized use only.\n" if process.on_terminal else "")
+    if process.on_terminal:
+        kind = KEY_KINDS[host.group.dialect.host_key]
+        process.err(
+            f"Warning: Permanently added '{target.address}' ({kind}) to the list of known hosts.\n"
+        )
+        process.out("\r\nThis system is for authorized use only.\n")
     return await _hop(host.on(target), process)
 
 
@@ -136,8 +146,7 @@ async def _hop(there: Host, process: Process) -> int:
     state = State(there, {0: process.stdin, 1: process.stdout, 2: process.stderr})
     hop = _Hop(there)
     command = " ".join(process.args[1:])
-    work = run(command, state) if command else login_shell(there, state)
-    hop.task = asyncio.get_running_loop().create_task(work)
+    hop.task = asyncio.get_running_loop().create_task(login(there, state, command))
     tty = process.stdin if isinstance(process.stdin, Tty) else None
     outer = tty.foreground if tty else None
     try:
