@@ -38,7 +38,11 @@ def plain(text: str) -> str:
     return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "")
 
 
-def test_admin_down_reads_as_recorded(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [("R80.30SP", "admin_down_r80_30sp.txt"), ("R81.10", "admin_down.txt")],
+)
+def test_admin_down_reads_as_recorded(version: str, name: str, tmp_path: Path):
     async def scene(shell, group, package):
         terminal = await shell.terminal("member 1_1", within=SOON)
         shown = await talk(
@@ -50,8 +54,36 @@ def test_admin_down_reads_as_recorded(tmp_path: Path):
         )
         return shown + await until(terminal, "state is DOWN\r\n")
 
-    shown = plain(play(scene, tmp_path))
-    assert recorded("admin_down.txt") in shown
+    shown = plain(play(scene, tmp_path, version=version))
+    assert recorded(name).rstrip("\n") in shown
+
+
+def test_a_login_on_a_member_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        terminal = await shell.terminal("member 1_2", within=SOON)
+        return await until(terminal, ":0]# ")
+
+    shown = plain(play(scene, tmp_path, version="R80.30SP"))
+    shown = re.sub(r"\x1b\].*?\x07|\x1b\[\?1034h", "", shown)
+    shown = re.sub(r"Last login: .*", "Last login: DATE", shown)
+    sample = re.sub(r"Last login: .*", "Last login: DATE", recorded("member_login.txt"))
+    # Before the first line stands the banner of the login on the SMO, in the sample as well.
+    assert shown.strip() == sample.strip()
+
+
+def test_the_picture_of_a_group_reads_as_described(tmp_path: Path):
+    async def scene(shell, group, package):
+        await admin(shell, "1_1", "1_2")
+        return await command(shell, "asg stat -v")
+
+    def known(text: str) -> list[str]:
+        lines = [line for line in text.splitlines() if "..." not in line and "SGMs" not in line]
+        return [re.sub(r"\d+:\d\d:\d\d", "TIME", line) for line in lines]
+
+    shown = known(play(scene, tmp_path))
+    assert [line for line in shown if "Parameters" not in line and "Ports" not in line] == known(
+        recorded("asg_stat.txt")
+    )
 
 
 def test_the_last_healthy_member_answers_as_recorded(tmp_path: Path):
@@ -268,12 +300,14 @@ def test_the_build_of_the_agent_reads_as_recorded(tmp_path: Path):
     assert listing(tmp_path, "status build", da_build=27) == recorded("status_build.txt")
 
 
-@pytest.mark.parametrize("members", [1, 2, 8, 31])
-def test_every_table_row_has_one_width(members: int, tmp_path: Path):
+@pytest.mark.parametrize("sites", [[1], [2], [8], [31], [5, 3], [2, 9]])
+def test_every_table_row_has_one_width(sites: list[int], tmp_path: Path):
     async def scene(shell, group, package):
-        return await command(shell, "asg stat -v; asg stat -i sgm_info; asg stat -i tasks")
+        return await command(
+            shell, "asg stat -v; asg stat -i sgm_info; asg stat -i tasks; asg stat -i proc"
+        )
 
-    assert {len(line) for line in play(scene, tmp_path, members=members).splitlines()} == {80}
+    assert {len(line) for line in play(scene, tmp_path, sites=sites).splitlines()} == {80}
 
 
 def test_the_group_address_moves_to_the_next_member_and_back(tmp_path: Path):
