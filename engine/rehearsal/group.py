@@ -124,7 +124,12 @@ class Group:
         for member in self.members.values():
             member.state = self._word(member)
         self.smo: str | None = self.carrying()[0]
-        self.traffic = Traffic(setup.connections, self.carrying(), self._copies_elsewhere())
+        self.traffic = Traffic(
+            setup.connections,
+            self.carrying(),
+            self._copies_elsewhere(),
+            between_sites=setup.sync_all_sites,
+        )
         self.silent_until = 0.0
         self.forced_smo: str | None = None
         self.forced_site: int | None = None
@@ -761,6 +766,8 @@ class Group:
             self.forced_site = None
         if chosen == self.active_site:
             return
+        # Who could go on carrying hands over in order.
+        self._orderly |= {m.id for m in self._healthy_in(self.active_site)}
         self.active_site = chosen
         self.witness.event(self.now, "site", str(chosen))
         self.moment("site", chosen)

@@ -26,15 +26,25 @@ class Bundle:
 
 
 class Traffic:
-    """The connections of one Security Group; `elsewhere` are members of the Standby Site."""
+    """The connections of one Security Group.
+
+    `elsewhere` are the members of the Standby Site that have copies; with `between_sites` an
+    orderly leave waits until they have, and an abrupt one finds there what was copied before.
+    """
 
     def __init__(
-        self, connections: int, members: Sequence[str], elsewhere: Sequence[str] = ()
+        self,
+        connections: int,
+        members: Sequence[str],
+        elsewhere: Sequence[str] = (),
+        *,
+        between_sites: bool = True,
     ) -> None:
         self.wanted = connections
         self.lost = 0
         self.carriers: list[str] = list(members)
         self.elsewhere: dict[str, float] = dict.fromkeys(elsewhere, 0.0)
+        self.between_sites = between_sites
         self.bundles: list[Bundle] = []
         self._spread(0.0)
 
@@ -68,7 +78,9 @@ class Traffic:
             return
         for member in gone:
             for bundle in [b for b in self.bundles if b.owner == member]:
-                heirs = stayed if member in orderly and stayed else saviours
+                heirs = saviours
+                if member in orderly:
+                    heirs = stayed or (self.carriers if self.between_sites else saviours)
                 self._leave(bundle, heirs, now)
         for bundle in self.bundles:
             if bundle.copy in gone or bundle.copy is None:
