@@ -24,13 +24,13 @@ from tests.simulation.loop import VirtualClock, run_virtual, virtual_clock
 Night = Callable[[RehearsalShell, Group, VirtualClock], Awaitable[None]]
 
 
-def play(night: Night, tmp_path: Path, *, members: int = 4, seed: int = 0) -> dict[str, Any]:
+def play(night: Night, tmp_path: Path, **settings: Any) -> dict[str, Any]:
     package = tmp_path / PACKAGE
     package.write_bytes(b"x" * 1000)
 
     async def whole() -> dict[str, Any]:
         clock = virtual_clock()
-        group = Group(Setup(members=members, seed=seed), clock)
+        group = Group(Setup(**{"members": 4, **settings}), clock)
         shell = RehearsalShell(group)
         await prepare(shell, package)
         await night(shell, group, clock)
@@ -171,3 +171,110 @@ def test_the_last_healthy_member_refuses_to_go_down(tmp_path: Path):
         assert group.states()["1_1"] == "ACTIVE(!)"
 
     assert play(night, tmp_path)["connections_lost"] == 0
+
+
+# ------------------------------------------------------------------------------- two Sites
+
+
+async def site_by_site(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_1", "2_1-2_3")
+    await install(shell, "2_1", "2_1-2_3")
+    await all_in_service(group, clock)
+    await admin(shell, "2_1", "1_1-1_5")
+    await answering(group, clock)
+    await install(shell, "1_1", "1_1-1_5")
+    await all_in_service(group, clock)
+    await cloning(shell, "on")
+
+
+async def across_the_sites(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_4", "1_1-1_3,2_1-2_2")
+    await answering(group, clock)
+    await install(shell, "1_1", "1_1-1_3,2_1-2_2")
+    await all_in_service(group, clock)
+    await admin(shell, "1_1", "1_4-1_5,2_3")
+    await install(shell, "1_4", "1_4-1_5,2_3")
+    await all_in_service(group, clock)
+    await cloning(shell, "on")
+
+
+async def the_standby_site_without_taking_it_down(shell, group, clock):
+    """As on two chassis: the hotfix goes onto the Standby one, which carries nothing."""
+    await cloning(shell, "off")
+    await install(shell, "2_1", "chassis2")
+    await clock.sleep(timedelta(minutes=17))
+    await all_in_service(group, clock)
+    await admin(shell, "2_1", "chassis1")
+    await answering(group, clock)
+    await install(shell, "1_1", "chassis1")
+    await all_in_service(group, clock)
+
+
+@pytest.mark.parametrize("word", ["STANDBY", "UP", "ACTIVE"])
+@pytest.mark.parametrize("returns", [False, True])
+@pytest.mark.parametrize(
+    "night", [site_by_site, across_the_sites, the_standby_site_without_taking_it_down]
+)
+def test_the_witness_has_nothing_against_a_right_night_of_two_sites(
+    night: Night, returns: bool, word: str, tmp_path: Path
+):
+    report = play(night, tmp_path, sites=[5, 3], standby_word=word, site_returns=returns)
+    assert report["objections"] == []
+    assert report["connections_lost"] == 0
+    assert {m["take_after"] for m in report["members"]} == {120}
+    assert report["active_min"] == 3
+
+
+async def both_sites_down(shell, group, clock):
+    await admin(shell, "1_1", "2_1-2_3")
+    await admin(shell, "2_1", "1_1-1_5")
+    await answering(group, clock)
+
+
+async def the_active_site_in_service(shell, group, clock):
+    await cloning(shell, "off")
+    await install(shell, "1_4", "1_4-1_5,2_3")
+    await all_in_service(group, clock)
+
+
+async def the_standby_site_away(shell, group, clock):
+    for member in ("2_1", "2_2", "2_3"):
+        group.add_fault({"name": "member_fails", "member": member})
+    await admin(shell, "1_4", "1_1-1_3")
+    await answering(group, clock)
+
+
+async def the_sites_one_after_the_other_without_waiting(shell, group, clock):
+    await cloning(shell, "off")
+    await install(shell, "2_1", "chassis2")
+    await clock.sleep(timedelta(minutes=17))
+    await admin(shell, "1_1", "chassis1")
+    await answering(group, clock)
+
+
+async def both_sites_at_once(shell, group, clock):
+    await admin(shell, "1_1", "chassis1,chassis2")
+
+
+WRONG_WITH_TWO_SITES: list[tuple[Night, str]] = [
+    (both_sites_down, "1_1 was ordered down while 2_1 was DOWN, 2_2 was DOWN, 2_3 was DOWN"),
+    (the_active_site_in_service, "install was started on 1_4, which was ACTIVE"),
+    (the_standby_site_away, "1_1 was ordered down while 2_1 was DETACHED"),
+    (the_sites_one_after_the_other_without_waiting, "1_1 was ordered down while 2_1 was"),
+    (both_sites_at_once, "2_3 was ordered down together with all members"),
+]
+
+
+@pytest.mark.parametrize("word", ["STANDBY", "ACTIVE"])
+@pytest.mark.parametrize(
+    ("night", "objection"),
+    WRONG_WITH_TWO_SITES,
+    ids=[n.__name__ for n, _ in WRONG_WITH_TWO_SITES],
+)
+def test_the_witness_objects_with_two_sites(
+    night: Night, objection: str, word: str, tmp_path: Path
+):
+    report = play(night, tmp_path, sites=[5, 3], standby_word=word)
+    assert any(objection in sentence for sentence in report["objections"]), report["objections"]

@@ -180,3 +180,17 @@ def test_the_help_says_whether_accelerated_connections_can_be_synchronised():
 def test_what_no_vendor_sells_is_not_played(settings: dict[str, Any], why: str):
     with pytest.raises(ValueError, match=re.escape(why)):
         Setup(**settings)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"), [("R80.30SP", "RSA"), ("R81", "RSA"), ("R81.10", "ED25519")]
+)
+def test_host_keys_were_rsa_before_r81_10(version: str, kind: str):
+    async def whole() -> str:
+        shell = RehearsalShell(Group(Setup(members=2, version=version), virtual_clock()))
+        terminal = await shell.terminal("member 1_2", within=SOON)
+        shown = await until(terminal, ":0]# ")
+        await shell.close()
+        return shown
+
+    assert f"Permanently added '192.0.2.2' ({kind}) to the list" in run_virtual(whole())

@@ -30,7 +30,8 @@ def asked(*lines: str, **settings: Any) -> list[str]:
     async def scene(shell: RehearsalShell, group: Group) -> list[str]:
         return [await command(shell, line) for line in lines]
 
-    return play(scene, **settings)
+    texts: list[str] = play(scene, **settings)
+    return texts
 
 
 def rows(text: str) -> list[list[str]]:
@@ -158,7 +159,8 @@ def takeover(**settings: Any) -> tuple[Group, list[Any]]:
         await answering(group, group.clock)
         return group, between
 
-    return play(scene, connections=2000, **settings)
+    seen: tuple[Group, list[Any]] = play(scene, connections=2000, **settings)
+    return seen
 
 
 def test_the_other_site_takes_over_when_the_active_one_is_down():
