@@ -1,5 +1,6 @@
 """A rehearsal whose login shell is gClish, in process and behind real SSH."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -122,7 +123,7 @@ async def test_a_member_shows_the_kind_of_key_of_its_version(
     place = await server.start()
     shell = SshShell(settings(place))
     assert f"Gaia {version}" in (await shell.run("cat /etc/cp-release", within=SOON)).text
-    lines = Path(place.known_hosts).read_text().splitlines()
-    assert [line.split()[1] for line in lines] == [kind, kind]
+    text = await asyncio.to_thread(Path(place.known_hosts).read_text)
+    assert [line.split()[1] for line in text.splitlines()] == [kind, kind]
     await shell.close()
     await server.stop()
