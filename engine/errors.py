@@ -13,6 +13,7 @@
       InDoubt                    we cannot tell whether an act happened
       EffectGone                 a step recorded as done is no longer true (UNDONE)
       PeopleUnreadable           Slack cannot be asked who approves now
+      NotReading                 a line that may act came where only reading is allowed
     PlanRefused                  no plan is made of this request; the sentence is for the person
     Fenced                       another executor has taken over: stop, write nothing
     NotUnderstood                a newer version wrote this run: nothing is written or sent
@@ -31,6 +32,10 @@ class MaintenanceError(Exception):
 
 class ConditionFailed(MaintenanceError):
     """An invariant does not hold, so nothing was sent to a device."""
+
+
+class NotReading(MaintenanceError):
+    """A line that acts, or may, came to a Shell that can only read; it was not sent."""
 
 
 class StepFailed(MaintenanceError):
