@@ -1,4 +1,4 @@
-"""The command line: `hotfix-bot serve | worker | demo | runs | show | halt | verify | export | …`.
+"""The command line: `hotfix-bot serve | worker | demo | plan | runs | show | halt | verify | …`.
 
 What it says is for people, or one JSON value with `--json`. A mistake is one sentence on standard
 error and exit code 2; 1 is for a command that ran and found something wrong.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import html
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from bot.config.settings import Settings
 from bot.redaction import Redactor
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock
-from engine.errors import NotUnderstood
+from engine.errors import MaintenanceError, NotUnderstood, PlanRefused
 from engine.freezes import in_force, of_group
 from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
 
@@ -164,6 +165,48 @@ def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
     from bot.printing import print_run
 
     print_run(top, plan_lines(records), lines(records))
+
+
+@app.command()
+def plan(
+    words: Annotated[
+        list[str],
+        typer.Argument(help="As in Slack: install GROUP PACKAGE [split …] [groups N] [without …]."),
+    ],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at the real group, only reading, and tell the plan with every line it would send."""
+    from bot.commands import Install, Mistake, read_command
+    from engine.dryrun import text
+
+    with mistakes_told():
+        settings = load(config).settings
+        try:
+            wanted = read_command(
+                " ".join(words), groups=sorted(settings.groups), command="hotfix-bot plan"
+            )
+        except Mistake as error:
+            raise refusal(_plainly(str(error))) from error
+        if not isinstance(wanted, Install):
+            raise refusal(f"only an installation can be planned here, not {words[0]!r}")
+        channel = settings.groups[wanted.group].channel
+        try:
+            dry = asyncio.run(wiring.plan_dry(settings, wanted.request(_login(), channel)))
+        except PlanRefused as error:
+            raise refusal(_plainly(str(error))) from error
+        except MaintenanceError as error:
+            typer.echo(f"{wanted.group} could not be looked at: {error}", err=True)
+            raise typer.Exit(1) from error
+    if as_json:
+        print_json(dry.as_json())
+        return
+    print("\n".join(text(dry)))
+
+
+def _plainly(mrkdwn: str) -> str:
+    """Return a sentence for Slack as a terminal shows it."""
+    return html.unescape(mrkdwn.replace("`", ""))
 
 
 @app.command()

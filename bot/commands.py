@@ -17,7 +17,7 @@ from bot.packages import SAFE_NAME
 from bot.views.format import code, escape
 from engine.errors import UnexpectedOutput
 from engine.freezes import ALL
-from engine.model import MemberId, by_number, member_id
+from engine.model import MemberId, Request, by_number, member_id
 from engine.proposals import Change
 
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
@@ -72,6 +72,23 @@ class Install:
     left_out: tuple[MemberId, ...] = ()
     groups: int = 0
     divide: str = ""
+
+    def request(self, requester: str, channel: str, name: str = "") -> Request:
+        """Return what the engine takes, as somebody asks for it."""
+        return Request(
+            kind="install",
+            security_group=self.group,
+            package=self.package,
+            requester=requester,
+            requester_name=name,
+            channel=channel,
+            sha256=self.sha256,
+            ticket=self.ticket,
+            split=self.split,
+            left_out=self.left_out,
+            groups=self.groups,
+            divide=self.divide,
+        )
 
 
 @dataclass(frozen=True)

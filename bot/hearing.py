@@ -34,7 +34,7 @@ from bot.runs import NoSuchRun, Runs
 from bot.views.format import code, moment
 from bot.views.gates import VOTE
 from bot.views.words import ids
-from engine.model import Request, StepKind, to_json
+from engine.model import StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
 from engine.rights import STOPS
@@ -142,20 +142,8 @@ class Hearing:
             return Heard(text=str(mistake), to=to)
 
     def _order(self, key: str, command: Install, to: dict[str, str], name: str) -> Heard:
-        request = Request(
-            kind="install",
-            security_group=command.group,
-            package=command.package,
-            requester=to["user"],
-            requester_name=name,
-            channel=self._settings.groups[command.group].channel,
-            sha256=command.sha256,
-            ticket=command.ticket,
-            split=command.split,
-            left_out=command.left_out,
-            groups=command.groups,
-            divide=command.divide,
-        )
+        channel = self._settings.groups[command.group].channel
+        request = command.request(to["user"], channel, name)
         body = {"request": to_json(request), "answer": to}
         without = f" without {ids(command.left_out)}" if command.left_out else ""
         here = request.channel == to["channel"]

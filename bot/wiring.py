@@ -52,6 +52,7 @@ from bot.threads import Threads
 from bot.tokens import TokenCheck, TokenWatch
 from engine.alarm import Alarm
 from engine.clock import SystemClock
+from engine.dryrun import DryPlan, dry_plan
 from engine.errors import PeopleUnreadable
 from engine.model import Request
 from engine.ports import Clock, GroupSetup, Shell
@@ -122,6 +123,22 @@ def _setup(settings: Settings, name: str) -> GroupSetup:
         open_shell=open_shell,
         remarks=(unfenced,) if (unfenced := settings.unfenced(name)) else (),
     )
+
+
+async def plan_dry(settings: Settings, request: Request) -> DryPlan:
+    """Look at a real group through a Shell that can only read, and plan; nothing is kept.
+
+    Raises:
+        PlanRefused: no plan is made of this.
+        MaintenanceError: the group cannot be reached, or what it says not be read.
+    """
+    setup = _setup(settings, request.security_group)
+    shell = setup.open_shell()
+    try:
+        packages = PackageFolder(settings.packages.directory)
+        return await dry_plan(request, setup, shell, packages, SystemClock())
+    finally:
+        await shell.close()
 
 
 # ---------------------------------------------------------------------------------- the stores

@@ -34,6 +34,7 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
+from engine.estimate import work
 from engine.fold import GateState
 from engine.model import Plan, StepKind
 
@@ -185,7 +186,7 @@ def _what_happens(plan: Plan, group: str) -> list[str]:
     mine, others = words.group_named(plan.group(group)), words.others_named(plan, group)
     change = words.change_of(plan, group)
     mine_now = plan.steps[plan.steps.index(change) - 2 :]
-    estimate = span(words.work(plan, [s for s in mine_now if s.group == group]))
+    estimate = span(work(plan, [s for s in mine_now if s.group == group]))
     what = (
         f"The package is uninstalled from {mine}"
         if change.kind is StepKind.UNINSTALL

@@ -7,6 +7,7 @@ from bot.views.format import Block, code, context, escape, section, size, span
 from bot.views.message import Message
 from bot.views.reach import awake_for_failovers
 from bot.views.story import Opening, Story
+from engine.estimate import work
 from engine.model import GatePolicy, MemberFacts, Plan, surely_out
 
 
@@ -123,7 +124,7 @@ def _what_will_happen(plan: Plan) -> list[str]:
         *turns,
         f"{last}. Auto-clone {cloning}, the file is removed, and everything is compared with "
         "before.",
-        f"_Estimate:_ about {span(words.work(plan, plan.steps))} of work, about 20 min of it for "
+        f"_Estimate:_ about {span(work(plan, plan.steps))} of work, about 20 min of it for "
         "each Logical Group; no promise, and without the time for votes.",
         gates.CONTINGENCY.format(change="installation").replace(
             "this approval", "the approval of the failover"

@@ -6,10 +6,10 @@ One place, so that root, gate and thread call a thing by the same name. Layout i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 
 from bot.views.format import escape, lowered, span
 from bot.views.story import Opening, Story
+from engine.estimate import work
 from engine.invariants import described
 from engine.model import (
     GatePolicy,
@@ -65,37 +65,6 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.COMEBACK: "carries traffic again",
     StepKind.DEGRADED: "degraded end approved",
 }
-
-# Minutes of work, for the estimate. Source: a vendor engineer's logs of two-member groups (2022):
-# import under a minute, verify 7 s, install until back in service 17 to 21 min. Upload and the
-# looks are guesses.
-_MINUTES: Mapping[StepKind, float] = {
-    StepKind.PREFLIGHT: 1,
-    StepKind.UPLOAD: 2,
-    StepKind.IMPORT: 1,
-    StepKind.VERIFY: 1,
-    StepKind.CLONING_OFF: 1,
-    StepKind.READY: 1,
-    StepKind.ADMIN_DOWN: 1,
-    StepKind.INSTALL: 16,
-    StepKind.UNINSTALL: 16,
-    StepKind.RETURN: 4,
-    StepKind.CLONING_RESTORE: 1,
-    StepKind.CLEANUP: 0.5,
-    StepKind.POSTFLIGHT: 1,
-    StepKind.ADMIN_UP: 1,
-    StepKind.COMEBACK: 2,
-}
-
-
-def work(plan: Plan, steps: Iterable[Step]) -> timedelta:
-    """Estimate how long these steps take; waiting for people is not in it."""
-    minutes = 0.0
-    soak = timedelta(0)
-    for step in steps:
-        minutes += _MINUTES.get(step.kind, 0)
-        soak += plan.policy.soak if step.kind is StepKind.SOAK else timedelta(0)
-    return timedelta(minutes=minutes) + soak
 
 
 def work_left(story: Story) -> str:

@@ -51,7 +51,7 @@ def available_packages() -> str:
     return "da_cli packages_info status=available_for_install"
 
 
-def verify(number: int, members: Sequence[MemberId]) -> str:
+def verify(number: int | str, members: Sequence[MemberId]) -> str:
     """Ask whether a package can be installed on these members.
 
     Source: EXLLAB, SGMUP.
@@ -59,7 +59,7 @@ def verify(number: int, members: Sequence[MemberId]) -> str:
     return f'gclish -c "installer verify {number} member_ids {spelled(members)}"'
 
 
-def install(number: int, members: Sequence[MemberId]) -> str:
+def install(number: int | str, members: Sequence[MemberId]) -> str:
     """Install a package on these members; a dialogue, on one of them.
 
     Source: SGMUP, EXLLAB (`installer install <N> member_ids <ids>`).
@@ -75,7 +75,7 @@ def installed_packages() -> str:
     return "da_cli packages_info status=installed"
 
 
-def uninstall(number: int, members: Sequence[MemberId]) -> str:
+def uninstall(number: int | str, members: Sequence[MemberId]) -> str:
     """Uninstall a package from these members; a dialogue, on one of them.
 
     Source: CH-U1 (`installer uninstall <Number of CPUSE Package> member_ids <ids>`).

@@ -342,3 +342,25 @@ def test_a_record_of_a_later_version_is_shown_as_it_stands():
     record = Record(RUN, 1, 0, "NEWS", StillClock().now(), "engine", {}, prev="", hash="")
 
     assert lines([record])[0].what == "NEWS"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("install", "site-2", PACKAGE.name), "there is no group site-2. Did you mean"),
+        (("install", "site-1"), "but not which package"),
+        (("install", "site-1", PACKAGE.name), f"there is no package {PACKAGE.name}"),
+        (("install", "site-1", PACKAGE.name, "split", "1-4"), "1-4 is no split"),
+        (("install", "site-1", PACKAGE.name, "groups", "none"), "none is no number of groups"),
+        (("install", "site-1", PACKAGE.name, "without", "x"), "x are no members"),
+        (("status",), "only an installation can be planned here, not 'status'"),
+        (("uninstal", "site-1"), "I do not know uninstal"),
+    ],
+)
+def test_a_plan_of_what_is_not_there_is_one_sentence_and_code_2(config, words, sentence):
+    said = run("plan", *words, "--config", str(config), code=2)
+
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+    assert "`" not in said
+    assert "&" not in said

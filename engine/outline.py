@@ -1,0 +1,193 @@
+"""What a plan will send to which member, line by line, before anything of it is sent. Pure.
+
+The texts come from `engine.gaia`, as `engine.group` takes them from there. What only the night
+can tell is said in words: the number of the package in a member's list, which member is in service
+then, and the answers of a dialogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.gaia import commands, guards, probe
+from engine.gaia.dialect import Dialect, dialect
+from engine.model import GroupFacts, MemberId, Plan, Step, StepKind, in_service
+
+NUMBER = "<N>"
+"""Stands for the package's number: it is read on the member right before it is used."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that a step sends.
+
+    Attributes:
+        on: the member that it runs on, or "" for whichever has the group address.
+        how: "reads", "acts", "asks" (a dialogue on a terminal), "goes" (there) or "copies".
+        command: the vendor's command.
+        sent: the whole line, with the conditions under which it acts and nothing else does.
+        note: what only the night can tell.
+    """
+
+    on: MemberId
+    how: str
+    command: str
+    sent: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One step of a plan, with all that it sends; none where it waits, or people are asked."""
+
+    step: Step
+    lines: tuple[Line, ...]
+    note: str = ""
+
+
+def outline(plan: Plan, facts: GroupFacts) -> tuple[Outline, ...]:
+    """Return every step of a plan with its lines, if all goes as the facts let expect."""
+    writing = _Writing(plan, facts)
+    return tuple(writing.step(step) for step in plan.steps)
+
+
+class _Writing:
+    def __init__(self, plan: Plan, facts: GroupFacts) -> None:
+        self._plan = plan
+        self._facts = plan.concerning(facts)
+        self._dialect: Dialect = dialect(plan.version)
+        self._directory = plan.policy.own_directory
+        self._path = f"{plan.policy.upload_directory}/{plan.package.name}"
+        self._on = {member.auto_clone for member in self._facts.members}
+
+    def step(self, step: Step) -> Outline:
+        written = _STEPS.get(step.kind)
+        lines, note = written(self, step) if written else ((), _NOTES.get(step.kind, ""))
+        return Outline(step, tuple(lines), note)
+
+    # ------------------------------------------------------------------------- sorts of lines
+
+    def _reads(self, command: str, at: MemberId = "", note: str = "") -> Line:
+        sent = commands.on_member(at, command) if at else command
+        return Line(at, "reads", command, sent, note)
+
+    def _acts(self, command: str, at: MemberId = "", note: str = "") -> Line:
+        line = guards.guarded(command, guards.Guard(at or None, (), self._directory))
+        return Line(at, "acts", command, commands.on_member(at, line) if at else line, note)
+
+    def _goes(self, at: MemberId) -> Line:
+        command = commands.member_session(at)
+        return Line("", "goes", command, command)
+
+    def _asks(
+        self, command: str, at: MemberId, outside: Sequence[MemberId], note: str = ""
+    ) -> Line:
+        guard = guards.Guard(at, tuple(outside), self._directory)
+        return Line(at, "asks", command, guards.guarded(command, guard), note)
+
+    # ------------------------------------------------------------------------- kinds of steps
+
+    def look(self, _step: Step) -> tuple[Sequence[Line], str]:
+        line = probe.look_line(self._dialect, directory=self._directory, full=True)
+        return [self._reads(line)], "one look at everything, which changes nothing"
+
+    def upload(self, _step: Step) -> tuple[Sequence[Line], str]:
+        package, path = self._plan.package, self._path
+        copied = Line("", "copies", f"sftp {package.name} {path}", path, "resumes where it broke")
+        checked = self._reads(commands.file_sha256(path), note=f"must be {package.sha256}")
+        made = self._acts(commands.make_directory(self._plan.policy.upload_directory))
+        return [checked, made, copied, checked], "not where the package is imported already"
+
+    def import_package(self, _step: Step) -> tuple[Sequence[Line], str]:
+        only = self._plan.members if self._plan.left_out else ()
+        line = self._acts(commands.import_package(self._path, only))
+        return [line], "not where every member lists it already"
+
+    def verify(self, _step: Step) -> tuple[Sequence[Line], str]:
+        members = [member.id for member in self._facts.members]
+        return self._verified(members, members[0]), ""
+
+    def ready(self, step: Step) -> tuple[Sequence[Line], str]:
+        lines, note = self.look(step)
+        return [*lines, *self._verified(step.members, step.members[0])], note
+
+    def _verified(self, members: Sequence[MemberId], at: MemberId) -> list[Line]:
+        return [
+            self._reads(commands.available_packages(), at, "gives the number"),
+            self._acts(commands.verify(NUMBER, members), at),
+        ]
+
+    def cloning_off(self, _step: Step) -> tuple[Sequence[Line], str]:
+        if self._on == {False}:
+            return [], "nothing, as long as it is off on every member, as it is now"
+        return [self._acts(commands.set_cloning(self._dialect, on=False))], ""
+
+    def admin_down(self, step: Step) -> tuple[Sequence[Line], str]:
+        outside = [m.id for m in self._facts.others(step.members)]
+        serving = [
+            m.id
+            for m in self._facts.others(step.members)
+            if in_service(m, self._plan.policy.state_words)
+        ]
+        at = (serving or outside)[0]
+        command = commands.admin_state(
+            self._dialect,
+            "down",
+            step.members,
+            accelerated=bool(self._facts.syncs_accelerated),
+        )
+        note = "from the first member outside the group that is in service then"
+        return [self._goes(at), self._asks(command, at, outside, _ANSWERS)], note
+
+    def install(self, step: Step) -> tuple[Sequence[Line], str]:
+        listed = commands.available_packages()
+        return self._change(step, listed, commands.install(NUMBER, step.members))
+
+    def uninstall(self, step: Step) -> tuple[Sequence[Line], str]:
+        listed = commands.installed_packages()
+        return self._change(step, listed, commands.uninstall(NUMBER, step.members))
+
+    def _change(self, step: Step, listed: str, command: str) -> tuple[Sequence[Line], str]:
+        at, outside = step.members[0], [m.id for m in self._facts.others(step.members)]
+        return [
+            self._reads(listed, at, "gives the number"),
+            self._goes(at),
+            self._asks(command, at, outside, _ANSWERS),
+        ], "begun at most once for each member"
+
+    def cloning_restore(self, _step: Step) -> tuple[Sequence[Line], str]:
+        if self._on == {False}:
+            return [], "nothing, unless the group owes it: it is off now"
+        if self._plan.left_out:
+            return [], "nothing: owed until the members that are left out show the same take"
+        return [self._acts(commands.set_cloning(self._dialect, on=True))], ""
+
+    def cleanup(self, _step: Step) -> tuple[Sequence[Line], str]:
+        line = commands.remove_file(self._path)
+        return [self._acts(line, member.id) for member in self._facts.members], ""
+
+
+_ANSWERS = "its questions are answered in their order: yes, the approvers' names, run and ticket"
+
+_NOTES = {
+    StepKind.PROPOSAL: "people approve the plan",
+    StepKind.FAILOVER: "people approve the failover",
+    StepKind.RETURN: "only looks; where the package does not reboot, the members are set up again",
+    StepKind.SOAK: "only looks",
+}
+
+_STEPS: dict[StepKind, Callable[[_Writing, Step], tuple[Sequence[Line], str]]] = {
+    StepKind.PREFLIGHT: _Writing.look,
+    StepKind.UPLOAD: _Writing.upload,
+    StepKind.IMPORT: _Writing.import_package,
+    StepKind.VERIFY: _Writing.verify,
+    StepKind.CLONING_OFF: _Writing.cloning_off,
+    StepKind.READY: _Writing.ready,
+    StepKind.ADMIN_DOWN: _Writing.admin_down,
+    StepKind.INSTALL: _Writing.install,
+    StepKind.UNINSTALL: _Writing.uninstall,
+    StepKind.CLONING_RESTORE: _Writing.cloning_restore,
+    StepKind.CLEANUP: _Writing.cleanup,
+    StepKind.POSTFLIGHT: _Writing.look,
+}

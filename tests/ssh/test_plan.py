@@ -1,0 +1,93 @@
+"""`hotfix-bot plan` over real SSH: it tells everything, and the group sees nothing but looks."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.rehearsal.group import Setup
+from engine.rehearsal.server import RehearsalServer
+from tests.simulation.night import PACKAGE
+
+CONFIG = """
+[policy.proposal]
+voters = ["network"]
+[policy.failover]
+voters = ["network"]
+[roles.network]
+members = ["U1", "U2", "U3"]
+[packages]
+directory = "{folder}"
+[ssh]
+known_hosts = "{known_hosts}"
+client_keys = ["{key}"]
+[groups.site-1]
+address = "{address}"
+port = {port}
+channel = "C1"
+"""
+
+
+async def plan(config: Path, *words: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "plan", "--config", str(config), *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.slow
+async def test_a_plan_of_a_real_group_is_told_and_nothing_is_done(tmp_path):
+    package = tmp_path / PACKAGE
+    package.write_bytes(b"a hotfix" * 64)
+    published = hashlib.sha256(package.read_bytes()).hexdigest()
+    package.with_name(f"{PACKAGE}.sha256").write_text(f"{published}  {PACKAGE}\n")
+    server = RehearsalServer(Setup(members=5, speed=100.0), tmp_path)
+    place = await server.start()
+    config = tmp_path / "hotfix.toml"
+    config.write_text(
+        CONFIG.format(
+            folder=tmp_path,
+            known_hosts=place.known_hosts,
+            key=place.client_key,
+            address=place.address,
+            port=place.port,
+        )
+    )
+    try:
+        code, out, err = await plan(config, "install", "site-1", PACKAGE, "--json")
+        assert (code, err) == (0, "")
+        told = json.loads(out)
+        assert [part["members"] for part in told["split"]] == [
+            ["1_1", "1_2", "1_3"],
+            ["1_4", "1_5"],
+        ]
+        assert told["facts"]["members"][4]["take"] == 99
+        commands = [line["command"] for step in told["steps"] for line in step["lines"]]
+        assert "gclish -c 'installer install <N> member_ids 1_4-1_5'" in commands
+        assert told["estimate_min"] > 30
+
+        code, out, err = await plan(
+            config, "install", "site-1", PACKAGE, "split", "1_1-1_2/1_3-1_5"
+        )
+        assert (code, err) == (0, "")
+        assert "A  1_1-1_2  (while A is down 3 members carry what 5 carry now" in out
+        assert "Nothing was sent but what reads." in out
+
+        code, out, err = await plan(config, "install", "site-1", PACKAGE, "split", "1_1/1_2-1_5")
+        assert (code, out) == (2, "")
+        assert err.startswith("the vendor asks for groups of nearly equal size")
+        assert len(err.splitlines()) == 1
+        assert server.group.witness.acts == []
+    finally:
+        await server.stop()
+    code, out, err = await plan(config, "install", "site-1", PACKAGE)
+    assert (code, out) == (1, "")
+    assert err.startswith("site-1 could not be looked at: ")
+    assert len(err.splitlines()) == 1
