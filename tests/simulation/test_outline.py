@@ -23,6 +23,24 @@ from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, PACKAGE, POLICY, REQUESTER, Night, Shelf, small_package
 
 
+class Typed:
+    """A terminal, and what is typed on it."""
+
+    def __init__(self, inner: Terminal, sent: list[str]) -> None:
+        self._inner = inner
+        self._sent = sent
+
+    async def read(self, *, within: timedelta) -> str:
+        return await self._inner.read(within=within)
+
+    async def write(self, text: str) -> None:
+        self._sent.append(text.rstrip("\n"))
+        await self._inner.write(text)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
 class Overheard:
     """A Shell, and everything that went through it."""
 
@@ -39,15 +57,7 @@ class Overheard:
 
     async def terminal(self, command: str, *, within: timedelta) -> Terminal:
         self.sent.append(command)
-        terminal = await self._inner.terminal(command, within=within)
-        write = terminal.write
-
-        async def overheard(text: str) -> None:
-            self.sent.append(text.rstrip("\n"))
-            await write(text)
-
-        terminal.write = overheard  # type: ignore[method-assign]
-        return terminal
+        return Typed(await self._inner.terminal(command, within=within), self.sent)
 
     async def upload(
         self,
@@ -76,7 +86,8 @@ def test_what_a_dry_plan_says_is_what_the_night_sends(tmp_path):
         night.begin()
         assert night.worker is not None
         heard = Overheard(night.shell)
-        night.worker._inventory.shell = heard  # type: ignore[attr-defined]
+        inventory: Any = night.worker._inventory
+        inventory.shell = heard
         night.order()
         await night.until_over()
         await night.close()
