@@ -23,13 +23,22 @@ from engine.errors import (
     TooLate,
 )
 from engine.fence import Fence
-from engine.gaia import commands, guards, installer, probe
-from engine.gaia.dialect import dialect
+from engine.gaia import commands, guards, identity, installer, probe
+from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
 from engine.gaia.dialogues import Dialogue
 from engine.gaia.dialogues import admin_state as admin_state_dialogue
 from engine.gaia.dialogues import package as package_dialogue
 from engine.gaia.text import audit_text, cleaned
-from engine.model import GroupFacts, MemberId, PackageRef, Policy, StepKind
+from engine.model import (
+    NOTHING_PINNED,
+    GroupFacts,
+    Identity,
+    MemberId,
+    PackageRef,
+    Policy,
+    StepKind,
+    by_number,
+)
 from engine.ports import Clock, Shell, Terminal
 
 Commit = Callable[[MemberId], Awaitable[None]]
@@ -58,7 +67,7 @@ _CHANGES = {
 
 
 class LiveGroup:
-    """One Security Group of one version, reached through one Shell."""
+    """One Security Group, reached through one Shell."""
 
     def __init__(
         self,
@@ -66,24 +75,36 @@ class LiveGroup:
         clock: Clock,
         policy: Policy,
         *,
-        version: str = "R81.20",
+        known: Identity | None = None,
+        pins: Identity = NOTHING_PINNED,
         fence: Fence | None = None,
         may_send: Callable[[], None] = lambda: None,
         seen: GroupFacts | None = None,
     ) -> None:
         """Take what is needed to look and act; nothing is sent yet.
 
-        `seen` is a former look: the next one need not search all CPUSE actions from the first.
+        Args:
+            shell: how it is reached.
+            clock: the only source of time.
+            policy: limits, and our directory on a member.
+            known: what it is known to be; None: the first look finds it out before all else.
+            pins: what the settings say that it is; only for that finding out.
+            fence: what stands between its members and a former executor, or None.
+            may_send: asked right before each first byte; raises to prevent it.
+            seen: a former look: the next one need not search all CPUSE actions from the first.
         """
         self._shell = shell
         self._clock = clock
         self._policy = policy
-        self._dialect = dialect(version)
+        self._identity = known
+        self._pins = pins
+        self._virtual: frozenset[int] = frozenset()
+        self._standing_by: frozenset[MemberId] = frozenset()
         self._fence = fence
         self._may_send = may_send
         self._actions: dict[MemberId, int] = {}
         if seen is not None:
-            self._remember_actions(seen)
+            self._remember(seen)
 
     # ------------------------------------------------------------------------------ looks
 
@@ -115,20 +136,57 @@ class LiveGroup:
         kept = await fence.put_up(self._shell, within=self._policy.limits.look)
         return frozenset(member for member, one in kept.items() if one.held)
 
+    async def identify(self) -> Identity:
+        """Return what the group is, as it was known or as the device says now.
+
+        Raises:
+            MemberUnreachable, TooLate, UnexpectedOutput: as `observe`.
+            PlanRefused: it contradicts the settings or itself, or its version is not supported.
+        """
+        if self._identity is None:
+            output = await self._shell.run(
+                identity.identify_line(), within=self._policy.limits.look
+            )
+            found = identity.read_identity(output.text, self._pins)
+            dialect(found.version)
+            self._identity = found
+        return self._identity
+
     async def _look(self, *, full: bool) -> GroupFacts:
+        facts = await self._look_once(full=full)
+        asked = self._virtual
+        self._remember(facts)
+        if self._virtual != asked:
+            # What is virtual was found just now: it is asked after, in a look that is whole.
+            facts = await self._look_once(full=full)
+            self._remember(facts)
+        return facts
+
+    async def _look_once(self, *, full: bool) -> GroupFacts:
+        known = await self.identify()
         line = probe.look_line(
-            self._dialect,
+            dialect(known.version),
             directory=self._policy.own_directory,
             full=full,
             actions=self._actions,
+            virtual=None if known.mode == GATEWAY else self._virtual,
         )
         output = await self._shell.run(line, within=self._policy.limits.look)
         facts = probe.read_look(output.text, self._clock.now())
-        self._remember_actions(facts)
-        return facts
+        return replace(
+            facts,
+            version=facts.version or known.version,
+            platform=facts.platform or known.platform,
+            mode=facts.mode or known.mode,
+        )
 
-    def _remember_actions(self, facts: GroupFacts) -> None:
+    def _remember(self, facts: GroupFacts) -> None:
         self._actions |= {m.id: m.action.id for m in facts.members if m.action is not None}
+        self._virtual = frozenset(one.id for m in facts.members for one in m.virtual)
+        self._standing_by = frozenset(facts.standing_by)
+
+    async def _words(self) -> Dialect:
+        return dialect((await self.identify()).version)
 
     # ------------------------------------------------------------- acts on the whole group
 
@@ -198,9 +256,8 @@ class LiveGroup:
 
     async def set_cloning(self, *, on: bool) -> str:
         """Switch image auto-clone on every member and save the configuration."""
-        text, _ = await self._tell(
-            commands.set_cloning(self._dialect, on=on), self._policy.limits.cloning
-        )
+        words = await self._words()
+        text, _ = await self._tell(commands.set_cloning(words, on=on), self._policy.limits.cloning)
         return text
 
     async def remove_upload(self, package: PackageRef, members: Sequence[MemberId]) -> None:
@@ -238,7 +295,8 @@ class LiveGroup:
             ConditionFailed: a member in `outside` was not active when the line ran.
             UnknownPrompt: nothing was answered to it.
         """
-        command = commands.admin_state(self._dialect, state, members, accelerated=accelerated)
+        words = await self._words()
+        command = commands.admin_state(words, state, members, accelerated=accelerated)
         script = admin_state_dialogue(
             state, members, name=audit_text(name, "Hotfix Bot"), reason=audit_text(reason, "none")
         )
@@ -294,7 +352,15 @@ class LiveGroup:
 
     def _guard(self, at: MemberId | None, outside: Sequence[MemberId] = ()) -> guards.Guard:
         stamp = self._fence.stamp if self._fence is not None else None
-        return guards.Guard(at, tuple(outside), self._policy.own_directory, stamp)
+        known = self._identity
+        return guards.Guard(
+            at,
+            tuple(outside),
+            self._policy.own_directory,
+            stamp,
+            standing_by=tuple(sorted(self._standing_by & set(outside), key=by_number)),
+            context=context(0) if known is not None and known.mode != GATEWAY else "",
+        )
 
     async def _tell(
         self, command: str, within: timedelta, *, at: MemberId | None = None

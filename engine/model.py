@@ -217,6 +217,21 @@ class MemberHealth:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What a Security Group is, or what settings pin of that; "" where it is not known.
+
+    `platform` and `mode` are written as in `GroupFacts`.
+    """
+
+    version: str = ""
+    platform: str = ""
+    mode: str = ""
+
+
+NOTHING_PINNED = Identity()
+
+
+@dataclass(frozen=True)
 class SiteFacts:
     """One Site and its state, as read: "ACTIVE" or "STANDBY"; "" where none was shown."""
 
@@ -246,6 +261,17 @@ class GroupFacts:
     trouble: tuple[str, ...] = ()
     sites: tuple[SiteFacts, ...] = ()
     sync_all: bool | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What the group is."""
+        return Identity(self.version, self.platform, self.mode)
+
+    @property
+    def standing_by(self) -> tuple[MemberId, ...]:
+        """The members of Sites that stand by."""
+        resting = {site.id for site in self.sites if site.state == "STANDBY"}
+        return tuple(one for one in self.ids if by_number(one)[0] in resting)
 
     @property
     def ids(self) -> tuple[MemberId, ...]:
@@ -682,6 +708,11 @@ class Plan:
         if not self.left_out:
             del data["left_out"]
         return data
+
+    @property
+    def identity(self) -> Identity:
+        """What the group was when the plan was made."""
+        return Identity(self.version, self.platform, self.mode)
 
     @property
     def members(self) -> tuple[MemberId, ...]:

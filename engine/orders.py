@@ -105,7 +105,7 @@ class Orders:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")
         file = await self._packages.find(request.package, sha256=request.sha256 or None)
         package = package_ref(file)
-        live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, version=package.version)
+        live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, pins=setup.pins)
         facts = await live.observe()
         run = await self._unused_id(row.key)
         plan = plan_install(run, request, package, facts, setup.policy, remarks=setup.remarks)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from engine.model import Policy
+from engine.model import NOTHING_PINNED, Identity, Policy
 
 
 class Clock(Protocol):
@@ -272,7 +272,8 @@ class Packages(Protocol):
 class GroupSetup:
     """One Security Group of the inventory: how to reach it and what governs runs on it.
 
-    `remarks` are sentences that every proposal for it says first.
+    `remarks` are sentences that every proposal for it says first; `pins` is what the settings say
+    that it is, "" where that is left to looking.
     """
 
     name: str
@@ -280,6 +281,7 @@ class GroupSetup:
     policy: Policy
     open_shell: Callable[[], Shell]
     remarks: tuple[str, ...] = ()
+    pins: Identity = NOTHING_PINNED
 
 
 class Inventory(Protocol):

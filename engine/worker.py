@@ -348,7 +348,7 @@ class Worker:
             self._shell(setup),
             self._clock,
             plan.policy,
-            version=plan.version,
+            known=plan.identity,
             fence=self._fence(lease, plan.policy),
             may_send=lambda: self._may_send(setup.name),
             seen=journal.state.facts,

@@ -3,6 +3,7 @@
 A look may be old by the time a command arrives; a guard is checked by the device's own shell in
 the same breath as the act. Exit statuses, told by `@done <status>`:
 
+    94  the context of Virtual System (or Gateway) 0 could not be entered
     95  this is not the member we meant
     96  a member that must carry traffic does not
     97  fenced: the member does not keep the epoch of whoever sent this line
@@ -14,12 +15,13 @@ What the epoch is for, and who writes it when, is in `engine.fence`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from engine.errors import ConditionFailed, EpochGone, MaintenanceError, SessionOpen, StepFailed
 from engine.model import MemberId, by_number
 
+CONTEXT = 94
 WRONG_MEMBER = 95
 TRAFFIC = 96
 FENCED = 97
@@ -60,12 +62,16 @@ class Guard:
         outside: the members that must be in service; empty for acts that only help.
         directory: where our lock and our epoch live on a member.
         stamp: what the member must keep for its present boot, or None: no fence.
+        standing_by: those of `outside` whose Site stood by when it was last looked at.
+        context: the command that enters the context in which acts belong, or "".
     """
 
     member: MemberId | None
     outside: tuple[MemberId, ...]
     directory: str
     stamp: Stamp | None = None
+    standing_by: tuple[MemberId, ...] = ()
+    context: str = ""
 
 
 def guarded(command: str, guard: Guard) -> str:
@@ -85,11 +91,37 @@ def guarded(command: str, guard: Guard) -> str:
         ours = guard.stamp.kept(f"$(cat {BOOT_ID})")
         kept = f'[ "$(cat {guard.directory}/epoch)" = "{ours}" ]'
         conditions.append(f"{kept} || exit {FENCED}")
+    if guard.context:
+        conditions.append(f"{{ {guard.context}; }} >/dev/null || exit {CONTEXT}")
     if guard.outside:
-        conditions.append(f"{all_active(guard.outside)} || exit {TRAFFIC}")
+        conditions.append(f"{carrying(guard.outside, guard.standing_by)} || exit {TRAFFIC}")
     inside = "; ".join(conditions)
     lock = f"{guard.directory}/lock"
     return f'mkdir -p {guard.directory}; ( {inside}; exec {command} ) 9>{lock}; echo "@done $?"'
+
+
+def carrying(members: Sequence[MemberId], standing_by: Collection[MemberId] = ()) -> str:
+    """Return a test that every one of these members is active, or stands by where its Site does.
+
+    Whether `asg stat -i active_ids` lists the members of a Standby Site is not known. So all of
+    them may be listed; or else those of the Active Site are, and each of the others says itself
+    that it stands by (or is active) without a problem. Nobody passes without one or the other:
+    a member that is ill, is away or does not answer in time says neither. And when the Sites
+    changed places since the look, those that were active are listed no more, and it fails: that
+    is not the failover that people said yes to.
+
+    Source: `active_ids` SGMUP; `cphaprob state` SGMUP, and that a healthy member of a Standby
+    Site says STANDBY or ACTIVE there [I]; `gexec … -b` SGMUP.
+    """
+    resting = [one for one in sorted(members, key=by_number) if one in standing_by]
+    if not resting:
+        return all_active(members)
+    active = [one for one in members if one not in resting]
+    asked = f'gexec -a -g0 -b {",".join(resting)} -c "cphaprob state"'
+    good = r"\(local\) .* (STANDBY|ACTIVE) |Active PNOTEs: *None *$"
+    healthy = f"[ \"$({asked} | grep -cE '{good}')\" = {2 * len(resting)} ]"
+    first = f"{all_active(active)} && " if active else ""
+    return f"{{ {all_active(members)} || {{ {first}{healthy}; }}; }}"
 
 
 def all_active(members: Sequence[MemberId]) -> str:
@@ -124,6 +156,8 @@ def refusal(status: int, guard: Guard) -> MaintenanceError | None:
     Source: the table in this module's docstring.
     """
     where = guard.member or "the member with the group address"
+    if status == CONTEXT:
+        return StepFailed(f"{where} does not go to the context of 0; nothing was sent")
     if status == WRONG_MEMBER:
         return StepFailed(f"the session did not end up on {where}; nothing was sent")
     if status == TRAFFIC:

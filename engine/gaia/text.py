@@ -22,6 +22,23 @@ def cleaned(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def marked(text: str, mark: str) -> dict[str, str]:
+    """Cut text at its marker lines; what stands before the first marker (banners) is dropped.
+
+    Source: our own markers; `[1_01]` before a line is what gexec puts there (SGMUP).
+    """
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        match = re.fullmatch(rf"(?:\[[0-9_]+\])?{mark}([a-z][a-z0-9]*)\s*", line)
+        if match:
+            name = match[1]
+            found[name] = ""
+        elif name:
+            found[name] += line + "\n"
+    return found
+
+
 def audit_text(text: str, instead: str) -> str:
     """Return what may be typed into an audit prompt: printable ASCII, one line, 60 characters.
 

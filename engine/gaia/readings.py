@@ -1,0 +1,258 @@
+"""Reading what single commands of a look print. Each says where its layout is from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from engine.errors import UnexpectedOutput
+from engine.model import CpuseAction, InstalledPolicy, MemberId, PackageState, member_id
+
+
+def in_json(text: str, what: str) -> dict[str, object]:
+    """Return the object that a command answered with; what stands before it (notices) is skipped.
+
+    Source: DACLI.
+
+    Raises:
+        UnexpectedOutput: it is none.
+    """
+    start = text.find("{")
+    try:
+        value = json.loads(text[start:]) if start >= 0 else None
+    except ValueError as error:
+        raise UnexpectedOutput(f"{what} did not answer in JSON", text) from error
+    if not isinstance(value, dict):
+        raise UnexpectedOutput(f"{what} did not answer in JSON", text)
+    return value
+
+
+def read_cphaprob(text: str) -> tuple[str, tuple[str, ...]]:
+    """Read a member's own state and problem notes from `cphaprob state`.
+
+    Source: SGMUP R81.10. "HA module not started." stands for a stack that is restarting.
+
+    Raises:
+        UnexpectedOutput: neither that sentence, nor a local row and a line of problem notes.
+    """
+    if "HA module not started" in text or "Failed to retrieve cluster state" in text:
+        return "NOT STARTED", ()
+    local = re.search(r"^\s*[\d_]+ +\(local\)\s+\S+\s+\S+\s+(\S+)", text, re.MULTILINE)
+    if local is None:
+        raise UnexpectedOutput("cphaprob state shows no local member", text)
+    notes = re.search(r"Active PNOTEs:\s*(.+)", text)
+    if notes is None:
+        raise UnexpectedOutput("cphaprob state shows no problem notes, not even None", text)
+    shown = notes[1].strip()
+    return local[1], () if shown == "None" else tuple(n.strip() for n in shown.split(","))
+
+
+def read_fw_stat(text: str) -> str:
+    """Read the policy's name from `fw stat`; "" where the last line has none.
+
+    Source: SGMUP (`fw stat | tail -1 | awk '{ print $2 }'`).
+    """
+    policy = read_enforced(text)
+    return policy.name if policy is not None else ""
+
+
+def read_enforced(text: str) -> InstalledPolicy | None:
+    """Read the policy from `fw stat`, with its date and without a signature; None: there is none.
+
+    Source: as `read_fw_stat`; that the date follows the name, up to a colon, is [B].
+    """
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if not lines or len(lines[-1]) < 2 or lines[-1][0] == "HOST" or lines[-1][1] == "-":
+        return None
+    _, name, *rest = lines[-1]
+    return InstalledPolicy(name, " ".join(rest[: rest.index(":")]) if ":" in rest else "")
+
+
+def read_take(text: str) -> int:
+    """Read the installed Jumbo take from `cpinfo -y all`; 0 where none is installed.
+
+    Source: DACLI, SNOW (`BUNDLE_R82_JUMBO_HF_MAIN Take: 60`).
+
+    Raises:
+        UnexpectedOutput: cpinfo said nothing at all.
+    """
+    if not text.strip():
+        raise UnexpectedOutput("cpinfo -y all printed nothing", text)
+    takes = re.findall(r"BUNDLE_\w*?(?:JUMBO_HF|JHF)\w*\s+Take:\s*(\d+)", text)
+    return max((int(take) for take in takes), default=0)
+
+
+def read_packages(text: str) -> tuple[tuple[str, PackageState], ...]:
+    """Read `da_cli packages_info`, in the order in which CPUSE numbers them.
+
+    Source: DACLI (states), SGMUP (`.packages[] | .filename, .state`).
+    """
+    listed = in_json(text, "packages_info").get("packages")
+    if not isinstance(listed, list):
+        raise UnexpectedOutput("packages_info has no list of packages", text)
+    return tuple((str(one["filename"]), _package_state(str(one["state"]))) for one in listed)
+
+
+def _package_state(words: str) -> PackageState:
+    lower = words.lower()
+    if lower.startswith("installed"):
+        return PackageState.INSTALLED
+    if lower in ("available for install", "imported", "downloaded"):
+        return PackageState.AVAILABLE
+    if lower == "available for download":
+        return PackageState.ABSENT
+    return PackageState.UNKNOWN
+
+
+def read_action(text: str) -> CpuseAction | None:
+    """Read `da_cli get_status_of_action`; None where there is no such action.
+
+    Source: DACLI, SGMUP. Progress may be "" or "N/A"; the id "-1" means no action.
+    """
+    if not text.strip():
+        return None
+    value = in_json(text, "get_status_of_action")
+    number = str(value.get("Action ID", "-1"))
+    if "Action Type" not in value or not number.isdigit():
+        return None
+    progress = str(value.get("Progress", ""))
+    return CpuseAction(
+        id=int(number),
+        type=str(value.get("Action Type", "")),
+        status=str(value.get("Status", "")),
+        progress=int(progress) if progress.isdigit() else None,
+        message=str(value.get("Message", ""))[:120].strip(),
+    )
+
+
+def read_policies(text: str) -> dict[MemberId, InstalledPolicy]:
+    """Read the table of `asg policy verify -a`: the policy of each member itself.
+
+    Source: SGMUP (13-sp_upgrade_B.yml), columns SGM, name, date, signature, status. How it names
+    a Virtual System in VSX is [I]: `1_02:3`, as its summary does, or in a column of its own.
+
+    Raises:
+        UnexpectedOutput: no row.
+    """
+    found = {one: policy for one, virtual, policy in _policy_rows(text) if not virtual}
+    if not found:
+        raise UnexpectedOutput("asg policy verify shows no member", text)
+    return found
+
+
+def read_virtual_policies(text: str) -> dict[MemberId, dict[int, InstalledPolicy]]:
+    """Read of the same table the policies of Virtual Systems; empty where it shows none.
+
+    Source: [B], as there.
+    """
+    found: dict[MemberId, dict[int, InstalledPolicy]] = {}
+    for one, virtual, policy in _policy_rows(text):
+        if virtual:
+            found.setdefault(one, {})[virtual] = policy
+    return found
+
+
+def _policy_rows(text: str) -> Iterator[tuple[MemberId, int, InstalledPolicy]]:
+    """Yield member, number of the Virtual System (0: the member itself) and policy of each row."""
+    columns: list[str] = []
+    member = ""
+    for line in text.splitlines():
+        if not line.startswith("|") or not line.rstrip().endswith("|"):
+            continue
+        cells = [cell.strip() for cell in line.strip()[1:-1].split("|")]
+        if "Policy Name" in cells:
+            columns = cells
+        elif columns and len(cells) == len(columns):
+            row = dict(zip(columns, cells, strict=True))
+            named = re.fullmatch(r"(\d{1,2}_\d{1,2})(?::(\d+))?", cells[0])
+            if named:
+                member = member_id(named[1])
+            elif cells[0] or not member:
+                continue
+            number = (named and named[2]) or row.get("VS", row.get("VS ID", "0"))
+            if number.isdigit():
+                signature = row.get("Policy Signature", "")
+                policy = InstalledPolicy(row["Policy Name"], row.get("Policy Date", ""), signature)
+                yield member, int(number), policy
+
+
+def read_cloning(text: str) -> dict[MemberId, bool]:
+    """Read the state of image auto-clone per member, from blocks that begin with `1_01:`.
+
+    Source: SGMUP log-8020.log for the sentence (printed by `set`; for `show` it is [I]).
+
+    Raises:
+        UnexpectedOutput: no member's state.
+    """
+    found: dict[MemberId, bool] = {}
+    member = ""
+    for line in text.splitlines():
+        if re.fullmatch(r"\d{1,2}_\d{1,2}:\s*", line):
+            member = member_id(line.strip().rstrip(":"))
+        state = re.search(r"[Aa]uto-clone state is (on|off)", line)
+        if state and member:
+            found[member] = state[1] == "on"
+    if not found:
+        raise UnexpectedOutput("the state of image auto-clone cannot be read", text)
+    return found
+
+
+def read_core_dumps(text: str) -> dict[MemberId, tuple[str, ...]]:
+    """Read `core_dump_verifier -v`: files per member.
+
+    Source: SGMUP (01-pre_checks; exit status 1 when dumps exist).
+    """
+    found: dict[MemberId, list[str]] = {}
+    members: list[MemberId] = []
+    for line in text.splitlines():
+        head = re.match(r"-\*- \d+ blades?: ([0-9_ ]+) -\*-", line)
+        if head:
+            members = [member_id(one) for one in head[1].split()]
+        file = re.search(r"(/\S*dump\S*|/\S+\.core\S*)", line)
+        if file:
+            for one in members:
+                found.setdefault(one, []).append(file[1])
+    return {one: tuple(files) for one, files in found.items()}
+
+
+def read_connections(text: str) -> dict[MemberId, int]:
+    """Read `asg_conns`: the first of three integers under each member's header.
+
+    Source: PROM (VALS PEAK SLINKS).
+    """
+    found: dict[MemberId, int] = {}
+    member = ""
+    for line in text.splitlines():
+        if re.fullmatch(r"\d{1,2}_\d{1,2}:\s*", line):
+            member = member_id(line.strip().rstrip(":"))
+        numbers = re.search(r"(?:^|\s)(\d+)\s+(\d+)\s+(\d+)\s*$", line)
+        if numbers and member and member not in found:
+            found[member] = int(numbers[1])
+    return found
+
+
+def offers_accelerated(text: str) -> bool:
+    """Tell whether `g_clusterXL_admin -h` offers `-a`, which synchronises accelerated connections.
+
+    Source: GCXL.
+    """
+    return re.search(r"(?:^|[\s\[])-a\b", text, re.MULTILINE) is not None
+
+
+def read_disk(text: str) -> dict[str, int]:
+    """Read `df -P`: free megabytes by mount point.
+
+    Source: POSIX format of df (1024-byte blocks).
+    """
+    free: dict[str, int] = {}
+    for line in text.splitlines():
+        columns = line.split()
+        if len(columns) >= 6 and columns[3].isdigit():
+            free[columns[5]] = int(columns[3]) * 1024 // 1_000_000
+    return free
+
+
+def licences(text: str) -> int:
+    """Count licence lines. Source: SGMUP (`cplic print -x | grep 192 | wc -l`)."""
+    return sum(1 for line in text.splitlines() if re.match(r"\s*\d+\.\d+\.\d+\.\d+\s", line))
