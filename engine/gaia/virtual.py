@@ -74,7 +74,7 @@ def _with_peer(one: VirtualFacts, peer: tuple[str, tuple[str, ...]] | None) -> V
     if peer is None or one.unread:
         return one
     word, notes = peer
-    same = word == one.state or {word, one.state} == {"UP", "ACTIVE"}
+    same = word == one.state or (word == "UP" and one.state in ("ACTIVE", "STANDBY"))
     odd = () if same else (f"{word} for its peers",)
     return replace(one, notes=tuple(sorted({*one.notes, *notes, *odd})))
 

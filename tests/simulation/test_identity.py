@@ -1,0 +1,169 @@
+"""The first look at groups of every version, platform and mode, as the rehearsal plays them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import PlanRefused, UnexpectedOutput
+from engine.gaia.dialect import VERSIONS, dialect
+from engine.gaia.identity import identify_line
+from engine.group import LiveGroup
+from engine.model import GroupFacts, Identity, Policy, in_service
+from engine.ports import Output
+from engine.rehearsal.group import Setup
+from tests.simulation.loop import run_virtual
+from tests.simulation.night import Night, small_package
+
+VIRTUAL = ({"id": 1, "name": "inside"}, {"id": 12, "name": "outside", "policy": "Other"})
+
+
+def looked(
+    tmp_path: Path, pins: Identity = Identity(), *, told: Any = None, **setup: Any
+) -> tuple[GroupFacts, list[str]]:
+    """Look once at a group that nothing is known of; return that and the lines that were sent."""
+
+    async def night() -> tuple[GroupFacts, list[str]]:
+        stage = Night(small_package(tmp_path), setup=Setup(**setup))
+        sent: list[str] = []
+        run = stage.shell.run
+
+        async def listen(command: str, **limits: Any) -> Output:
+            sent.append(command)
+            output = await run(command, **limits)
+            return Output(told(output.text), output.status) if told else output
+
+        stage.shell.run = listen  # type: ignore[method-assign]
+        live = LiveGroup(stage.shell, stage.clock, Policy(), pins=pins)
+        facts = await live.observe(full=True)
+        await stage.close()
+        return facts, sent
+
+    return run_virtual(night())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_is_found_by_looking_and_then_spoken_to_as_it_speaks(tmp_path, version):
+    facts, sent = looked(tmp_path, version=version, members=4)
+
+    assert facts.identity == Identity(version, "Maestro", "Gateway")
+    assert all(in_service(member) for member in facts.members)
+    assert sent[0] == identify_line()
+    assert len(sent) == 2
+    assert dialect(version).show_cloning in sent[1]
+    assert not any(each.show_cloning in sent[0] for each in map(dialect, VERSIONS))
+
+
+@pytest.mark.parametrize("mode", ["Gateway", "VSNext"])
+def test_an_elasticxl_cluster_is_found(tmp_path, mode):
+    virtual = VIRTUAL if mode == "VSNext" else ()
+    facts, _ = looked(
+        tmp_path, version="R82", platform="ElasticXL", mode=mode, virtual=virtual, sites=[2, 1]
+    )
+
+    assert facts.identity == Identity("R82", "ElasticXL", mode)
+    assert facts.ids == ("1_1", "1_2", "2_1")
+    assert facts.standing_by == ("2_1",)
+
+
+@pytest.mark.parametrize("word", ["STANDBY", "UP", "ACTIVE"])
+@pytest.mark.parametrize(("sites", "active"), [([5, 3], 1), ([3, 5], 2), ([2, 2], 1)])
+@pytest.mark.parametrize("version", ["R81.20", "R82"])
+def test_two_sites_are_read_side_by_side(tmp_path, version, sites, active, word):
+    facts, _ = looked(tmp_path, version=version, sites=sites, active_site=active, standby_word=word)
+
+    assert len(facts.members) == sum(sites)
+    shown = {site.id: site.state for site in facts.sites}
+    assert shown == {active: "ACTIVE", 3 - active: "STANDBY"}
+    words = dialect(version).state_words(2)
+    assert all(in_service(member, words) for member in facts.members)
+    assert {m.state for m in facts.some(facts.standing_by)} == {word}
+    assert facts.sync_all is not None
+
+
+@pytest.mark.parametrize("version", ["R81.20", "R82"])
+def test_what_is_virtual_is_read_on_every_member_in_its_own_context(tmp_path, version):
+    facts, sent = looked(
+        tmp_path,
+        Identity(platform="Maestro"),
+        version=version,
+        mode="VSX",
+        members=2,
+        virtual=VIRTUAL,
+    )
+
+    assert facts.identity == Identity(version, "Maestro", "VSX")
+    for member in facts.members:
+        assert [(one.id, one.name, one.state, one.notes) for one in member.virtual] == [
+            (1, "inside", "ACTIVE", ()),
+            (12, "outside", "ACTIVE", ()),
+        ]
+        names = [one.policy.name for one in member.virtual if one.policy]
+        assert names[1] == "Other"
+        assert in_service(member)
+    assert len(sent) == 3, "the look that finds what is virtual is followed by one that asks for it"
+
+
+def test_a_context_that_was_not_entered_is_not_the_state_of_a_virtual_system(tmp_path):
+    facts, _ = looked(
+        tmp_path,
+        Identity(platform="Maestro"),
+        version="R81.20",
+        mode="VSX",
+        members=2,
+        virtual=VIRTUAL,
+        told=lambda text: text.replace("(ID 12)", "(ID 0)"),
+    )
+
+    for member in facts.members:
+        assert [one.unread for one in member.virtual] == ["", "its context was not entered"]
+        assert not in_service(member)
+
+
+@pytest.mark.parametrize(
+    ("pins", "said"),
+    [
+        (
+            Identity(platform="ElasticXL"),
+            "pin `platform` to ElasticXL, and the device says Maestro",
+        ),
+        (Identity(version="R82"), "pin `version` to R82, and the device says R81.20"),
+    ],
+)
+def test_a_pin_that_the_device_contradicts_is_refused(tmp_path, pins, said):
+    with pytest.raises(PlanRefused, match=said):
+        looked(tmp_path, pins, version="R81.20", members=2)
+
+
+def test_a_pin_of_another_mode_than_shown_is_refused(tmp_path):
+    with pytest.raises(PlanRefused, match="pin `mode` to VSNext, and the device says VSX"):
+        looked(
+            tmp_path, Identity(mode="VSNext"), version="R82", mode="VSX", members=2, virtual=VIRTUAL
+        )
+
+
+def test_a_version_that_nobody_knows_is_refused_and_the_known_ones_are_named(tmp_path):
+    with pytest.raises(PlanRefused, match=r"R79\.10 is not supported; supported: R80\.30SP, R81, "):
+        looked(
+            tmp_path,
+            version="R81.20",
+            members=2,
+            told=lambda text: text.replace("R81.20", "R79.10"),
+        )
+
+
+def test_two_places_that_name_other_versions_are_refused(tmp_path):
+    with pytest.raises(
+        PlanRefused, match=r"asg stat says R81\.20 and /etc/cp-release says R81\.10"
+    ):
+        looked(
+            tmp_path,
+            version="R81.20",
+            members=2,
+            told=lambda text: text.replace("Gaia R81.20", "Gaia R81.10"),
+        )
+
+
+def test_a_first_look_that_was_cut_off_says_nothing(tmp_path):
+    with pytest.raises(UnexpectedOutput, match="cut off"):
+        looked(tmp_path, members=2, told=lambda text: text.replace("@@over", ""))
