@@ -122,6 +122,7 @@ def _setup(settings: Settings, name: str) -> GroupSetup:
         policy=policy.policy(),
         open_shell=open_shell,
         remarks=(unfenced,) if (unfenced := settings.unfenced(name)) else (),
+        pins=group.pins,
     )
 
 

@@ -15,13 +15,19 @@ from bot.config.mistakes import nearest
 from bot.config.settings import RoleSettings, Settings
 from bot.config.values import host_and_port
 from engine.freezes import ALL
+from engine.gaia.dialect import never_found
 from engine.gates import can_ever_pass
 from engine.model import GatePolicy, Rights
 
 
 def contradictions(settings: Settings) -> list[str]:
     """Return what is wrong by the settings alone, before anybody in Slack is asked."""
-    wrong = [*_unknown_roles(settings), *_unspeakable(settings), *_one_for_two(settings)]
+    wrong = [
+        *_unknown_roles(settings),
+        *_unspeakable(settings),
+        *_one_for_two(settings),
+        *_no_such_group(settings),
+    ]
     if not wrong:
         # What a role that nobody knows leads to would hide the cause.
         wrong = [*unsatisfiable(settings, None)]
@@ -45,6 +51,13 @@ def _unspeakable(settings: Settings) -> Iterator[str]:
             yield f"groups.{ALL}: a group cannot be called so: it means every group"
         elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             yield f"groups.{name}: a command names a group in one word: letters, digits, . _ -"
+
+
+def _no_such_group(settings: Settings) -> Iterator[str]:
+    """Say where what is pinned can never be found together."""
+    for name, group in settings.groups.items():
+        if impossible := never_found(group.pins):
+            yield f"groups.{name}: {impossible}"
 
 
 def _one_for_two(settings: Settings) -> Iterator[str]:

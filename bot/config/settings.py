@@ -22,6 +22,8 @@ from bot.config.mistakes import SettingsWrong, nearest
 from bot.config.policies import PolicySettings
 from bot.config.values import ChannelId, Duration, PersonId, Section, UsergroupId, host_and_port
 from bot.reach import QuietHours
+from engine.gaia.dialect import VERSIONS
+from engine.model import Identity
 
 LEAST_LEASE = timedelta(seconds=6)
 """A lease is renewed at a third of its life, by a worker that looks once a second; and a machine
@@ -54,6 +56,12 @@ def _a_host(text: str) -> str:
             raise ValueError(f"{text!r} is no address; write it like 192.0.2.10") from error
     if not text or re.search(r"[\s/@]", text):
         raise ValueError(f"{text!r} is no address; write it like 192.0.2.10, or a name")
+    return text
+
+
+def _a_version(text: str) -> str:
+    if text and text not in VERSIONS:
+        raise ValueError(f"{text!r} is not supported; supported: {', '.join(VERSIONS)}")
     return text
 
 
@@ -217,8 +225,17 @@ class GroupSettings(BaseModel):
     )
     port: Annotated[int, Field(ge=1, le=65535)] = Field(22, description="SSH port.")
     username: str = Field("admin", description="Account whose login shell is Expert.")
-    platform: Literal["Maestro"] = Field("Maestro", description="Only Maestro is supported yet.")
-    mode: Literal["Gateway"] = Field("Gateway", description="Only Gateway mode is supported yet.")
+    platform: Literal["", "Maestro", "ElasticXL"] = Field(
+        "",
+        description="What it is; found by looking where this is empty. Needed in VSX mode, whose "
+        "picture does not say it; a device that says otherwise is refused.",
+    )
+    mode: Literal["", "Gateway", "VSX", "VSNext"] = Field(
+        "", description="Its mode (VSX is Traditional VSX); found by looking where this is empty."
+    )
+    version: Annotated[str, AfterValidator(_a_version)] = Field(
+        "", description="Its version, e.g. R81.20; found by looking where this is empty."
+    )
     channel: ChannelId = Field(description="Id of the channel (C…) where runs on it are told.")
     timezone: Annotated[str, BeforeValidator(_known_zone)] = Field(
         "UTC", description="Where it stands: its times are told in it."
@@ -226,6 +243,11 @@ class GroupSettings(BaseModel):
     zone: str = Field(
         "", description="Network zone: `hotfix-bot worker --zone` acts on the groups of one zone."
     )
+
+    @property
+    def pins(self) -> Identity:
+        """What the settings say that it is."""
+        return Identity(self.version, self.platform, self.mode)
 
 
 class Settings(BaseSettings):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.errors import PlanRefused
-from engine.model import MemberId, spelled
+from engine.model import Identity, MemberId, spelled
 
 MAESTRO, ELASTICXL, CHASSIS = "Maestro", "ElasticXL", "Chassis"
 GATEWAY, VSX, VSNEXT = "Gateway", "VSX", "VSNext"
@@ -163,6 +163,26 @@ def unsupported(version: str, platform: str, mode: str) -> str:
     if not modes:
         return f"there is no {platform} of {version}; the first version with it is R82"
     return f"{platform} in {mode or 'an unknown'} mode is not supported with {version}"
+
+
+def never_found(pins: Identity) -> str:
+    """Return why no group that the procedure is for can be what the settings pin, or "".
+
+    Source: the table above.
+    """
+    for version, words in _TABLE.items():
+        for platform, mode in words.modes:
+            if all(
+                wanted in ("", here)
+                for wanted, here in (
+                    (pins.version, version),
+                    (pins.platform, platform),
+                    (pins.mode, mode),
+                )
+            ):
+                return ""
+    pinned = " ".join(one for one in (pins.platform, pins.version, pins.mode) if one)
+    return f"no group that is supported is {pinned}: put right `platform`, `version` or `mode`"
 
 
 def context(virtual: int) -> str:

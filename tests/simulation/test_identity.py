@@ -9,7 +9,7 @@ from engine.errors import PlanRefused, UnexpectedOutput
 from engine.gaia.dialect import VERSIONS, dialect
 from engine.gaia.identity import identify_line
 from engine.group import LiveGroup
-from engine.model import GroupFacts, Identity, Policy, in_service
+from engine.model import NOTHING_PINNED, GroupFacts, Identity, Policy, in_service
 from engine.ports import Output
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
@@ -19,7 +19,7 @@ VIRTUAL = ({"id": 1, "name": "inside"}, {"id": 12, "name": "outside", "policy": 
 
 
 def looked(
-    tmp_path: Path, pins: Identity = Identity(), *, told: Any = None, **setup: Any
+    tmp_path: Path, pins: Identity = NOTHING_PINNED, *, told: Any = None, **setup: Any
 ) -> tuple[GroupFacts, list[str]]:
     """Look once at a group that nothing is known of; return that and the lines that were sent."""
 

@@ -200,7 +200,22 @@ def test_every_setting_says_what_it_is():
             SMALL + 'timezone = "Mars/Olympus"',
             "'Mars/Olympus' is no time zone; write it like Europe/Berlin",
         ),
-        (SMALL + 'mode = "VSX"', "groups.site-1.mode is 'VSX', but may be 'Gateway'"),
+        (
+            SMALL + 'platform = "Chassis"',
+            "groups.site-1.platform is 'Chassis', but may be '', 'Maestro' or 'ElasticXL'",
+        ),
+        (
+            SMALL + 'version = "R79"',
+            "'R79' is not supported; supported: R80.30SP, R81, R81.10, R81.20, R82, R82.10",
+        ),
+        (
+            SMALL + 'platform = "ElasticXL"\nmode = "VSX"',
+            "groups.site-1: no group that is supported is ElasticXL VSX: put right `platform`",
+        ),
+        (
+            SMALL + 'platform = "ElasticXL"\nversion = "R81.20"',
+            "groups.site-1: no group that is supported is ElasticXL R81.20",
+        ),
         (
             SMALL.replace('voters = ["network"]', 'voters = ["netwrok"]', 1),
             "policy: there is no role netwrok; did you mean network?",
