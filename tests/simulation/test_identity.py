@@ -33,7 +33,7 @@ def looked(
             output = await run(command, **limits)
             return Output(told(output.text), output.status) if told else output
 
-        stage.shell.run = listen  # type: ignore[method-assign]
+        stage.shell.run = listen  # type: ignore[method-assign]  # this test hears what is sent
         live = LiveGroup(stage.shell, stage.clock, Policy(), pins=pins)
         facts = await live.observe(full=True)
         await stage.close()
