@@ -100,7 +100,7 @@ async def dry_plan(
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
     package = package_ref(await packages.find(request.package, sha256=request.sha256 or None))
-    live = LiveGroup(ReadingShell(shell), clock, setup.policy, version=package.version)
+    live = LiveGroup(ReadingShell(shell), clock, setup.policy, pins=setup.pins)
     facts = await live.observe(full=True)
     plan = plan_install(RUN, request, package, facts, setup.policy, remarks=setup.remarks)
     return DryPlan(plan, facts, outline(plan, facts))
