@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from engine import headroom
+from engine.enforced import changes, described_virtual, lost_virtual, same_policy
 from engine.errors import ConditionFailed, SessionOpen
 from engine.fold import RunState
 from engine.model import (
     GroupFacts,
-    InstalledPolicy,
     LogicalGroup,
     MemberFacts,
     MemberId,
@@ -113,33 +113,8 @@ def described(member: MemberFacts) -> str:
         return f"{member.state} for its peers and {member.own_state} for itself{notes}"
     if member.policy is not None and member.policy.name == "InitialPolicy":
         return f"{member.state} with InitialPolicy{notes}"
-    return f"{member.state}{notes}"
-
-
-def same_policy(members: Sequence[MemberFacts]) -> list[str]:
-    """Say where policies differ: by signature at the same take, else by name and date."""
-    problems: list[str] = []
-    first = next((m for m in members if m.policy is not None), None)
-    for member in members:
-        if first is None or first.policy is None or member.policy is None:
-            continue
-        if not _alike(first.policy, member.policy, same_take=first.take == member.take):
-            problems.append(
-                f"{member.id} has policy {named(member.policy)}, {first.id} has "
-                f"{named(first.policy)}"
-            )
-    return problems
-
-
-def named(policy: InstalledPolicy) -> str:
-    """Return a policy's name, date and signature as people compare them."""
-    return f"{policy.name} of {policy.date} [{policy.signature or 'no signature'}]"
-
-
-def _alike(one: InstalledPolicy, other: InstalledPolicy, *, same_take: bool) -> bool:
-    if (one.name, one.date) != (other.name, other.date):
-        return False
-    return not same_take or one.signature == other.signature
+    ill = [described_virtual(one, member) for one in member.virtual]
+    return "; ".join([f"{member.state}{notes}", *(text for text in ill if text)])
 
 
 # ---------------------------------------------------------------------------- per step kind
@@ -241,6 +216,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         if not in_service(member, plan.policy.state_words)
     ]
     problems += _sites_synchronised(plan.groups, facts)
+    problems += lost_virtual(facts.members, state.baseline)
     problems += _cloning_off(facts)
     problems += _idle(facts.members)
     problems += _listed(step, facts, state)
@@ -277,11 +253,9 @@ def _changes(
     """
     words = state.the_plan.policy.state_words
     for member in state.the_plan.concerning(facts).members:
-        before = known.member(member.id).policy
-        if member.policy is None or before is None or not in_service(member, words):
-            continue
-        if not _alike(before, member.policy, same_take=False):
-            yield member.id, f"changed from {named(before)} to {named(member.policy)}"
+        if in_service(member, words):
+            for change in changes(known.member(member.id), member):
+                yield member.id, change
 
 
 def _cloning_off(facts: GroupFacts) -> list[str]:

@@ -379,17 +379,17 @@ def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
         and member.state in words
         and member.own_state in words
         and not member.notes
-        and _enforces(member.policy)
+        and enforces(member.policy)
         and all(virtual_in_service(one, words) for one in member.virtual)
     )
 
 
 def virtual_in_service(one: VirtualFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     """Tell whether a Virtual System or Virtual Gateway does its work on a member."""
-    return not one.unread and one.state in words and not one.notes and _enforces(one.policy)
+    return not one.unread and one.state in words and not one.notes and enforces(one.policy)
 
 
-def _enforces(policy: InstalledPolicy | None) -> bool:
+def enforces(policy: InstalledPolicy | None) -> bool:
     """Tell whether a policy was seen, and not the one that a machine has before its first."""
     return policy is not None and policy.name != "InitialPolicy"
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from engine import headroom, invariants, planner, recovery
 from engine.duty import Duty
+from engine.enforced import lost_virtual, same_policy
 from engine.errors import (
     ConditionFailed,
     EffectGone,
@@ -501,7 +502,8 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
     outside = duty.plan.concerning(facts).others(step.members)
     carrying = [m for m in outside if in_service(m, words)]
     back = [m for m in facts.some(step.members) if in_service(m, words)]
-    points += invariants.same_policy([*carrying[:1], *back])
+    points += same_policy([*carrying[:1], *back])
+    points += lost_virtual(back, duty.state.baseline)
     if not facts.sync:
         points.append("connections are not synchronised")
     return points
@@ -626,7 +628,7 @@ async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     wrong = [f"{m.id} is at take {m.take}" for m in concerned if m.take != step.take]
     if wrong:
         raise StepFailed(f"expected take {step.take}: {', '.join(wrong)}")
-    problems = invariants.same_policy(concerned)
+    problems = same_policy(concerned)
     if problems:
         raise ConditionFailed("; ".join(problems))
     await duty.done(

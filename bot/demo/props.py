@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.demo.scenario import PACKAGE, Scenario
+from bot.demo.scenario import Scenario
 from bot.localslack.seed import demo_workspace
 from bot.pacing import CALLS_A_MINUTE
 
@@ -74,7 +74,7 @@ def lay_out(props: Props, scenario: Scenario) -> None:
     """Write everything that does not depend on where the processes will listen."""
     for name in ("packages", "keys"):
         (props.folder / name).mkdir(parents=True, exist_ok=True)
-    _write_package(props.folder / "packages" / PACKAGE)
+    _write_package(props.folder / "packages" / scenario.package)
     group = {"name": GROUP, **scenario.group, "speed": props.speed}
     props.rehearsal.write_text(_toml({**group, "faults": list(scenario.faults)}))
     app = demo_workspace()["app"] | {

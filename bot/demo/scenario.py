@@ -118,7 +118,7 @@ DEVICE_MOMENTS = frozenset(
         *("admin_down", "admin_up", "auto_clone_on", "auto_clone_off", "smo", "state"),
         *("upload", "import", "imported", "verify", "dialogue"),
         *("install_started", "install_progress", "install_done", "install_failed"),
-        *("rebooting", "rebooted", "returned", "cloned", "failed"),
+        *("rebooting", "rebooted", "returned", "cloned", "failed", "virtual"),
     ]
 )
 
@@ -214,6 +214,12 @@ class Scenario:
     expect: tuple[Expectation, ...] = ()
 
     @property
+    def package(self) -> str:
+        """The package that the order names, or the stage's own."""
+        words = self.order.text.split()
+        return next((word for word in words if word.endswith((".tgz", ".tar"))), PACKAGE)
+
+    @property
     def moments(self) -> frozenset[str]:
         """Every moment that somebody or something waits for."""
         going_wrong = [one.when for one in (*self.mishaps, *self.astray)]
@@ -291,7 +297,7 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
     try:
         Setup(**raw.get("group", {}))
         parse_all(raw.get("faults", ()))
-        Settings(**raw.get("settings", {}))
+        Settings(**_with_addresses(raw.get("settings", {})))
         expect = read_expectations(raw.get("expect", {}))
     except ValidationError as error:
         first = error.errors()[0]
@@ -321,6 +327,13 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
     )
     _check_whole(played)
     return played
+
+
+def _with_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that can be checked: where a group is reached, only the stage knows."""
+    stage = {"address": "192.0.2.1", "channel": "C0000000000"}
+    groups = {name: {**stage, **own} for name, own in settings.get("groups", {}).items()}
+    return {**settings, "groups": groups} if groups else dict(settings)
 
 
 def _check_whole(played: Scenario) -> None:

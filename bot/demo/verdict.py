@@ -74,6 +74,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "run": state.run,
         "state": _state(state),
         "hold": state.hold.reason if state.hold else None,
+        "holds": [r.body["reason"] for r in seen.records if r.kind == Kind.HELD],
         "requester": seen.name(request.requester) if request else None,
         "gates": list(_gates(seen)),
         "refused": list(_refused(seen)),

@@ -16,7 +16,15 @@ from typing import Any
 from engine.errors import PeopleUnreadable, PlanRefused
 from engine.fold import RunState
 from engine.journal import Kind
-from engine.model import GatePolicy, MemberId, Policy, Request, to_json
+from engine.model import (
+    NOTHING_PINNED,
+    GatePolicy,
+    Identity,
+    MemberId,
+    Policy,
+    Request,
+    to_json,
+)
 from engine.orders import run_id
 from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach
 from engine.rehearsal.group import Group, Setup
@@ -150,10 +158,10 @@ class Shelf:
         self.path = path
 
     async def names(self) -> Sequence[str]:
-        return [PACKAGE]
+        return [self.path.name]
 
     async def find(self, name: str, *, sha256: str | None = None) -> PackageFile:
-        if name != PACKAGE:
+        if name != self.path.name:
             raise PlanRefused(f"{name} is not in the repository")
         data = self.path.read_bytes()
         return PackageFile(name, self.path, hashlib.sha256(data).hexdigest(), len(data))
@@ -165,11 +173,12 @@ class Site:
 
     policy: Policy
     shell: RehearsalShell
+    pins: Identity = NOTHING_PINNED
 
     def group(self, name: str) -> GroupSetup | None:
         if name != "site-1":
             return None
-        return GroupSetup(name, CHANNEL, self.policy, lambda: self.shell)
+        return GroupSetup(name, CHANNEL, self.policy, lambda: self.shell, pins=self.pins)
 
     def names(self) -> Sequence[str]:
         return ["site-1"]
@@ -196,8 +205,10 @@ class Night:
         policy: Policy = POLICY,
         people: Reaction = everyone_agrees,
         ticks: timedelta = timedelta(seconds=1),
+        pins: Identity = NOTHING_PINNED,
     ) -> None:
         self.ticks = ticks
+        self.pins = pins
         self.clock = virtual_clock()
         self.group = Group(setup or Setup(), self.clock)
         self.shell = RehearsalShell(self.group)
@@ -227,7 +238,7 @@ class Night:
         self.worker = Worker(
             stores,
             self.clock,
-            Site(self.policy, self.shell),
+            Site(self.policy, self.shell, self.pins),
             self.crowd,
             self.said,
             Shelf(self.package),
@@ -263,7 +274,7 @@ class Night:
     def order(self, *, left_out: tuple[MemberId, ...] = ()) -> None:
         """Somebody asks for the installation."""
         request = Request(
-            "install", "site-1", PACKAGE, REQUESTER, CHANNEL, "rita", left_out=left_out
+            "install", "site-1", self.package.name, REQUESTER, CHANNEL, "rita", left_out=left_out
         )
         body = {"request": to_json(request), "answer": {}}
         self.stores.inbox.put(InboxRow("cmd:1", None, "order", body, self.clock.now()))
@@ -359,9 +370,9 @@ def _belongs(task: asyncio.Task[Any]) -> bool:
     )
 
 
-def small_package(folder: Path) -> Path:
+def small_package(folder: Path, name: str = PACKAGE) -> Path:
     """Write a package of a few bytes, named like a real one."""
-    path = folder / PACKAGE
+    path = folder / name
     path.write_bytes(b"a hotfix" * 64)
     return path
 

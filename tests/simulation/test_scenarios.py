@@ -15,6 +15,7 @@ from bot.demo.moments import Moments
 from bot.demo.scenario import Deed, Scenario, load, names
 from bot.demo.verdict import Seen, shortfalls, verdict
 from engine.journal import Kind
+from engine.model import Identity
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
@@ -41,7 +42,9 @@ class Play:
         self.scenario = scenario
         self.moments = Moments()
         setup = Setup(**{**scenario.group, "faults": scenario.faults})
-        self.night = Night(package, setup=setup, people=self._asked)
+        own = scenario.settings.get("groups", {}).get(GROUP, {})
+        pins = Identity(**{k: own[k] for k in ("version", "platform", "mode") if k in own})
+        self.night = Night(package, setup=setup, people=self._asked, pins=pins)
         self.gates: dict[str, str] = {}
         self.traffic: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
@@ -234,7 +237,7 @@ def test_a_scenario_comes_out_as_it_says_in_virtual_time(name: str, tmp_path: Pa
         pytest.skip(f"only as processes: {scenario.needs_processes}")
     if any(_only_in_slack(deed) for deed in scenario.people):
         pytest.skip("what this scenario shows is in Slack, which is not simulated here")
-    package = small_package(tmp_path)
+    package = small_package(tmp_path, scenario.package)
 
     async def night() -> tuple[Seen, list[str]]:
         play = Play(scenario, package)

@@ -53,9 +53,9 @@ def test_a_scenario_can_be_read(name):
 
 @pytest.mark.parametrize("name", names())
 def test_a_scenario_expects_nothing_impossible(name):
-    known = {"state", "hold", "requester", "gates", "members", "active_min", "connections_lost",
-             "auto_clone", "promises", "faults", "kills", "acted", "posted_twice", "took_s",
-             "run", "scenario", "refused", "told",
+    known = {"state", "hold", "holds", "requester", "gates", "members", "active_min",
+             "connections_lost", "auto_clone", "promises", "faults", "kills", "acted",
+             "posted_twice", "took_s", "run", "scenario", "refused", "told",
              "events", "deliveries",
                  "told_directly", "refused_for_rate", "impatient"}  # fmt: skip
 

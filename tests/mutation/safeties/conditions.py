@@ -267,7 +267,7 @@ SAFETIES = (
         promise="P10",
         why="It would be called back, and decide otherwise.",
         file="engine/steps.py",
-        old="    points += invariants.same_policy([*carrying[:1], *back])\n",
+        old="    points += same_policy([*carrying[:1], *back])\n",
         by=("simulation/test_holds.py::test_a_group_with_another_policy_is_not_back",),
     ),
     safety(

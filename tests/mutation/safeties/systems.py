@@ -1,12 +1,61 @@
-"""Virtual Systems: the rehearsal's judge sees them, and acts happen in the context of 0."""
+"""Virtual Systems: a member is what all of them are, and the rehearsal's judge sees them too."""
 
 from tests.mutation.trials import safety
 
 WITNESS = "engine/rehearsal/witness.py"
 GROUP = "engine/rehearsal/group.py"
+JUDGED = "unit/test_enforced.py"
+NIGHTS = "simulation/test_virtual.py"
 REHEARSED = "unit/test_rehearsal_virtual.py"
 
 SAFETIES = (
+    safety(
+        "a member is in service only with all its Virtual Systems",
+        promise="P1",
+        why="What one of them carried would be carried by nobody.",
+        file="engine/model.py",
+        old="        and all(virtual_in_service(one, words) for one in member.virtual)\n",
+        by=(
+            f"{JUDGED}::test_an_ill_virtual_system_forbids_the_failover_and_is_named",
+            f"{NIGHTS}::test_a_night_holds_where_one_virtual_system_is_ill",
+        ),
+    ),
+    safety(
+        "a Virtual System that nobody lists any more forbids a failover",
+        promise="P1",
+        why="It would pass for one that was never there.",
+        file="engine/invariants.py",
+        old="    problems += lost_virtual(facts.members, state.baseline)\n",
+        by=(f"{JUDGED}::test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover",),
+    ),
+    safety(
+        "a member is not back without a Virtual System that it had",
+        promise="P10",
+        why="It would be called back, and B would go down.",
+        file="engine/steps.py",
+        old="    points += lost_virtual(back, duty.state.baseline)\n",
+        by=(f"{NIGHTS}::test_a_member_is_not_back_while_nobody_lists_one_of_its_virtual_systems",),
+    ),
+    safety(
+        "a Virtual System has the policy that it has on the others",
+        promise="P1",
+        why="It would decide otherwise on the members that carry traffic.",
+        file="engine/enforced.py",
+        old="    return problems + _same_virtual(members)\n",
+        new="    return problems\n",
+        by=(f"{JUDGED}::test_another_policy_of_a_virtual_system_forbids_the_failover",),
+    ),
+    safety(
+        "a policy of a Virtual System that was installed meanwhile is told",
+        promise="P11",
+        why="Nobody approved the night with it.",
+        file="engine/enforced.py",
+        old="        if was and one.policy and not _alike(was, one.policy, same_take=False):\n",
+        new="        if False:\n",
+        by=(
+            f"{JUDGED}::test_a_policy_of_a_virtual_system_installed_meanwhile_is_told_of_it_alone",
+        ),
+    ),
     safety(
         "the witness sees an act in another context than 0",
         promise="P1",
@@ -21,7 +70,7 @@ SAFETIES = (
         promise="P1",
         why="What the Virtual System carried would be carried by nobody.",
         file=GROUP,
-        old="            if m.state == IN_SERVICE and m.ill_systems\n",
+        old="            if m.state in (ACTIVE, self.setup.standby_word) and m.ill_systems\n",
         new="            if False\n",
         by=(f"{REHEARSED}::test_the_witness_objects_when_others_go_down_while_a_system_is_ill",),
     ),

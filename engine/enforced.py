@@ -1,0 +1,90 @@
+"""Which policies members and their Virtual Systems enforce: whether alike, and how they changed.
+
+A Virtual System here is one of VSX, or a Virtual Gateway of VSNext; 0 is the member itself. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from engine.model import GroupFacts, InstalledPolicy, MemberFacts, VirtualFacts, enforces
+
+
+def named(policy: InstalledPolicy) -> str:
+    """Return a policy's name, date and signature as people compare them."""
+    return f"{policy.name} of {policy.date} [{policy.signature or 'no signature'}]"
+
+
+def same_policy(members: Sequence[MemberFacts]) -> list[str]:
+    """Say where policies differ: by signature at the same take, else by name and date."""
+    problems: list[str] = []
+    first = next((m for m in members if m.policy is not None), None)
+    for member in members:
+        if first is None or first.policy is None or member.policy is None:
+            continue
+        if not _alike(first.policy, member.policy, same_take=first.take == member.take):
+            problems.append(
+                f"{member.id} has policy {named(member.policy)}, {first.id} has "
+                f"{named(first.policy)}"
+            )
+    return problems + _same_virtual(members)
+
+
+def _same_virtual(members: Sequence[MemberFacts]) -> list[str]:
+    """Say where a Virtual System has another policy than on the first member that has it."""
+    problems: list[str] = []
+    first: dict[int, tuple[MemberFacts, InstalledPolicy]] = {}
+    for member in members:
+        for one in member.virtual:
+            if one.policy is None:
+                continue
+            other, policy = first.setdefault(one.id, (member, one.policy))
+            if not _alike(policy, one.policy, same_take=other.take == member.take):
+                problems.append(
+                    f"VS {one.id} of {member.id} has policy {named(one.policy)}, that of "
+                    f"{other.id} has {named(policy)}"
+                )
+    return problems
+
+
+def _alike(one: InstalledPolicy, other: InstalledPolicy, *, same_take: bool) -> bool:
+    if (one.name, one.date) != (other.name, other.date):
+        return False
+    return not same_take or one.signature == other.signature
+
+
+def changes(before: MemberFacts, now: MemberFacts) -> Iterator[str]:
+    """Yield how the policies of one member, and of its Virtual Systems, changed."""
+    if before.policy and now.policy and not _alike(before.policy, now.policy, same_take=False):
+        yield f"changed from {named(before.policy)} to {named(now.policy)}"
+    earlier = {one.id: one.policy for one in before.virtual}
+    for one in now.virtual:
+        was = earlier.get(one.id)
+        if was and one.policy and not _alike(was, one.policy, same_take=False):
+            yield f"(VS {one.id}) changed from {named(was)} to {named(one.policy)}"
+
+
+def described_virtual(one: VirtualFacts, member: MemberFacts) -> str:
+    """Say what is wrong with a Virtual System on a member; "" where nothing is."""
+    name = f"VS {one.id} ({one.name})" if one.name else f"VS {one.id}"
+    if one.unread:
+        return f"{name} cannot be read ({one.unread})"
+    held = one.policy.name if one.policy else "no policy"
+    policy = "" if enforces(one.policy) else f" with {held}"
+    notes = f" ({', '.join(one.notes)})" if one.notes else ""
+    if not notes and not policy and one.state == member.own_state:
+        return ""
+    return f"{name} is {one.state or 'not seen'}{policy}{notes}"
+
+
+def lost_virtual(members: Iterable[MemberFacts], known: GroupFacts | None) -> list[str]:
+    """Say which Virtual System a member had when the plan began, and is not seen any more.
+
+    One that nobody lists must not pass for one that was never there.
+    """
+    return [
+        f"VS {before.id} of {member.id} is not listed any more"
+        for member in members
+        for before in (known.member(member.id).virtual if known else ())
+        if before.id not in [one.id for one in member.virtual]
+    ]

@@ -1,0 +1,78 @@
+"""Virtual Systems as the conditions judge them: ill, of another policy, or not seen any more."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine import invariants
+from engine.errors import ConditionFailed
+from engine.fold import RunState
+from engine.model import InstalledPolicy, MemberFacts, VirtualFacts, in_service
+from tests.unit.builders import facts, member, plan
+
+BERN = InstalledPolicy("Bern_Policy", "12Mar24 10:51", "9107a1ef3")
+WELL = VirtualFacts(2, "Bern", "ACTIVE", (), BERN)
+
+
+def with_bern(number: int, **changes) -> MemberFacts:
+    return member(number, virtual=(replace(WELL, **changes),))
+
+
+def four(*changed: MemberFacts):
+    return facts(*(with_bern(n) for n in range(1, 5) if n not in [int(m.id[2:]) for m in changed]),
+                 *changed)  # fmt: skip
+
+
+def at_failover(seen) -> str:
+    state = RunState(run="hf-000001", plan=plan(), baseline=four())
+    try:
+        invariants.check(plan().step("A.ADMIN_DOWN"), seen, state)
+    except ConditionFailed as failed:
+        return str(failed)
+    return ""
+
+
+def test_a_group_whose_virtual_systems_are_well_may_be_taken_down():
+    assert at_failover(four()) == ""
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "DOWN", "notes": ("ROUTED",)}, "VS 2 (Bern) is DOWN (ROUTED)"),
+        (
+            {"policy": InstalledPolicy("InitialPolicy", "")},
+            "ACTIVE; VS 2 (Bern) is ACTIVE with InitialPolicy",
+        ),
+        ({"policy": None}, "VS 2 (Bern) is ACTIVE with no policy"),
+        ({"unread": "it was not asked"}, "VS 2 (Bern) cannot be read (it was not asked)"),
+        ({"state": ""}, "VS 2 (Bern) is not seen"),
+    ],
+)
+def test_an_ill_virtual_system_forbids_the_failover_and_is_named(number, changes, words):
+    ill = with_bern(number, **changes)
+    assert not in_service(ill)
+    assert f"1_{number} is ACTIVE; {words.removeprefix('ACTIVE; ')}" in at_failover(four(ill))
+
+
+def test_another_policy_of_a_virtual_system_forbids_the_failover():
+    other = replace(BERN, date="13Mar24 09:00")
+    assert "VS 2 of 1_4 has policy Bern_Policy of 13Mar24 09:00" in at_failover(
+        four(with_bern(4, policy=other))
+    )
+
+
+def test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover():
+    assert at_failover(four(member(4))) == "VS 2 of 1_4 is not listed any more"
+
+
+def test_a_policy_of_a_virtual_system_installed_meanwhile_is_told_of_it_alone():
+    state = RunState(run="hf-000001", plan=plan(), baseline=four())
+    other = replace(BERN, date="13Mar24 09:00")
+    seen = four(*(with_bern(n, policy=other) for n in range(1, 5)))
+
+    assert invariants.policy_drift_together(seen, state, ()) == (
+        "policy on 1_1-1_4 (VS 2) changed from Bern_Policy of 12Mar24 10:51 [9107a1ef3] to "
+        "Bern_Policy of 13Mar24 09:00 [9107a1ef3]"
+    )
