@@ -234,6 +234,15 @@ SAFETIES = (
         "if act.member in act.carrying:",
         "if False:",
     ),
+    safety(
+        "the witness knows who carries connections",
+        promise="P1",
+        why="With two Sites a state word does not tell it: whoever stands by may be called ACTIVE.",
+        file="engine/rehearsal/group.py",
+        old="                carrying=tuple(self.carrying()),\n",
+        new="",
+        by=("ssh/test_wrong_nights.py::test_the_witness_objects_with_two_sites",),
+    ),
     objection(
         "the witness sees all members at once",
         "P1",
