@@ -95,7 +95,7 @@ def _carrying(
 ) -> Iterable[Finding]:
     """Say which member was left out although it may have carried traffic."""
     for member in sorted(left_out):
-        if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY")):
+        if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY", "UP")):
             yield f"record {record.seq}: {member} is left out, and it is {state}"
 
 

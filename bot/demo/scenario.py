@@ -115,7 +115,7 @@ EVENTS: Mapping[str, Mapping[str, Any]] = {
 
 DEVICE_MOMENTS = frozenset(
     [
-        *("admin_down", "admin_up", "auto_clone_on", "auto_clone_off", "smo", "state"),
+        *("admin_down", "admin_up", "auto_clone_on", "auto_clone_off", "smo", "site", "state"),
         *("upload", "import", "imported", "verify", "dialogue"),
         *("install_started", "install_progress", "install_done", "install_failed"),
         *("rebooting", "rebooted", "returned", "cloned", "failed", "virtual"),

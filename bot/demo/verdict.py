@@ -81,6 +81,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "told": {seen.name(user): list(texts) for user, texts in seen.told.items()},
         "events": _events(seen),
         "members": list(seen.device["members"]),
+        "active_site": seen.device["active_site"],
         "active_min": seen.device["active_min"],
         "connections_lost": seen.device["connections_lost"],
         "auto_clone": {**seen.device["auto_clone"], "owed": state.cloning_owed},
@@ -389,7 +390,7 @@ def _p10(seen: Seen, _matched: Matched) -> Objections:
     if ended is None:
         return
     for member in (one for one in seen.device["members"] if one["id"] not in left_out):
-        if member["state"] != "ACTIVE" and ended["state"] != "degraded":
+        if not member["in_service"] and ended["state"] != "degraded":
             yield f"witness: ended {ended['state']}, but {member['id']} is {member['state']}"
         said = ended["members"].get(member["id"])
         if said != member["take_after"]:

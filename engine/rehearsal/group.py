@@ -409,6 +409,7 @@ class Group:
                 {
                     "id": m.id,
                     "state": m.state,
+                    "in_service": self.is_healthy(m),
                     "take_before": self.witness.takes_before[m.id],
                     "take_after": m.take,
                     "installs_started": starts[m.id].installs,
@@ -416,6 +417,7 @@ class Group:
                 }
                 for m in self.members.values()
             ],
+            "active_site": self.active_site,
             "active_min": self.witness.active_min,
             "connections_lost": self.traffic.lost,
             "auto_clone": {

@@ -104,13 +104,15 @@ ACTS = [
 
 
 def member(number: int, **changes: Any) -> dict[str, Any]:
-    healthy = {"state": "ACTIVE", "take_before": 99, "take_after": 99, "uninstalls_started": 0}
-    return {"id": f"1_{number}", **healthy, "installs_started": int(number <= 2)} | changes
+    healthy = {"state": "ACTIVE", "in_service": True, "take_before": 99, "take_after": 99}
+    starts = {"installs_started": int(number <= 2), "uninstalls_started": 0}
+    return {"id": f"1_{number}", **healthy, **starts} | changes
 
 
 def device(**changes: Any) -> dict[str, Any]:
     calm = {
         "members": [member(n) for n in range(1, 5)],
+        "active_site": 1,
         "active_min": 2,
         "connections_lost": 0,
         "auto_clone": {"before": "on", "after": "off"},
@@ -382,7 +384,12 @@ def test_the_end_says_what_the_devices_show():
 
     assert broken(seen(*NIGHT, ended, device=device(members=good, auto_clone=on))) == set()
 
-    for wrong in (member(4, take_after=99), member(4, take_after=120, state="DOWN")):
+    standing_by = [*good[:3], member(4, take_after=120, state="STANDBY")]
+    case = seen(*NIGHT, ended, device=device(members=standing_by, auto_clone=on))
+    assert broken(case) == set()
+
+    away = member(4, take_after=120, state="DOWN", in_service=False)
+    for wrong in (member(4, take_after=99), away):
         members = [*good[:3], wrong]
         case = seen(*NIGHT, ended, device=device(members=members, auto_clone=on))
         assert broken(case) == {"P10"}
