@@ -319,7 +319,7 @@ class Duty:
             members=list(step.members),
             before=before,
             states={m.id: m.state for m in facts.members},
-            in_service=self.serving(facts),
+            in_service=self.carrying(facts),
             **body,
         )
         await self.journal.append([*first, draft], unless_word=True, unless=unless, house=house)
@@ -366,6 +366,11 @@ class Duty:
         """Return the members in service, of those that the plan is about."""
         words = self.plan.policy.state_words
         return [m.id for m in self.plan.concerning(facts).members if in_service(m, words)]
+
+    def carrying(self, facts: GroupFacts) -> list[MemberId]:
+        """Return all members in service, one that was left out and is back as well."""
+        words = self.plan.policy.state_words
+        return [m.id for m in self.plan.binding(facts).members if in_service(m, words)]
 
     def found(self, step: Step, facts: GroupFacts) -> recovery.Findings:
         """Say per member what became of an INSTALL or UNINSTALL that was intended."""

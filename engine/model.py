@@ -618,6 +618,15 @@ class Plan:
         """Return what was seen of the members that the plan is about: the others bind nothing."""
         return facts.without(self.left_out) if self.left_out else facts
 
+    def binding(self, facts: GroupFacts) -> GroupFacts:
+        """Return what was seen of the members that the plan is about, and of those back in service.
+
+        One left out that carries traffic again is one more member outside every Logical Group.
+        """
+        words = self.policy.state_words
+        back = {m.id for m in facts.some(self.left_out) if in_service(m, words)}
+        return facts.without(set(self.left_out) - back) if self.left_out else facts
+
     def group(self, name: str) -> LogicalGroup:
         """Return a Logical Group by its letter."""
         return next(group for group in self.groups if group.name == name)

@@ -64,8 +64,8 @@ def _left_out(planned: Record | None) -> frozenset[str]:
 def _p1(records: Sequence[Record]) -> Iterable[Finding]:
     """A group goes down, and an installation is committed, only with all others in service.
 
-    Others are those that the plan is about; who is left out was seen out of service, both when that
-    was planned and when a group goes down.
+    Others are those that the plan is about; who is left out was seen out of service when that was
+    planned, and when a group goes down it still was, or it was in service like the others.
     """
     everyone = group = left_out = frozenset[str]()
     for record in _of(records, Kind.PLANNED, Kind.INTENDED, Kind.COMMITTING):
@@ -77,7 +77,8 @@ def _p1(records: Sequence[Record]) -> Iterable[Finding]:
             continue
         if record.kind == Kind.INTENDED:
             if body.get("kind") in DOWN_KINDS:
-                yield from _carrying(record, left_out, body.get("states", {}))
+                ill = left_out - set(body.get("in_service", ()))
+                yield from _carrying(record, ill, body.get("states", {}))
             if body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
                 group = frozenset()
                 continue

@@ -298,7 +298,7 @@ def _commit(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
             step=step.id,
             attempt=duty.state.of(step).attempt,
             on=on,
-            in_service=duty.serving(facts),
+            in_service=duty.carrying(facts),
         )
         await duty.journal.append([draft], unless_word=True)
 

@@ -17,6 +17,7 @@ from engine.gaia.commands import import_package
 from engine.journal import planned_body
 from engine.model import (
     GroupFacts,
+    InstalledPolicy,
     MemberFacts,
     PackageState,
     Plan,
@@ -167,6 +168,9 @@ def check(step: str, fifth: MemberFacts) -> str:
     made = planned("1_5")
     seen_ = facts(fifth, count=5)
     fresh = facts(*(member(n, packages=()) for n in range(1, 5)), fifth, count=5)
+    if step == "A.INSTALL":
+        admin = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+        seen_ = facts(member(1, **admin), member(2, **admin), fifth, count=5)
     state = RunState(run="hf-000001", plan=made, baseline=seen_)
     try:
         invariants.check(made.step(step), fresh if step == "PREFLIGHT" else seen_, state)
@@ -176,6 +180,7 @@ def check(step: str, fifth: MemberFacts) -> str:
 
 
 BEFORE_DOWN = ["PREFLIGHT", "A.READY", "A.ADMIN_DOWN"]
+OTHER_POLICY = InstalledPolicy("Lax", "3Jan2026  1:00:00", "11")
 ILL = {"take": 98, "auto_clone": True, "policy": None, "agent_busy": True, "packages": ()}
 
 
@@ -185,13 +190,47 @@ def test_nothing_is_asked_of_it_but_that_it_is_out_of_service(step, how):
     assert check(step, member(5, **how)) == ""
 
 
-@pytest.mark.parametrize("step", BEFORE_DOWN)
-@pytest.mark.parametrize("state", ["ACTIVE", "ACTIVE(!)"])
-def test_back_in_service_no_group_is_taken_down(step, state):
-    said = check(step, member(5, state=state, own_state=state))
+@pytest.mark.parametrize("step", [*BEFORE_DOWN, "A.INSTALL"])
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({}, ""),
+        ({"policy": OTHER_POLICY}, "1_5 has policy Lax of"),
+        ({"auto_clone": True}, "image auto-clone is on on 1_5"),
+    ],
+    ids=["healthy", "another policy", "auto-clone on"],
+)
+def test_fully_in_service_again_it_is_bound_like_every_member_outside_the_group(step, how, words):
+    said = check(step, member(5, **how))
 
-    assert "1_5 is left out of this plan because it was out of service, and it is" in said
-    assert "order it again with 1_5" in said
+    if step == "PREFLIGHT" and "auto_clone" in how:
+        assert said == ""  # it is switched off before the first gate
+        return
+    assert (words in said) if words else (said == "")
+
+
+def test_what_is_the_matter_with_it_otherwise_does_not_hold_the_run():
+    assert check("A.READY", member(5, take=98, agent_busy=True, packages=())) == ""
+
+
+@pytest.mark.parametrize("step", BEFORE_DOWN)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"state": "ACTIVE(!)", "own_state": "ACTIVE(!)"},
+        {"notes": ("FSYNC",)},
+        {"own_state": "DOWN"},
+        {"policy": replace(OTHER_POLICY, name="InitialPolicy")},
+    ],
+)
+def test_neither_surely_out_nor_healthy_no_group_is_taken_down_and_only_what_helps_is_named(
+    step, how
+):
+    said = check(step, member(5, **how))
+
+    assert "1_5, which this plan leaves out, is" in said
+    assert "neither surely out of service nor healthy; bring 1_5 fully into service, or" in said
+    assert "abort" not in said
 
 
 def test_members_that_are_not_left_out_are_asked_everything():
@@ -262,6 +301,7 @@ WITH = ("PLANNED", planned_body(planned(seen_=looked()), looked()))
         ([WITH, down("LOST")], "broken"),
         ([WITHOUT, down("LOST", ("1_1", "1_2", "1_3"))], "broken"),
         ([WITHOUT, down("ACTIVE")], "broken"),
+        ([WITHOUT, down("ACTIVE", (*FOUR, "1_5"))], "held"),
         ([WITHOUT, down("ACTIVE(!)")], "broken"),
         ([("PLANNED", planned_body(planned("1_5"), looked())), down("LOST")], "broken"),
     ],

@@ -382,16 +382,29 @@ SAFETIES = (
         ),
     ),
     safety(
-        "one left out that is in service again forbids the failover",
+        "one left out that is neither surely out nor healthy forbids the failover",
         promise="P1",
-        why="What people agreed to is not so any more: it may carry traffic.",
+        why="It may carry traffic, and nobody can rely on it.",
         file=INVARIANTS,
         old="if step.kind in _BEFORE_DOWN:",
         new="if False:",
         by=(
-            "unit/test_without.py::test_back_in_service_no_group_is_taken_down",
-            "simulation/test_without.py::test_back_in_service_while_a_gate_is_open_its_votes_fall_"
-            "and_no_failover_begins",
+            "unit/test_without.py::test_neither_surely_out_nor_healthy_no_group_is_taken_down_and_"
+            "only_what_helps_is_named",
+            "simulation/test_without.py::test_back_and_not_healthy_no_group_is_taken_down_before_"
+            "it_is_one_or_the_other",
+        ),
+    ),
+    safety(
+        "one left out that is in service again is bound like the others",
+        promise="P1",
+        why="A member with another policy would carry traffic beside the others.",
+        file=INVARIANTS,
+        old="outside = plan.binding(facts).others(group)",
+        new="outside = plan.concerning(facts).others(group)",
+        by=(
+            "unit/test_without.py::test_fully_in_service_again_it_is_bound_like_every_member_"
+            "outside_the_group",
         ),
     ),
     safety(
@@ -399,8 +412,9 @@ SAFETIES = (
         promise="P5",
         why="It would be cloned over, or clone others, as soon as it restarts.",
         file=INVARIANTS,
-        old="_ABOUT_ALL = (StepKind.CLONING_RESTORE,)",
-        new="_ABOUT_ALL = ()",
+        old="    takes = {member.take for member in facts.members}\n    if len(takes) == 1 and",
+        new="    facts = _state.the_plan.concerning(facts)\n"
+        "    takes = {member.take for member in facts.members}\n    if len(takes) == 1 and",
         by=("unit/test_without.py::test_cloning_goes_back_only_when_it_too_shows_the_take",),
     ),
     safety(
