@@ -206,7 +206,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         for member in facts.some(step.members)
         if not in_service(member, plan.policy.state_words)
     ]
-    problems += _cloning_off(plan.binding(facts))
+    problems += cloning_on(facts, plan)
     problems += _idle(plan.concerning(facts).members)
     problems += _listed(step, facts, state)
     return problems
@@ -249,11 +249,19 @@ def _changes(
             yield member.id, f"changed from {named(before)} to {named(member.policy)}"
 
 
-def _cloning_off(facts: GroupFacts) -> list[str]:
+def cloning_on(facts: GroupFacts, plan: Plan) -> list[str]:
+    """Say where image auto-clone is not surely off; who is left out counts unless surely out."""
+    out = {m.id for m in facts.some(plan.left_out) if surely_out(m, plan.policy.state_words)}
     return [
         f"image auto-clone is {'on' if member.auto_clone else 'not readable'} on {member.id}"
+        + (
+            ", which this plan leaves out: switch it off there by hand, and retry"
+            if member.id in plan.left_out
+            else ""
+        )
         for member in facts.members
-        if member.answered and member.auto_clone is not False and member.state != "DOWN"
+        if member.answered and member.auto_clone is not False
+        if member.state != "DOWN" and member.id not in out
     ]
 
 
@@ -295,7 +303,7 @@ def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
             problems.append(f"{member.id} is {described(member)}")
         elif member.state != "DOWN" or "ADMIN" not in member.notes:
             problems.append(f"{member.id} is {described(member)}, expected DOWN (ADMIN)")
-    problems += _cloning_off(plan.binding(facts))
+    problems += cloning_on(facts, plan)
     problems += _idle(facts.some(step.members))
     return problems + _listed(step, facts, state)
 

@@ -23,6 +23,9 @@ UNUSED = "not exercised"
 DOWN_KINDS = ("ADMIN_DOWN",)
 ONCE_KINDS = ("INSTALL", "UNINSTALL")
 
+OUT = ("DOWN", "LOST", "DETACHED", "INIT", "NOT STARTED")
+"""The words of the devices for a member that surely carries no traffic."""
+
 
 def judge(records: Sequence[Record]) -> dict[str, str]:
     """Return the verdict of each promise over a run's records."""
@@ -276,6 +279,11 @@ def _p5(records: Sequence[Record]) -> Iterable[Finding]:
             off = True
         if record.kind == Kind.COMMITTING and body["step"].endswith(".INSTALL"):
             yield None if off else f"record {record.seq}: installed before cloning was off"
+        if record.kind == Kind.COMMITTING:
+            states = body.get("states", {})
+            cloning = [one for one, on in body.get("cloning", {}).items() if on]
+            if on := sorted(one for one in cloning if states[one].upper() not in OUT):
+                yield f"record {record.seq}: auto-clone was on on {', '.join(on)}"
     ended = _of(records, Kind.ENDED)
     if _of(records, Kind.OWED) and ended:
         settled = bool(_of(records, Kind.SETTLED))

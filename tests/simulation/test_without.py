@@ -203,6 +203,54 @@ def test_back_in_service_while_a_gate_is_open_its_votes_fall_and_people_are_aske
     went_on_without(night)
 
 
+def back_with_cloning_on(after: str) -> Reaction:
+    """People who agree, and a member that comes back with auto-clone on when a step was begun."""
+
+    def people(night: Night, gate: str, step: str) -> None:
+        def back() -> None:
+            if night.state().of(after).status == "waiting":
+                night.later(0.2, back)
+                return
+            for name in ("member_recovers", "auto_clone_on"):
+                night.group.add_fault({"name": name, "member": "1_5", "after_s": 0})
+
+        everyone_agrees(night, gate, step)
+        if gate == "G2":
+            night.later(0.2, back)
+
+    return people
+
+
+def test_back_with_auto_clone_on_it_is_switched_off_again_before_the_next_group(play):
+    night = play(back_with_cloning_on("A.RETURN"), faults=[ILL])
+
+    (undone,) = of_kind(night, Kind.UNDONE)
+    assert undone.body["steps"] == ["CLONING_OFF"]
+    assert undone.body["reason"] == "1_5, left out of the plan, came back with auto-clone on"
+    assert of_kind(night, Kind.HELD) == []
+    assert night.state.facts is not None
+    assert night.state.facts.member("1_5").auto_clone is False
+    went_on_without(night)
+
+
+@pytest.mark.parametrize("after", ["A.ADMIN_DOWN", "A.INSTALL"], ids=["early", "in the dialogue"])
+def test_back_with_auto_clone_on_while_a_group_is_down_nothing_is_installed(play, after):
+    def by_hand(night: Night) -> None:
+        assert not any(m["installs_started"] for m in night.group.report()["members"])
+        night.group.members["1_5"].auto_clone = False
+        night.say("retry")
+
+    night = play(back_with_cloning_on(after), faults=[ILL], at_holds=[by_hand])
+
+    (held,) = of_kind(night, Kind.HELD)
+    assert (held.body["step"], held.body["reason"]) == (
+        "A.INSTALL",
+        "image auto-clone is on on 1_5, which this plan leaves out: switch it off there by hand, "
+        "and retry",
+    )
+    went_on_without(night)
+
+
 def in_danger(night: Night, member: str) -> None:
     """Let a member that is down with a problem become active all the same."""
     night.group.members[member].forced_state = "ACTIVE(!)"

@@ -311,6 +311,19 @@ def test_p1_knows_from_the_plan_who_was_left_out_and_that_it_was_out_of_service(
 
 
 @pytest.mark.parametrize(
+    ("state", "on", "expected"),
+    [("ACTIVE", True, "broken"), ("ACTIVE", False, "held"), ("DOWN", True, "held")],
+)
+def test_p5_reads_where_auto_clone_was_on_when_an_installation_was_committed(state, on, expected):
+    off = ("DONE", {"step": "CLONING_OFF", "kind": "CLONING_OFF", "how": "acted", "attempt": 1})
+    body = {"step": "A.INSTALL", "attempt": 1, "on": "1_1", "in_service": []}
+    seen_ = {"states": {"1_5": state, "1_4": "ACTIVE"}, "cloning": {"1_5": on, "1_4": False}}
+
+    assert verdict(WITHOUT, off, ("COMMITTING", {**body, **seen_}), promise="P5") == expected
+    assert verdict(WITHOUT, off, ("COMMITTING", body), promise="P5") == "held"
+
+
+@pytest.mark.parametrize(
     ("fifth", "said", "expected"),
     [
         (None, ["1_5"], "held"),

@@ -418,6 +418,42 @@ SAFETIES = (
         by=("unit/test_without.py::test_cloning_goes_back_only_when_it_too_shows_the_take",),
     ),
     safety(
+        "auto-clone is off on one left out that came back, before the next group",
+        promise="P5",
+        why="It would clone the members that restart, or be cloned.",
+        file="engine/steps.py",
+        old="if m.auto_clone and not surely_out(m, words)",
+        new="if False",
+        by=(
+            "simulation/test_without.py::test_back_with_auto_clone_on_it_is_switched_off_again_"
+            "before_the_next_group",
+        ),
+    ),
+    safety(
+        "auto-clone of one left out is looked at before an installation",
+        promise="P5",
+        why="It came back while the group was taken down.",
+        file=INVARIANTS,
+        old='if member.state != "DOWN" and member.id not in out',
+        new='if member.state != "DOWN" and member.id not in plan.left_out',
+        by=(
+            "unit/test_without.py::test_fully_in_service_again_it_is_bound_like_every_member_"
+            "outside_the_group",
+        ),
+    ),
+    safety(
+        "auto-clone is looked at once more right before the answer that commits",
+        promise="P5",
+        why="A member may come back with it on while the dialogue goes on.",
+        file="engine/steps.py",
+        old="if cloning := invariants.cloning_on(facts, duty.plan):",
+        new="if cloning := list[str]():",
+        by=(
+            "simulation/test_without.py::test_back_with_auto_clone_on_while_a_group_is_down_"
+            "nothing_is_installed",
+        ),
+    ),
+    safety(
         "nothing is imported on a member left out",
         promise="P8",
         why="The command would go to every member.",

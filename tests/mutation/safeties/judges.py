@@ -274,6 +274,14 @@ SAFETIES = (
         "service",
     ),
     judge(
+        "P5 is judged: auto-clone was off where it counts at each commitment",
+        "P5",
+        "if on := sorted(one for one in cloning if states[one].upper() not in OUT):",
+        "if on := list[str]():",
+        "unit/test_without.py::test_p5_reads_where_auto_clone_was_on_when_an_installation_was_"
+        "committed",
+    ),
+    judge(
         "P10 is judged: the end names who was left out",
         "P10",
         'if unsaid := sorted(left_out - set(body.get("left_out", ()))):',
