@@ -298,18 +298,18 @@ def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     )
 
 
-_MAY_CARRY = ("ACTIVE", "STANDBY")
-"""How the words for members begin that carry traffic, ill ones too, or may take it over at once."""
+OUT_OF_SERVICE = frozenset({"DOWN", "LOST", "DETACHED", "INIT", "NOT STARTED"})
+"""The words of the devices for a member that surely carries no traffic; any other word may."""
 
 
 def surely_out(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     """Tell whether a member is out of service for its peers and, where it answers, for itself.
 
-    More than not `in_service`: one that is ill may carry traffic all the same.
+    More than not `in_service`: one that is ill, or that a word unknown to us describes, may carry
+    traffic all the same.
     """
-    return not any(
-        state in words or state.startswith(_MAY_CARRY) for state in (member.state, member.own_state)
-    )
+    views = (member.state, member.own_state) if member.answered else (member.state,)
+    return all(view.upper() in OUT_OF_SERVICE and view not in words for view in views)
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:

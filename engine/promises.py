@@ -99,8 +99,8 @@ def _carrying(
 ) -> Iterable[Finding]:
     """Say which member was left out although it may have carried traffic."""
     for member in sorted(left_out):
-        if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY")):
-            yield f"record {record.seq}: {member} is left out, and it is {state}"
+        if (state := states.get(member, "")).upper() not in OUT:
+            yield f"record {record.seq}: {member} is left out, and it is {state or 'not seen'}"
 
 
 def _p2(records: Sequence[Record]) -> Iterable[Finding]:

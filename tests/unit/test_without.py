@@ -93,10 +93,25 @@ def test_whoever_may_carry_traffic_is_not_left_out(state):
 
 
 def test_a_word_of_the_policy_for_a_healthy_member_counts_as_in_service():
-    ready = MemberFacts(id="1_5", state="READY", answered=True, own_state="READY")
+    waits = MemberFacts(id="1_5", state="INIT", answered=True, own_state="INIT")
 
-    assert surely_out(ready, ("ACTIVE",))
-    assert not surely_out(ready, ("ACTIVE", "READY"))
+    assert surely_out(waits, ("ACTIVE",))
+    assert not surely_out(waits, ("ACTIVE", "INIT"))
+
+
+OUT_WORDS = ["DOWN", "Down", "LOST", "DETACHED", "INIT", "NOT STARTED"]
+OTHER_WORDS = ["Active", "ACTIVE(!)", "STANDBY", "BACKUP", "READY", "PROBLEM", "UNKNOWN", "", "UP"]
+
+
+@pytest.mark.parametrize("state", [*OUT_WORDS, *OTHER_WORDS])
+def test_only_words_that_mean_it_say_that_a_member_is_out(state):
+    for_its_peers = MemberFacts(id="1_5", state=state, answered=False)
+    for_itself = MemberFacts(id="1_5", state="DOWN", answered=True, own_state=state)
+
+    assert surely_out(for_its_peers) is (state in OUT_WORDS)
+    assert surely_out(for_itself) is (state in OUT_WORDS)
+    expected = "held" if state in OUT_WORDS else "broken"
+    assert verdict(WITHOUT, down(state), promise="P1") == expected
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,7 @@ SAFETIES = (
     judge(
         "P1 is judged: who is left out was out of service",
         "P1",
-        'if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY")):',
+        'if (state := states.get(member, "")).upper() not in OUT:',
         'if (state := states.get(member, "")).startswith("?"):',
         "unit/test_without.py::test_p1_knows_from_the_plan_who_was_left_out_and_that_it_was_out_of_"
         "service",
