@@ -74,13 +74,17 @@ def _nothing(_step: Step, _facts: GroupFacts, _state: RunState) -> list[str]:
     return []
 
 
+IN_DANGER = "ACTIVE(!)"
+"""A member has a problem, and had to become active all the same: whose it is does not matter."""
+
+
 def left_service(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
     """Say which member outside a Logical Group left service, or that one shows ACTIVE(!)."""
+    asked = {m.id for m in plan.concerning(facts).others(group)}
     return [
         f"{m.id} is {described(m)}"
-        for m in plan.concerning(facts).members
-        if m.state == "ACTIVE(!)"
-        or (m.id not in group and not in_service(m, plan.policy.state_words))
+        for m in facts.members
+        if m.state == IN_DANGER or (m.id in asked and not in_service(m, plan.policy.state_words))
     ]
 
 
@@ -91,6 +95,11 @@ def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> lis
         f"{member.id} is {described(member)}, but it must carry traffic"
         for member in outside
         if not in_service(member, plan.policy.state_words)
+    ]
+    problems += [
+        f"{member.id}, which this plan leaves out, is {described(member)}: the group is in danger"
+        for member in facts.some(plan.left_out)
+        if member.state == IN_DANGER
     ]
     if len(outside) < plan.policy.min_in_service or not outside:
         problems.append("no member would be left to carry traffic")
@@ -111,6 +120,19 @@ def described(member: MemberFacts) -> str:
     if member.policy is not None and member.policy.name == "InitialPolicy":
         return f"{member.state} with InitialPolicy{notes}"
     return f"{member.state}{notes}"
+
+
+def left_out_moved(before: GroupFacts | None, facts: GroupFacts, plan: Plan) -> str:
+    """Say which member left out was surely out of service in the look before and is not now."""
+    words = plan.policy.state_words
+    return "; ".join(
+        f"{now.id}, which this plan leaves out, is {described(now)}"
+        + (", with auto-clone on" if now.auto_clone else "")
+        for now in facts.some(plan.left_out)
+        if before is not None
+        and surely_out(before.member(now.id), words)
+        and not surely_out(now, words)
+    )
 
 
 def same_policy(members: Sequence[MemberFacts]) -> list[str]:

@@ -224,6 +224,9 @@ def back_with_cloning_on(after: str) -> Reaction:
 def test_back_with_auto_clone_on_it_is_switched_off_again_before_the_next_group(play):
     night = play(back_with_cloning_on("A.RETURN"), faults=[ILL])
 
+    (alarm,) = of_kind(night, Kind.ALARMED)
+    assert (alarm.body["what"], alarm.body["mention"]) == ("left out", True)
+    assert alarm.body["reason"] == "1_5, which this plan leaves out, is ACTIVE, with auto-clone on"
     (undone,) = of_kind(night, Kind.UNDONE)
     assert undone.body["steps"] == ["CLONING_OFF"]
     assert undone.body["reason"] == "1_5, left out of the plan, came back with auto-clone on"

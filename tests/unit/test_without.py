@@ -285,6 +285,39 @@ def test_the_package_is_imported_on_the_members_that_are_named():
     )
 
 
+def test_one_in_danger_alarms_and_stops_an_act_also_where_it_is_left_out():
+    made = planned("1_5")
+    fifth = member(5, state="ACTIVE(!)", own_state="ACTIVE(!)", notes=("FSYNC",))
+    seen_ = facts(fifth, count=5)
+
+    assert invariants.left_service(("1_1", "1_2"), seen_, made) == ["1_5 is ACTIVE(!) (FSYNC)"]
+    assert invariants.carrying_traffic(("1_1", "1_2"), seen_, made) == [
+        "1_5, which this plan leaves out, is ACTIVE(!) (FSYNC): the group is in danger"
+    ]
+    assert invariants.left_service(("1_1", "1_2"), facts(member(5, **DOWN), count=5), made) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (DOWN, {}, "1_5, which this plan leaves out, is ACTIVE"),
+        (
+            GONE,
+            {"auto_clone": True},
+            "1_5, which this plan leaves out, is ACTIVE, with auto-clone on",
+        ),
+        (DOWN, {"notes": ("FSYNC",)}, "1_5, which this plan leaves out, is ACTIVE (FSYNC)"),
+        (DOWN, GONE, ""),
+        ({}, {"notes": ("FSYNC",)}, ""),
+        ({}, DOWN, ""),
+    ],
+)
+def test_it_is_told_once_that_one_left_out_may_carry_traffic_again(before, now, said):
+    looks = (facts(member(5, **how), count=5) for how in (before, now))
+
+    assert invariants.left_out_moved(*looks, planned("1_5")) == said
+
+
 # ------------------------------------------------------------------------------ the judges
 
 

@@ -463,6 +463,30 @@ SAFETIES = (
         ),
     ),
     safety(
+        "one in danger alarms, also where it is left out",
+        promise="P1",
+        why="The group is about to lose its traffic, and nobody would hear of it.",
+        file=INVARIANTS,
+        old="if m.state == IN_DANGER or",
+        new="if (m.state == IN_DANGER and m.id in asked) or",
+        by=(
+            "unit/test_without.py::test_one_in_danger_alarms_and_stops_an_act_also_where_it_is_"
+            "left_out",
+        ),
+    ),
+    safety(
+        "people hear of one left out that may carry traffic again",
+        promise="P1",
+        why="What they agreed to is not so any more.",
+        file="engine/duty.py",
+        old="*self._left_out_alarm(before, facts)",
+        new="*[]",
+        by=(
+            "simulation/test_without.py::test_back_with_auto_clone_on_it_is_switched_off_again_"
+            "before_the_next_group",
+        ),
+    ),
+    safety(
         "nothing is imported on a member left out",
         promise="P8",
         why="The command would go to every member.",
