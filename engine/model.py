@@ -312,6 +312,10 @@ def surely_out(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     return all(view.upper() in OUT_OF_SERVICE and view not in words for view in views)
 
 
+SURELY_OUT, MAY_CARRY = "surely out of service", "may carry traffic"
+"""All that an approval is bound to of a member that the plan leaves out."""
+
+
 def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
     """Name field by field what differs between two `digested` facts, for people to read."""
     found = [
@@ -626,6 +630,25 @@ class Plan:
         words = self.policy.state_words
         back = {m.id for m in facts.some(self.left_out) if in_service(m, words)}
         return facts.without(set(self.left_out) - back) if self.left_out else facts
+
+    def digested(self, facts: GroupFacts) -> dict[str, Any]:
+        """Return what approvals of this plan are bound to: the facts of those it is about.
+
+        Of a member left out only whether it is surely out: what is the matter with an ill one
+        comes and goes, and would void every approval.
+        """
+        data = facts.digested(self.package.name)
+        for one in data["members"]:
+            if one["id"] in self.left_out:
+                out = surely_out(facts.member(one["id"]), self.policy.state_words)
+                told = {"id": one["id"], "state": SURELY_OUT if out else MAY_CARRY}
+                one.clear()
+                one.update(told)
+        return data
+
+    def facts_digest(self, facts: GroupFacts) -> str:
+        """Return the SHA-256 of what approvals of this plan are bound to."""
+        return digest_of(self.digested(facts))
 
     def group(self, name: str) -> LogicalGroup:
         """Return a Logical Group by its letter."""

@@ -164,7 +164,7 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
             if user in voters
         },
         plan_digest=duty.plan.digest,
-        facts_digest=facts.digest(duty.plan.package.name),
+        facts_digest=duty.plan.facts_digest(facts),
     )
 
 

@@ -199,7 +199,7 @@ def test_back_in_service_while_a_gate_is_open_its_votes_fall_and_people_are_aske
     closed = [r.body for r in of_kind(night, Kind.GATE_CLOSED) if r.body["step"] == "B.FAILOVER"]
     # Approved by two, and superseded by the last look before the act.
     assert [b["outcome"] for b in closed] == ["approved", "superseded", "approved"]
-    assert "1_5: state DOWN → ACTIVE" in closed[1]["reason"]
+    assert "1_5: state surely out of service → may carry traffic" in closed[1]["reason"]
     went_on_without(night)
 
 
@@ -251,6 +251,27 @@ def test_back_with_auto_clone_on_while_a_group_is_down_nothing_is_installed(play
         "image auto-clone is on on 1_5, which this plan leaves out: switch it off there by hand, "
         "and retry",
     )
+    went_on_without(night)
+
+
+def test_what_is_the_matter_with_an_ill_one_voids_nobodys_approval(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        if step.endswith("FAILOVER"):
+            notes = "ROUTED" if step.startswith("A.") else "FSYNC, AMW"
+            fails = {**GONE, "notes": notes}
+            night.later(5, lambda: night.group.add_fault(fails))
+
+    night = play(people, faults=[ILL])
+
+    closed = [(r.body["step"], r.body["outcome"]) for r in of_kind(night, Kind.GATE_CLOSED)]
+    assert closed == [
+        ("PROPOSAL", "approved"),
+        ("A.FAILOVER", "approved"),
+        ("B.FAILOVER", "approved"),
+    ]
+    told = [change for r in of_kind(night, Kind.SEEN) for change in r.body["changes"]]
+    assert {"1_5: notes FSYNC → ROUTED", "1_5: notes ROUTED → FSYNC AMW"} & set(told)
     went_on_without(night)
 
 

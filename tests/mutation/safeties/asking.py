@@ -318,7 +318,7 @@ SAFETIES = (
         promise="P2",
         why="People approved what they were shown, and not what is there now.",
         file=ASKING,
-        old="if facts.digest(package) == gate.facts_digest:",
+        old="if seen == gate.facts_digest:",
         new="if True:",
         by=(
             f"{BAD_MOMENTS}::test_a_difference_that_passes_at_the_last_look_does_not_enter_the_intent",

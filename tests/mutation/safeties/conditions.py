@@ -487,6 +487,18 @@ SAFETIES = (
         ),
     ),
     safety(
+        "an approval is bound to whether a member left out is surely out",
+        promise="P2",
+        why="It may carry traffic, and people agreed while it did not.",
+        file="engine/model.py",
+        old='"state": SURELY_OUT if out else MAY_CARRY',
+        new='"state": SURELY_OUT',
+        by=(
+            "unit/test_without.py::test_approvals_are_bound_to_no_more_of_it_than_whether_it_is_"
+            "surely_out",
+        ),
+    ),
+    safety(
         "nothing is imported on a member left out",
         promise="P8",
         why="The command would go to every member.",
