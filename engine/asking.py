@@ -231,7 +231,7 @@ def _asked_again_with(duty: Duty, gate: Step) -> list[str]:
 
 
 async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
-    """Right before a failover: the same ballots, the same facts, still within its time.
+    """Right before a failover, or a degraded end: the same ballots, the same facts, still in time.
 
     True when the act may begin. False when the gate went back to people, or they cannot be
     read; then no failover begins, and nothing is lost. Whatever happens while a difference is
@@ -243,7 +243,9 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     except PeopleUnreadable:
         await _end_by_a_no(duty, step)
         return False
-    if not await _judge(duty, step) or await _asked_to_freeze(duty) is not None:
+    if not await _judge(duty, step):
+        return False
+    if step.kind is StepKind.FAILOVER and await _asked_to_freeze(duty) is not None:
         return False
     gate = duty.state.gates[step.id]
     if gate.plan_digest != duty.plan.digest:

@@ -111,12 +111,35 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
     for record in _of(records, Kind.INTENDED):
         if record.body.get("kind") in DOWN_KINDS:
             yield _approval_problem(records, record)
+    yield from _degraded_end(records)
     # The promise is about failovers: a proposal can break it, and alone never keeps it.
     passed = (r for r in _of(records, Kind.DONE) if r.body.get("kind") == "PROPOSAL")
     approved = [r for r in passed if r.body.get("how") == "approved"]
     own = (_own_approval(records, r, r.body["step"], "proposal") for r in approved)
     yield from filter(None, own)
     yield from _unintended(records)
+
+
+def _degraded_end(records: Sequence[Record]) -> Iterable[Finding]:
+    """An end with members out of service has an approval as a failover has, of just that."""
+    passed = [r for r in _of(records, Kind.DONE) if r.body.get("kind") == "DEGRADED"]
+    for record in passed:
+        if "facts_digest" in record.body:  # journals of before did not write it down
+            yield _approval_problem(records, record)
+    for end in (r for r in _of(records, Kind.ENDED) if r.body["state"] == "degraded"):
+        if not passed:
+            yield f"record {end.seq}: ended degraded, and nobody agreed"
+            continue
+        gate = passed[-1].body["step"]
+        opened = [r for r in _of(records, Kind.GATE_OPENED) if r.body["step"] == gate][-1]
+        words = _of(records, Kind.PLANNED)[-1].body["plan"]["policy"]["state_words"]
+        served = {
+            one["id"]
+            for one in opened.body["facts"]["members"]
+            if one["state"] in words and not one.get("notes")
+        }
+        if worse := sorted(served & set(end.body.get("out_of_service", ()))):
+            yield f"record {end.seq}: {', '.join(worse)} served when people agreed to this end"
 
 
 def _unintended(records: Sequence[Record]) -> Iterable[str]:

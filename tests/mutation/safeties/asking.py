@@ -415,6 +415,32 @@ SAFETIES = (
         by=("unit/test_last_look.py::test_only_an_approval_of_this_plan_lets_it_begin",),
     ),
     safety(
+        "a degraded end has a last look, as a failover has",
+        promise="P2",
+        why="People agreed to one member out of service, and it would end with three.",
+        file="engine/runner.py",
+        old="    if not await asking.last_look(duty, step, facts):\n"
+        "        return _asked_again(duty, step)\n"
+        "    await duty.done(",
+        new="    await duty.done(",
+        by=(
+            "simulation/test_faults.py::test_whoever_fails_before_the_last_look_of_a_degraded_"
+            "end_has_people_asked_again",
+        ),
+    ),
+    safety(
+        "nobody who served when people agreed to a degraded end is out at the end",
+        promise="P2",
+        why="Between the last look and the end a member may fail.",
+        file="engine/runner.py",
+        old="return [m for m in ill if m.id in served]",
+        new="return []",
+        by=(
+            "unit/test_last_look.py::test_who_failed_after_people_agreed_to_an_end_without_them_"
+            "is_not_agreed_to",
+        ),
+    ),
+    safety(
         "a gate that facts reopened again and again holds",
         promise="P2",
         why="Somebody else works there; people would be worn down into saying yes.",

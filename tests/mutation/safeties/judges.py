@@ -282,6 +282,20 @@ SAFETIES = (
         "committed",
     ),
     judge(
+        "P2 is judged: who is out at a degraded end was out when people agreed",
+        "P2",
+        'if worse := sorted(served & set(end.body.get("out_of_service", ()))):',
+        "if worse := list[str]():",
+        f"{UNIT}::test_p2_asks_of_a_degraded_end_what_it_asks_of_a_failover",
+    ),
+    judge(
+        "P2 is judged: a degraded end is approved as a failover is",
+        "P2",
+        'if "facts_digest" in record.body:  # journals',
+        "if False:  # journals",
+        f"{UNIT}::test_p2_notices_a_degraded_end_with_too_few_votes",
+    ),
+    judge(
         "P10 is judged: the end names who was left out",
         "P10",
         'if unsaid := sorted(left_out - set(body.get("left_out", ()))):',
