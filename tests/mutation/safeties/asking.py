@@ -450,6 +450,15 @@ SAFETIES = (
         by=(f"{HOLDS}::test_a_gate_that_facts_reopen_three_times_holds",),
     ),
     safety(
+        "retry leads out of a gate that facts reopened again and again",
+        promise="P2",
+        why="The hold names it as a way, and it would hold again for ever.",
+        file="engine/fold.py",
+        old="self.reopenings.pop(self.hold.step, None)",
+        new="pass",
+        by=(f"{HOLDS}::test_retry_leads_out_of_a_gate_that_facts_reopened_three_times",),
+    ),
+    safety(
         "an approval is spent with what was undone",
         promise="P4",
         why="After a rescue the same approval would take the group down again.",
