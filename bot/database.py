@@ -17,7 +17,7 @@ import typer
 
 from bot import wiring
 from bot.config.file import load
-from bot.speaker import told_key
+from bot.speaking.comparison import told_key
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from bot.verification import (
     folded,

@@ -2,7 +2,7 @@
 
 Who asked for a run, and who may operate it, would else wait for messages that cannot be posted.
 What stands still then, and follows when the channel is open again, is the same comparison as ever
-(`bot.speaker`); nothing is decided here.
+(`bot.speaking`); nothing is decided here.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ from bot.reach import QuietHours
 from bot.redaction import Redactor
 from bot.runs import Runs
 from bot.socket import Sockets
-from bot.speaker import Speaker
+from bot.speaking.speaker import Speaker
 from bot.standing import Standing
 from bot.threads import Threads
 from bot.tokens import TokenCheck, TokenWatch

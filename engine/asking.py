@@ -58,16 +58,15 @@ async def _open(duty: Duty, step: Step) -> None:
         raise InDoubt(f"{step.id}: nothing was seen that people could approve")
     if duty.state.reopenings.get(step.id, 0) >= REOPENINGS_LIMIT:
         raise InDoubt(f"{step.id}: the facts changed {REOPENINGS_LIMIT} times while people voted")
-    package = plan.package.name
     opening = duty.state.gates_asked + 1
     await duty.journal.write(
         Kind.GATE_OPENED,
         step=step.id,
-        code=code_of(duty.state.run, plan.digest, facts.digest(package), str(opening)),
+        code=code_of(duty.state.run, plan.digest, plan.facts_digest(facts), str(opening)),
         plan_digest=plan.digest,
         revision=plan.revision,
-        facts_digest=facts.digest(package),
-        facts=facts.digested(package),
+        facts_digest=plan.facts_digest(facts),
+        facts=plan.digested(facts),
         evidence=_evidence(duty, facts),
         expires_at=duty.clock.now() + policy.approval_expiry,
         roles=sorted(policy.roles),
@@ -116,7 +115,7 @@ def _changed_since(duty: Duty, step: Step, facts: GroupFacts) -> tuple[str, ...]
     former = duty.state.gate_of(step)
     if former is None:
         return ()
-    return differences(dict(former.facts), facts.digested(duty.plan.package.name))
+    return differences(dict(former.facts), duty.plan.digested(facts))
 
 
 def _fallen(duty: Duty, step: Step) -> list[str]:
@@ -232,7 +231,7 @@ def _asked_again_with(duty: Duty, gate: Step) -> list[str]:
 
 
 async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
-    """Right before a failover: the same ballots, the same facts, still within its time.
+    """Right before a failover, or a degraded end: the same ballots, the same facts, still in time.
 
     True when the act may begin. False when the gate went back to people, or they cannot be
     read; then no failover begins, and nothing is lost. Whatever happens while a difference is
@@ -244,22 +243,24 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     except PeopleUnreadable:
         await _end_by_a_no(duty, step)
         return False
-    if not await _judge(duty, step) or await _asked_to_freeze(duty) is not None:
+    if not await _judge(duty, step):
         return False
-    package = duty.plan.package.name
+    if step.kind is StepKind.FAILOVER and await _asked_to_freeze(duty) is not None:
+        return False
     gate = duty.state.gates[step.id]
     if gate.plan_digest != duty.plan.digest:
         await _supersede(duty, step, ("the plan was revised",))
         return False
-    if facts.digest(package) == gate.facts_digest:
+    seen = duty.plan.facts_digest(facts)
+    if seen == gate.facts_digest:
         return True
     heard = duty.state.last_seq
     await duty.pause(duty.plan.policy.settle)
     if duty.state.last_seq != heard:
         return False
     again = await duty.observe()
-    if again.digest(package) == facts.digest(package):
-        changes = differences(dict(gate.facts), again.digested(package))
+    if duty.plan.facts_digest(again) == seen:
+        changes = differences(dict(gate.facts), duty.plan.digested(again))
         await _supersede(duty, step, changes)
     return False
 

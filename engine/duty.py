@@ -18,7 +18,7 @@ from engine import recovery
 from engine.errors import MaintenanceError, MemberUnreachable, PeopleUnreadable, Stopped, TooLate
 from engine.fold import RunState
 from engine.group import LiveGroup
-from engine.invariants import left_service, policy_drift, policy_drift_together
+from engine.invariants import left_out_moved, left_service, policy_drift, policy_drift_together
 from engine.journal import ENGINE, Kind, RunJournal
 from engine.model import (
     GroupFacts,
@@ -199,7 +199,9 @@ class Duty:
                 changes=list(changes),
             )
         ]
-        await self.journal.append([*drafts, *self._policy_alarm(facts)])
+        await self.journal.append(
+            [*drafts, *self._policy_alarm(facts), *self._left_out_alarm(before, facts)]
+        )
 
     def _policy_alarm(self, facts: GroupFacts) -> list[Draft]:
         """Return at most one record, of what no former one has told."""
@@ -213,6 +215,13 @@ class Duty:
         return [
             self.journal.draft(kind, what="policy", reason=reason, drifts=drifts, mention=False)
         ]
+
+    def _left_out_alarm(self, before: GroupFacts | None, facts: GroupFacts) -> list[Draft]:
+        """Return a record where a member left out stops being surely out of service."""
+        reason = left_out_moved(before, facts, self.plan)
+        if not reason:
+            return []
+        return [self.journal.draft(Kind.ALARMED, what="left out", reason=reason, mention=True)]
 
     async def pause(self, duration: timedelta) -> None:
         """Wait, or less where somebody nudges; then hear what people said meanwhile."""
@@ -319,7 +328,7 @@ class Duty:
             members=list(step.members),
             before=before,
             states={m.id: m.state for m in facts.members},
-            in_service=self.serving(facts),
+            in_service=self.carrying(facts),
             **body,
         )
         await self.journal.append([*first, draft], unless_word=True, unless=unless, house=house)
@@ -366,6 +375,11 @@ class Duty:
         """Return the members in service, of those that the plan is about."""
         words = self.plan.policy.state_words
         return [m.id for m in self.plan.concerning(facts).members if in_service(m, words)]
+
+    def carrying(self, facts: GroupFacts) -> list[MemberId]:
+        """Return all members in service, one that was left out and is back as well."""
+        words = self.plan.policy.state_words
+        return [m.id for m in self.plan.binding(facts).members if in_service(m, words)]
 
     def found(self, step: Step, facts: GroupFacts) -> recovery.Findings:
         """Say per member what became of an INSTALL or UNINSTALL that was intended."""

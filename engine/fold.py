@@ -585,6 +585,9 @@ class RunState:
         self._on_held(record, {**body, "ways": ["retry", "abort"]})
 
     def _on_retried(self, record: Record, body: Mapping[str, Any]) -> None:
+        if self.hold is not None:
+            # People know that the facts changed again and again there, and ask once more.
+            self.reopenings.pop(self.hold.step, None)
         self.hold = None
         self.retried_at = record.at
         self._again(body["again"])

@@ -1,8 +1,9 @@
 """What must hold before each step, as sentences about what does not. Pure.
 
 An invariant may forbid what makes things worse, never what makes them better: bringing a group
-up, and looking, are always allowed. Conditions bind the members that must carry traffic; of one
-that the plan leaves out they ask only that it still is out of service when a group goes down.
+up, and looking, are always allowed. Conditions bind the members that must carry traffic. One that
+the plan leaves out is surely out of service when a group goes down, and nothing is asked of it; or
+it is fully in service again, and bound like the others.
 """
 
 from __future__ import annotations
@@ -36,24 +37,23 @@ def check(step: Step, facts: GroupFacts, state: RunState) -> None:
         ConditionFailed: with every reason, one sentence each.
         SessionOpen: nothing else stands against it.
     """
-    plan = state.the_plan
-    bound = facts if step.kind in _ABOUT_ALL else plan.concerning(facts)
-    problems = _CHECKS.get(step.kind, _nothing)(step, bound, state)
+    problems = _CHECKS.get(step.kind, _nothing)(step, facts, state)
     if step.kind in _BEFORE_DOWN:
-        problems += _left_out_again_in_service(facts, plan)
+        problems += _left_out_in_doubt(facts, state.the_plan)
     if problems:
         raise ConditionFailed("; ".join([*problems, *open_sessions(facts)]))
     nobody_else(facts, state.the_plan)
 
 
-def _left_out_again_in_service(facts: GroupFacts, plan: Plan) -> list[str]:
-    """A member is left out because it is out of service: one that may carry traffic never is."""
+def _left_out_in_doubt(facts: GroupFacts, plan: Plan) -> list[str]:
+    """One left out may carry traffic only as a healthy member does; else nobody can rely on it."""
+    words = plan.policy.state_words
     return [
-        f"{member.id} is left out of this plan because it was out of service, and it is "
-        f"{described(member)} now: abort and order it again with {member.id}, or take "
-        f"{member.id} out of service by hand and retry"
+        f"{member.id}, which this plan leaves out, is {described(member)}: neither surely out of "
+        f"service nor healthy; bring {member.id} fully into service, or take it out of service by "
+        "hand, and retry"
         for member in facts.some(plan.left_out)
-        if not surely_out(member, plan.policy.state_words)
+        if not surely_out(member, words) and not in_service(member, words)
     ]
 
 
@@ -77,23 +77,32 @@ def _nothing(_step: Step, _facts: GroupFacts, _state: RunState) -> list[str]:
     return []
 
 
+IN_DANGER = "ACTIVE(!)"
+"""A member has a problem, and had to become active all the same: whose it is does not matter."""
+
+
 def left_service(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
     """Say which member outside a Logical Group left service, or that one shows ACTIVE(!)."""
+    asked = {m.id for m in plan.concerning(facts).others(group)}
     return [
         f"{m.id} is {described(m)}"
-        for m in plan.concerning(facts).members
-        if m.state == "ACTIVE(!)"
-        or (m.id not in group and not in_service(m, plan.policy.state_words))
+        for m in facts.members
+        if m.state == IN_DANGER or (m.id in asked and not in_service(m, plan.policy.state_words))
     ]
 
 
 def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
     """Say which member outside a Logical Group does not carry traffic as it must (P1)."""
-    outside = plan.concerning(facts).others(group)
+    outside = plan.binding(facts).others(group)
     problems = [
         f"{member.id} is {described(member)}, but it must carry traffic"
         for member in outside
         if not in_service(member, plan.policy.state_words)
+    ]
+    problems += [
+        f"{member.id}, which this plan leaves out, is {described(member)}: the group is in danger"
+        for member in facts.some(plan.left_out)
+        if member.state == IN_DANGER
     ]
     if len(outside) < plan.policy.min_in_service or not outside:
         problems.append("no member would be left to carry traffic")
@@ -117,11 +126,25 @@ def described(member: MemberFacts) -> str:
     return "; ".join([f"{member.state}{notes}", *(text for text in ill if text)])
 
 
+def left_out_moved(before: GroupFacts | None, facts: GroupFacts, plan: Plan) -> str:
+    """Say which member left out was surely out of service in the look before and is not now."""
+    words = plan.policy.state_words
+    return "; ".join(
+        f"{now.id}, which this plan leaves out, is {described(now)}"
+        + (", with auto-clone on" if now.auto_clone else "")
+        for now in facts.some(plan.left_out)
+        if before is not None
+        and surely_out(before.member(now.id), words)
+        and not surely_out(now, words)
+    )
+
+
 # ---------------------------------------------------------------------------- per step kind
 
 
-def _preflight(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+def _preflight(_step: Step, seen: GroupFacts, state: RunState) -> list[str]:
     plan = state.the_plan
+    facts = plan.concerning(seen)
     problems = [
         f"{member.id} is {described(member)}"
         for member in facts.members
@@ -137,7 +160,7 @@ def _preflight(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         problems.append("image auto-clone does not show the same on every member")
     if not facts.sync:
         problems.append("connections are not synchronised to the active members")
-    problems += same_policy(facts.members)
+    problems += same_policy(plan.binding(seen).members)
     problems += _idle(facts.members)
     problems += [
         f"{member.id} already has {plan.package.name}"
@@ -182,7 +205,7 @@ def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
     """Judge what only a full look reads: disk, licences, core dumps, clocks."""
     plan, problems = state.the_plan, []
     needed_mb = int(plan.package.size * plan.policy.log_free_factor / 1_000_000)
-    for health in facts.health:
+    for health in plan.concerning(facts).health:
         before = state.baseline.health_of(health.id) if state.baseline else health
         if health.log_free_mb is not None and health.log_free_mb < needed_mb:
             problems.append(
@@ -216,9 +239,9 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         if not in_service(member, plan.policy.state_words)
     ]
     problems += _sites_synchronised(plan.groups, facts)
-    problems += lost_virtual(facts.members, state.baseline)
-    problems += _cloning_off(facts)
-    problems += _idle(facts.members)
+    problems += lost_virtual(plan.concerning(facts).members, state.baseline)
+    problems += cloning_on(facts, plan)
+    problems += _idle(plan.concerning(facts).members)
     problems += _listed(step, facts, state)
     return problems
 
@@ -258,11 +281,19 @@ def _changes(
                 yield member.id, change
 
 
-def _cloning_off(facts: GroupFacts) -> list[str]:
+def cloning_on(facts: GroupFacts, plan: Plan) -> list[str]:
+    """Say where image auto-clone is not surely off; who is left out counts unless surely out."""
+    out = {m.id for m in facts.some(plan.left_out) if surely_out(m, plan.policy.state_words)}
     return [
         f"image auto-clone is {'on' if member.auto_clone else 'not readable'} on {member.id}"
+        + (
+            ", which this plan leaves out: switch it off there by hand, and retry"
+            if member.id in plan.left_out
+            else ""
+        )
         for member in facts.members
-        if member.answered and member.auto_clone is not False and member.state != "DOWN"
+        if member.answered and member.auto_clone is not False
+        if member.state != "DOWN" and member.id not in out
     ]
 
 
@@ -304,12 +335,13 @@ def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
             problems.append(f"{member.id} is {described(member)}")
         elif member.state != "DOWN" or "ADMIN" not in member.notes:
             problems.append(f"{member.id} is {described(member)}, expected DOWN (ADMIN)")
-    problems += _cloning_off(facts)
+    problems += cloning_on(facts, plan)
     problems += _idle(facts.some(step.members))
     return problems + _listed(step, facts, state)
 
 
-def _restore(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+def _restore(_step: Step, facts: GroupFacts, _state: RunState) -> list[str]:
+    """One left out counts here too: at another take it would be cloned over (P5)."""
     takes = {member.take for member in facts.members}
     if len(takes) == 1 and None not in takes:
         return []
@@ -326,9 +358,6 @@ def _admin_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 _BEFORE_DOWN = (StepKind.PREFLIGHT, StepKind.READY, StepKind.ADMIN_DOWN)
 """Nobody is down yet. Once a group is, going on is better than to wait for people."""
-
-_ABOUT_ALL = (StepKind.CLONING_RESTORE,)
-"""A member at another take would be cloned over, and one that is left out is such a member (P5)."""
 
 _CHECKS = {
     StepKind.PREFLIGHT: _preflight,

@@ -394,18 +394,22 @@ def enforces(policy: InstalledPolicy | None) -> bool:
     return policy is not None and policy.name != "InitialPolicy"
 
 
-_MAY_CARRY = ("ACTIVE", "STANDBY")
-"""How the words for members begin that carry traffic, ill ones too, or may take it over at once."""
+OUT_OF_SERVICE = frozenset({"DOWN", "LOST", "DETACHED", "INIT", "NOT STARTED"})
+"""The words of the devices for a member that surely carries no traffic; any other word may."""
 
 
 def surely_out(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     """Tell whether a member is out of service for its peers and, where it answers, for itself.
 
-    More than not `in_service`: one that is ill may carry traffic all the same.
+    More than not `in_service`: one that is ill, or that a word unknown to us describes, may carry
+    traffic all the same.
     """
-    return not any(
-        state in words or state.startswith(_MAY_CARRY) for state in (member.state, member.own_state)
-    )
+    views = (member.state, member.own_state) if member.answered else (member.state,)
+    return all(view.upper() in OUT_OF_SERVICE and view not in words for view in views)
+
+
+SURELY_OUT, MAY_CARRY = "surely out of service", "may carry traffic"
+"""All that an approval is bound to of a member that the plan leaves out."""
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
@@ -727,6 +731,34 @@ class Plan:
     def concerning(self, facts: GroupFacts) -> GroupFacts:
         """Return what was seen of the members that the plan is about: the others bind nothing."""
         return facts.without(self.left_out) if self.left_out else facts
+
+    def binding(self, facts: GroupFacts) -> GroupFacts:
+        """Return what was seen of the members that the plan is about, and of those back in service.
+
+        One left out that carries traffic again is one more member outside every Logical Group.
+        """
+        words = self.policy.state_words
+        back = {m.id for m in facts.some(self.left_out) if in_service(m, words)}
+        return facts.without(set(self.left_out) - back) if self.left_out else facts
+
+    def digested(self, facts: GroupFacts) -> dict[str, Any]:
+        """Return what approvals of this plan are bound to: the facts of those it is about.
+
+        Of a member left out only whether it is surely out: what is the matter with an ill one
+        comes and goes, and would void every approval.
+        """
+        data = facts.digested(self.package.name)
+        for one in data["members"]:
+            if one["id"] in self.left_out:
+                out = surely_out(facts.member(one["id"]), self.policy.state_words)
+                told = {"id": one["id"], "state": SURELY_OUT if out else MAY_CARRY}
+                one.clear()
+                one.update(told)
+        return data
+
+    def facts_digest(self, facts: GroupFacts) -> str:
+        """Return the SHA-256 of what approvals of this plan are bound to."""
+        return digest_of(self.digested(facts))
 
     def group(self, name: str) -> LogicalGroup:
         """Return a Logical Group by its letter."""

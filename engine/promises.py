@@ -23,6 +23,9 @@ UNUSED = "not exercised"
 DOWN_KINDS = ("ADMIN_DOWN",)
 ONCE_KINDS = ("INSTALL", "UNINSTALL")
 
+OUT = ("DOWN", "LOST", "DETACHED", "INIT", "NOT STARTED")
+"""The words of the devices for a member that surely carries no traffic."""
+
 
 def judge(records: Sequence[Record]) -> dict[str, str]:
     """Return the verdict of each promise over a run's records."""
@@ -64,8 +67,8 @@ def _left_out(planned: Record | None) -> frozenset[str]:
 def _p1(records: Sequence[Record]) -> Iterable[Finding]:
     """A group goes down, and an installation is committed, only with all others in service.
 
-    Others are those that the plan is about; who is left out was seen out of service, both when that
-    was planned and when a group goes down.
+    Others are those that the plan is about; who is left out was seen out of service when that was
+    planned, and when a group goes down it still was, or it was in service like the others.
     """
     everyone = group = left_out = frozenset[str]()
     for record in _of(records, Kind.PLANNED, Kind.INTENDED, Kind.COMMITTING):
@@ -77,7 +80,8 @@ def _p1(records: Sequence[Record]) -> Iterable[Finding]:
             continue
         if record.kind == Kind.INTENDED:
             if body.get("kind") in DOWN_KINDS:
-                yield from _carrying(record, left_out, body.get("states", {}))
+                ill = left_out - set(body.get("in_service", ()))
+                yield from _carrying(record, ill, body.get("states", {}))
             if body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
                 group = frozenset()
                 continue
@@ -95,8 +99,8 @@ def _carrying(
 ) -> Iterable[Finding]:
     """Say which member was left out although it may have carried traffic."""
     for member in sorted(left_out):
-        if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY", "UP")):
-            yield f"record {record.seq}: {member} is left out, and it is {state}"
+        if (state := states.get(member, "")).upper() not in OUT:
+            yield f"record {record.seq}: {member} is left out, and it is {state or 'not seen'}"
 
 
 def _p2(records: Sequence[Record]) -> Iterable[Finding]:
@@ -107,12 +111,35 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
     for record in _of(records, Kind.INTENDED):
         if record.body.get("kind") in DOWN_KINDS:
             yield _approval_problem(records, record)
+    yield from _degraded_end(records)
     # The promise is about failovers: a proposal can break it, and alone never keeps it.
     passed = (r for r in _of(records, Kind.DONE) if r.body.get("kind") == "PROPOSAL")
     approved = [r for r in passed if r.body.get("how") == "approved"]
     own = (_own_approval(records, r, r.body["step"], "proposal") for r in approved)
     yield from filter(None, own)
     yield from _unintended(records)
+
+
+def _degraded_end(records: Sequence[Record]) -> Iterable[Finding]:
+    """An end with members out of service has an approval as a failover has, of just that."""
+    passed = [r for r in _of(records, Kind.DONE) if r.body.get("kind") == "DEGRADED"]
+    for record in passed:
+        if "facts_digest" in record.body:  # journals of before did not write it down
+            yield _approval_problem(records, record)
+    for end in (r for r in _of(records, Kind.ENDED) if r.body["state"] == "degraded"):
+        if not passed:
+            yield f"record {end.seq}: ended degraded, and nobody agreed"
+            continue
+        gate = passed[-1].body["step"]
+        opened = [r for r in _of(records, Kind.GATE_OPENED) if r.body["step"] == gate][-1]
+        words = _of(records, Kind.PLANNED)[-1].body["plan"]["policy"]["state_words"]
+        served = {
+            one["id"]
+            for one in opened.body["facts"]["members"]
+            if one["state"] in words and not one.get("notes")
+        }
+        if worse := sorted(served & set(end.body.get("out_of_service", ()))):
+            yield f"record {end.seq}: {', '.join(worse)} served when people agreed to this end"
 
 
 def _unintended(records: Sequence[Record]) -> Iterable[str]:
@@ -275,6 +302,11 @@ def _p5(records: Sequence[Record]) -> Iterable[Finding]:
             off = True
         if record.kind == Kind.COMMITTING and body["step"].endswith(".INSTALL"):
             yield None if off else f"record {record.seq}: installed before cloning was off"
+        if record.kind == Kind.COMMITTING:
+            states = body.get("states", {})
+            cloning = [one for one, on in body.get("cloning", {}).items() if on]
+            if on := sorted(one for one in cloning if states[one].upper() not in OUT):
+                yield f"record {record.seq}: auto-clone was on on {', '.join(on)}"
     ended = _of(records, Kind.ENDED)
     if _of(records, Kind.OWED) and ended:
         settled = bool(_of(records, Kind.SETTLED))

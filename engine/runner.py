@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from engine import asking, freezes, invariants, promises, recovery, words
@@ -32,7 +33,7 @@ from engine.errors import (
 )
 from engine.fold import RunState
 from engine.journal import Kind, planned_body
-from engine.model import GroupFacts, Repetition, Step, StepKind, in_service
+from engine.model import GroupFacts, MemberFacts, Repetition, Step, StepKind, in_service
 from engine.planner import can_roll_back, plan_degraded_end
 from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble
 from storage.records import Draft, StorageDown
@@ -97,9 +98,11 @@ async def _one_step(duty: Duty, step: Step) -> bool:
         return True
     if not await asking.ask(duty, step):
         return _asked_again(duty, step)
-    if step.kind in (StepKind.PROPOSAL, StepKind.DEGRADED):
+    if step.kind is StepKind.PROPOSAL:
         await duty.done(step, how="approved")
         return True
+    if step.kind is StepKind.DEGRADED:
+        return await _agree_to_end(duty, step)
     return await _fail_over(duty, step, _beside(duty, step, +1))
 
 
@@ -113,6 +116,15 @@ async def carry_out(duty: Duty, step: Step) -> None:
     """Look, and let the step's own coroutine decide, act and verify."""
     facts = await duty.observe(full=step.kind in FULL_LOOK)
     await HANDLERS[step.kind](duty, step, facts)
+
+
+async def _agree_to_end(duty: Duty, step: Step) -> bool:
+    """Take the approval of a degraded end, after the same last look as before a failover."""
+    facts = await duty.observe()
+    if not await asking.last_look(duty, step, facts):
+        return _asked_again(duty, step)
+    await duty.done(step, how="approved", **_approval(duty, step, facts))
+    return True
 
 
 async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
@@ -143,8 +155,6 @@ def _went_down(duty: Duty, down: Step, facts: GroupFacts) -> bool:
 
 
 async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: GroupFacts) -> None:
-    gate = duty.state.gates[gate_step.id]
-    voters = [vote.user for vote in gate.votes.values() if vote.choice == "yes"]
     passed = duty.journal.draft(
         Kind.DONE, step=gate_step.id, kind=gate_step.kind, how="approved", attempt=1
     )
@@ -154,18 +164,27 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
         facts,
         first=first,
         unless=lambda row: freezes.bars(row, duty.plan.security_group),
-        gate=gate.name,
-        gate_step=gate.step,
-        opening=gate.opening,
-        voters=voters,
-        confirmed={
+        **_approval(duty, gate_step, facts),
+    )
+
+
+def _approval(duty: Duty, gate_step: Step, facts: GroupFacts) -> dict[str, Any]:
+    """Return what an act that people approved is recorded with: whose yes, and what is true."""
+    gate = duty.state.gates[gate_step.id]
+    voters = [vote.user for vote in gate.votes.values() if vote.choice == "yes"]
+    return {
+        "gate": gate.name,
+        "gate_step": gate.step,
+        "opening": gate.opening,
+        "voters": voters,
+        "confirmed": {
             user: {"after": seq, "roles": sorted(roles)}
             for user, (seq, roles) in duty.confirmed.items()
             if user in voters
         },
-        plan_digest=duty.plan.digest,
-        facts_digest=facts.digest(duty.plan.package.name),
-    )
+        "plan_digest": duty.plan.digest,
+        "facts_digest": duty.plan.facts_digest(facts),
+    }
 
 
 def _beside(duty: Duty, step: Step, offset: int) -> Step:
@@ -345,6 +364,12 @@ async def _end(duty: Duty) -> bool:
         plan = plan_degraded_end(duty.state)
         await duty.journal.write(Kind.PLANNED, **planned_body(plan, facts))
         return True
+    if agreed and (worse := not_agreed_to(duty.state, ill)):
+        gate = next(s for s in duty.plan.steps if s.kind is StepKind.DEGRADED)
+        told = "; ".join(f"{m.id} is {invariants.described(m)}" for m in worse)
+        reason = f"{told}, and people agreed while it was in service"
+        await duty.journal.write(Kind.UNDONE, steps=[gate.id], by="a look", reason=reason)
+        return True
     if ill and not agreed:
         told = "; ".join(f"{m.id} is {invariants.described(m)}" for m in ill)
         await _hold_at_end(duty, told)
@@ -361,6 +386,18 @@ async def _end(duty: Duty) -> bool:
     verdict = promises.judge([*await duty.journal.records(), duty.journal.foreseen(draft)])
     await duty.journal.write(Kind.ENDED, **body, promises=verdict)
     return False
+
+
+def not_agreed_to(state: RunState, ill: Sequence[MemberFacts]) -> list[MemberFacts]:
+    """Return who is out of service now, and was in service when people agreed to the end."""
+    gate = next(s for s in state.the_plan.steps if s.kind is StepKind.DEGRADED)
+    words_ = state.the_plan.policy.state_words
+    served = {
+        one["id"]
+        for one in state.gates[gate.id].facts["members"]
+        if one["state"] in words_ and not one["notes"]
+    }
+    return [m for m in ill if m.id in served]
 
 
 async def _alone(duty: Duty) -> GroupFacts:

@@ -34,6 +34,7 @@ from engine.model import (
     StepKind,
     differences,
     in_service,
+    surely_out,
     to_json,
 )
 from engine.recovery import Finding
@@ -153,7 +154,9 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
         return
     owed = []
     house = []
-    if not duty.state.cloning_owed:
+    # One left out that came back with it on is no reason to switch it on everywhere at the end.
+    others = {member.auto_clone for member in duty.plan.concerning(facts).members}
+    if not duty.state.cloning_owed and others != {False}:
         owed = [duty.journal.draft(Kind.OWED, was=True)]
         house = [duty.owed(Kind.OWED, was=True)]
     await duty.intend(step, facts, first=owed, house=house)
@@ -168,7 +171,10 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 
 def _cloning(duty: Duty, facts: GroupFacts) -> set[bool | None]:
-    return {member.auto_clone for member in duty.plan.concerning(facts).members}
+    """Return how auto-clone stands where it counts; of who is left out, where it may carry."""
+    words, left_out = duty.plan.policy.state_words, duty.plan.left_out
+    back = [m for m in facts.some(left_out) if m.answered and not surely_out(m, words)]
+    return {member.auto_clone for member in (*duty.plan.concerning(facts).members, *back)}
 
 
 # -------------------------------------------------------------------------- the failover
@@ -176,6 +182,10 @@ def _cloning(duty: Duty, facts: GroupFacts) -> set[bool | None]:
 
 async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Check everything that the failover needs; what is seen becomes the gate's evidence."""
+    if back := _back_with_cloning_on(duty, facts):
+        reason = f"{', '.join(back)}, left out of the plan, came back with auto-clone on"
+        await duty.journal.write(Kind.UNDONE, steps=["CLONING_OFF"], by="a look", reason=reason)
+        return
     _effects_still_there(duty, step, facts)
     invariants.check(step, facts, duty.state)
     change = duty.state.changing(step.group)
@@ -185,9 +195,26 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
     await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(duty, step, facts))
 
 
+def _back_with_cloning_on(duty: Duty, facts: GroupFacts) -> list[MemberId]:
+    """Return who was left out and has auto-clone on, so that it is switched off once more.
+
+    Such a member was away when it was switched off. As often as there are such members; after
+    that somebody switches it on, and the run holds.
+    """
+    off = duty.state.of("CLONING_OFF")
+    if off.status != "done" or off.attempt > len(duty.plan.left_out):
+        return []
+    words = duty.plan.policy.state_words
+    return [
+        m.id for m in facts.some(duty.plan.left_out) if m.auto_clone and not surely_out(m, words)
+    ]
+
+
 def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """A step recorded as done is not trusted on memory (P4)."""
-    on = [m.id for m in duty.plan.concerning(facts).members if m.auto_clone]
+    words = duty.plan.policy.state_words
+    out = {m.id for m in facts.some(duty.plan.left_out) if surely_out(m, words)}
+    on = [m.id for m in facts.others(out) if m.auto_clone]
     off_step = duty.state.of("CLONING_OFF")
     if on and off_step.status == "done":
         raise EffectGone(f"CLONING_OFF: auto-clone is on again on {', '.join(on)}")
@@ -296,12 +323,16 @@ def _commit(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
         facts = await duty.glance()
         duty.still_wanted(step)
         _still_carrying(duty, step, facts)
+        if cloning := invariants.cloning_on(facts, duty.plan):
+            raise ConditionFailed("; ".join(cloning))
         draft = duty.journal.draft(
             Kind.COMMITTING,
             step=step.id,
             attempt=duty.state.of(step).attempt,
             on=on,
-            in_service=duty.serving(facts),
+            in_service=duty.carrying(facts),
+            states={m.id: m.state for m in facts.members},
+            cloning={m.id: m.auto_clone for m in facts.members if m.answered},
         )
         await duty.journal.append([draft], unless_word=True)
 

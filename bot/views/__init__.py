@@ -1,6 +1,6 @@
 """What people read: pure functions from a run's records to the messages that should stand.
 
-No I/O and no clock. Delivering them is `bot.speaker`'s; deciding anything is the engine's.
+No I/O and no clock. Delivering them is `bot.speaking`'s; deciding anything is the engine's.
 """
 
 from bot.views.conversation import render

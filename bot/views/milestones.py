@@ -370,6 +370,12 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
         return told(key, f"✅ {reason[:1].upper()}{reason[1:]}.")
     if body.get("what") == "policy":
         return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)
+    if body.get("what") == "left out":
+        return told(
+            key,
+            f"⚠️ {call}*It may carry traffic again: {reason}.* The plan still does not work on it.",
+            broadcast=True,
+        )
     if body.get("what") == "settings":
         return told(
             key,

@@ -24,7 +24,7 @@ from bot.localslack.parts import Parts
 from bot.localslack.seed import demo_workspace
 from bot.localslack.webapi import WebApi
 from bot.people import Self, SlackPeople
-from bot.speaker import Speaker
+from bot.speaking.speaker import Speaker
 from engine.fold import RunState
 from engine.journal import Kind
 from engine.ports import Clock, People

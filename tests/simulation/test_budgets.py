@@ -15,7 +15,7 @@ from bot.hearing import Hearing
 from bot.pacing import TIER_3, Turns
 from bot.people import Self, SlackPeople
 from bot.runs import Runs
-from bot.speaker import Speaker
+from bot.speaking.speaker import Speaker
 from bot.standing import Standing
 from bot.threads import Threads
 from bot.views import render

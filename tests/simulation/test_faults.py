@@ -404,6 +404,35 @@ def test_after_an_abort_a_member_that_stays_away_needs_the_votes_of_a_failover_t
     assert night.broken() == {}
 
 
+def test_whoever_fails_before_the_last_look_of_a_degraded_end_has_people_asked_again(play):
+    degraded: list[str] = []
+
+    def people(night: Night, name: str, step: str) -> None:
+        if step.startswith("DEGRADED"):
+            degraded.append(name)
+            for one in ("1_3", "1_4") if len(degraded) == 1 else ():
+                night.group.add_fault({"name": "member_fails", "member": one, "after_s": 0})
+        everyone_agrees(night, name, step)
+        if name == "G2":
+            night.later(300, lambda: night.say("abort"))
+
+    async def wait(stage: Night) -> None:
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+
+    stuck = {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}
+    night = play(stuck, people=people, then=wait)
+
+    assert len(degraded) == 2
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["out_of_service"] == ["1_2", "1_3", "1_4"]
+    closed = [r.body for r in night.records if r.kind == Kind.GATE_CLOSED]
+    ends = [b for b in closed if b["step"].startswith("DEGRADED")]
+    assert [b["outcome"] for b in ends] == ["approved", "superseded", "approved"]
+    assert "1_3: state ACTIVE" in ends[1]["reason"]
+    assert night.broken() == {}
+
+
 def test_retry_gives_a_group_that_is_late_the_whole_time_again(play):
     async def retry(stage: Night) -> None:
         stage.say("retry")

@@ -204,6 +204,28 @@ def test_a_gate_that_facts_reopen_three_times_holds(tmp_path):
     assert acts(night, "admin_down") == []
 
 
+def test_retry_leads_out_of_a_gate_that_facts_reopened_three_times(tmp_path):
+    asked: list[str] = []
+
+    def people(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        asked.append(step)
+        if step == "A.FAILOVER" and asked.count(step) <= 3:
+            night.later(48, lambda: night.group.add_fault({"name": "policy_installed"}))
+
+    async def retry(stage: Night) -> None:
+        assert stage.state().reopenings == {"A.FAILOVER": 3}
+        stage.say("retry")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(tmp_path, people=people, then=retry, hours=6)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "done"
+    assert night.state.reopenings == {}
+    assert asked.count("A.FAILOVER") == 4
+
+
 # ---------------------------------------------------------------------------------- too late
 
 DROPPED = {"name": "drop_sessions", "when": "dialogue:admin_down:name"}

@@ -1,6 +1,6 @@
 """A member that is out of service is left out of the plan: the others go on, and it is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,11 @@ def play(tmp_path: Path) -> Callable[..., Told]:
         *,
         left_out: tuple[str, ...] = ("1_5",),
         hours: float = 6,
+        at_holds: Sequence[Callable[[Night], None]] = (),
         **setup: Any,
     ) -> Told:
+        """Play a night to its end, or to a hold for which `at_holds` has nothing more."""
+
         async def night() -> Told:
             stage = Night(
                 package,
@@ -76,6 +79,11 @@ def play(tmp_path: Path) -> Callable[..., Told]:
             stage.begin()
             stage.order(left_out=left_out)
             state = await stage.until_over(hours=hours)
+            for then in at_holds:
+                assert state.hold is not None
+                then(stage)
+                await stage.clock.sleep(timedelta(minutes=5))
+                state = await stage.until_over(hours=hours)
             told = Told(state, stage.group.report(), list(stage.records()), stage.said.texts)
             told.house, told.began = list(stage.stores.journal.read(HOUSE)), began(stage)
             await stage.close()
@@ -163,41 +171,147 @@ def comes_back(gate: str, after: float) -> Reaction:
     return people
 
 
-def test_back_in_service_before_the_proposal_is_approved_the_run_holds_before_anything_is_done(
-    play,
-):
-    night = play(comes_back("G1", 0), faults=[ILL])
-
-    assert night.state.hold is not None
-    assert night.state.hold.step == "PREFLIGHT"
-    assert "1_5 is left out of this plan because it was out of service, and it is ACTIVE now" in (
-        night.state.hold.reason
-    )
-    assert night.seen["acts"] == []
-
-
-def test_back_in_service_while_a_gate_is_open_its_votes_fall_and_no_failover_begins(play):
-    night = play(comes_back("G3", 0), faults=[ILL])
-
-    closed = [r.body for r in of_kind(night, Kind.GATE_CLOSED)]
-    # Approved by two, and superseded by the last look before the act.
-    assert [b["outcome"] for b in closed[2:]] == ["approved", "superseded"]
-    assert {b["step"] for b in closed[2:]} == {"B.FAILOVER"}
-    assert "1_5: state DOWN → ACTIVE" in closed[-1]["reason"]
-    assert night.state.hold is not None
-    assert night.state.hold.step == "B.READY"
-    assert "1_5 is left out of this plan" in night.state.hold.reason
-    assert [a["member"] for a in night.seen["acts"] if a["act"] == "admin_down"] == ["1_1", "1_2"]
-    assert night.state.out_of_service() == ()
+def went_on_without(night: Told) -> None:
+    """Check that the others got the take, and that the one that is back was only looked at."""
+    ended = night.state.ended
+    assert ended is not None, night.state.hold
+    assert (ended["state"], ended["left_out"], ended["takes"]) == ("done", ["1_5"], [120])
+    assert night.installs() == {**dict.fromkeys(OTHERS, 1), "1_5": 0}
+    assert night.seen["connections_lost"] == 0
+    assert night.state.cloning_owed
     assert night.judged_broken() == {}
 
 
-def test_back_in_service_while_a_group_is_down_that_group_is_finished(play):
-    night = play(comes_back("G2", 120), faults=[ILL])
+@pytest.mark.parametrize(
+    ("gate", "after"), [("G1", 0), ("G2", 120)], ids=["before anything is done", "a group is down"]
+)
+def test_fully_back_in_service_it_carries_traffic_too_and_the_run_goes_on(play, gate, after):
+    night = play(comes_back(gate, after), faults=[ILL])
 
-    assert night.state.hold is not None
-    assert night.state.hold.step == "B.READY"
-    assert night.state.of("A.SOAK").status == "done"
+    went_on_without(night)
+    down = [r for r in of_kind(night, Kind.INTENDED) if r.body["kind"] == "ADMIN_DOWN"]
+    assert "1_5" in down[-1].body["in_service"]
+
+
+def test_back_in_service_while_a_gate_is_open_its_votes_fall_and_people_are_asked_again(play):
+    night = play(comes_back("G3", 0), faults=[ILL])
+
+    closed = [r.body for r in of_kind(night, Kind.GATE_CLOSED) if r.body["step"] == "B.FAILOVER"]
+    # Approved by two, and superseded by the last look before the act.
+    assert [b["outcome"] for b in closed] == ["approved", "superseded", "approved"]
+    assert "1_5: state surely out of service → may carry traffic" in closed[1]["reason"]
+    went_on_without(night)
+
+
+def back_with_cloning_on(after: str) -> Reaction:
+    """People who agree, and a member that comes back with auto-clone on when a step was begun."""
+
+    def people(night: Night, gate: str, step: str) -> None:
+        def back() -> None:
+            if night.state().of(after).status == "waiting":
+                night.later(0.2, back)
+                return
+            for name in ("member_recovers", "auto_clone_on"):
+                night.group.add_fault({"name": name, "member": "1_5", "after_s": 0})
+
+        everyone_agrees(night, gate, step)
+        if gate == "G2":
+            night.later(0.2, back)
+
+    return people
+
+
+def test_back_with_auto_clone_on_it_is_switched_off_again_before_the_next_group(play):
+    night = play(back_with_cloning_on("A.RETURN"), faults=[ILL])
+
+    (alarm,) = of_kind(night, Kind.ALARMED)
+    assert (alarm.body["what"], alarm.body["mention"]) == ("left out", True)
+    assert alarm.body["reason"] == "1_5, which this plan leaves out, is ACTIVE, with auto-clone on"
+    (undone,) = of_kind(night, Kind.UNDONE)
+    assert undone.body["steps"] == ["CLONING_OFF"]
+    assert undone.body["reason"] == "1_5, left out of the plan, came back with auto-clone on"
+    assert of_kind(night, Kind.HELD) == []
+    assert night.state.facts is not None
+    assert night.state.facts.member("1_5").auto_clone is False
+    went_on_without(night)
+
+
+@pytest.mark.parametrize("after", ["A.ADMIN_DOWN", "A.INSTALL"], ids=["early", "in the dialogue"])
+def test_back_with_auto_clone_on_while_a_group_is_down_nothing_is_installed(play, after):
+    def by_hand(night: Night) -> None:
+        assert not any(m["installs_started"] for m in night.group.report()["members"])
+        night.group.members["1_5"].auto_clone = False
+        night.say("retry")
+
+    night = play(back_with_cloning_on(after), faults=[ILL], at_holds=[by_hand])
+
+    (held,) = of_kind(night, Kind.HELD)
+    assert (held.body["step"], held.body["reason"]) == (
+        "A.INSTALL",
+        "image auto-clone is on on 1_5, which this plan leaves out: switch it off there by hand, "
+        "and retry",
+    )
+    went_on_without(night)
+
+
+def test_what_is_the_matter_with_an_ill_one_voids_nobodys_approval(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        if step.endswith("FAILOVER"):
+            notes = "ROUTED" if step.startswith("A.") else "FSYNC, AMW"
+            fails = {**GONE, "notes": notes}
+            night.later(5, lambda: night.group.add_fault(fails))
+
+    night = play(people, faults=[ILL])
+
+    closed = [(r.body["step"], r.body["outcome"]) for r in of_kind(night, Kind.GATE_CLOSED)]
+    assert closed == [
+        ("PROPOSAL", "approved"),
+        ("A.FAILOVER", "approved"),
+        ("B.FAILOVER", "approved"),
+    ]
+    told = [change for r in of_kind(night, Kind.SEEN) for change in r.body["changes"]]
+    assert {"1_5: notes FSYNC → ROUTED", "1_5: notes ROUTED → FSYNC AMW"} & set(told)
+    went_on_without(night)
+
+
+def in_danger(night: Night, member: str) -> None:
+    """Let a member that is down with a problem become active all the same."""
+    night.group.members[member].forced_state = "ACTIVE(!)"
+    night.group.settle("INTERFACE ACTIVE CHECK")
+
+
+def test_back_and_not_healthy_no_group_is_taken_down_before_it_is_one_or_the_other(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        if gate == "G3":
+            night.later(0, lambda: in_danger(night, "1_5"))
+
+    def recovers(night: Night) -> None:
+        night.group.add_fault({"name": "member_recovers", "member": "1_5", "after_s": 0})
+        night.later(60, lambda: night.say("retry"))
+
+    night = play(people, faults=[ILL], at_holds=[lambda night: night.say("retry"), recovers])
+
+    held = [r.body for r in of_kind(night, Kind.HELD)]
+    assert [b["step"] for b in held] == ["B.READY", "B.READY"]
+    assert all("neither surely out of service nor healthy" in b["reason"] for b in held)
+    went_on_without(night)
+
+
+def test_back_in_service_between_two_groups_a_rollback_goes_through_as_well(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        if step == "B.FAILOVER":
+            back = {"name": "member_recovers", "member": "1_5", "after_s": 0}
+            night.later(0, lambda: night.group.add_fault(back))
+            night.later(10, lambda: night.say("rollback"))
+        else:
+            everyone_agrees(night, gate, step)
+
+    night = play(people, faults=[ILL])
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "rolled back"
     assert night.judged_broken() == {}
 
 

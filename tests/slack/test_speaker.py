@@ -10,7 +10,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import ControlClient, LocalSlack
-from bot.speaker import LEASE_TTL, Speaker
+from bot.speaking.lease import LEASE_TTL
+from bot.speaking.speaker import Speaker
 from bot.views import render
 from engine.fold import RunState
 from engine.journal import Kind
@@ -311,7 +312,7 @@ async def test_blocks_that_are_refused_do_not_lose_the_message(stage: Stage, mon
     def with_bad_blocks(given: Sequence[Record]) -> tuple[Any, ...]:
         return tuple(replace(m, blocks=({"type": "no such block"},)) for m in render(given))
 
-    monkeypatch.setattr("bot.speaker.render", with_bad_blocks)
+    monkeypatch.setattr("bot.speaking.comparison.render", with_bad_blocks)
     run = stage.append(records)
 
     await stage.speaker().settle(run)

@@ -8,14 +8,18 @@ import pytest
 
 from engine import asking
 from engine.duty import Duty
+from engine.fold import RunState
 from engine.journal import Kind, RunJournal, planned_body
 from engine.model import to_json
+from engine.planner import plan_degraded_end
 from engine.ports import Ballot
+from engine.runner import not_agreed_to
 from storage.memory import MemoryStores
 from storage.records import Draft
 from tests.simulation.night import ROLES, Crowd, Said
-from tests.unit.builders import NAME, NOW, REQUEST, facts, plan
+from tests.unit.builders import NAME, NOW, REQUEST, facts, member, plan
 from tests.unit.hand_clock import HandClock
+from tests.unit.test_gates import gate
 
 RUN, STEP = "hf-000001", "A.FAILOVER"
 PLACE = ("C0FIREWALL", "7")
@@ -80,3 +84,14 @@ async def test_only_an_approval_of_this_plan_lets_it_begin(digest, begins, outco
 
     assert may is begins
     assert duty.state.gates[STEP].outcome == outcome
+
+
+def test_who_failed_after_people_agreed_to_an_end_without_them_is_not_agreed_to():
+    ill = {"state": "DOWN", "own_state": "DOWN", "notes": ("FSYNC",)}
+    made = plan_degraded_end(RunState(plan=plan()))
+    agreed, now = facts(member(2, **ill)), facts(member(2, **ill), member(3, **ill))
+    asked = gate(step=made.steps[-1].id, facts=made.digested(agreed))
+    state = RunState(plan=made, gates={asked.step: asked})
+
+    assert not_agreed_to(state, agreed.some(["1_2"])) == []
+    assert [m.id for m in not_agreed_to(state, now.some(["1_2", "1_3"]))] == ["1_3"]

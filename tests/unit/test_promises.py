@@ -52,6 +52,43 @@ def test_a_good_night_keeps_them(promise):
     assert verdict(*GOOD, promise=promise) == "held"
 
 
+def degraded_end(*out: str, **changes):
+    """A run that people let end with 1_2 out of service, and what its end says is."""
+    seen: list[dict[str, object]] = [
+        {"id": one, "state": "DOWN" if one == "1_2" else "ACTIVE", "notes": []} for one in ALL
+    ]
+    passed = {"step": "DEGRADED.r2", "kind": "DEGRADED", "how": "approved", "attempt": 1}
+    bound = {"gate_step": "DEGRADED.r2", "plan_digest": "p", "facts_digest": "f"}
+    end = {"state": "degraded", "members": {}, "out_of_service": list(out), "cloning_owed": False}
+    here = [
+        (kind, {**body, "step": "DEGRADED.r2"})
+        for kind, body in (OPENED, SHOWN, vote("ana"), vote("ben"), APPROVED)
+    ]
+    here[0][1]["facts"] = {"members": seen}
+    return [ORDERED, PLANNED, *here, ("DONE", {**passed, **bound, **changes}), ("ENDED", end)]
+
+
+@pytest.mark.parametrize(
+    ("drafts", "expected"),
+    [
+        (degraded_end("1_2"), "held"),
+        (degraded_end("1_2", "1_3"), "broken"),
+        (degraded_end("1_2", facts_digest="other"), "broken"),
+        (degraded_end("1_2", plan_digest="other"), "broken"),
+        ([ORDERED, PLANNED, degraded_end("1_2")[-1]], "broken"),
+    ],
+)
+def test_p2_asks_of_a_degraded_end_what_it_asks_of_a_failover(drafts, expected):
+    assert verdict(*drafts, promise="P2") == expected
+
+
+def test_p2_notices_a_degraded_end_with_too_few_votes():
+    drafts = degraded_end("1_2")
+    del drafts[5]
+
+    assert verdict(*drafts, promise="P2") == "broken"
+
+
 @pytest.mark.parametrize(
     "drafts",
     [

@@ -17,6 +17,7 @@ from engine.gaia.commands import import_package
 from engine.journal import planned_body
 from engine.model import (
     GroupFacts,
+    InstalledPolicy,
     MemberFacts,
     PackageState,
     Plan,
@@ -92,10 +93,25 @@ def test_whoever_may_carry_traffic_is_not_left_out(state):
 
 
 def test_a_word_of_the_policy_for_a_healthy_member_counts_as_in_service():
-    ready = MemberFacts(id="1_5", state="READY", answered=True, own_state="READY")
+    waits = MemberFacts(id="1_5", state="INIT", answered=True, own_state="INIT")
 
-    assert surely_out(ready, ("ACTIVE",))
-    assert not surely_out(ready, ("ACTIVE", "READY"))
+    assert surely_out(waits, ("ACTIVE",))
+    assert not surely_out(waits, ("ACTIVE", "INIT"))
+
+
+OUT_WORDS = ["DOWN", "Down", "LOST", "DETACHED", "INIT", "NOT STARTED"]
+OTHER_WORDS = ["Active", "ACTIVE(!)", "STANDBY", "BACKUP", "READY", "PROBLEM", "UNKNOWN", "", "UP"]
+
+
+@pytest.mark.parametrize("state", [*OUT_WORDS, *OTHER_WORDS])
+def test_only_words_that_mean_it_say_that_a_member_is_out(state):
+    for_its_peers = MemberFacts(id="1_5", state=state, answered=False)
+    for_itself = MemberFacts(id="1_5", state="DOWN", answered=True, own_state=state)
+
+    assert surely_out(for_its_peers) is (state in OUT_WORDS)
+    assert surely_out(for_itself) is (state in OUT_WORDS)
+    expected = "held" if state in OUT_WORDS else "broken"
+    assert verdict(WITHOUT, down(state), promise="P1") == expected
 
 
 @pytest.mark.parametrize(
@@ -167,6 +183,9 @@ def check(step: str, fifth: MemberFacts) -> str:
     made = planned("1_5")
     seen_ = facts(fifth, count=5)
     fresh = facts(*(member(n, packages=()) for n in range(1, 5)), fifth, count=5)
+    if step == "A.INSTALL":
+        admin = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+        seen_ = facts(member(1, **admin), member(2, **admin), fifth, count=5)
     state = RunState(run="hf-000001", plan=made, baseline=seen_)
     try:
         invariants.check(made.step(step), fresh if step == "PREFLIGHT" else seen_, state)
@@ -176,6 +195,7 @@ def check(step: str, fifth: MemberFacts) -> str:
 
 
 BEFORE_DOWN = ["PREFLIGHT", "A.READY", "A.ADMIN_DOWN"]
+OTHER_POLICY = InstalledPolicy("Lax", "3Jan2026  1:00:00", "11")
 ILL = {"take": 98, "auto_clone": True, "policy": None, "agent_busy": True, "packages": ()}
 
 
@@ -185,13 +205,47 @@ def test_nothing_is_asked_of_it_but_that_it_is_out_of_service(step, how):
     assert check(step, member(5, **how)) == ""
 
 
-@pytest.mark.parametrize("step", BEFORE_DOWN)
-@pytest.mark.parametrize("state", ["ACTIVE", "ACTIVE(!)"])
-def test_back_in_service_no_group_is_taken_down(step, state):
-    said = check(step, member(5, state=state, own_state=state))
+@pytest.mark.parametrize("step", [*BEFORE_DOWN, "A.INSTALL"])
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({}, ""),
+        ({"policy": OTHER_POLICY}, "1_5 has policy Lax of"),
+        ({"auto_clone": True}, "image auto-clone is on on 1_5"),
+    ],
+    ids=["healthy", "another policy", "auto-clone on"],
+)
+def test_fully_in_service_again_it_is_bound_like_every_member_outside_the_group(step, how, words):
+    said = check(step, member(5, **how))
 
-    assert "1_5 is left out of this plan because it was out of service, and it is" in said
-    assert "order it again with 1_5" in said
+    if step == "PREFLIGHT" and "auto_clone" in how:
+        assert said == ""  # it is switched off before the first gate
+        return
+    assert (words in said) if words else (said == "")
+
+
+def test_what_is_the_matter_with_it_otherwise_does_not_hold_the_run():
+    assert check("A.READY", member(5, take=98, agent_busy=True, packages=())) == ""
+
+
+@pytest.mark.parametrize("step", BEFORE_DOWN)
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"state": "ACTIVE(!)", "own_state": "ACTIVE(!)"},
+        {"notes": ("FSYNC",)},
+        {"own_state": "DOWN"},
+        {"policy": replace(OTHER_POLICY, name="InitialPolicy")},
+    ],
+)
+def test_neither_surely_out_nor_healthy_no_group_is_taken_down_and_only_what_helps_is_named(
+    step, how
+):
+    said = check(step, member(5, **how))
+
+    assert "1_5, which this plan leaves out, is" in said
+    assert "neither surely out of service nor healthy; bring 1_5 fully into service, or" in said
+    assert "abort" not in said
 
 
 def test_members_that_are_not_left_out_are_asked_everything():
@@ -231,6 +285,55 @@ def test_the_package_is_imported_on_the_members_that_are_named():
     )
 
 
+@given(
+    st.sampled_from([GONE, DOWN, {**DOWN, **ILL}, {**DOWN, "notes": ("AMW",)}]),
+    st.sampled_from([{}, {"notes": ("FSYNC",)}, {"take": 98}, {"state": "READY"}]),
+)
+def test_approvals_are_bound_to_no_more_of_it_than_whether_it_is_surely_out(out, not_out):
+    made, lost = planned("1_5"), facts(member(5, **GONE), count=5)
+    ill, back = facts(member(5, **out), count=5), facts(member(5, **not_out), count=5)
+
+    assert made.facts_digest(ill) == made.facts_digest(lost)
+    assert made.facts_digest(back) == made.facts_digest(facts(count=5))
+    assert made.facts_digest(back) != made.facts_digest(ill)
+    fourth = facts(member(4, notes=("FSYNC",)), member(5, **out), count=5)
+    assert made.facts_digest(fourth) != made.facts_digest(ill)
+    assert planned(seen_=looked()).facts_digest(back) == back.digest(NAME)
+
+
+def test_one_in_danger_alarms_and_stops_an_act_also_where_it_is_left_out():
+    made = planned("1_5")
+    fifth = member(5, state="ACTIVE(!)", own_state="ACTIVE(!)", notes=("FSYNC",))
+    seen_ = facts(fifth, count=5)
+
+    assert invariants.left_service(("1_1", "1_2"), seen_, made) == ["1_5 is ACTIVE(!) (FSYNC)"]
+    assert invariants.carrying_traffic(("1_1", "1_2"), seen_, made) == [
+        "1_5, which this plan leaves out, is ACTIVE(!) (FSYNC): the group is in danger"
+    ]
+    assert invariants.left_service(("1_1", "1_2"), facts(member(5, **DOWN), count=5), made) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (DOWN, {}, "1_5, which this plan leaves out, is ACTIVE"),
+        (
+            GONE,
+            {"auto_clone": True},
+            "1_5, which this plan leaves out, is ACTIVE, with auto-clone on",
+        ),
+        (DOWN, {"notes": ("FSYNC",)}, "1_5, which this plan leaves out, is ACTIVE (FSYNC)"),
+        (DOWN, GONE, ""),
+        ({}, {"notes": ("FSYNC",)}, ""),
+        ({}, DOWN, ""),
+    ],
+)
+def test_it_is_told_once_that_one_left_out_may_carry_traffic_again(before, now, said):
+    first, second = (facts(member(5, **how), count=5) for how in (before, now))
+
+    assert invariants.left_out_moved(first, second, planned("1_5")) == said
+
+
 # ------------------------------------------------------------------------------ the judges
 
 
@@ -262,12 +365,26 @@ WITH = ("PLANNED", planned_body(planned(seen_=looked()), looked()))
         ([WITH, down("LOST")], "broken"),
         ([WITHOUT, down("LOST", ("1_1", "1_2", "1_3"))], "broken"),
         ([WITHOUT, down("ACTIVE")], "broken"),
+        ([WITHOUT, down("ACTIVE", (*FOUR, "1_5"))], "held"),
         ([WITHOUT, down("ACTIVE(!)")], "broken"),
         ([("PLANNED", planned_body(planned("1_5"), looked())), down("LOST")], "broken"),
     ],
 )
 def test_p1_knows_from_the_plan_who_was_left_out_and_that_it_was_out_of_service(drafts, expected):
     assert verdict(*drafts, promise="P1") == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "on", "expected"),
+    [("ACTIVE", True, "broken"), ("ACTIVE", False, "held"), ("DOWN", True, "held")],
+)
+def test_p5_reads_where_auto_clone_was_on_when_an_installation_was_committed(state, on, expected):
+    off = ("DONE", {"step": "CLONING_OFF", "kind": "CLONING_OFF", "how": "acted", "attempt": 1})
+    body = {"step": "A.INSTALL", "attempt": 1, "on": "1_1", "in_service": []}
+    seen_ = {"states": {"1_5": state, "1_4": "ACTIVE"}, "cloning": {"1_5": on, "1_4": False}}
+
+    assert verdict(WITHOUT, off, ("COMMITTING", {**body, **seen_}), promise="P5") == expected
+    assert verdict(WITHOUT, off, ("COMMITTING", body), promise="P5") == "held"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ SAFETIES = (
         promise="P1",
         why="A member that left service since the look would be alone with nobody.",
         file=GUARDS,
-        old='conditions.append(f"{all_active(guard.outside)} || exit {TRAFFIC}")',
+        old='conditions.append(f"{carrying(guard.outside, guard.standing_by)} || exit {TRAFFIC}")',
         new="pass",
         by=("unit/test_guards.py::test_a_member_outside_that_is_not_active_forbids_the_act",),
     ),
@@ -193,10 +193,10 @@ SAFETIES = (
         (
             Edit(
                 STEPS,
-                "            in_service=duty.serving(facts),\n        )\n"
-                "        await duty.journal.append([draft], unless_word=True)",
-                "            in_service=duty.serving(facts),\n        )\n"
-                "        await duty.journal.append([draft])",
+                "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
+                "        )\n        await duty.journal.append([draft], unless_word=True)",
+                "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
+                "        )\n        await duty.journal.append([draft])",
             ),
             Edit(
                 STEPS,

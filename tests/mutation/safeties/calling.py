@@ -88,9 +88,9 @@ SAFETIES = (
         "a person is written to at most once for a call",
         promise="P12",
         why="A crash in the middle would wake them a second time.",
-        file="bot/speaker.py",
-        old="if current.of(message) is None:\n            await self._save",
-        new="if True:\n            await self._save",
+        file="bot/speaking/posting.py",
+        old="if current.of(message) is None:\n            await current.save",
+        new="if True:\n            await current.save",
         by=(f"{SLACK}::test_what_was_perhaps_written_is_not_written_again",),
     ),
     safety(

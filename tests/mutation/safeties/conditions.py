@@ -57,7 +57,7 @@ SAFETIES = (
         "a policy is compared by its signature at the same take",
         promise="P1",
         why="Two policies of one name and date would pass for one.",
-        file=INVARIANTS,
+        file="engine/enforced.py",
         old="return not same_take or one.signature == other.signature",
         new="return True",
         by=("unit/test_invariants.py::test_policies_of_one_name_differ_by_their_signature",),
@@ -67,7 +67,7 @@ SAFETIES = (
         promise="P1",
         why="A member with InitialPolicy drops the traffic.",
         file="engine/model.py",
-        old='        and member.policy.name != "InitialPolicy"\n',
+        old=' and policy.name != "InitialPolicy"',
         by=(FAILOVER,),
     ),
     safety(
@@ -101,8 +101,8 @@ SAFETIES = (
         promise="P5",
         why="A member that restarts would be cloned back to the old software.",
         file=INVARIANTS,
-        old="    problems += _cloning_off(facts)\n    problems += _idle(facts.members)\n",
-        new="    problems += _idle(facts.members)\n",
+        old="    problems += cloning_on(facts, plan)\n    problems += _idle(plan",
+        new="    problems += _idle(plan",
         by=(FAILOVER,),
     ),
     safety(
@@ -110,7 +110,7 @@ SAFETIES = (
         promise="P3",
         why="An action of somebody else's would be taken for ours.",
         file=INVARIANTS,
-        old="    problems += _idle(facts.members)\n    problems += _listed(",
+        old="    problems += _idle(plan.concerning(facts).members)\n    problems += _listed(",
         new="    problems += _listed(",
         by=(FAILOVER,),
     ),
@@ -402,9 +402,18 @@ SAFETIES = (
         promise="P1",
         why="A member that is ill may carry traffic all the same.",
         file="engine/model.py",
-        old="for state in (member.state, member.own_state)",
-        new="for state in (member.state,)",
+        old="(member.state, member.own_state) if member.answered else (member.state,)",
+        new="(member.state,)",
         by=("unit/test_without.py::test_whoever_may_carry_traffic_is_not_left_out",),
+    ),
+    safety(
+        "a word that nobody knows does not mean out of service",
+        promise="P1",
+        why="What another version calls its healthy members would be left out.",
+        file="engine/model.py",
+        old="view.upper() in OUT_OF_SERVICE and view",
+        new='not view.startswith("ACTIVE") and view',
+        by=("unit/test_without.py::test_only_words_that_mean_it_say_that_a_member_is_out",),
     ),
     safety(
         "at least two members remain",
@@ -418,16 +427,29 @@ SAFETIES = (
         ),
     ),
     safety(
-        "one left out that is in service again forbids the failover",
+        "one left out that is neither surely out nor healthy forbids the failover",
         promise="P1",
-        why="What people agreed to is not so any more: it may carry traffic.",
+        why="It may carry traffic, and nobody can rely on it.",
         file=INVARIANTS,
         old="if step.kind in _BEFORE_DOWN:",
         new="if False:",
         by=(
-            "unit/test_without.py::test_back_in_service_no_group_is_taken_down",
-            "simulation/test_without.py::test_back_in_service_while_a_gate_is_open_its_votes_fall_"
-            "and_no_failover_begins",
+            "unit/test_without.py::test_neither_surely_out_nor_healthy_no_group_is_taken_down_and_"
+            "only_what_helps_is_named",
+            "simulation/test_without.py::test_back_and_not_healthy_no_group_is_taken_down_before_"
+            "it_is_one_or_the_other",
+        ),
+    ),
+    safety(
+        "one left out that is in service again is bound like the others",
+        promise="P1",
+        why="A member with another policy would carry traffic beside the others.",
+        file=INVARIANTS,
+        old="outside = plan.binding(facts).others(group)",
+        new="outside = plan.concerning(facts).others(group)",
+        by=(
+            "unit/test_without.py::test_fully_in_service_again_it_is_bound_like_every_member_"
+            "outside_the_group",
         ),
     ),
     safety(
@@ -435,9 +457,82 @@ SAFETIES = (
         promise="P5",
         why="It would be cloned over, or clone others, as soon as it restarts.",
         file=INVARIANTS,
-        old="_ABOUT_ALL = (StepKind.CLONING_RESTORE,)",
-        new="_ABOUT_ALL = ()",
+        old="    takes = {member.take for member in facts.members}\n    if len(takes) == 1 and",
+        new="    facts = _state.the_plan.concerning(facts)\n"
+        "    takes = {member.take for member in facts.members}\n    if len(takes) == 1 and",
         by=("unit/test_without.py::test_cloning_goes_back_only_when_it_too_shows_the_take",),
+    ),
+    safety(
+        "auto-clone is off on one left out that came back, before the next group",
+        promise="P5",
+        why="It would clone the members that restart, or be cloned.",
+        file="engine/steps.py",
+        old="if m.auto_clone and not surely_out(m, words)",
+        new="if False",
+        by=(
+            "simulation/test_without.py::test_back_with_auto_clone_on_it_is_switched_off_again_"
+            "before_the_next_group",
+        ),
+    ),
+    safety(
+        "auto-clone of one left out is looked at before an installation",
+        promise="P5",
+        why="It came back while the group was taken down.",
+        file=INVARIANTS,
+        old='if member.state != "DOWN" and member.id not in out',
+        new='if member.state != "DOWN" and member.id not in plan.left_out',
+        by=(
+            "unit/test_without.py::test_fully_in_service_again_it_is_bound_like_every_member_"
+            "outside_the_group",
+        ),
+    ),
+    safety(
+        "auto-clone is looked at once more right before the answer that commits",
+        promise="P5",
+        why="A member may come back with it on while the dialogue goes on.",
+        file="engine/steps.py",
+        old="if cloning := invariants.cloning_on(facts, duty.plan):",
+        new="if cloning := list[str]():",
+        by=(
+            "simulation/test_without.py::test_back_with_auto_clone_on_while_a_group_is_down_"
+            "nothing_is_installed",
+        ),
+    ),
+    safety(
+        "one in danger alarms, also where it is left out",
+        promise="P1",
+        why="The group is about to lose its traffic, and nobody would hear of it.",
+        file=INVARIANTS,
+        old="if m.state == IN_DANGER or",
+        new="if (m.state == IN_DANGER and m.id in asked) or",
+        by=(
+            "unit/test_without.py::test_one_in_danger_alarms_and_stops_an_act_also_where_it_is_"
+            "left_out",
+        ),
+    ),
+    safety(
+        "people hear of one left out that may carry traffic again",
+        promise="P1",
+        why="What they agreed to is not so any more.",
+        file="engine/duty.py",
+        old="*self._left_out_alarm(before, facts)",
+        new="*[]",
+        by=(
+            "simulation/test_without.py::test_back_with_auto_clone_on_it_is_switched_off_again_"
+            "before_the_next_group",
+        ),
+    ),
+    safety(
+        "an approval is bound to whether a member left out is surely out",
+        promise="P2",
+        why="It may carry traffic, and people agreed while it did not.",
+        file="engine/model.py",
+        old='"state": SURELY_OUT if out else MAY_CARRY',
+        new='"state": SURELY_OUT',
+        by=(
+            "unit/test_without.py::test_approvals_are_bound_to_no_more_of_it_than_whether_it_is_"
+            "surely_out",
+        ),
     ),
     safety(
         "nothing is imported on a member left out",

@@ -3,7 +3,7 @@
 from tests.mutation.trials import safety
 
 PEOPLE = "bot/people.py"
-SPEAKER = "bot/speaker.py"
+LOSSES = "bot/speaking/losses.py"
 SPEAKING = "slack/test_speaker.py"
 BUDGETS = "simulation/test_budgets.py"
 DELETED = "simulation/test_deleted_messages.py"
@@ -45,7 +45,7 @@ SAFETIES = (
         "a gate's message that was deleted stands anew",
         promise="P12",
         why="People would be asked, and have nothing to answer on.",
-        file=SPEAKER,
+        file=LOSSES,
         old="            if await self._is_gone(delivery):\n",
         new="            if False:\n",
         by=(
@@ -56,7 +56,7 @@ SAFETIES = (
         "what is missing is asked for before it is posted again",
         promise="P12",
         why="A message that Slack only shows late would stand there twice.",
-        file=SPEAKER,
+        file=LOSSES,
         old='        return bool((answer.get("message") or {}).get("subtype") == "tombstone")\n',
         new="        return True\n",
         by=(f"{SPEAKING}::test_what_is_only_not_seen_yet_is_asked_for_and_left_alone",),

@@ -277,10 +277,32 @@ SAFETIES = (
     judge(
         "P1 is judged: who is left out was out of service",
         "P1",
-        'if (state := states.get(member, "")).startswith(("ACTIVE", "STANDBY", "UP")):',
+        'if (state := states.get(member, "")).upper() not in OUT:',
         'if (state := states.get(member, "")).startswith("?"):',
         "unit/test_without.py::test_p1_knows_from_the_plan_who_was_left_out_and_that_it_was_out_of_"
         "service",
+    ),
+    judge(
+        "P5 is judged: auto-clone was off where it counts at each commitment",
+        "P5",
+        "if on := sorted(one for one in cloning if states[one].upper() not in OUT):",
+        "if on := list[str]():",
+        "unit/test_without.py::test_p5_reads_where_auto_clone_was_on_when_an_installation_was_"
+        "committed",
+    ),
+    judge(
+        "P2 is judged: who is out at a degraded end was out when people agreed",
+        "P2",
+        'if worse := sorted(served & set(end.body.get("out_of_service", ()))):',
+        "if worse := list[str]():",
+        f"{UNIT}::test_p2_asks_of_a_degraded_end_what_it_asks_of_a_failover",
+    ),
+    judge(
+        "P2 is judged: a degraded end is approved as a failover is",
+        "P2",
+        'if "facts_digest" in record.body:  # journals',
+        "if False:  # journals",
+        f"{UNIT}::test_p2_notices_a_degraded_end_with_too_few_votes",
     ),
     judge(
         "P10 is judged: the end names who was left out",

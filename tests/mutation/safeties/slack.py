@@ -3,7 +3,7 @@
 from tests.mutation.trials import safety
 
 PEOPLE = "bot/people.py"
-SPEAKER = "bot/speaker.py"
+POSTING = "bot/speaking/posting.py"
 SPEAKING = "slack/test_speaker.py"
 WHO = "slack/test_people.py"
 HEARING = "slack/test_app.py"
@@ -163,7 +163,7 @@ SAFETIES = (
         "a message is looked for by its metadata before it is posted again",
         promise="P12",
         why="A gate would stand twice, with votes at both.",
-        file=SPEAKER,
+        file=POSTING,
         old='if former is not None and former.state == "sending":',
         new="if False:",
         by=(f"{SPEAKING}::test_a_crash_between_post_and_save_does_not_post_twice",),
@@ -172,15 +172,15 @@ SAFETIES = (
         "sending is saved before the call",
         promise="P12",
         why="After a crash nobody would know that there may be something to look for.",
-        file=SPEAKER,
-        old="        await self._save(current, sending)\n",
+        file=POSTING,
+        old="        await current.save(sending)\n",
         by=(f"{SPEAKING}::test_a_post_whose_answer_was_lost_is_found_again_and_not_repeated",),
     ),
     safety(
         "a post without a clear answer may have been made",
         promise="P12",
         why="It would be posted again.",
-        file=SPEAKER,
+        file=POSTING,
         old="            if not trouble.unclear:\n",
         new="            if True:\n",
         by=(f"{SPEAKING}::test_a_post_whose_answer_was_lost_is_found_again_and_not_repeated",),
@@ -189,18 +189,18 @@ SAFETIES = (
         "one process speaks for a run",
         promise="P12",
         why="Each process would post every message.",
-        file=SPEAKER,
-        old='leases.acquire, f"chat:{run}", self._holder,',
-        new='leases.acquire, f"chat:{run}/{self._holder}", self._holder,',
+        file="bot/speaking/lease.py",
+        old='leases.acquire, f"chat:{self._run}", self._holder,',
+        new='leases.acquire, f"chat:{self._run}/{self._holder}", self._holder,',
         by=(f"{SPEAKING}::test_of_two_speakers_that_hear_of_everything_one_tells_it",),
     ),
     safety(
         "what stands in Slack is saved under the lease to speak",
         promise="P12",
         why="A speaker that was replaced would not learn that its message is a second one.",
-        file=SPEAKER,
-        old="self._stores.deliveries.save, delivery, lease=current.lease)",
-        new="self._stores.deliveries.save, delivery)",
+        file="bot/speaking/comparison.py",
+        old="self.deliveries.save, delivery, lease=self.lease)",
+        new="self.deliveries.save, delivery)",
         by=(
             f"{SPEAKING}::test_a_speaker_stopped_before_its_post_takes_back_what_it_posts_too_late",
         ),
@@ -218,8 +218,8 @@ SAFETIES = (
         "a gate is confirmed until the journal has it",
         promise="P12",
         why="After a crash its votes would never count.",
-        file=SPEAKER,
-        old="        await self._confirm_gates(current, voice)\n",
+        file="bot/speaking/speaker.py",
+        old="        await self._attachments.confirm_gates(current)\n",
         by=(
             f"{SPEAKING}::test_a_gate_is_confirmed_again_after_a_restart_until_the_journal_has_it",
         ),
@@ -294,7 +294,7 @@ SAFETIES = (
         "a post that Slack puts outside of its thread is taken back",
         promise="P12",
         why="The gate would stand where nobody looks for it, and no word about it would be read.",
-        file=SPEAKER,
+        file=POSTING,
         old='if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:',
         new="if False:",
         by=(

@@ -1,0 +1,164 @@
+"""What of a run should stand in Slack, compared with what was delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bot.reactions import lost_key
+from bot.speaking.lease import SpeakingLease
+from bot.views import Message, moved, render
+from engine.errors import NotUnderstood
+from engine.journal import Kind
+from engine.model import Request, from_json
+from storage.records import Delivery, DeliveryStore, Lease, Record, Stores, canonical
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Comparison:
+    """One comparison, good for one round; what it leads to is saved under its lease.
+
+    Attributes:
+        run: the run.
+        lease: the lease to speak, as it was then.
+        last_seq: the last record that was read.
+        channel: where the run is told.
+        open: whether it has not ended.
+        messages: what should stand, the root first.
+        delivered: what was delivered, by key.
+        shown: gates with the places where the journal knows that they stand.
+        speaking: whether this process may still speak.
+        deliveries: where they are kept.
+    """
+
+    run: str
+    lease: Lease
+    last_seq: int
+    channel: str
+    open: bool
+    messages: Sequence[Message]
+    delivered: dict[str, Delivery]
+    shown: frozenset[tuple[str, str]]
+    speaking: SpeakingLease
+    deliveries: DeliveryStore
+
+    @property
+    def root(self) -> Message:
+        """The message above the thread."""
+        return self.messages[0]
+
+    def of(self, message: Message) -> Delivery | None:
+        """Return what was delivered of a message, or None."""
+        return self.delivered.get(message.key)
+
+    def unsent(self) -> list[Message]:
+        """Return what must still be posted, or finished after its post, in order."""
+        return [m for m in self.messages if (d := self.of(m)) is None or d.state != "sent"]
+
+    def stale(self) -> list[Message]:
+        """Return what stands with other content than it should."""
+        return [
+            m
+            for m in self.messages
+            if m.live and (d := self.of(m)) and d.state == "sent" and d.digest != digest(m)
+        ]
+
+    async def save(self, delivery: Delivery) -> Delivery:
+        """Save what was told, or is about to be; return it.
+
+        Raises:
+            LeaseLost: another speaks for the run by now.
+        """
+        await asyncio.to_thread(self.deliveries.save, delivery, lease=self.lease)
+        return delivery
+
+
+class Comparer:
+    """Compares, run by run.
+
+    Args:
+        stores: the journal that is read, and where deliveries are kept.
+        channel_of: the channel where a request is told; asked once per run, then the delivery
+            of its root decides.
+    """
+
+    def __init__(self, stores: Stores, channel_of: Callable[[Request], str]) -> None:
+        self._stores = stores
+        self._channel_of = channel_of
+        self._last: dict[str, tuple[int, Sequence[Message]]] = {}
+
+    async def compare(self, run: str, lease: Lease, speaking: SpeakingLease) -> Comparison | None:
+        """Return how a run stands, or None where nothing is to be told of it."""
+        records = await asyncio.to_thread(self._stores.journal.read, run)
+        length, messages = self._last.get(run, (0, ()))
+        if len(records) != length:
+            # A round comes with each post and edit; what they say changes with the journal only.
+            messages = await self._rendered(run, records)
+            self._last[run] = (len(records), messages)
+        if not messages:
+            return None
+        rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
+        delivered = {row.message_key: row for row in rows}
+        root = delivered.get(messages[0].key)
+        shown = frozenset(
+            (r.body["gate"], r.body["ts"]) for r in records if r.kind == Kind.GATE_SHOWN
+        )
+        return Comparison(
+            run=run,
+            lease=lease,
+            last_seq=records[-1].seq,
+            channel=root.channel if root else self._channel_of(_request(records)),
+            open=all(r.kind != Kind.ENDED for r in records),
+            messages=_with_former_threads(run, messages, delivered),
+            delivered=delivered,
+            shown=shown,
+            speaking=speaking,
+            deliveries=self._stores.deliveries,
+        )
+
+    async def _rendered(self, run: str, records: Sequence[Record]) -> Sequence[Message]:
+        """Return what stands to be told; nothing of a run that only a newer version knows."""
+        try:
+            return await asyncio.to_thread(render, records)
+        except NotUnderstood as error:
+            log.error("a run is not told", run=run, reason=str(error))  # noqa: TRY400 -- a sentence
+            return ()
+
+
+def digest(message: Message) -> str:
+    """Return what a message's content is recognised by."""
+    with_cards = [list(message.cards)] if message.cards else []
+    content = canonical([message.text, list(message.blocks), *with_cards])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _with_former_threads(
+    run: str, messages: Sequence[Message], delivered: Mapping[str, Delivery]
+) -> Sequence[Message]:
+    """Say at the top of a thread what became of the one before it."""
+    former = [row for row in delivered.values() if lost_key(row) == f"{run}/root" and row.ts]
+    if not former:
+        return messages
+    standing = [row for key, row in delivered.items() if row.ts and "/former/" not in key]
+    told: list[Message] = []
+    for row in sorted(former, key=lambda one: float(one.ts or 0)):
+        below = [one for one in standing if float(one.ts or 0) > float(row.ts or 0)]
+        first = min(below, key=lambda one: float(one.ts or 0)).message_key if below else ""
+        told.append(moved(run, str(row.ts), first))
+    return (messages[0], *told, *messages[1:])
+
+
+def told_key(run: str) -> str:
+    """Return the key of the delivery that says that nothing of an ended run is missing."""
+    return f"{run}/told"
+
+
+def _request(records: Sequence[Record]) -> Request:
+    ordered = next(r for r in records if r.kind == Kind.ORDERED)
+    return from_json(Request, ordered.body["request"])

@@ -1,0 +1,100 @@
+"""Brings live messages up to date where they stand, gates first."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.calls import Trouble
+from bot.pacing import Pace
+from bot.speaking.comparison import Comparison, digest
+from bot.speaking.losses import Losses
+from bot.speaking.wording import GONE, NOT_EDITABLE, Wording
+from bot.views import Message
+from engine.ports import Clock
+from storage.records import Delivery, Stores
+
+log = structlog.get_logger(__name__)
+
+
+class Editing:
+    """Edits messages, one at a time, the one first that was left alone for longest.
+
+    Args:
+        stores: which runs are open, among whom the edits are shared out.
+        client: makes each call once.
+        clock: for when a message was edited.
+        pace: whose turn it is.
+        wording: how a message is said.
+        losses: posts anew what is gone.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        client: AsyncWebClient,
+        clock: Clock,
+        pace: Pace,
+        wording: Wording,
+        losses: Losses,
+    ) -> None:
+        self._stores = stores
+        self._client = client
+        self._clock = clock
+        self._pace = pace
+        self._wording = wording
+        self._losses = losses
+        self._edited_at: dict[str, float] = {}
+
+    def up_to_date(self, key: str) -> None:
+        """A message says now what it should: it was posted, or is being edited."""
+        self._edited_at[key] = self._clock.monotonic()
+
+    async def edit_one(self, current: Comparison) -> float | None:
+        """Bring one live message up to date, if it is our turn; return when to come again."""
+        stale = current.stale()
+        if not stale:
+            self._pace.withdraw(current.run)
+            return None
+        message = min(stale, key=lambda m: (_rank(m), self._edited_at.get(m.key, 0.0)))
+        live = len(await asyncio.to_thread(self._stores.journal.runs))
+        if wait := self._pace.take_edit(current.run, _rank(message), max(1, live)):
+            return wait
+        self.up_to_date(message.key)
+        delivery = current.delivered[message.key]
+        try:
+            await self._wording.say(
+                lambda content: self._client.chat_update(
+                    channel=delivery.channel, ts=delivery.ts or "", **content
+                ),
+                message,
+                current,
+            )
+        except Trouble as trouble:
+            if trouble.error not in NOT_EDITABLE:
+                raise
+            await self._replace(current, message, delivery, trouble)
+            return 0
+        await current.save(replace(delivery, digest=digest(message)))
+        return 0
+
+    async def _replace(
+        self, current: Comparison, message: Message, delivery: Delivery, trouble: Trouble
+    ) -> None:
+        """A message that can no longer be edited: what was deleted, and the root, is posted anew.
+
+        Another one stays as it is, if it still stands: the votes on a gate are bound to its place.
+        """
+        if trouble.error == GONE or message is current.root:
+            await self._losses.lose(current, message, delivery)
+            return
+        log.warning("cannot be edited", key=message.key, error=trouble.error)
+        await current.save(replace(delivery, digest=digest(message)))
+
+
+def _rank(message: Message) -> int:
+    """Gates first: people are deciding on what they read there."""
+    return 0 if message.gate else 1

@@ -1,0 +1,133 @@
+"""What somebody deleted comes back: noticed, asked for, and posted anew.
+
+That something is missing is heard from whoever reads threads or counts votes. Slack may only show
+it late, so the message itself is asked for before it is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.calls import Trouble, called
+from bot.reactions import lost_under, run_of
+from bot.speaking.comparison import Comparison
+from bot.speaking.wording import GONE
+from bot.views import Message
+from storage.records import Delivery, Stores
+
+log = structlog.get_logger(__name__)
+
+
+class Losses:
+    """Knows which messages somebody missed, and gives up those that are gone.
+
+    Args:
+        stores: where deliveries are kept.
+        client: makes each call once.
+    """
+
+    def __init__(self, stores: Stores, client: AsyncWebClient) -> None:
+        self._stores = stores
+        self._client = client
+        self._missed: dict[str, set[str]] = {}
+
+    async def missing(self, run: str, thread: str, oldest: str, there: Collection[str]) -> set[str]:
+        """Return the places of messages that should stand in a run's thread, and do not.
+
+        Args:
+            run: the run.
+            thread: the place of its root.
+            oldest: from where the thread was read.
+            there: the places of the messages that stand there.
+        """
+        rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
+        root = next((row for row in rows if row.message_key == f"{run}/root"), None)
+        if root is None or root.ts != thread:
+            return set()
+        # What stands in a former thread was posted before this root.
+        since = max(float(oldest), float(thread))
+        return {
+            row.ts
+            for row in rows
+            if row.ts and row.state == "sent" and row.channel == root.channel
+            if float(row.ts) >= since or row is root
+            if row.ts not in there and "/former/" not in row.message_key
+        }
+
+    async def run_at(self, channel: str, ts: str) -> str | None:
+        """Return the run that a message at this place tells of; None where it tells of none."""
+        row = await asyncio.to_thread(self._stores.deliveries.by_ts, channel, ts)
+        if row is not None and "/former/" not in row.message_key:
+            return run_of(row.message_key)
+        return None
+
+    def miss(self, run: str, places: Collection[str]) -> None:
+        """Look after these messages in the run's next round."""
+        self._missed.setdefault(run, set()).update(places)
+
+    def forget(self, run: str) -> None:
+        """Nothing is missing of a run of which nothing is told here."""
+        self._missed.pop(run, None)
+
+    async def look_after(self, current: Comparison) -> bool:
+        """Ask for each message that somebody missed; True where one of them is gone."""
+        missed = self._missed.get(current.run)
+        if not missed:
+            return False
+        gone = False
+        for message in current.messages:
+            delivery = current.of(message)
+            if delivery is None or delivery.ts not in missed or delivery.state != "sent":
+                continue
+            if await self._is_gone(delivery):
+                await self.lose(current, message, delivery)
+                gone = True
+        missed.clear()
+        return gone
+
+    async def begin_anew(self, current: Comparison, trouble: Trouble) -> None:
+        """The thread is gone: the next round posts another root, and goes on below that."""
+        log.warning("the thread is gone", run=current.run, error=trouble.error)
+        await self.lose(current, current.root, current.delivered[current.root.key])
+
+    async def lose(self, current: Comparison, message: Message, delivery: Delivery) -> None:
+        """Somebody deleted a message: it is posted again, with what it says by then.
+
+        With the root its thread is nowhere to be found in the channel, so whatever people vote on
+        follows into the new one. What was told once stays in the former thread.
+        """
+        lost = [(message, delivery)]
+        if message is current.root:
+            asked = (m for m in current.messages if m.gate and m.reactions)
+            lost += [(m, d) for m in asked if (d := current.of(m)) and d.ts]
+        for one, stood in reversed(lost):  # the root last: a crash before it begins here again
+            log.warning("a message is gone, and posted again", key=one.key, ts=stood.ts)
+            if one is not message:
+                await self._take_away(stood)
+            await current.save(replace(stood, message_key=lost_under(stood), state="deleted"))
+            await current.save(replace(stood, ts=None, digest="", state="failed"))
+
+    async def _is_gone(self, delivery: Delivery) -> bool:
+        try:
+            answer = await called(
+                self._client.reactions_get(channel=delivery.channel, timestamp=delivery.ts)
+            )
+        except Trouble as trouble:
+            if trouble.error == GONE:
+                return True
+            raise
+        return bool((answer.get("message") or {}).get("subtype") == "tombstone")
+
+    async def _take_away(self, stood: Delivery) -> None:
+        """Nobody shall vote where votes are no longer read."""
+        try:
+            await called(self._client.chat_delete(channel=stood.channel, ts=stood.ts or ""))
+        except Trouble as trouble:
+            if trouble.unclear or trouble.retry_after is not None:
+                raise
+            log.warning("not taken away", key=stood.message_key, error=trouble.error)

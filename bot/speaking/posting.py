@@ -1,0 +1,197 @@
+"""Posts what is not there yet, in order, and never twice.
+
+Question: how is a message neither lost nor posted twice, when Slack has no key for a repeated
+post? Answer: "sending" is saved before the call, and every message carries its key in its
+metadata; after an unclear post it is looked for in the channel or thread before it is posted
+again. Given up: order within one second of another speaker's posts in the same channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.calls import Trouble, called
+from bot.pacing import Pace
+from bot.speaking.attachments import Attachments
+from bot.speaking.comparison import Comparison, digest
+from bot.speaking.losses import Losses
+from bot.speaking.search import EVENT_TYPE, Search
+from bot.speaking.wording import Wording
+from bot.views import Message
+from engine.ports import Clock
+from storage.records import Delivery, LeaseLost, Stores
+
+log = structlog.get_logger(__name__)
+
+TWIN_LOOKS = 10
+"""How often we look which of two messages the present speaker took for its own. A guess."""
+
+
+class Posting:
+    """Posts messages, one at a time.
+
+    Args:
+        stores: where deliveries are kept.
+        client: makes each call once, without retries: a blind retry would post twice.
+        clock: for the time between two looks at a twin.
+        pace: whose turn it is in a channel.
+        wording: how a message is said.
+        search: finds a message that may have been posted.
+        attachments: what belongs to a message that stands.
+        losses: begins anew where the thread is gone.
+        posted: told the key of each message that was finished.
+        look_again: time between two looks at what stands in the place of a twin.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        client: AsyncWebClient,
+        clock: Clock,
+        pace: Pace,
+        wording: Wording,
+        search: Search,
+        attachments: Attachments,
+        losses: Losses,
+        posted: Callable[[str], None],
+        *,
+        look_again: timedelta,
+    ) -> None:
+        self._stores = stores
+        self._client = client
+        self._clock = clock
+        self._pace = pace
+        self._wording = wording
+        self._search = search
+        self._attachments = attachments
+        self._losses = losses
+        self._posted = posted
+        self._look_again = look_again
+
+    async def post_one(self, current: Comparison) -> float | None:
+        """Post the next message; return when the one after it is due, or None without any."""
+        unsent = current.unsent()
+        if not unsent:
+            return None
+        message = unsent[0]
+        delivery = current.of(message)
+        if delivery is None or delivery.ts is None:
+            if wait := self._pace.take_post(message.direct or current.channel):
+                return wait
+            if message.direct:
+                await self._write_to(current, message)
+                return 0
+            try:
+                delivery = await self._stand(current, message, delivery)
+            except Trouble as trouble:
+                if trouble.error != "thread_not_found":
+                    raise
+                await self._losses.begin_anew(current, trouble)
+                return 0
+        await self._attachments.finish(current, message, delivery)
+        self._posted(message.key)
+        return 0
+
+    async def _write_to(self, current: Comparison, message: Message) -> None:
+        """Write to one person, at most once: what it says stands in the thread as well.
+
+        It is let go where Slack refuses, and where nobody knows whether it was said.
+        """
+        delivery = Delivery(message.key, message.direct, None, digest(message), "sending")
+        if current.of(message) is None:
+            await current.save(delivery)
+            try:
+                await called(
+                    self._client.chat_postMessage(
+                        channel=message.direct,
+                        text=message.text,
+                        parse="none",
+                        link_names=False,
+                        unfurl_links=False,
+                        unfurl_media=False,
+                    )
+                )
+            except Trouble as trouble:
+                log.warning("not written to", key=message.key, error=trouble.error)
+        await current.save(replace(delivery, state="sent"))
+
+    async def _stand(
+        self, current: Comparison, message: Message, former: Delivery | None
+    ) -> Delivery:
+        """Return the delivery of a message that stands in Slack now, posted or found again."""
+        if former is not None and former.state == "sending":
+            ts = await self._search.look_for(current, message)
+            if ts:
+                log.info("found again", key=message.key, ts=ts)
+                return await current.save(replace(former, ts=ts))
+        sending = Delivery(message.key, current.channel, None, digest(message), "sending")
+        await current.save(sending)
+        try:
+            ts = await self._post(current, message)
+        except Trouble as trouble:
+            if not trouble.unclear:
+                await current.save(replace(sending, state="failed"))
+            raise
+        try:
+            return await current.save(replace(sending, ts=ts))
+        except LeaseLost:
+            await self._take_back_twin(sending, ts)
+            raise
+
+    async def _take_back_twin(self, sending: Delivery, ts: str) -> None:
+        """We posted after another had taken over: it found our message, or has posted its own."""
+        for _ in range(TWIN_LOOKS):
+            rows = await asyncio.to_thread(self._stores.deliveries.all, sending.message_key)
+            stands = next((d.ts for d in rows if d.message_key == sending.message_key), None)
+            if stands is not None:
+                break
+            await self._clock.sleep(self._look_again)
+        else:
+            return
+        if stands != ts:
+            log.warning("a twin is taken back", key=sending.message_key, ts=ts)
+            await called(self._client.chat_delete(channel=sending.channel, ts=ts))
+
+    async def _post(self, current: Comparison, message: Message) -> str:
+        """Post a message, without its blocks where Slack does not take them."""
+        root = current.of(current.root)
+        message = await self._wording.linked(current, message)
+        thread: dict[str, Any] = {}
+        if message.in_thread and root is not None:
+            thread = {"thread_ts": root.ts, "reply_broadcast": message.broadcast}
+        payload = {"event_type": EVENT_TYPE, "event_payload": {"key": message.key}}
+        answer = await self._wording.say(
+            lambda content: self._client.chat_postMessage(
+                channel=current.channel,
+                metadata=payload,
+                unfurl_links=False,
+                unfurl_media=False,
+                **content,
+                **thread,
+            ),
+            message,
+            current,
+        )
+        if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:
+            await self._take_back_stray(current.channel, message.key, str(answer["ts"]))
+        return str(answer["ts"])
+
+    async def _take_back_stray(self, channel: str, key: str, ts: str) -> NoReturn:
+        """Slack posts to a thread whose root is gone, outside of any thread, and says nothing.
+
+        Raises:
+            Trouble: always, `thread_not_found`.
+        """
+        log.warning("posted outside of its thread; taken back", key=key, ts=ts)
+        try:
+            await called(self._client.chat_delete(channel=channel, ts=ts))
+        except Trouble as trouble:
+            log.warning("not taken back", key=key, ts=ts, error=trouble.error)
+        raise Trouble("thread_not_found", unclear=False)
