@@ -107,8 +107,8 @@ def form(
             f"{escape(ids(plan.everyone), 200)}; "
             f"the SMO is {escape(smo or 'none', 20)}.",
             f"Proposed now, in this order: {escape(now, 600)}.",
-            "A change is planned from a fresh look and asked anew, with a code of its own; the "
-            "votes for this proposal fall.",
+            "A change is planned from a fresh look and asked again, with a code of its own; "
+            "the votes for this proposal no longer count.",
         ),
         *_out_field(plan, seen, out),
         _count_field(len(parts), min(len(members), MOST_GROUPS)),

@@ -339,9 +339,8 @@ class RunState:
 
     def policy_at(self, gate: str) -> GatePolicy:
         """Return who must say yes at a gate, by its step's id."""
-        steps = {step.id: step.kind for step in self.the_plan.steps}
-        policy = self.the_plan.policy
-        return policy.proposal if steps.get(gate) is StepKind.PROPOSAL else policy.failover
+        kinds = {step.id: step.kind for step in self.the_plan.steps}
+        return self.the_plan.policy_at(kinds.get(gate, StepKind.FAILOVER))
 
     def index(self) -> RunRow:
         """Return the index row that follows from this state."""

@@ -268,6 +268,6 @@ def _line(story: Story, step: Step, now: Step | None) -> str:
 
 def _small_print(story: Story) -> str:
     state = story.state
-    seen = f"last look that showed something new {moment(state.facts.at)}" if state.facts else ""
+    seen = f"last change seen {moment(state.facts.at)}" if state.facts else ""
     restarts = f" · the bot was restarted {times(state.restarts)}" if state.restarts else ""
     return f"{escape(state.run, 40)}, plan revision {story.plan.revision} · {seen}{restarts}"

@@ -224,7 +224,7 @@ async def test_a_word_that_could_mean_two_runs_is_asked_back(house, people):
     house.add_run()
     house.add_run("hf-000002", "site-2")
 
-    assert "Which one? Open are `hf-000001` (site-1), `hf-000002` (site-2)" in await say(
+    assert "Which run? Open runs: `hf-000001` (site-1), `hf-000002` (site-2)" in await say(
         people, "abort"
     )
     assert house.rows == []
