@@ -144,7 +144,7 @@ def _degraded_end(records: Sequence[Record]) -> Iterable[Finding]:
 
 def _asked_of(records: Sequence[Record], passed: Record) -> str:
     """Say whose policy a proposal follows: a failover's, where it leaves members out."""
-    before = (r for r in records if r.seq < passed.seq)
+    before = [r for r in records if r.seq < passed.seq]
     planned = _of(before, Kind.PLANNED)
     return "failover" if planned and planned[-1].body["plan"].get("left_out") else "proposal"
 
