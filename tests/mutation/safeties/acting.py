@@ -193,10 +193,10 @@ SAFETIES = (
         (
             Edit(
                 STEPS,
-                "            in_service=duty.serving(facts),\n        )\n"
-                "        await duty.journal.append([draft], unless_word=True)",
-                "            in_service=duty.serving(facts),\n        )\n"
-                "        await duty.journal.append([draft])",
+                "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
+                "        )\n        await duty.journal.append([draft], unless_word=True)",
+                "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
+                "        )\n        await duty.journal.append([draft])",
             ),
             Edit(
                 STEPS,

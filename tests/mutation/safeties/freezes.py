@@ -68,8 +68,8 @@ SAFETIES = (
         (
             Edit(
                 ASKING,
-                "await _judge(duty, step) or await _asked_to_freeze(duty) is not None:",
-                "await _judge(duty, step):",
+                "if step.kind is StepKind.FAILOVER and await _asked_to_freeze(duty) is not None:",
+                "if False:",
             ),
             Edit(
                 "engine/runner.py",
