@@ -149,6 +149,7 @@ class Hold:
     out_of_service: tuple[str, ...] = ()
     ways: tuple[str, ...] = ()
     text: str = ""
+    seq: int = 0
 
 
 @dataclass
@@ -189,6 +190,7 @@ class RunState:
     resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
     stop_said: datetime | None = None
+    rests_since: int = 0
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
@@ -311,6 +313,16 @@ class RunState:
         members = facts.members if facts else ()
         down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
         return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
+
+    @property
+    def stopped_by(self) -> int:
+        """The number of the record that the run rests by: its hold, halt or pause; 0 without one.
+
+        A button that ends a rest names it, so that it ends no other than its presser saw.
+        """
+        if self.hold is not None:
+            return self.hold.seq
+        return self.rests_since if self.halted or self.paused else 0
 
     def wake_at(self) -> datetime | None:
         """Return when this run must be looked at again without anybody asking."""
@@ -577,6 +589,7 @@ class RunState:
             out_of_service=tuple(body.get("out_of_service", ())),
             ways=tuple(body.get("ways", ())),
             text=body.get("text", ""),
+            seq=record.seq,
         )
         self.reminded_at = None
 
@@ -592,11 +605,11 @@ class RunState:
         self._again(body["again"])
 
     def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
-        self.paused = record.by
+        self.paused, self.rests_since = record.by, record.seq
         self._stop_said(body)
 
     def _on_halted(self, record: Record, body: Mapping[str, Any]) -> None:
-        self.halted = record.by
+        self.halted, self.rests_since = record.by, record.seq
         self._stop_said(body)
 
     def _stop_said(self, body: Mapping[str, Any]) -> None:

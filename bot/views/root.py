@@ -118,7 +118,7 @@ def _controls(story: Story) -> list[Block]:
     else:
         verbs = ["resume" if state.paused else "pause", "halt"]
     made = [
-        button(label, f"word:{verb}", state.run, question, style=style)
+        button(label, f"word:{verb}", f"{state.run} {state.stopped_by}", question, style=style)
         for verb, (label, question, style) in ((verb, _WAYS[verb]) for verb in verbs)
     ]
     return [{"type": "actions", "elements": made}] if made else []

@@ -538,6 +538,12 @@ def test_a_member_left_out_is_named_wherever_people_decide_or_read_how_it_ended(
     assert report.file is not None
     assert "| 1_5 | left out | None | None | DETACHED, does not answer |" in report.file[1]
     assert "*Other differences to before:* none." in whole(report)
+    by_hand = whole(report)
+    assert "*To bring 1_5 to take 120 by hand*" in by_hand
+    assert "installer import local /var/log/upload/" in by_hand
+    assert "gclish -c 'installer install NUMBER member_ids 1_5'" in by_hand
+    assert "Auto-clone stays owed meanwhile. The next run on this group puts it back" in by_hand
+    assert "by hand*" not in whole(by_key(night("good"))["end"])
 
 
 def test_a_run_held_after_a_member_was_left_out_does_not_say_that_every_member_is_in_service():
