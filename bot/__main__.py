@@ -374,6 +374,8 @@ def check(
     ] = False,
 ) -> None:
     """Read settings and secrets, ask Slack, and say what is wrong before anything runs."""
+    from bot.accounts import unreadable
+
     with mistakes_told():
         loaded, secrets = load(config), Secrets.read()
     settings = loaded.settings
@@ -382,6 +384,9 @@ def check(
             f"{key} is not there; ssh.client_keys names it as the key to log in with"
             for key in settings.ssh.client_keys
             if not key.is_file()
+        ),
+        *unreadable(
+            [*settings.ssh.client_keys, settings.ssh.known_hosts], settings.packages.directory
         ),
         *_lacking(
             settings.ssh.known_hosts.is_file(),
@@ -407,7 +412,8 @@ def check(
     if secrets.bot_token and not offline:
         from bot.slack_check import slack_wrongs
 
-        warnings += asyncio.run(slack_wrongs(settings, secrets.bot_token))
+        app_token = secrets.app_token if settings.slack.transport == "socket" else ""
+        warnings += asyncio.run(slack_wrongs(settings, secrets.bot_token, app_token))
     names = sorted(settings.groups)
     notes = [note for name in names if (note := settings.unfenced(name))]
     notes += _about_the_way(settings, secrets)

@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.commands import read_members, read_order
-from bot.views.format import Block, code, escape, section
+from bot.views.format import Block, code, escape, moment, section
 from bot.views.words import group_named, ids
 from engine.errors import PlanRefused, UnexpectedOutput
 from engine.headroom import standby_site
 from engine.invariants import described
 from engine.model import GroupFacts, MemberId, Plan, by_number, spelled, surely_out
-from engine.proposals import Change, order_fault, parts_of, split_faults
+from engine.proposals import Change, order_fault, parts_of, parts_without, split_faults
 from engine.splitting import by_sites, split
 
 OPEN = "change:open"
@@ -41,6 +41,9 @@ MOST_GROUPS = 12
 
 MOST_OUT = 10
 """Slack's limit for the boxes of one field. In words there may be more."""
+
+MOST_HINT = 150
+"""Longer hints are hard to read on a phone; Slack would take 2000 characters."""
 
 _MEMBERS, _ORDER, _LISTED = "members", "order", "listed"
 
@@ -96,11 +99,11 @@ def form(
     """
     out = tuple(plan.left_out if left_out is None else left_out)
     members = [one for one in sorted(plan.everyone, key=by_number) if one not in out]
-    anew = count not in (0, len(plan.groups)) or set(out) != set(plan.left_out)
     wanted = min(count or len(plan.groups), max(2, len(members)))
-    parts = _divided(members, wanted, plan, seen) if anew else parts_of(plan)
+    kept = parts_without(plan, out) if count in (0, len(plan.groups)) else ()
+    parts = kept or _divided(members, wanted, plan, seen)
     letters = [chr(ord("A") + index) for index in range(len(parts))]
-    order = letters if anew else [group.name for group in plan.groups]
+    order = [group.name for group in plan.groups] if kept else letters
     now = ", ".join(group_named(group) for group in plan.groups)
     blocks: list[Block] = [
         section(
@@ -108,8 +111,9 @@ def form(
             f"{escape(ids(plan.everyone), 200)}; "
             f"the SMO is {escape(smo or 'none', 20)}.",
             f"Proposed now, in this order: {escape(now, 600)}.",
-            "A change is planned from a fresh look and asked anew, with a code of its own; the "
-            "votes for this proposal fall.",
+            "A change is planned from a fresh look and asked again, with a code of its own; "
+            "the votes for this proposal no longer count.",
+            *_seen_at(seen),
         ),
         *_out_field(plan, seen, out),
         _count_field(len(parts), min(len(members), MOST_GROUPS)),
@@ -142,6 +146,16 @@ def _divided(
     return tuple(group.members for group in groups)
 
 
+def _seen_at(seen: GroupFacts | None) -> list[str]:
+    """Say how old the look is that the form is drawn from: it may be that of the order."""
+    if seen is None:
+        return []
+    return [
+        f"Who is out of service is as of {moment(seen.at)}; `@hotfix change without 1_7`, in the "
+        "thread, looks anew."
+    ]
+
+
 def _plain(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text}
 
@@ -166,7 +180,8 @@ def _out_field(plan: Plan, seen: GroupFacts | None, out: Sequence[MemberId]) -> 
     states = {m.id: described(m) for m in facts.members} if facts is not None else {}
     words = plan.policy.state_words
     away = {m.id for m in facts.members if surely_out(m, words)} if facts is not None else set()
-    choices = sorted(away | set(plan.left_out), key=by_number)[:MOST_OUT]
+    every = sorted(away | set(plan.left_out), key=by_number)
+    choices = every[:MOST_OUT]
     if not choices or len(plan.everyone) - len(choices) < 2:
         return []
     options = {one: _option(one, f"{one}: {states.get(one, 'not seen')}"[:75]) for one in choices}
@@ -178,6 +193,9 @@ def _out_field(plan: Plan, seen: GroupFacts | None, out: Sequence[MemberId]) -> 
     if chosen := [options[one] for one in choices if one in out]:
         element["initial_options"] = chosen
     hint = "Only members out of service. Nothing is sent to them; auto-clone stays owed at the end."
+    if rest := every[MOST_OUT:]:
+        stay = f" Not offered here, and left as they are: {spelled(rest)}."
+        hint += stay if len(hint) + len(stay) <= MOST_HINT else " More of them: in words."
     field = _input("out", "Leave out", element, hint)
     return [{**field, "dispatch_action": True, "optional": True}]
 
@@ -265,7 +283,14 @@ def chosen_out(view: Mapping[str, Any], plan: Plan) -> tuple[MemberId, ...]:
         return plan.left_out
     known = set(plan.everyone)
     chosen = {str(one["value"]) for one in field[OUT].get("selected_options") or ()}
-    return tuple(sorted(chosen & known, key=by_number))
+    not_offered = set(plan.left_out) - _offered(view)
+    return tuple(sorted((chosen & known) | not_offered, key=by_number))
+
+
+def _offered(view: Mapping[str, Any]) -> set[str]:
+    """Return whom a form lets leave out: Slack takes only so many, and the others stay as is."""
+    (field,) = (block for block in view["blocks"] if block.get("block_id") == "out")
+    return {str(option["value"]) for option in field["element"]["options"]}
 
 
 def read_form(view: Mapping[str, Any], plan: Plan) -> tuple[Change, dict[str, str]]:

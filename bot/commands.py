@@ -241,6 +241,8 @@ def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> 
         return Mistake(
             f"I do not know {code(words[0])}; I know {_listed(VERBS)}. See `{command} help`."
         )
+    if close[0] in VOTES and command.startswith("/"):
+        return Mistake(f"I do not know {code(words[0])}. If you mean to vote: {HOW_TO_VOTE}")
     right = f"{command} {close[0]} {rest}".strip()
     return Mistake(f"I do not know {code(words[0])}. Did you mean {code(right)}?")
 
@@ -558,6 +560,14 @@ def read_members(part: str) -> list[MemberId]:
     return found
 
 
+_HELP = {
+    "Order": ("install", "change"),
+    "Stop": ("halt", "pause", "abort", "freeze"),
+    "Go on": ("resume", "retry", "rollback"),
+}
+"""Under which heading help tells each word that takes a right."""
+
+
 def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
     """Return what can be typed, as finished mrkdwn.
 
@@ -579,17 +589,22 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
     }
-    yours = [line for word, line in words.items() if may is None or word in may]
+    yours = []
+    for title, group in _HELP.items():
+        lines = [words[word] for word in group if may is None or word in may]
+        yours += [f"*{title}*", *lines] if lines else []
     if not yours:
         yours = ["You are in no role that may order, operate or stop a run."]
     return "\n".join(
         [
             *yours,
+            "*Ask*",
             f"`{command} status [group or run]` tells how things stand",
             f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
             f"`{command} gates` tells which gates wait for you, with the way to each",
             f"`{command} approvers {name}` tells who may approve, and who of them is awake",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
+            "*Vote*",
             "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "
             "words in its thread: `@hotfix approve G2 CODE` with the code of its first line, "
             "`@hotfix reject G2 because …`, `@hotfix withdraw G2`.",

@@ -7,7 +7,7 @@ reads the stores. A reaction is never a vote by itself: its row only says where 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -150,7 +150,7 @@ class Hearing:
         where = "here" if here else f"in <#{request.channel}>"
         text = (
             f"Understood: install {code(command.package)} on {code(command.group)}{without}. I "
-            f"look at the group first; the proposal follows {where}."
+            f"look first; the proposal or the reason follows {where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
 
@@ -351,10 +351,15 @@ class Hearing:
         if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
             return NOTHING
         key, to = self._pressed(body, pressed)
+        run, _, seen = str(pressed.get("value", "")).partition(" ")
         try:
-            return self._said(key, Word(verb, str(pressed.get("value", ""))), to, "")
+            heard = self._said(key, Word(verb, run), to, "")
         except NoSuchRun as mistake:
             return Heard(text=str(mistake), to=to)
+        if heard.row is not None and seen.isdecimal():
+            row = replace(heard.row, body={**heard.row.body, "seen": int(seen)})
+            return replace(heard, row=row)
+        return heard
 
     def _clicked(self, body: Mapping[str, Any], pressed: Mapping[str, Any]) -> Heard:
         """A vote by a button: the row is all there is of it, so it says all that counts."""

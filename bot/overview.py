@@ -209,7 +209,8 @@ class Overview:
             for one in reach
         ]
         lines = [f"*Who approves on {code(group, 80)}*"]
-        for what, gate in (("A proposal", policy.proposal), ("A failover", policy.failover)):
+        proposal = story.plan.policy_at(StepKind.PROPOSAL) if story else policy.proposal
+        for what, gate in (("A proposal", proposal), ("A failover", policy.failover)):
             mine = [one for one in people if _all_roles(gate) & set(one["roles"])]
             lines += [f"*{what}* needs {policy_words(gate)}.", *people_lines(mine)]
         if found is not None and found.opening is not None:

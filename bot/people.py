@@ -250,7 +250,7 @@ class SlackPeople:
             return Person(
                 id=found["id"],
                 name=str(name),
-                unfit=_unfit(found, me),
+                unfit=unfit(found, me),
                 timezone=str(found.get("tz") or ""),
             )
         except UNREADABLE as error:
@@ -423,7 +423,8 @@ class PlainAnswers:
         await self._answers.answer(to, html.escape(text, quote=False))
 
 
-def _unfit(user: dict[str, Any], me: Identity) -> str:
+def unfit(user: Mapping[str, Any], me: Identity) -> str:
+    """Say why an account may not vote, as `users.info` shows it, or ""."""
     for mark, reason in _UNFIT.items():
         if user.get(mark):
             return reason

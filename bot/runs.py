@@ -87,7 +87,7 @@ class Runs:
         if not rows:
             raise NoSuchRun("No run is open.")
         named = ", ".join(f"{code(row.id)} ({escape(row.group)})" for row in rows)
-        raise NoSuchRun(f"Which one? Open are {named}.")
+        raise NoSuchRun(f"Which run? Open runs: {named}.")
 
     def _nearest(self, target: str) -> str:
         known = [*self._groups, *(row.id for row in self._journal.runs(open_only=False))]

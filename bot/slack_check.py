@@ -16,7 +16,9 @@ from bot.calls import SlackClient, Trouble, called
 from bot.channels import is_shared
 from bot.config.contradictions import unsatisfiable
 from bot.config.settings import Settings
+from bot.people import Identity, Self, unfit
 from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED
+from engine.errors import PeopleUnreadable
 
 MANIFEST = Path(__file__).parent / "slack-manifest.json"
 
@@ -24,8 +26,14 @@ WITHIN_S = 10
 """Seconds for one question; somebody waits at a shell."""
 
 
-async def slack_wrongs(settings: Settings, token: str) -> list[str]:
-    """Return a sentence for each thing that would not work in Slack as it is now."""
+async def slack_wrongs(settings: Settings, token: str, app_token: str = "") -> list[str]:
+    """Return a sentence for each thing that would not work in Slack as it is now.
+
+    Args:
+        settings: what is needed.
+        token: the bot's.
+        app_token: what Socket Mode connects with; "" where it is not needed.
+    """
     client = SlackClient(
         token=token, base_url=settings.slack.api_url, timeout=WITHIN_S, retry_handlers=[]
     )
@@ -40,10 +48,12 @@ async def slack_wrongs(settings: Settings, token: str) -> list[str]:
         f"the app lacks the scope {scope}; add it to the app and install it again"
         for scope in lacking
     ]
+    wrongs += await _app_token(client, app_token) if app_token else []
     places = {f"groups.{name}: channel": group.channel for name, group in settings.groups.items()}
     places |= {f"slack.channels: {one}": one for one in settings.slack.channels}
     for place, channel in sorted(places.items()):
         wrongs += await _asked(client.conversations_info, _of_channel(place), channel=channel)
+    wrongs += await _persons(settings, client)
     known: dict[str, frozenset[str]] = {}
     for name, role in sorted(settings.roles.items()):
         if role.usergroup:
@@ -51,6 +61,37 @@ async def slack_wrongs(settings: Settings, token: str) -> list[str]:
             wrongs += await _asked(client.usergroups_users_list, look, usergroup=role.usergroup)
     if all(role.usergroup in known for role in settings.roles.values() if role.usergroup):
         wrongs += unsatisfiable(settings, known)
+    return wrongs
+
+
+async def _app_token(client: AsyncWebClient, app_token: str) -> list[str]:
+    """Ask for an address to connect to; nobody connects, and it is let go."""
+    try:
+        await called(client.apps_connections_open(app_token=app_token))
+    except Trouble as trouble:
+        return [
+            f"Slack refuses the app-level token ({trouble.error}): Socket Mode needs one of this "
+            "app (xapp-…) with the scope connections:write"
+        ]
+    return []
+
+
+async def _persons(settings: Settings, client: AsyncWebClient) -> list[str]:
+    """Say who is named in a role, and could not vote as Slack knows them."""
+    roles: dict[str, list[str]] = {}
+    for name, role in sorted(settings.roles.items()):
+        for person in role.members:
+            roles.setdefault(person, []).append(name)
+    if not roles:
+        return []
+    try:
+        me = await Self(client).identity()
+    except PeopleUnreadable as error:
+        return [f"who is in the roles could not be asked: {error}"]
+    wrongs: list[str] = []
+    for person, named in sorted(roles.items()):
+        look = _of_person(f"roles.{', roles.'.join(named)}: {person}", me)
+        wrongs += await _asked(client.users_info, look, user=person)
     return wrongs
 
 
@@ -86,6 +127,18 @@ async def _asked(call: Callable[..., Awaitable[Any]], look: Look, **about: str) 
     except Trouble as trouble:
         wrong = look({}, trouble.error)
     return [wrong] if wrong else []
+
+
+def _of_person(place: str, me: Identity) -> Look:
+    def look(answer: dict[str, Any], error: str) -> str:
+        if error == "user_not_found":
+            return f"{place} is nobody that this workspace knows; look the member ID up again"
+        if error:
+            return f"{place} could not be looked up ({error})"
+        why = unfit(answer.get("user") or {}, me)
+        return f"{place} may not vote: {why}" if why else ""
+
+    return look
 
 
 def _of_channel(place: str) -> Look:

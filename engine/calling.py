@@ -27,8 +27,7 @@ async def reach_at(duty: Duty, step: Step) -> list[dict[str, Any]]:
 
     Who asked for the run is left out where they may not approve it.
     """
-    plan = duty.plan.policy
-    asked = [plan.proposal, plan.failover] if step.kind is StepKind.PROPOSAL else [plan.failover]
+    asked = [duty.plan.policy_at(kind) for kind in {step.kind, StepKind.FAILOVER}]
     roles = frozenset().union(*(_all_roles(policy) for policy in asked))
     requester = duty.state.the_request.requester
     own = any(policy.requester_may_vote for policy in asked)

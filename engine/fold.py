@@ -149,6 +149,7 @@ class Hold:
     out_of_service: tuple[str, ...] = ()
     ways: tuple[str, ...] = ()
     text: str = ""
+    seq: int = 0
 
 
 @dataclass
@@ -189,6 +190,7 @@ class RunState:
     resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
     stop_said: datetime | None = None
+    rests_since: int = 0
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
@@ -312,6 +314,16 @@ class RunState:
         down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
         return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 
+    @property
+    def stopped_by(self) -> int:
+        """The number of the record that the run rests by: its hold, halt or pause; 0 without one.
+
+        A button that ends a rest names it, so that it ends no other than its presser saw.
+        """
+        if self.hold is not None:
+            return self.hold.seq
+        return self.rests_since if self.halted or self.paused else 0
+
     def wake_at(self) -> datetime | None:
         """Return when this run must be looked at again without anybody asking."""
         if self.ended is not None or self.last_at is None:
@@ -339,9 +351,8 @@ class RunState:
 
     def policy_at(self, gate: str) -> GatePolicy:
         """Return who must say yes at a gate, by its step's id."""
-        steps = {step.id: step.kind for step in self.the_plan.steps}
-        policy = self.the_plan.policy
-        return policy.proposal if steps.get(gate) is StepKind.PROPOSAL else policy.failover
+        kinds = {step.id: step.kind for step in self.the_plan.steps}
+        return self.the_plan.policy_at(kinds.get(gate, StepKind.FAILOVER))
 
     def index(self) -> RunRow:
         """Return the index row that follows from this state."""
@@ -578,6 +589,7 @@ class RunState:
             out_of_service=tuple(body.get("out_of_service", ())),
             ways=tuple(body.get("ways", ())),
             text=body.get("text", ""),
+            seq=record.seq,
         )
         self.reminded_at = None
 
@@ -593,11 +605,11 @@ class RunState:
         self._again(body["again"])
 
     def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
-        self.paused = record.by
+        self.paused, self.rests_since = record.by, record.seq
         self._stop_said(body)
 
     def _on_halted(self, record: Record, body: Mapping[str, Any]) -> None:
-        self.halted = record.by
+        self.halted, self.rests_since = record.by, record.seq
         self._stop_said(body)
 
     def _stop_said(self, body: Mapping[str, Any]) -> None:

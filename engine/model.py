@@ -760,6 +760,15 @@ class Plan:
         """Return the SHA-256 of what approvals of this plan are bound to."""
         return digest_of(self.digested(facts))
 
+    def policy_at(self, kind: StepKind) -> GatePolicy:
+        """Return who must say yes at a gate of this kind.
+
+        That members are left out is never less than a failover's decision, the proposal's too: the
+        group works with less than it has, and owes them the take and its auto-clone.
+        """
+        proposed = kind is StepKind.PROPOSAL and not self.left_out
+        return self.policy.proposal if proposed else self.policy.failover
+
     def group(self, name: str) -> LogicalGroup:
         """Return a Logical Group by its letter."""
         return next(group for group in self.groups if group.name == name)

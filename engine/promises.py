@@ -115,7 +115,7 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
     # The promise is about failovers: a proposal can break it, and alone never keeps it.
     passed = (r for r in _of(records, Kind.DONE) if r.body.get("kind") == "PROPOSAL")
     approved = [r for r in passed if r.body.get("how") == "approved"]
-    own = (_own_approval(records, r, r.body["step"], "proposal") for r in approved)
+    own = (_own_approval(records, r, r.body["step"], _asked_of(records, r)) for r in approved)
     yield from filter(None, own)
     yield from _unintended(records)
 
@@ -140,6 +140,13 @@ def _degraded_end(records: Sequence[Record]) -> Iterable[Finding]:
         }
         if worse := sorted(served & set(end.body.get("out_of_service", ()))):
             yield f"record {end.seq}: {', '.join(worse)} served when people agreed to this end"
+
+
+def _asked_of(records: Sequence[Record], passed: Record) -> str:
+    """Say whose policy a proposal follows: a failover's, where it leaves members out."""
+    before = [r for r in records if r.seq < passed.seq]
+    planned = _of(before, Kind.PLANNED)
+    return "failover" if planned and planned[-1].body["plan"].get("left_out") else "proposal"
 
 
 def _unintended(records: Sequence[Record]) -> Iterable[str]:

@@ -59,6 +59,17 @@ def parts_of(plan: Plan) -> tuple[tuple[MemberId, ...], ...]:
     return tuple(group.members for group in sorted(plan.groups, key=lambda one: one.name))
 
 
+def parts_without(plan: Plan, left_out: Sequence[MemberId]) -> tuple[tuple[MemberId, ...], ...]:
+    """Return the plan's parts without these members, or () where that is no split any more.
+
+    Whoever ordered a split keeps it where a member less still leaves parts of nearly equal size;
+    a member that is taken in again is in no part yet.
+    """
+    parts = tuple(tuple(m for m in part if m not in left_out) for part in parts_of(plan))
+    members = [one for part in parts for one in part]
+    return parts if set(left_out) >= set(plan.left_out) and not split_faults(members, parts) else ()
+
+
 def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) -> Plan:
     """Revise the plan of a proposal.
 
@@ -77,8 +88,10 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
     wanted_out = plan.left_out if change.left_out is None else change.left_out
     left_out = tuple(sorted(set(wanted_out), key=by_number))
-    made_anew = bool(change.split or change.groups or change.divide or left_out != plan.left_out)
-    split = change.split or (() if made_anew else parts_of(plan))
+    renewed = bool(change.split or change.groups or change.divide)
+    kept = () if renewed else parts_without(plan, left_out)
+    made_anew = not kept
+    split = change.split or kept
     order = change.order if change.order in ("vendor", "smo_last") else "vendor"
     if not change.order and made_anew:
         order = plan.policy.order

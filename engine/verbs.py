@@ -180,7 +180,8 @@ async def _change(duty: Duty, row: InboxRow) -> None:
 async def _nobody_left(duty: Duty, plan: Plan, author: str) -> str:
     """Say which gate could not be passed any more without this author's yes, or ""."""
     requester, authors = duty.state.the_request.requester, duty.state.authors
-    for name, policy in (("proposal", plan.policy.proposal), ("failover", plan.policy.failover)):
+    for kind in (StepKind.PROPOSAL, StepKind.FAILOVER):
+        name, policy = kind.lower(), plan.policy_at(kind)
         if policy.requester_may_vote or author in (requester, *authors):
             continue
         try:

@@ -280,7 +280,25 @@ async def _word(duty: Duty, row: InboxRow) -> None:
         reason = f"somebody said stop after that; say `{verb}` again where it is still meant"
         await verbs.refuse(duty, row, reason)
         return
+    if stale := _for_another_rest(duty, row):
+        await verbs.refuse(duty, row, stale)
+        return
     await verbs.VERBS.get(verb, _unknown)(duty, row)
+
+
+def _for_another_rest(duty: Duty, row: InboxRow) -> str:
+    """Say what stands now where a button ends a rest that is not the one its presser saw, or "".
+
+    A stop is for whatever goes on. Words have no number, and messages of before had none.
+    """
+    state, seen = duty.state, row.body.get("seen")
+    if row.body["verb"] in rights.STOPS or seen is None or seen == state.stopped_by:
+        return ""
+    hold = state.hold
+    now = f"it holds because {hold.reason}" if hold is not None else "it goes on"
+    if hold is None and state.resting:
+        now = "it is halted" if state.halted else "it is paused"
+    return f"that button was for a moment that is over, and now {now}; read the run's first message"
 
 
 _UNDO_A_STOP = ("resume", "abort", "rollback")

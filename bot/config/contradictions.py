@@ -37,12 +37,13 @@ def contradictions(settings: Settings) -> list[str]:
 def _unknown_roles(settings: Settings) -> Iterator[str]:
     """Say which role is named and not there: once, where it is named for all groups."""
     hint = partial(nearest, known=list(settings.roles))
-    everywhere = settings.policy.roles - settings.roles.keys()
-    for role in sorted(everywhere):
-        yield f"policy: there is no role {role}{hint(role)}"
+    everywhere = [(key, r) for key, r in settings.policy.named if r not in settings.roles]
+    for key, role in everywhere:
+        yield f"policy.{key}: there is no role {role}{hint(role)}"
     for group in settings.groups:
-        for role in sorted(settings.policy_of(group).roles - settings.roles.keys() - everywhere):
-            yield f"groups.{group}: there is no role {role}{hint(role)}"
+        for key, role in settings.policy_of(group).named:
+            if role not in settings.roles and (key, role) not in everywhere:
+                yield f"groups.{group}.{key}: there is no role {role}{hint(role)}"
 
 
 def _unspeakable(settings: Settings) -> Iterator[str]:

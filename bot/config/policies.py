@@ -266,8 +266,19 @@ class PolicySettings(Section):
     @property
     def roles(self) -> frozenset[str]:
         """Every role that is named."""
-        named = (self.requesters, self.operators, self.halters, self.freezers)
-        return self.approvers.union(self.fallbacks, *named)
+        return frozenset(role for _, role in self.named)
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Every role that is named, each with the key that names it."""
+        found: list[tuple[str, str]] = []
+        for gate, asked in (("proposal", self.proposal), ("failover", self.failover)):
+            found += [(f"{gate}.voters", role) for role in asked.voters]
+            found += [(f"{gate}.needs", role) for role in asked.needs]
+            found += [(f"{gate}.fallback", asked.fallback)] if asked.fallback else []
+        for right in ("requesters", "operators", "halters", "freezers"):
+            found += [(right, role) for role in getattr(self, right)]
+        return tuple(dict.fromkeys(found))
 
     @property
     def fallbacks(self) -> tuple[str, ...]:

@@ -281,9 +281,9 @@ def votes(story: Story, opening: Opening, first: str) -> list[Block]:
         *reach.who_is_awake(story, opening),
         buttons(story, opening, first),
         context(
-            "React with ✅ to approve or ❌ to stop, or press a button. Taking your ✅ away before "
-            "the start takes back the approval that it was; one that was pressed is taken back "
-            "with Withdraw. What counts is the line above, not the numbers beside the emoji."
+            "React with ✅ to approve or ❌ to stop, or press a button. Removing your ✅ before "
+            "the start takes back that vote; a vote by button is taken back with Withdraw. What "
+            "counts is the line above, not the numbers beside the emoji."
         ),
         context(
             f"Or write in this thread: `@hotfix approve {gate.name} {gate.code}` "

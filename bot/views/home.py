@@ -99,5 +99,6 @@ def _group(one: GroupLine) -> str:
     if one.frozen:
         parts.append(f"❄️ *{escape(one.frozen, 300)}*")
     if one.owed:
-        parts.append("⚠️ *auto-clone is owed*")
+        off = "auto-clone is off until the run ends"
+        parts.append(off if one.run else "⚠️ *auto-clone is owed*")
     return "; ".join(parts)

@@ -228,7 +228,7 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
                 key,
                 f"♻️ {gate.name} is superseded: {who} changed the proposal.{votes}",
                 *bullets(changes, longest=600),
-                "It is asked anew, with a code of its own.",
+                "It is asked again, with a code of its own.",
             )
         return told(
             key,

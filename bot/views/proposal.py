@@ -29,7 +29,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         section(*_asked(story, plan)),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
-        section(*_who(story, opening)),
+        section(*_who(opening)),
         *gates.votes(story, opening, first),
         *_change(story, opening),
     ]
@@ -78,7 +78,8 @@ def _change(story: Story, opening: Opening) -> list[Block]:
         {"type": "actions", "elements": [press]},
         context(
             "Or in words: `@hotfix change swap`, `change groups 3`, `change order smo_last`, "
-            "`change split 1_1-1_3/1_4-1_6`. It is asked anew then, and these votes fall."
+            "`change split 1_1-1_3/1_4-1_6`. It is asked again then, and these votes no longer "
+            "count."
         ),
     ]
 
@@ -132,20 +133,19 @@ def _what_will_happen(plan: Plan) -> list[str]:
     ]
 
 
-def _who(story: Story, opening: Opening) -> list[str]:
+def _who(opening: Opening) -> list[str]:
+    """Say who is needed later; who is needed here stands with the votes, and is said once."""
     failover = opening.plan.policy.failover
+    left_out = opening.plan.left_out
+    others = failover.roles != opening.policy.roles
     return [
-        f"*Approval of this proposal:* {words.needs(opening, story)}.",
+        *(["*Members are left out, so this proposal needs a failover's votes.*"] * bool(left_out)),
         f"*Approval of each failover:* {_short(failover)}.",
-        *(f"• {line}" for line in awake_for_failovers(opening)),
+        *(f"• {line}" for line in (awake_for_failovers(opening) if others else ())),
         "*Please do not install policy on this group until the end report.*",
     ]
 
 
 def _short(policy: GatePolicy) -> str:
-    people = "1 person" if policy.votes == 1 else f"{policy.votes} people"
-    roles = ", ".join(f"{count} of {escape(role, 60)}" for role, count in policy.needs)
-    among = f", among them {roles}" if roles else ""
-    of_roles = "" if roles else f" of {escape(', '.join(sorted(policy.roles)) or 'no role', 200)}"
     own = "" if policy.requester_may_vote else ", not the one who asked"
-    return f"{people}{of_roles}{among}{own}"
+    return f"{words.policy_words(policy)}{own}"

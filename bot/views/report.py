@@ -10,6 +10,7 @@ from bot.views.format import (
     LONGEST_TEXT,
     Block,
     clip,
+    code,
     context,
     escape,
     fit,
@@ -43,6 +44,7 @@ def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
         section(f"{mention(request.requester, request.requester_name)} {_sentence(story)}"),
         _table(story),
         section(f"*Auto-clone:* {words.cloning_words(story)}."),
+        *_to_catch_up(story),
         *_not_by_us(story),
         section("*Approvals*", *_approvals(story)),
         section(_duration(story)),
@@ -70,6 +72,34 @@ def _first(story: Story) -> str:
         f"{sign} {words.ended_word(story)}: {words.out_words(out, story.plan)}{owed} · "
         f"{state.run} · {story.plan.security_group}"
     )
+
+
+def _to_catch_up(story: Story) -> list[Block]:
+    """Say how a member that was left out gets the take too, and what becomes of auto-clone."""
+    plan = story.plan
+    left_out = plan.left_out
+    now = _takes_now(story)
+    behind = [one for one in left_out if now.get(one) != plan.take_after]
+    if not behind or words.ended_word(story) != "Done":
+        return []
+    who, package = words.ids(behind), plan.package.name
+    folder = plan.policy.upload_directory
+    imported = f'gclish -c "installer import local {folder}/{package} member_ids {who}"'
+    installed = f"gclish -c 'installer install NUMBER member_ids {who}'"
+    lines = [
+        f"*To bring {who} to take {plan.take_after} by hand*, once repaired, with auto-clone off "
+        "and the others in service, in Expert mode there:",
+        f"1. Copy the package to {code(folder, 100)} there, then {code(imported, 300)}",
+        "2. Its NUMBER there: `da_cli packages_info status=available_for_install`",
+        f"3. {code(installed, 200)}; it restarts. Then see that it carries traffic.",
+    ]
+    if story.state.cloning_owed:
+        lines.append(
+            "Auto-clone stays owed meanwhile. The next run on this group puts it back when every "
+            "member shows the same take; whoever switches it on by hand does so only then, and the "
+            "bot goes on saying that it is owed until that run."
+        )
+    return [section(*lines)]
 
 
 def _takes_now(story: Story) -> dict[str, int | None]:

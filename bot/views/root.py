@@ -118,7 +118,7 @@ def _controls(story: Story) -> list[Block]:
     else:
         verbs = ["resume" if state.paused else "pause", "halt"]
     made = [
-        button(label, f"word:{verb}", state.run, question, style=style)
+        button(label, f"word:{verb}", f"{state.run} {state.stopped_by}", question, style=style)
         for verb, (label, question, style) in ((verb, _WAYS[verb]) for verb in verbs)
     ]
     return [{"type": "actions", "elements": made}] if made else []
@@ -268,6 +268,6 @@ def _line(story: Story, step: Step, now: Step | None) -> str:
 
 def _small_print(story: Story) -> str:
     state = story.state
-    seen = f"last look that showed something new {moment(state.facts.at)}" if state.facts else ""
+    seen = f"last change seen {moment(state.facts.at)}" if state.facts else ""
     restarts = f" · the bot was restarted {times(state.restarts)}" if state.restarts else ""
     return f"{escape(state.run, 40)}, plan revision {story.plan.revision} · {seen}{restarts}"

@@ -40,8 +40,7 @@ class Opening:
     @property
     def policy(self) -> GatePolicy:
         """Who must say yes here, from the beginning."""
-        policy = self.plan.policy
-        return policy.proposal if self.step.kind is StepKind.PROPOSAL else policy.failover
+        return self.plan.policy_at(self.step.kind)
 
     @property
     def rules(self) -> GatePolicy:

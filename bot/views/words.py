@@ -223,8 +223,8 @@ def headline(story: Story) -> str:
     parts = [state_word(story)]
     out = state.out_of_service()
     if alarming(story) or (state.ended is not None and out):
-        parts.append(out_words(out))
-    if state.ended is not None and story.plan.left_out:
+        parts.append(out_words(out, story.plan))
+    elif state.ended is not None and story.plan.left_out:
         parts.append(f"left out: {ids(story.plan.left_out)}")
     if state.ended is not None and state.cloning_owed:
         parts.append("auto-clone is owed")
@@ -271,7 +271,13 @@ def policy_words(policy: GatePolicy) -> str:
     if policy.needs:
         roles = ", ".join(f"{count} of {escape(role, 60)}" for role, count in policy.needs)
         return f"{people}, among them {roles}"
-    return f"{people} of {escape(', '.join(sorted(policy.roles)) or 'no role', 200)}"
+    return f"{people} of {escape(either(policy.roles) or 'no role', 200)}"
+
+
+def either(roles: Iterable[str]) -> str:
+    """Return `firewall, manager or network`: who is in any of these will do."""
+    *others, last = sorted(roles) or [""]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def needs(opening: Opening, story: Story) -> str:

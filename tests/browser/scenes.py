@@ -109,8 +109,9 @@ def _story(scene: Scene) -> Story:
 
 def _form(scene: Scene) -> dict[str, Any]:
     story = _story(scene)
-    smo = story.state.facts.smo if story.state.facts else None
-    return form(story.plan, Place(story.state.run, 1, CHANNEL, "1.000001"), smo or "")
+    facts = story.state.facts
+    place = Place(story.state.run, 1, CHANNEL, "1.000001")
+    return form(story.plan, place, (facts.smo if facts else None) or "", seen=facts)
 
 
 async def _written_to(page: Page, _slack: LocalSlack, scene: Scene) -> Locator:
@@ -166,6 +167,14 @@ SCENES: tuple[Exhibit, ...] = (
     Scene(
         "form",
         "good",
+        at(Kind.GATE_SHOWN, gate="G1"),
+        ("proposal",),
+        play=_changing,
+        content=_form,
+    ),
+    Scene(
+        "form-without",
+        "without a member",
         at(Kind.GATE_SHOWN, gate="G1"),
         ("proposal",),
         play=_changing,

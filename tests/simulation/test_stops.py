@@ -295,3 +295,40 @@ def test_an_abort_while_a_difference_is_looked_at_twice_is_all_that_happens(tmp_
     assert {Kind.GATE_CLOSED, Kind.BROKEN} & set(later) == set()
     assert night.state.ended is not None
     assert night.state.ended["state"] == "aborted"
+
+
+def reject_failovers(night: Night, gate: str, step: str) -> None:
+    choice = "yes" if step == "PROPOSAL" else "no"
+    night.later(20, partial(night.react, gate, NOOR, choice))
+
+
+@pytest.mark.parametrize("word", ["retry", "abort"])
+def test_a_button_of_a_hold_that_is_over_does_nothing_and_says_what_stands_now(tmp_path, word):
+    async def then(night: Night) -> None:
+        first = night.state().stopped_by
+        assert first
+        night.say("retry")
+        await night.until(lambda s: s.hold is not None and s.hold.seq > first)
+        seen = {"verb": word, "user": BEN, "answer": {}, "seen": first}
+        put(night, InboxRow("act:stale", night.run, "word", seen, night.clock.now()))
+        await night.clock.sleep(timedelta(minutes=1))
+
+    night = play(tmp_path, people=reject_failovers, then=then)
+
+    (refused,) = refused_words(night)
+    assert night.state.hold is not None
+    assert f"and now it holds because {night.state.hold.reason}" in refused.body["reason"]
+    assert [text for user, text in night.said if user == BEN and "that button was for" in text]
+    assert night.state.aborted == ""
+
+
+def test_a_button_of_the_hold_that_stands_is_taken(tmp_path):
+    async def then(night: Night) -> None:
+        seen = {"verb": "abort", "user": BEN, "answer": {}, "seen": night.state().stopped_by}
+        put(night, InboxRow("act:fresh", night.run, "word", seen, night.clock.now()))
+        await night.clock.sleep(timedelta(minutes=1))
+
+    night = play(tmp_path, people=reject_failovers, then=then)
+
+    assert refused_words(night) == []
+    assert night.state.aborted == BEN

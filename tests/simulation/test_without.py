@@ -122,6 +122,17 @@ def test_the_others_get_the_take_and_cloning_stays_owed(play, fault):
     assert night.judged_broken() == {}
 
 
+def test_one_yes_is_not_enough_for_a_proposal_that_leaves_a_member_out(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        night.later(20, lambda: night.react(gate, "U0ANA00001", "yes"))
+
+    alone, ordinary = play(people, hours=0.2), play(people, left_out=(), faults=[], hours=0.2)
+
+    assert [r.body["outcome"] for r in of_kind(alone, Kind.GATE_CLOSED)] == []
+    assert of_kind(alone, Kind.GATE_OPENED)[0].body["votes"] == 2
+    assert [r.body["outcome"] for r in of_kind(ordinary, Kind.GATE_CLOSED)] == ["approved"]
+
+
 def test_nothing_is_sent_to_it_or_about_it(play):
     night = play(faults=[ILL])
 

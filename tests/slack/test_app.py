@@ -9,6 +9,7 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.views import render
+from bot.views.format import button
 from engine.journal import Kind
 from engine.model import Request, from_json
 from storage.records import HOUSE, Draft
@@ -224,7 +225,7 @@ async def test_a_word_that_could_mean_two_runs_is_asked_back(house, people):
     house.add_run()
     house.add_run("hf-000002", "site-2")
 
-    assert "Which one? Open are `hf-000001` (site-1), `hf-000002` (site-2)" in await say(
+    assert "Which run? Open runs: `hf-000001` (site-1), `hf-000002` (site-2)" in await say(
         people, "abort"
     )
     assert house.rows == []
@@ -472,6 +473,18 @@ def buttons(run: str) -> list[dict[str, object]]:
     for one in made[0]["elements"]:
         one["value"] = f"{run}/G2/7K3F"
     return made
+
+
+async def test_a_word_button_says_which_hold_its_presser_saw(house, people):
+    run = house.add_run()
+    press = button("Retry", "word:retry", f"{run} 17", "Again?")
+    ts = await house.post(f"{run}/root", blocks=[{"type": "actions", "elements": [press]}])
+
+    await people.act("ana", "click", channel=CHANNEL, ts=ts, action_id="word:retry")
+
+    await until(people, lambda: house.woken == [run])
+    (row,) = house.rows
+    assert (row.run, row.body["verb"], row.body["seen"]) == (run, "retry", 17)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ async def test_approvers_tells_who_is_needed_and_who_of_them_is_awake(house, peo
 
     told = await answer(people, watch, "approvers site-1")
 
-    assert "*A failover* needs 2 people of firewall, network." in told
+    assert "*A failover* needs 2 people of firewall or network." in told
     assert "*Can be reached now:* ana (network, 17:00 there)" in told
     assert "*In quiet hours:*" in told
     assert f"<@{NOOR}>" not in told, "it is no call"

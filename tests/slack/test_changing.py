@@ -118,7 +118,7 @@ async def test_it_shows_the_proposal_as_it_is_and_whom_it_is_about(form):
     assert form["title"]["text"] == "Change the proposal"
     first = form["blocks"][0]["text"]["text"]
     assert "`site-1` has 4 members, 1_1-1_4; the SMO is 1_1" in first
-    assert "the votes for this proposal fall" in first
+    assert "the votes for this proposal no longer count" in first
 
 
 async def test_what_is_sent_is_one_row_for_its_run_bound_to_the_revision(house, people, form):

@@ -110,3 +110,29 @@ async def test_a_scope_that_was_not_granted_is_named(poor: LocalSlack):
     async with ControlClient(poor.url) as people:
         granted = (await people.state())["app"]["scopes"]
     assert wanted_scopes() - set(granted) == {"files:write", "usergroups:read"}
+
+
+async def test_who_is_named_in_a_role_and_could_not_vote(slack, people):
+    await people.change("user", "U000000BEN0", deleted=True)
+    members = ("U000000ANA0", "U000000BEN0", "U000000GUS0", "U0000HOTFIX", "U00000GONE0")
+    asked = settings(slack).model_copy(
+        update={"roles": {"network": RoleSettings(members=members, usergroup="S0FWAPPROV0")}}
+    )
+
+    wrongs = await slack_wrongs(asked, TOKEN)
+
+    assert [one.removeprefix("roles.network: ") for one in wrongs] == [
+        "U000000BEN0 may not vote: it was deactivated",
+        "U000000GUS0 may not vote: it is a guest",
+        "U00000GONE0 is nobody that this workspace knows; look the member ID up again",
+        "U0000HOTFIX may not vote: it is a bot",
+    ]
+
+
+async def test_the_app_level_token_is_tried_where_it_is_needed(slack):
+    assert await slack_wrongs(settings(slack), TOKEN, "xapp-localslack") == []
+
+    (wrong,) = await slack_wrongs(settings(slack), TOKEN, "xapp-of-another-app")
+
+    assert wrong.startswith("Slack refuses the app-level token (invalid_auth): Socket Mode needs")
+    assert "xapp-of-another-app" not in wrong

@@ -213,7 +213,7 @@ def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
             "approve G2 7k3f if policy is done",
             ["not `if policy is done`; nothing was counted", "`@hotfix approve G2 7K3F`"],
         ),
-        ("aprove G2 7K3F", ["Did you mean `/hotfix approve G2 7K3F`?"]),
+        ("aprove G2 7K3F", ["If you mean to vote: Put :white_check_mark:", "@hotfix approve G2"]),
         ("yes", ["I do not take `yes` for a vote", "@hotfix approve G2 CODE"]),
         ("x" * 1001, ["too long"]),
     ],
@@ -259,6 +259,24 @@ def test_help_names_every_word_and_the_groups():
         assert word in told
     for word in ("why", "approve G2 CODE", "reject G2", "withdraw G2", ":x:"):
         assert word in told
+
+
+def test_help_has_a_heading_for_each_purpose_and_none_for_what_its_reader_may_not():
+    told = help_text("/hotfix", GROUPS).splitlines()
+    little = help_text("/hotfix", GROUPS, may={"halt"}).splitlines()
+
+    headings = ["*Order*", "*Stop*", "*Go on*", "*Ask*", "*Vote*"]
+    assert [line for line in told if line in headings] == headings
+    assert [line for line in little if line in headings] == ["*Stop*", "*Ask*", "*Vote*"]
+
+
+def test_a_misspelt_vote_as_a_command_is_told_how_to_vote_and_no_command_that_is_refused():
+    with pytest.raises(Mistake) as told:
+        read_command("aprove G2", groups=GROUPS)
+    assert "If you mean to vote: Put :white_check_mark:" in str(told.value)
+    assert "/hotfix approve" not in str(told.value)
+    with pytest.raises(Mistake, match="Did you mean `@hotfix approve G2 7K3F`"):
+        read_command("aprove G2 7K3F", groups=GROUPS, command="@hotfix", in_thread=True)
 
 
 @pytest.mark.parametrize(

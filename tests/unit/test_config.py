@@ -218,7 +218,7 @@ def test_every_setting_says_what_it_is():
         ),
         (
             SMALL.replace('voters = ["network"]', 'voters = ["netwrok"]', 1),
-            "policy: there is no role netwrok; did you mean network?",
+            ".voters: there is no role netwrok; did you mean network?",
         ),
         ("[slack", "line 1: expected ']'"),
     ],
@@ -373,7 +373,7 @@ def test_rights_that_are_not_set_follow_from_those_that_are_and_from_the_approve
 def test_a_right_of_a_role_that_is_not_there_is_refused(read, right):
     told = refusal(read, SMALL + f'{right} = ["netwrok"]')
 
-    assert "groups.site-1: there is no role netwrok; did you mean network?" in told
+    assert f"groups.site-1.{right}: there is no role netwrok; did you mean network?" in told
 
 
 @pytest.mark.parametrize(

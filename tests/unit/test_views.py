@@ -195,8 +195,8 @@ def test_the_proposal_shows_the_whole_night_and_who_must_approve():
     assert "_Estimate:_" in shown
     assert "about 20 min" in shown
     assert "Please do not install policy" in shown
-    assert "1 person of firewall, network; rita asked for it and may not approve" in shown
-    assert "2 people of firewall, network, not the one who asked" in shown
+    assert "1 person of firewall or network; rita asked for it and may not approve" in shown
+    assert "2 people of firewall or network, not the one who asked" in shown
     assert proposal.gate == "G1"
     assert proposal.reactions == ("white_check_mark", "x")
     assert proposal.broadcast
@@ -538,6 +538,41 @@ def test_a_member_left_out_is_named_wherever_people_decide_or_read_how_it_ended(
     assert report.file is not None
     assert "| 1_5 | left out | None | None | DETACHED, does not answer |" in report.file[1]
     assert "*Other differences to before:* none." in whole(report)
+    by_hand = whole(report)
+    assert "*To bring 1_5 to take 120 by hand*" in by_hand
+    assert "installer import local /var/log/upload/" in by_hand
+    assert "gclish -c 'installer install NUMBER member_ids 1_5'" in by_hand
+    assert "Auto-clone stays owed meanwhile. The next run on this group puts it back" in by_hand
+    assert "by hand*" not in whole(by_key(night("good"))["end"])
+
+
+def test_a_run_held_after_a_member_was_left_out_does_not_say_that_every_member_is_in_service():
+    records = until(night("without a member"), "DONE", step="A.SOAK")
+    held = {"step": "B.READY", "reason": "B is ill", "error": "x", "ways": ["retry"]}
+    last = records[-1]
+    stopped = replace(last, seq=last.seq + 1, kind="HELD", body=held)
+    first = heading(by_key([*records, stopped])["root"])
+
+    assert first.startswith("🛑 HELD · every other member is in service; left out: 1_5 · hf-")
+
+
+def test_a_proposal_that_leaves_members_out_needs_the_votes_of_a_failover_and_says_so():
+    asked = whole(
+        by_key(until(night("without a member"), "GATE_OPENED", step="PROPOSAL"))["proposal"]
+    )
+    ordinary = whole(by_key(until(night("good"), "GATE_OPENED", step="PROPOSAL"))["proposal"])
+
+    assert "*Needs* 2 people of firewall or network; " in asked
+    assert "Members are left out, so this proposal needs a failover's votes." in asked
+    assert "*Needs* 1 person of " in ordinary
+    assert "failover's votes" not in ordinary
+
+
+def test_a_proposal_says_once_who_approves_it_and_who_can_be_reached():
+    asked = whole(by_key(until(night("good"), "GATE_OPENED", step="PROPOSAL"))["proposal"])
+
+    assert asked.count("asked for it and may not approve") == 1
+    assert asked.count("Can be reached now") == 1
 
 
 def test_a_proposal_says_who_is_out_of_service_and_how_to_go_on_without():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.runs import NoSuchRun, Runs
+from bot.views.home import GroupLine, Home, home
 from engine.journal import Kind
 from storage.memory import MemoryStores
 from storage.records import Draft, Record, RunRow
@@ -108,3 +109,14 @@ def test_reasons_mention_nobody():
     shown = until(night("good"), Kind.VOTED, gate="G2")
 
     assert "<!channel>" not in why(shown, NOOR, (NOOR, "<!channel>"))
+
+
+def test_a_home_warns_of_auto_clone_only_where_no_run_is_open():
+    open_, idle = (
+        str(home(Home([], [GroupLine("site-1", "C0", run, "", owed=True)], [], [], "/hotfix")))
+        for run in ("Installing, hf-000001", "")
+    )
+
+    assert "auto-clone is off until the run ends" in open_
+    assert "owed" not in open_
+    assert "⚠️ *auto-clone is owed*" in idle

@@ -1,5 +1,6 @@
 """A member that is out of service is left out of a plan: who may be, what binds, who judges it."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -174,6 +175,44 @@ def test_a_change_takes_one_out_and_in_again_and_says_so():
     assert kept.left_out == ("1_5",)
     with pytest.raises(PlanRefused, match="1_5 is ACTIVE"):
         plan_change(again, Change(order="swap"), looked(), by="ana")
+
+
+def test_an_ordered_split_is_kept_where_it_fits_without_the_member():
+    request = replace(REQUEST, split=(("1_1", "1_3", "1_5"), ("1_2", "1_4")))
+    ordered = plan_install("hf-000001", request, PACKAGE, looked(), POLICY)
+    state = RunState(run="hf-000001", request=request, plan=ordered)
+
+    kept = plan_change(state, Change(left_out=("1_5",)), looked(5), by="ana")
+    assert [group.members for group in kept.groups] == [("1_1", "1_3"), ("1_2", "1_4")]
+    uneven = plan_change(state, Change(left_out=("1_4",)), looked(4), by="ana")
+    assert [group.members for group in uneven.groups] == [("1_1", "1_2"), ("1_3", "1_5")]
+    drawn = form(ordered, PLACE, "1_1", seen=looked(5), left_out=("1_5",))
+    typed = [b["element"]["initial_value"] for b in drawn["blocks"] if "part:" in str(b)]
+    assert typed == ["1_1,1_3", "1_2,1_4"]
+
+
+def test_a_form_can_be_sent_with_more_members_left_out_than_slack_has_boxes_for():
+    out = tuple(f"1_{n}" for n in range(3, 15))
+    made = planned(*out, seen_=looked(*range(3, 15), count=14))
+    drawn = form(made, PLACE, "1_1", seen=looked(*range(3, 15), count=14))
+    (box,) = [block for block in drawn["blocks"] if block.get("block_id") == "out"]
+    ticked = box["element"]["initial_options"]
+    view = {**drawn, "state": {"values": {"out": {OUT: {"selected_options": ticked}}}}}
+
+    assert len(ticked) == 10
+    assert "Not offered here, and left as they are: 1_13-1_14." in box["hint"]["text"]
+    assert chosen_out(view, made) == out
+    view["state"]["values"]["out"][OUT]["selected_options"] = ticked[1:]
+    assert chosen_out(view, made) == out[1:]
+
+
+def test_a_form_says_how_old_the_look_is_and_what_looks_anew():
+    drawn = form(planned(seen_=looked()), PLACE, "1_1", seen=looked())
+
+    first = drawn["blocks"][0]["text"]["text"]
+    assert re.search(
+        r"Who is out of service is as of <!date\^\d+\^.*; `@hotfix change without", first
+    )
 
 
 # ----------------------------------------------------------------------------- conditions

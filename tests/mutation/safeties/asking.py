@@ -594,4 +594,28 @@ SAFETIES = (
             "test_a_new_revision_has_another_digest_and_steps_of_its_own_for_each_group",
         ),
     ),
+    safety(
+        "a proposal that leaves members out takes a failover's votes",
+        promise="P2",
+        why="One person would decide that the group works on with less than it has.",
+        file="engine/model.py",
+        old="        proposed = kind is StepKind.PROPOSAL and not self.left_out\n",
+        new="        proposed = kind is StepKind.PROPOSAL\n",
+        by=(
+            "simulation/test_without.py::"
+            "test_one_yes_is_not_enough_for_a_proposal_that_leaves_a_member_out",
+        ),
+    ),
+    safety(
+        "a button ends only the hold that its presser saw",
+        promise="look, never remember",
+        why="A Retry for a hold of an hour ago would go on over one that nobody has read.",
+        file="engine/words.py",
+        old="    if stale := _for_another_rest(duty, row):\n",
+        new="    if stale := False:\n",
+        by=(
+            "simulation/test_stops.py::"
+            "test_a_button_of_a_hold_that_is_over_does_nothing_and_says_what_stands_now",
+        ),
+    ),
 )
