@@ -202,6 +202,8 @@ def _commands(line: str) -> Iterator[list[str]]:
             if words:
                 yield words
             words = []
+            if text == ";;" and not cases:
+                _refuse("';;' stands outside a `case`")
             if text == ";;":
                 case = "pattern"
         elif words:
