@@ -1,6 +1,7 @@
 """The rehearsal prints what real devices printed; samples and sources are in recorded/."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,57 @@ def columns(text: str) -> list[list[int]]:
     """Return where the columns of each table of members begin."""
     heads = [line for line in text.splitlines() if "SGM ID" in line and "Process" in line]
     return [[m.start() for m in re.finditer(r"SGM|State|Process|Policy", head)] for head in heads]
+
+
+T101 = "Check_Point_R80_30SP_JHF_MAIN_Bundle_T101_FULL.tgz"
+
+
+def test_an_import_begins_as_recorded_and_ends_so_the_second_time(tmp_path: Path):
+    async def scene(shell, group, package):
+        await shell.upload(package, f"/var/log/upload/{T101}", within=SOON)
+        line = f"gclish -c 'installer import local /var/log/upload/{T101}'"
+        return await command(shell, line) + "AGAIN" + await command(shell, line)
+
+    first, second = play(scene, tmp_path, version="R80.30SP").split("AGAIN")
+    stamp = r"\w{3} \w{3} \d\d [\d:]{8} \w+ \d{4}(?=Update Service Engine)"
+    head, frame = re.sub(stamp, "WHEN", recorded("import_begins.txt")).split("<ESC>[2J\n")
+    shown = re.sub(stamp, "WHEN", first)
+    assert shown.startswith(head + "\x1b[2J\n")
+    assert frame in shown
+    assert "The package 'Check_Point_R80_30SP..' was successfully imported." in shown
+    assert recorded("import_exists.txt") in second
+
+
+def test_a_verification_that_allows_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        return await command(shell, "member 1_2 \"gclish -c 'installer verify 1 member_ids all'\"")
+
+    assert recorded("verify_allowed.txt") in play(scene, tmp_path, imported=[PACKAGE])
+
+
+def test_a_member_without_its_policy_reads_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        member = group.member("1_1")
+        member.policy = replace(member.policy, name="InitialPolicy")
+        return await command(shell, "asg policy verify -a")
+
+    def blanked(text: str) -> str:
+        """Dates and signatures are of their own day."""
+        text = re.sub(r"\d\d[A-Z][a-z]{2}\d\d \d\d:\d\d", "DDMmmYY HH:MM", text)
+        return re.sub(r"\|[0-9a-f]{9} ", "|SIGNATURE ", text)
+
+    assert blanked(recorded("policy_initial.txt")) in blanked(play(scene, tmp_path))
+
+
+def test_an_act_of_da_cli_is_delivered_as_recorded(tmp_path: Path):
+    async def scene(shell, group, package):
+        await shell.upload(package, f"/var/log/upload/{T101}", within=SOON)
+        return await command(shell, f"da_cli import package={T101} location=/var/log/upload")
+
+    shown = play(scene, tmp_path, version="R80.30SP")
+    assert re.sub(r'"Action ID" : "\d+"', '"Action ID" : "1"', shown) == recorded(
+        "da_delivered.txt"
+    )
 
 
 def listing(tmp_path: Path, scope: str, *imported: dict[str, Any], **settings) -> str:

@@ -14,9 +14,9 @@ from engine.rehearsal.member import Member
 CONTEXT = "INSTANCE_VSID"
 """The variable in which `vsenv` keeps the Virtual System of a shell [B]."""
 
-REFUSALS = frozenset({95, 96, 97, 98})
-"""Statuses with which a line of the bot refuses to act: the wrong member, traffic elsewhere,
-fenced, a session is open."""
+REFUSALS = frozenset({94, 95, 96, 97, 98})
+"""Statuses with which a line of the bot refuses to act: the wrong context, the wrong member,
+traffic elsewhere, fenced, a session is open."""
 
 
 @dataclass
