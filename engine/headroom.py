@@ -48,6 +48,13 @@ def standby_site(facts: GroupFacts) -> int | None:
     return others[0] if active is not None and len(others) == 1 else None
 
 
+def active_among(sites: object) -> int | None:
+    """Return the Site that is active in the words of a facts digest: `Site 1 ACTIVE`, …."""
+    shown = [str(one).split() for one in sites] if isinstance(sites, (list, tuple)) else []
+    active = [words[1] for words in shown if len(words) == 3 and words[2].upper() == "ACTIVE"]
+    return int(active[0]) if len(active) == 1 and active[0].isdigit() else None
+
+
 def headroom(
     group: Iterable[MemberId], members: Sequence[MemberId], active: int | None = None
 ) -> Headroom:

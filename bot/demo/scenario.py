@@ -65,6 +65,9 @@ PACKAGE = "Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz"
 PEOPLE = ("rita", "ana", "ben", "noor", "gus")
 """Who is in the demo's workspace; see bot.localslack.seed."""
 
+PLAIN_RULES = frozenset({"order", "split", "groups"})
+"""Keys of [settings.policy] that a simulated night can take as they are."""
+
 ENDS = ("ended", "held", "halted")
 DATABASES = ("sqlite", "postgres")
 TRANSPORTS = ("socket", "http")
@@ -243,7 +246,8 @@ class Scenario:
             return "somebody types at the bot's machine"
         if any(deed.do == "command" for deed in self.people):
             return "somebody types a command, which Slack has to carry"
-        if self.settings.keys() & {"policy", "roles"}:
+        rules = self.settings.get("policy", {}).keys() - PLAIN_RULES
+        if rules or "roles" in self.settings:
             return "its rules stand in settings, and a simulated night has rules of its own"
         return ""
 

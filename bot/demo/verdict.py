@@ -20,6 +20,7 @@ from bot.demo.scenario import EVENTS
 from engine import promises
 from engine.fold import RunState
 from engine.journal import Kind
+from engine.model import spelled
 from engine.promises import BROKEN, HELD, UNUSED
 from storage.records import Record
 
@@ -76,6 +77,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "hold": state.hold.reason if state.hold else None,
         "holds": [r.body["reason"] for r in seen.records if r.kind == Kind.HELD],
         "requester": seen.name(request.requester) if request else None,
+        "groups": _groups(state),
         "gates": list(_gates(seen)),
         "refused": list(_refused(seen)),
         "told": {seen.name(user): list(texts) for user, texts in seen.told.items()},
@@ -152,6 +154,12 @@ def _gates(seen: Seen) -> Iterator[dict[str, Any]]:
         }
         asked_again = {name: value for name, value in again.items() if value}
         yield {"name": f"G{number}", "step": step, **_ending(mine, step, seen), **asked_again}
+
+
+def _groups(state: RunState) -> list[str]:
+    """Return the Logical Groups of the last plan in their order, like `A 1_1-1_4`."""
+    groups = state.plan.groups if state.plan is not None else ()
+    return [f"{group.name} {spelled(group.members)}" for group in groups]
 
 
 def _events(seen: Seen) -> dict[str, int]:

@@ -36,6 +36,7 @@ from bot.views.message import Message
 from bot.views.story import Opening, Story
 from engine.estimate import work
 from engine.fold import GateState
+from engine.headroom import WARN
 from engine.model import Plan, StepKind
 
 REACTIONS = ("white_check_mark", "x")
@@ -48,6 +49,7 @@ def failover(story: Story, opening: Opening) -> Message:
         f"{gate.name} · {gate.code} · {plan.security_group}: "
         f"{words.group_named(plan.group(group))} goes out of service, "
         f"{words.others_named(plan, group)} carries the traffic{words.left_out_named(plan)}"
+        f"{words.alone_named(plan, group)}"
     )
     blocks = [
         *title(opening, first),
@@ -65,7 +67,8 @@ def degraded_end(story: Story, opening: Opening) -> Message:
     """Return the message that asks whether an aborted run may end with members out of service."""
     gate, plan = opening.gate, opening.plan
     members = opening.asked["evidence"].get("members", {})
-    out = [one for one, seen in members.items() if seen.get("state") != "ACTIVE"]
+    serving = plan.policy.state_words
+    out = [one for one, seen in members.items() if seen.get("state") not in serving]
     first = (
         f"{gate.name} · {gate.code} · {plan.security_group}: end DEGRADED, with "
         f"{words.ids(out)} out of service"
@@ -238,12 +241,16 @@ def _members(plan: Plan, members: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _headroom(seen: Mapping[str, Any]) -> str:
-    if not seen.get("connections_now") or seen.get("each_then") is None:
+    now, each, limit = seen.get("connections_now"), seen.get("each_then"), seen.get("limit")
+    if not now or each is None:
         return ""
-    return (
-        f"Connections now: {seen['connections_now']:,}; each of the {seen['members_that_stay']} "
-        f"members that stay will carry about {seen['each_then']:,}"
-    )
+    stay = seen["members_that_stay"]
+    who = "the one member" if stay == 1 else f"each of the {stay} members"
+    times = f", {seen['times']:.1f} times what it carries now" if seen.get("times") else ""
+    told = f"Connections now: {now:,}; {who} that stays will carry about {each:,}{times}"
+    if not limit or each <= limit * WARN:
+        return told
+    return f"⚠️ *{told}: {each / limit:.0%} of the {limit:,} that one can carry*"
 
 
 def plan_lines(opening: Opening) -> list[str]:

@@ -18,7 +18,7 @@ def proposal(story: Story, opening: Opening) -> Message:
     split = ", ".join(words.group_named(group) for group in plan.groups)
     first = (
         f"{gate.name} · {gate.code} · {plan.security_group}: install take {plan.take_after} "
-        f"on {split}{words.left_out_named(plan)}"
+        f"on {split}{words.left_out_named(plan)}{words.alone_named(plan)}"
     )
     notes = [*filter(None, [words.left_out_words(plan)]), *plan.notes]
     blocks = [
@@ -99,12 +99,18 @@ def _asked(story: Story, plan: Plan) -> list[str]:
 
 def _split(opening: Opening) -> list[str]:
     plan, smo = opening.plan, opening.gate.facts.get("smo")
-    lines = [f"*{words.group_named(group)}*" for group in plan.groups]
+    carried = words.staying(plan, opening.gate.facts)
+    lines = [
+        f"*{words.group_named(group)}*; {then}"
+        for group, then in zip(plan.groups, carried, strict=True)
+    ]
+    sites = [str(one) for one in opening.gate.facts.get("sites") or ()]
     where = next((g.name for g in plan.groups if smo in g.members), "")
     return [
         "*Logical Groups, in this order*",
         *(f"{place}. {line}" for place, line in enumerate(lines, start=1)),
         f"SMO: {escape(str(smo or 'none'), 20)}{f' (in {escape(where, 10)})' if where else ''}",
+        escape(", ".join(sites), 100),
     ]
 
 

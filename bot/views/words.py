@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bot.views.format import escape, lowered, span
 from bot.views.story import Opening, Story
 from engine.estimate import work
+from engine.headroom import active_among, headroom, in_words
 from engine.invariants import described
 from engine.model import (
     GatePolicy,
@@ -21,6 +22,7 @@ from engine.model import (
     in_service,
     spelled,
 )
+from engine.splitting import left_alone
 
 DOING: Mapping[StepKind, str] = {
     StepKind.PROPOSAL: "Waiting for approval of the proposal",
@@ -131,6 +133,26 @@ def out_words(out: Iterable[str], plan: Plan | None = None) -> str:
 def left_out_named(plan: Plan) -> str:
     """Return `, without 1_7` for the first line of what is asked, or ""."""
     return f", without {ids(plan.left_out)}" if plan.left_out else ""
+
+
+def alone_named(plan: Plan, group: str = "") -> str:
+    """Say for the first line of what is asked that one member alone would be left, or "".
+
+    Without `group` it is about the whole plan.
+    """
+    alone = [name for name in left_alone(plan.groups) if group in ("", name)]
+    if not alone:
+        return ""
+    when = "" if group else f" while {' or '.join(alone)} is down"
+    return f", one member alone carries the traffic{when}: no redundancy"
+
+
+def staying(plan: Plan, facts: Mapping[str, object]) -> list[str]:
+    """Say for each group what the members that stay carry, from what a gate's facts show."""
+    active = active_among(facts.get("sites"))
+    return [
+        in_words(group.name, headroom(group.members, plan.members, active)) for group in plan.groups
+    ]
 
 
 def left_out_words(plan: Plan) -> str:

@@ -271,9 +271,9 @@ class Night:
 
     # ------------------------------------------------------------------------- people
 
-    def order(self, *, left_out: tuple[MemberId, ...] = ()) -> None:
+    def order(self, request: Request | None = None, *, left_out: tuple[MemberId, ...] = ()) -> None:
         """Somebody asks for the installation."""
-        request = Request(
+        request = request or Request(
             "install", "site-1", self.package.name, REQUESTER, CHANNEL, "rita", left_out=left_out
         )
         body = {"request": to_json(request), "answer": {}}

@@ -19,7 +19,7 @@ from engine.model import Identity
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import CHANNEL, REQUESTER, Night, small_package
+from tests.simulation.night import CHANNEL, REQUESTER, Night, quick, small_package
 from tests.simulation.writing import click, code_of, write
 
 PEOPLE_SLOWER = 10.0
@@ -42,9 +42,12 @@ class Play:
         self.scenario = scenario
         self.moments = Moments()
         setup = Setup(**{**scenario.group, "faults": scenario.faults})
+        rules = scenario.settings.get("policy", {})
         own = scenario.settings.get("groups", {}).get(GROUP, {})
         pins = Identity(**{k: own[k] for k in ("version", "platform", "mode") if k in own})
-        self.night = Night(package, setup=setup, people=self._asked, pins=pins)
+        self.night = Night(
+            package, setup=setup, people=self._asked, pins=pins, policy=quick(**rules)
+        )
         self.gates: dict[str, str] = {}
         self.traffic: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
@@ -60,7 +63,7 @@ class Play:
         _, _, ordered = self.scenario.order.text.partition(" ")
         command = read_command(ordered, groups=[GROUP])
         assert isinstance(command, Install)
-        self.night.order(left_out=command.left_out)
+        self.night.order(command.request(REQUESTER, CHANNEL, "rita"))
         self.night.group.start()
         acting = [self._deed(deed) for deed in self.scenario.people]
         acting.append(self._kills())
