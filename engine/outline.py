@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.gaia import commands, guards, probe
-from engine.gaia.dialect import Dialect, dialect
+from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
+from engine.headroom import active_site
 from engine.model import GroupFacts, MemberId, Plan, Step, StepKind, in_service
+from engine.splitting import by_sites, site_of, whole_sites
 
 NUMBER = "<N>"
 """Stands for the package's number: it is read on the member right before it is used."""
@@ -59,6 +61,9 @@ class _Writing:
         self._dialect: Dialect = dialect(plan.version)
         self._directory = plan.policy.own_directory
         self._path = f"{plan.policy.upload_directory}/{plan.package.name}"
+        virtual = {one.id for member in self._facts.members for one in member.virtual}
+        self._virtual = None if plan.mode == GATEWAY else virtual
+        self._active = active_site(facts)
         self._on = {member.auto_clone for member in self._facts.members}
 
     def step(self, step: Step) -> Outline:
@@ -73,7 +78,7 @@ class _Writing:
         return Line(at, "reads", command, sent, note)
 
     def _acts(self, command: str, at: MemberId = "", note: str = "") -> Line:
-        line = guards.guarded(command, guards.Guard(at or None, (), self._directory))
+        line = guards.guarded(command, self._guard(at))
         return Line(at, "acts", command, commands.on_member(at, line) if at else line, note)
 
     def _goes(self, at: MemberId) -> Line:
@@ -83,13 +88,35 @@ class _Writing:
     def _asks(
         self, command: str, at: MemberId, outside: Sequence[MemberId], note: str = ""
     ) -> Line:
-        guard = guards.Guard(at, tuple(outside), self._directory)
-        return Line(at, "asks", command, guards.guarded(command, guard), note)
+        line = guards.guarded(command, self._guard(at, outside))
+        return Line(at, "asks", command, line, note)
+
+    def _guard(self, at: MemberId, outside: Sequence[MemberId] = ()) -> guards.Guard:
+        """Return the conditions, as far as they are known before the night: no epoch yet."""
+        return guards.Guard(
+            at or None,
+            tuple(outside),
+            self._directory,
+            standing_by=tuple(one for one in outside if self._stands_by(one)),
+            context="" if self._virtual is None else context(0),
+        )
+
+    def _stands_by(self, member: MemberId) -> bool:
+        """Tell whether a member's Site will stand by then, as far as our own acts go."""
+        return self._active is not None and site_of(member) != self._active
+
+    def _taken_over(self, group: str) -> None:
+        """From here on the other Site carries the traffic, where this one is out as a whole."""
+        if self._active in whole_sites(self._plan.groups).get(group, ()):
+            sites = by_sites(self._plan.members)
+            self._active = next(site for site in sites if site != self._active)
 
     # ------------------------------------------------------------------------- kinds of steps
 
     def look(self, _step: Step) -> tuple[Sequence[Line], str]:
-        line = probe.look_line(self._dialect, directory=self._directory, full=True)
+        line = probe.look_line(
+            self._dialect, directory=self._directory, full=True, virtual=self._virtual
+        )
         return [self._reads(line)], "one look at everything, which changes nothing"
 
     def upload(self, _step: Step) -> tuple[Sequence[Line], str]:
@@ -138,7 +165,9 @@ class _Writing:
             accelerated=bool(self._facts.syncs_accelerated),
         )
         note = "from the first member outside the group that is in service then"
-        return [self._goes(at), self._asks(command, at, outside, _ANSWERS)], note
+        lines = [self._goes(at), self._asks(command, at, outside, _ANSWERS)]
+        self._taken_over(step.group)
+        return lines, note
 
     def install(self, step: Step) -> tuple[Sequence[Line], str]:
         listed = commands.available_packages()

@@ -247,7 +247,10 @@ def _refuse_too_few_left(groups: Sequence[LogicalGroup], policy: Policy) -> None
 def _ordered(
     groups: tuple[LogicalGroup, ...], facts: GroupFacts, policy: Policy
 ) -> tuple[LogicalGroup, ...]:
-    """`vendor`: A first. `smo_last`: the group that holds the SMO last, one SMO move fewer."""
+    """`vendor`: A first. `smo_last`: the group with the SMO last, so that it moves late.
+
+    Source: SGMUP ("we start upgrade from B to avoid extra disconnects due to SMO switching").
+    """
     if policy.order != "smo_last":
         return groups
     return tuple(sorted(groups, key=lambda group: facts.smo in group.members))

@@ -38,6 +38,7 @@ from engine.model import (
     to_json,
 )
 from engine.recovery import Finding
+from engine.splitting import whole_sites
 
 FULL_LOOK = frozenset({StepKind.PREFLIGHT, StepKind.READY, StepKind.POSTFLIGHT})
 
@@ -681,6 +682,7 @@ def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
         if not one.partition(": ")[2].startswith(expected)
         and not _only_signature(one)
         and not (duty.state.cloning_owed and one.endswith(": auto clone on → off"))
+        and not _planned_takeover(one, duty)
     ]
     unexpected += invariants.policy_drift(facts, duty.state)
     for health in facts.health:
@@ -691,6 +693,19 @@ def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
         if dumps:
             unexpected.append(f"{health.id}: new core dumps {', '.join(dumps)}")
     return tuple(unexpected)
+
+
+def _planned_takeover(difference: str, duty: Duty) -> bool:
+    """Tell whether a difference is that the other Site took over, as the proposal announced.
+
+    Only where a Logical Group is a Site as a whole; any other Site failover is not by us.
+    """
+    if not any(whole_sites(duty.plan.groups).values()):
+        return False
+    where, _, what = difference.partition(": ")
+    before, _, now = what.removeprefix("state ").partition(" → ")
+    words = duty.plan.policy.state_words
+    return where in ("sites", "smo") or (what.startswith("state ") and {before, now} <= set(words))
 
 
 def _only_signature(difference: str) -> bool:

@@ -79,9 +79,14 @@ async def planned(night: Night, **wanted: Any) -> DryPlan:
     return await dry_plan(REQUEST, setup, night.shell, Shelf(night.package), night.clock)
 
 
-def test_what_a_dry_plan_says_is_what_the_night_sends(tmp_path):
+@pytest.mark.parametrize(
+    "setup",
+    [Setup(members=5), Setup(sites=[2, 2]), Setup(sites=[4, 2])],
+    ids=["one Site", "by Site", "across Sites"],
+)
+def test_what_a_dry_plan_says_is_what_the_night_sends(tmp_path, setup):
     async def play() -> tuple[DryPlan, list[str], Night]:
-        night = Night(small_package(tmp_path), setup=Setup(members=5))
+        night = Night(small_package(tmp_path), setup=setup)
         dry = await planned(night)
         night.begin()
         assert night.worker is not None

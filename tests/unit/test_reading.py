@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import NotReading
 from engine.gaia import commands, guards
 from engine.gaia.dialect import VERSIONS, dialect
+from engine.gaia.identity import identify_line
 from engine.gaia.probe import look_line
 from engine.ports import Output, Terminal
 from engine.reading import ReadingShell, refuse_acts
@@ -117,8 +118,14 @@ async def test_what_reads_is_sent_as_it_is(line):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("actions", [{}, {"1_1": 7, "1_2": 3}])
-def test_every_look_comes_through(version, full, actions):
-    refuse_acts(look_line(dialect(version), directory=DIRECTORY, full=full, actions=actions))
+@pytest.mark.parametrize("virtual", [None, (), (1, 2)])
+def test_every_look_comes_through(version, full, actions, virtual):
+    words = dialect(version)
+    refuse_acts(look_line(words, directory=DIRECTORY, full=full, actions=actions, virtual=virtual))
+
+
+def test_what_a_group_is_can_be_found_out():
+    refuse_acts(identify_line())
 
 
 def test_what_members_keep_of_us_is_read_and_not_written():

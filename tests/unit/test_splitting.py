@@ -11,13 +11,16 @@ from bot.changing import Place, form, read_form
 from engine import invariants
 from engine.errors import ConditionFailed, PlanRefused
 from engine.fold import RunState
-from engine.headroom import active_site, headroom, in_words, standby_site
+from engine.headroom import active_among, active_site, headroom, in_words, standby_site
 from engine.model import (
     GroupFacts,
     LogicalGroup,
     MemberFacts,
+    MemberHealth,
+    PackageState,
     Plan,
     SiteFacts,
+    StepKind,
     by_number,
     spelled,
 )
@@ -340,6 +343,31 @@ def test_a_split_by_site_needs_synchronisation_to_all_sites(sync_all):
 
 def test_the_same_share_of_each_site_needs_none():
     assert preflight_of(replace(two_sites(5, 3), sync_all=False)) == []
+
+
+@pytest.mark.parametrize(("limit", "refused"), [(0, False), (100, True), (222, True), (223, False)])
+def test_a_failover_that_leaves_too_much_to_each_is_refused(limit, refused):
+    look = facts(
+        *(member(n, packages=((PACKAGE.name, PackageState.AVAILABLE),)) for n in range(1, 5)),
+        health=tuple(MemberHealth(f"1_{n}", connections=100) for n in range(1, 5)),
+    )
+    policy = replace(POLICY, connections_limit=limit)
+    state = RunState(run="hf-000001")
+    state.request = REQUEST
+    state.plan = plan_install("hf-000001", REQUEST, PACKAGE, look, policy)
+    ready = next(step for step in state.plan.steps if step.kind is StepKind.READY)
+    if not refused:
+        invariants.check(ready, look, state)
+        return
+
+    with pytest.raises(ConditionFailed, match="each member that stays would carry about 200"):
+        invariants.check(ready, look, state)
+
+
+def test_which_site_is_active_is_read_in_a_digest_too():
+    assert active_among(two_sites(4, 4).digested(None)["sites"]) == 1
+    assert active_among(two_sites(4, 4, active=2).digested(None)["sites"]) == 2
+    assert active_among(None) is None
 
 
 # ------------------------------------------------------------------------------------- changes

@@ -230,6 +230,45 @@ def test_one_member_left_is_said_in_the_first_lines():
     assert warning not in whole(messages["gate/G3"])
 
 
+def test_the_proposal_and_each_gate_say_what_the_members_that_stay_carry():
+    messages = by_key(night("good"))
+
+    assert "A (1_1-1_2)*; while A is down 2 members carry what 4 carry now: 2.0 times" in whole(
+        messages["proposal"]
+    )
+    assert "Connections now: 1,000; each of the 2 members that stays will carry about 500, 2.0" in (
+        whole(messages["gate/G2"])
+    )
+
+
+def test_near_the_limit_the_gate_warns():
+    def at(limit: int) -> str:
+        records = [
+            replace(one, body={**one.body, "headroom": {**one.body["headroom"], "limit": limit}})
+            if "headroom" in one.body
+            else one
+            for one in night("good")
+        ]
+        return whole(by_key(records)["gate/G2"])
+
+    assert "⚠️ *Connections now: 1,000" in at(600)
+    assert "83% of the 600 that one can carry" in at(600)
+    assert "that one can carry" not in at(1000)
+
+
+def test_one_member_alone_is_said_in_the_first_line():
+    records = night("good")
+    body = copy.deepcopy(dict(records[1].body))
+    groups = [{"name": "A", "members": ["1_1", "1_2", "1_3"]}, {"name": "B", "members": ["1_4"]}]
+    body["plan"]["groups"] = groups
+    messages = by_key([records[0], replace(records[1], body=body), *records[2:]])
+
+    alone = "one member alone carries the traffic"
+    assert f"{alone} while A is down: no redundancy" in messages["proposal"].text
+    assert f", {alone}: no redundancy" in messages["gate/G2"].text
+    assert alone not in messages["gate/G3"].text
+
+
 @pytest.mark.parametrize(
     ("name", "key", "says"),
     [

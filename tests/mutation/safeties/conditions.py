@@ -371,6 +371,15 @@ SAFETIES = (
         by=("unit/test_splitting.py::test_a_split_by_site_needs_synchronisation_to_all_sites",),
     ),
     safety(
+        "nobody is left with more connections than one can carry",
+        promise="P1",
+        why="The members that stay would drop what they take over.",
+        file=INVARIANTS,
+        old="each <= limit * headroom.FAIL:",
+        new="True:",
+        by=("unit/test_splitting.py::test_a_failover_that_leaves_too_much_to_each_is_refused",),
+    ),
+    safety(
         "which Site goes first is not guessed",
         promise="P6",
         why="The active Site would be taken out first, and traffic moved twice.",
