@@ -53,7 +53,7 @@ def test_a_scenario_can_be_read(name):
 
 @pytest.mark.parametrize("name", names())
 def test_a_scenario_expects_nothing_impossible(name):
-    known = {"state", "hold", "holds", "requester", "gates", "members", "active_min",
+    known = {"state", "hold", "holds", "requester", "groups", "gates", "members", "active_min",
              "connections_lost", "auto_clone", "promises", "faults", "kills", "acted",
              "posted_twice", "took_s", "run", "scenario", "refused", "told",
              "events", "deliveries",
