@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import calling, counting, freezes, gates
 from engine.duty import Duty
-from engine.errors import InDoubt, PeopleUnreadable
+from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable
 from engine.fold import GateState
 from engine.invariants import described
 from engine.journal import Kind
@@ -141,7 +141,8 @@ async def _judge(duty: Duty, step: Step) -> bool:
         await duty.journal.write(Kind.BARRED, step=step.id, reason=barred)
         gate = duty.state.gates[step.id]
     if decision.outcome == "open":
-        await calling.remind_if_due(duty, gate)
+        if not await _another_site(duty, step):
+            await calling.remind_if_due(duty, gate)
         return False
     if gate.outcome != "approved":
         await _approve(duty, step, decision)
@@ -263,6 +264,32 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         changes = differences(dict(gate.facts), duty.plan.digested(again))
         await _supersede(duty, step, changes)
     return False
+
+
+async def _another_site(duty: Duty, step: Step) -> bool:
+    """Look at two Sites while people vote: that another one is active now voids the gate at once.
+
+    Elsewhere nothing needs a look before the last one; a failover of Sites moves all the traffic.
+    Two looks must agree, here as there.
+    """
+    if step.kind is not StepKind.FAILOVER or duty.state.active_site is None:
+        return False
+    gate = duty.state.gates[step.id]
+    package = duty.plan.package.name
+    try:
+        first = (await duty.glance()).digested(package)
+        if first.get("sites") == gate.facts.get("sites"):
+            return False
+        heard = duty.state.last_seq
+        await duty.pause(duty.plan.policy.settle)
+        again = (await duty.glance()).digested(package)
+    except MaintenanceError:
+        # Blind for a moment: the last look does not begin a failover blindly.
+        return False
+    if duty.state.last_seq != heard or again.get("sites") != first.get("sites"):
+        return False
+    await _supersede(duty, step, differences(dict(gate.facts), again))
+    return True
 
 
 async def _supersede(duty: Duty, step: Step, changes: Sequence[str]) -> None:

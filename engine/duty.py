@@ -18,7 +18,13 @@ from engine import recovery
 from engine.errors import MaintenanceError, MemberUnreachable, PeopleUnreadable, Stopped, TooLate
 from engine.fold import RunState
 from engine.group import LiveGroup
-from engine.invariants import left_out_moved, left_service, policy_drift, policy_drift_together
+from engine.invariants import (
+    left_out_moved,
+    left_service,
+    policy_drift,
+    policy_drift_together,
+    site_failover,
+)
 from engine.journal import ENGINE, Kind, RunJournal
 from engine.model import (
     GroupFacts,
@@ -200,8 +206,20 @@ class Duty:
             )
         ]
         await self.journal.append(
-            [*drafts, *self._policy_alarm(facts), *self._left_out_alarm(before, facts)]
+            [
+                *drafts,
+                *self._policy_alarm(facts),
+                *self._left_out_alarm(before, facts),
+                *self._site_alarm(facts),
+            ]
         )
+
+    def _site_alarm(self, facts: GroupFacts) -> list[Draft]:
+        """Return a record of a Site failover that is not ours: told once, when it is seen."""
+        reason = site_failover(facts, self.state)
+        if not reason:
+            return []
+        return [self.journal.draft(Kind.ALARMED, what="site", reason=reason, mention=True)]
 
     def _policy_alarm(self, facts: GroupFacts) -> list[Draft]:
         """Return at most one record, of what no former one has told."""

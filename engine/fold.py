@@ -168,6 +168,7 @@ class RunState:
     reopenings: dict[str, int] = field(default_factory=dict)
     baseline: GroupFacts | None = None
     facts: GroupFacts | None = None
+    active_site: int | None = None
     ready: dict[str, GroupFacts] = field(default_factory=dict)
     hold: Hold | None = None
     halted: str = ""
@@ -406,7 +407,7 @@ class RunState:
         if author := body.get("author"):
             self.authors |= {author}
         if body.get("facts"):
-            self.facts = from_json(GroupFacts, body["facts"])
+            self._look(body["facts"])
 
     def _understood(self, record: Record, plan: Mapping[str, Any]) -> Plan:
         """Return a plan of which every step, and every rule that governs it, is known."""
@@ -428,7 +429,12 @@ class RunState:
         self.taken_up_at = record.at
 
     def _on_seen(self, _: Record, body: Mapping[str, Any]) -> None:
-        self.facts = from_json(GroupFacts, body["facts"])
+        self._look(body["facts"])
+
+    def _look(self, facts: Mapping[str, Any]) -> None:
+        """Keep the last look, and which Site was active when one last was."""
+        self.facts = from_json(GroupFacts, facts)
+        self.active_site = self.facts.active_site or self.active_site
 
     def _on_gate_opened(self, record: Record, body: Mapping[str, Any]) -> None:
         step = body["step"]
@@ -558,7 +564,7 @@ class RunState:
         step = body["step"]
         self._step(step, status="done", done_at=record.at, how=body.get("how", ""))
         if body.get("facts"):
-            self.facts = from_json(GroupFacts, body["facts"])
+            self._look(body["facts"])
         kind = self.the_plan.step(step).kind if self.plan and step in self._ids() else None
         if kind is StepKind.PREFLIGHT and self.facts is not None:
             self.baseline = self.facts

@@ -164,8 +164,9 @@ class LiveGroup:
 
     async def _look_once(self, *, full: bool) -> GroupFacts:
         known = await self.identify()
+        words = dialect(known.version)
         line = probe.look_line(
-            dialect(known.version),
+            words,
             directory=self._policy.own_directory,
             full=full,
             actions=self._actions,
@@ -178,6 +179,7 @@ class LiveGroup:
             version=facts.version or known.version,
             platform=facts.platform or known.platform,
             mode=facts.mode or known.mode,
+            syncs_accelerated=facts.syncs_accelerated if words.accelerated or not full else False,
         )
 
     def _remember(self, facts: GroupFacts) -> None:

@@ -37,8 +37,7 @@ class Headroom:
 
 def active_site(facts: GroupFacts) -> int | None:
     """Return the Site that is active; None where there is one Site only, or not one active."""
-    active = [site.id for site in facts.sites if site.state.upper() == "ACTIVE"]
-    return active[0] if len(facts.sites) > 1 and len(active) == 1 else None
+    return facts.active_site
 
 
 def standby_site(facts: GroupFacts) -> int | None:

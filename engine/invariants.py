@@ -27,7 +27,7 @@ from engine.model import (
     spelled,
     surely_out,
 )
-from engine.splitting import whole_sites
+from engine.splitting import site_of, whole_sites
 
 
 def check(step: Step, facts: GroupFacts, state: RunState) -> None:
@@ -108,7 +108,53 @@ def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> lis
         problems.append("no member would be left to carry traffic")
     if not facts.sync:
         problems.append("connections are not synchronised to the active members")
+    problems += no_site_active(outside, facts)
     return problems + same_policy([m for m in outside if m.policy is not None])
+
+
+def no_site_active(members: Sequence[MemberFacts], facts: GroupFacts) -> list[str]:
+    """Say that no Site carries the traffic, or which of these members stands by where one does.
+
+    A healthy member of a Standby Site is in service. Where nobody has taken over, all of them may
+    be healthy and nothing is carried. A device that shows no Site's state says nothing of this.
+    """
+    if len(facts.sites) < 2 or not any(site.state for site in facts.sites):
+        return []
+    active = {site.id for site in facts.sites if site.state == "ACTIVE"}
+    if not active:
+        shown = ", ".join(f"Site {site.id} {site.state or 'not shown'}" for site in facts.sites)
+        return [f"no Site is active ({shown})"]
+    return [
+        f"{member.id} stands by, but Site {site_of(member.id)} is active"
+        for member in members
+        if site_of(member.id) in active and "STANDBY" in (member.state, member.own_state)
+    ]
+
+
+def site_failover(facts: GroupFacts, state: RunState) -> str:
+    """Say that another Site is active than at the last look, where that is not our doing; else "".
+
+    Ours is what a Logical Group causes that is a Site as a whole, from when it is taken down until
+    it stood for its time: the other Site takes over, and the device may let this one take it back.
+    """
+    before, now = state.active_site, headroom.active_site(facts)
+    if before is None or now is None or before == now:
+        return ""
+    for name, sites in whole_sites(state.the_plan.groups).items():
+        if (before in sites or now in sites) and _in_hand(name, state):
+            return ""
+    return f"Site {now} is active now, and Site {before} was before"
+
+
+def _in_hand(group: str, state: RunState) -> bool:
+    """Tell whether a Logical Group was taken down and has not stood for its time since."""
+    open_ = group in state.rescued
+    for step in state.the_plan.steps:
+        if step.group == group and step.kind is StepKind.ADMIN_DOWN:
+            open_ = open_ or state.of(step).status != "waiting"
+        if step.group == group and step.kind is StepKind.SOAK and state.of(step).status == "done":
+            open_ = False
+    return open_
 
 
 def described(member: MemberFacts) -> str:

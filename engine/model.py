@@ -268,6 +268,12 @@ class GroupFacts:
         return Identity(self.version, self.platform, self.mode)
 
     @property
+    def active_site(self) -> int | None:
+        """The Site that is active; None where there is one Site only, or not one active."""
+        active = [site.id for site in self.sites if site.state == "ACTIVE"]
+        return active[0] if len(self.sites) > 1 and len(active) == 1 else None
+
+    @property
     def standing_by(self) -> tuple[MemberId, ...]:
         """The members of Sites that stand by."""
         resting = {site.id for site in self.sites if site.state == "STANDBY"}
@@ -427,9 +433,17 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
             continue
         for key in old[one]:
             if old[one].get(key) != new[one].get(key):
-                was, is_ = _seen(key, old[one].get(key)), _seen(key, new[one].get(key))
+                before_, now_ = _apart(old[one].get(key), new[one].get(key))
+                was, is_ = _seen(key, before_), _seen(key, now_)
                 found.append(f"{one}: {key.replace('_', ' ')} {was} → {is_}")
     return tuple(found)
+
+
+def _apart(was: Json, now: Json) -> tuple[Json, Json]:
+    """Return of two lists that say one text for each thing only what is not in both."""
+    if not isinstance(was, list) or not isinstance(now, list):
+        return was, now
+    return [one for one in was if one not in now], [one for one in now if one not in was]
 
 
 def _seen(key: str, value: Json) -> str:

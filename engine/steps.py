@@ -289,7 +289,10 @@ def _is_down(duty: Duty, step: Step, seen: GroupFacts) -> bool:
     """
     if trouble := traffic_trouble(duty, step, seen):
         raise ConditionFailed("; ".join(trouble))
-    return recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED)
+    down = recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED)
+    outside = duty.plan.concerning(seen).others(step.members)
+    # Where a Site went down as a whole it is over when the other one carries the traffic.
+    return down and not invariants.no_site_active(outside, seen)
 
 
 def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -376,6 +376,8 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
             f"⚠️ {call}*It may carry traffic again: {reason}.* The plan still does not work on it.",
             broadcast=True,
         )
+    if body.get("what") == "site":
+        return told(key, f"⚠️ {call}A Site failover, not by us: {reason}.", broadcast=True)
     if body.get("what") == "settings":
         return told(
             key,

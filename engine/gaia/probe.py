@@ -78,8 +78,8 @@ def look_line(
         parts += [
             "echo @@dumps; core_dump_verifier -v",
             "echo @@conns; asg_conns",
-            "echo @@help; g_clusterXL_admin -h",
         ]
+        parts += ["echo @@help; g_clusterXL_admin -h"] if dialect.accelerated else []
     inside = _member_line(directory, actions or {}, virtual, full=full)
     parts += [f"echo @@members; gexec -a -g0 -c '{inside}'", "echo @@over"]
     if virtual is not None:

@@ -25,6 +25,8 @@ class Setup:
         sites: members per Site, e.g. [5, 3]; empty is one Site.
         active_site: the Site that carries the connections at the beginning.
         standby_word: what `asg stat` prints for a healthy member of the Standby Site.
+        lists_standby: whether `asg stat -i active_ids` lists the Standby Site's healthy members
+            too; no source says it.
         site_returns: whether the Site of the beginning takes over again as soon as it is whole
             [B]: by default the other one keeps the connections.
         sync_all_sites: whether connections are copied to the other Site too.
@@ -49,6 +51,7 @@ class Setup:
     sites: Sequence[int] = ()
     active_site: int = 1
     standby_word: str = "STANDBY"
+    lists_standby: bool = True
     site_returns: bool = False
     login_shell: str = "expert"
     expert_password: str = "Expert-4711"  # noqa: S105 -- of a machine that does not exist

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConditionFailed, EpochGone, SessionOpen, StepFailed, UnexpectedOutput
+from engine.gaia.dialect import context
 from engine.gaia.guards import (
     Guard,
     Stamp,
@@ -92,6 +93,90 @@ def test_bringing_up_asks_nothing_of_the_others(device):
     (device / "active").write_text("")
 
     assert run(device, guard(device, outside=())) == (0, True)
+
+
+STANDING_BY = """
+Cluster Mode:   HA Over LS
+
+ID         Unique Address  Assigned Load   State          Name
+
+1          192.0.2.1       100%            ACTIVE         cti-ch01-01
+2 (local)  192.0.2.15      0%              STANDBY        cti-ch02-01
+
+Active PNOTEs: None
+"""
+
+
+def two_sites(device: Path, *, active: list[str], said: list[str]) -> tuple[int | None, bool]:
+    """Run with 1_1 on the Active Site; 2_1 and 2_2 stood by when they were looked at."""
+    (device / "active").write_text("".join(f"{m:<17}\n" for m in active))
+    (device / "said").write_text("\n".join(said))
+    cphaprob = device / "bin" / "cphaprob"
+    cphaprob.write_text('#!/bin/bash\ncat "$HOME/said"\n')
+    cphaprob.chmod(0o755)
+    outside = ("1_1", "2_1", "2_2")
+    return run(device, guard(device, outside=outside, standing_by=("2_1", "2_2")))
+
+
+@pytest.mark.parametrize(
+    ("active", "said"),
+    [
+        (["1_1"], [STANDING_BY] * 2),
+        (["1_1"], [STANDING_BY.replace("STANDBY", "ACTIVE ")] * 2),
+        (["1_1", "2_1", "2_2"], ["bash: cphaprob: command not found"]),
+        (["1_1", "2_1"], [STANDING_BY] * 2),
+    ],
+    ids=["not listed", "they say ACTIVE", "all are listed", "one is listed"],
+)
+def test_members_of_a_standby_site_may_be_listed_as_active_or_say_that_they_stand_by(
+    device, active, said
+):
+    assert two_sites(device, active=active, said=said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("active", "said"),
+    [
+        (["1_1"], [STANDING_BY]),
+        (["1_1"], []),
+        (["1_1"], [STANDING_BY, STANDING_BY.replace("None", "FSYNC")]),
+        (["1_1"], [STANDING_BY, STANDING_BY.replace("STANDBY", "DOWN   ")]),
+        (["1_1"], [STANDING_BY, STANDING_BY.replace("STANDBY", "ACTIVE(!)")]),
+        (["1_1"], [STANDING_BY, "HA module not started."]),
+        (["2_1", "2_2"], [STANDING_BY] * 2),
+        ([], [STANDING_BY] * 2),
+    ],
+    ids=[
+        "one does not answer",
+        "nobody answers",
+        "one has a problem",
+        "one is DOWN",
+        "one had to become active",
+        "one is starting",
+        "the Sites changed places",
+        "nobody is active",
+    ],
+)
+def test_a_standby_site_that_could_not_take_over_forbids_the_act(device, active, said):
+    assert two_sites(device, active=active, said=said) == (96, False)
+
+
+@pytest.mark.parametrize(
+    ("vsenv", "result"),
+    [
+        ("#!/bin/bash\nexit 0\n", (0, True)),
+        ("#!/bin/bash\nexit 1\n", (94, False)),
+        ("", (94, False)),
+    ],
+    ids=["entered", "refused", "there is no vsenv"],
+)
+def test_an_act_that_cannot_enter_the_context_of_0_is_none(device, vsenv, result):
+    if vsenv:
+        (device / "bin" / "vsenv").write_text(vsenv)
+        (device / "bin" / "vsenv").chmod(0o755)
+
+    assert run(device, guard(device, context=context(0))) == result
+    assert isinstance(refusal(94, guard(device)), StepFailed)
 
 
 BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

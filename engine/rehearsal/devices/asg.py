@@ -66,7 +66,10 @@ def _information(host: Host, process: Process, what: str) -> int:
         case "all_ids":
             process.out("".join(f"{m.id:<{ID_WIDTH}}\n" for m in members))
         case "active_ids":
-            active = [m for m in members if _serves(host, m)]
+            listed = (
+                host.group.sites if host.group.setup.lists_standby else [host.group.active_site]
+            )
+            active = [m for m in members if _serves(host, m) and m.site in listed]
             process.out("".join(f"{m.id:<{ID_WIDTH}}\n" for m in active))
         case "local_id":
             process.out(f"{host.member.id:<{ID_WIDTH}}\n")

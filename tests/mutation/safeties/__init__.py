@@ -13,6 +13,7 @@ from tests.mutation.safeties import (
     delivery,
     executors,
     freezes,
+    identity,
     judges,
     looking,
     rights,
@@ -36,4 +37,5 @@ SAFETIES = (
     *delivery.SAFETIES,
     *judges.SAFETIES,
     *systems.SAFETIES,
+    *identity.SAFETIES,
 )

@@ -1,0 +1,123 @@
+"""What a group is, two Sites, and what is virtual: looked at, never assumed (P1, P2, P6)."""
+
+from tests.mutation.trials import safety
+
+INVARIANTS = "engine/invariants.py"
+IDENTITY = "engine/gaia/identity.py"
+PICTURE = "engine/gaia/picture.py"
+GUARDS = "engine/gaia/guards.py"
+SITES = "unit/test_sites.py"
+LOOKED = "simulation/test_identity.py"
+NIGHTS = "simulation/test_two_sites.py"
+DRAWN = "unit/test_picture.py"
+
+SAFETIES = (
+    safety(
+        "a group that is not what the settings pin is refused",
+        promise="P6",
+        why="Somebody believes that it is another group, or another machine answers there.",
+        file=IDENTITY,
+        old="    if shown and pinned and shown != pinned:\n",
+        new="    if False:\n",
+        by=(f"{LOOKED}::test_a_pin_that_the_device_contradicts_is_refused",),
+    ),
+    safety(
+        "two places that name other versions are no version",
+        promise="P6",
+        why="The commands of one version would be sent to another.",
+        file=IDENTITY,
+        old="    if stat.version and released and stat.version != released:\n",
+        new="    if False:\n",
+        by=(f"{LOOKED}::test_two_places_that_name_other_versions_are_refused",),
+    ),
+    safety(
+        "a member that is shown twice is no reading",
+        promise="P6",
+        why="Where a line is lost, members of one Site would pass for those of the other.",
+        file=PICTURE,
+        old="        if member in into:\n",
+        new="        if False:\n",
+        by=(
+            f"{DRAWN}::test_a_row_that_cannot_be_told_apart_is_no_reading_at_all",
+            f"{DRAWN}::test_with_a_line_lost_no_member_has_the_state_of_another",
+        ),
+    ),
+    safety(
+        "a word halfway between two Sites is nobody's",
+        promise="P6",
+        why="A member would have the state of the one with its number on the other Site.",
+        file=PICTURE,
+        old="        if len(away) > 1 and away[0][0] * 2 > away[1][0]:\n",
+        new="        if False:\n",
+        by=(f"{DRAWN}::test_a_row_that_cannot_be_told_apart_is_no_reading_at_all",),
+    ),
+    safety(
+        "a context that was not entered says nothing of a Virtual System",
+        promise="P6",
+        why="Each would be judged by the state and the policy of 0.",
+        file="engine/gaia/virtual.py",
+        old='        return VirtualFacts(number, name, unread="its context was not entered")\n',
+        new="        pass\n",
+        by=(f"{LOOKED}::test_a_context_that_was_not_entered_is_not_the_state_of_a_virtual_system",),
+    ),
+    safety(
+        "a group goes down only while a Site is active",
+        promise="P1",
+        why="All members of two Sites may stand by, healthy, and nobody carries anything.",
+        file=INVARIANTS,
+        old="    problems += no_site_active(outside, facts)\n",
+        by=(f"{SITES}::test_who_must_carry_traffic_and_does_not_is_named_on_two_sites",),
+    ),
+    safety(
+        "a Site that was taken down is down when the other one is active",
+        promise="P1",
+        why="The installation would begin before anybody has taken the traffic over.",
+        file="engine/steps.py",
+        old="    return down and not invariants.no_site_active(outside, seen)\n",
+        new="    return down\n",
+        by=(f"{SITES}::test_a_site_is_down_only_when_the_other_one_has_taken_over",),
+    ),
+    safety(
+        "the device asks members of a Standby Site whether they are healthy",
+        promise="P1",
+        why="Nobody knows whether they are listed as active; unasked, an ill one would pass.",
+        file=GUARDS,
+        old="""    healthy = f"[ \\"$({asked} | grep -cE '{good}')\\" = {2 * len(resting)} ]"\n""",
+        new='    healthy = f"true {asked} {good}"\n',
+        by=("unit/test_guards.py::test_a_standby_site_that_could_not_take_over_forbids_the_act",),
+    ),
+    safety(
+        "a Site failover that is not ours is told at once",
+        promise="P8",
+        why="All the traffic has moved, and nobody would know.",
+        file="engine/duty.py",
+        old="        reason = site_failover(facts, self.state)\n",
+        new='        reason = ""\n',
+        by=(
+            f"{NIGHTS}::test_a_site_failover_that_is_not_ours_is_told_at_once_and_voids_the_open_"
+            "gate",
+        ),
+    ),
+    safety(
+        "a Site failover voids the gate that is open",
+        promise="P2",
+        why="People would go on voting on a picture that is not true any more.",
+        file="engine/asking.py",
+        old="        if not await _another_site(duty, step):\n"
+        "            await calling.remind_if_due(duty, gate)\n",
+        new="        await calling.remind_if_due(duty, gate)\n",
+        by=(
+            f"{NIGHTS}::test_a_site_failover_that_is_not_ours_is_told_at_once_and_voids_the_open_"
+            "gate",
+        ),
+    ),
+    safety(
+        "an act that cannot enter the context of 0 is none",
+        promise="P6",
+        why="The vendor demands VS 0 for every command of the procedure.",
+        file=GUARDS,
+        old="    if guard.context:\n",
+        new="    if False:\n",
+        by=("unit/test_guards.py::test_an_act_that_cannot_enter_the_context_of_0_is_none",),
+    ),
+)
