@@ -14,7 +14,7 @@ from engine.model import SiteFacts
 
 RECORDED = Path(__file__).parents[1] / "transcripts" / "recorded"
 VSX_R76 = (RECORDED / "vsx_stat.txt").read_text()
-MAESTRO = (RECORDED / "maestro_stat.txt").read_text()
+MAESTRO = (RECORDED / "asg_stat.txt").read_text()
 
 RULE = "-" * 80
 
