@@ -370,10 +370,10 @@ def check(
     config: Config = None,
     as_json: AsJson = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not ask Slack about token, channels and groups.")
+        bool, typer.Option("--offline", help="Ask neither Slack nor the Security Groups.")
     ] = False,
 ) -> None:
-    """Read settings and secrets, ask Slack, and say what is wrong before anything runs."""
+    """Read settings and secrets, ask Slack and every group, and say what is wrong."""
     from bot.accounts import unreadable
 
     with mistakes_told():
@@ -417,6 +417,12 @@ def check(
     names = sorted(settings.groups)
     notes = [note for name in names if (note := settings.unfenced(name))]
     notes += _about_the_way(settings, secrets)
+    if not offline and _can_log_in(settings):
+        from bot.wiring import identify
+
+        found, wrong = asyncio.run(identify(settings))
+        notes += found
+        warnings += wrong
     if as_json:
         print_json({"file": str(loaded.file), "groups": names, "wrong": warnings, "notes": notes})
     else:
@@ -444,6 +450,13 @@ def _about_the_way(settings: Settings, secrets: Secrets) -> Iterator[str]:
         )
     if unused := secrets.unused(slack.transport):
         yield unused
+
+
+def _can_log_in(settings: Settings) -> bool:
+    """Tell whether there is what a login needs; what is not there was said."""
+    return settings.ssh.known_hosts.is_file() and all(
+        key.is_file() for key in settings.ssh.client_keys
+    )
 
 
 def _lacking(there: bool, sentence: str) -> Iterator[str]:

@@ -29,6 +29,7 @@ from bot.config.mistakes import SettingsWrong
 from bot.config.secrets import Secrets
 from bot.config.settings import Settings
 from bot.config.values import host_and_port
+from bot.device_check import identified
 from bot.doors import Doors
 from bot.health import Health, Part
 from bot.hearing import Hearing
@@ -140,6 +141,12 @@ async def plan_dry(settings: Settings, request: Request) -> DryPlan:
         return await dry_plan(request, setup, shell, packages, SystemClock())
     finally:
         await shell.close()
+
+
+async def identify(settings: Settings) -> tuple[list[str], list[str]]:
+    """Ask every group what it is; return what they are, and what is wrong with which."""
+    setups = [_setup(settings, name) for name in sorted(settings.groups)]
+    return await identified(setups, SystemClock())
 
 
 # ---------------------------------------------------------------------------------- the stores

@@ -1,18 +1,21 @@
 """The first look at groups of every version, platform and mode, as the rehearsal plays them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.device_check import identified
 from engine.errors import PlanRefused, UnexpectedOutput
 from engine.gaia.dialect import VERSIONS, dialect
 from engine.gaia.identity import identify_line
 from engine.group import LiveGroup
 from engine.model import NOTHING_PINNED, GroupFacts, Identity, Policy, in_service
-from engine.ports import Output
-from engine.rehearsal.group import Setup
-from tests.simulation.loop import run_virtual
+from engine.ports import GroupSetup, Output
+from engine.rehearsal.group import Group, Setup
+from engine.rehearsal.shell import RehearsalShell
+from tests.simulation.loop import run_virtual, virtual_clock
 from tests.simulation.night import Night, small_package
 
 VIRTUAL = ({"id": 1, "name": "inside"}, {"id": 12, "name": "outside", "policy": "Other"})
@@ -167,3 +170,47 @@ def test_two_places_that_name_other_versions_are_refused(tmp_path):
 def test_a_first_look_that_was_cut_off_says_nothing(tmp_path):
     with pytest.raises(UnexpectedOutput, match="cut off"):
         looked(tmp_path, members=2, told=lambda text: text.replace("@@over", ""))
+
+
+def test_check_says_what_every_group_is_and_which_is_wrong(tmp_path):
+    pins = {"site-2": Identity(platform="ElasticXL"), "site-4": Identity(platform="Maestro")}
+    groups: dict[str, dict[str, Any]] = {
+        "site-1": {"version": "R82", "platform": "ElasticXL", "sites": [2, 1]},
+        "site-2": {"version": "R81.20"},
+        "site-3": {"version": "R81.20", "mode": "VSX", "virtual": VIRTUAL},
+        "site-4": {"version": "R81.20", "mode": "VSX", "virtual": VIRTUAL},
+        "site-5": {"version": "R81"},
+    }
+
+    async def asked() -> tuple[list[str], list[str]]:
+        clock = virtual_clock()
+        stood = {
+            name: Group(Setup(name=name, **{"members": 2, **setup}), clock)
+            for name, setup in groups.items()
+        }
+        stood["site-5"].silence(3600, "nobody answers")
+        setups = [
+            GroupSetup(
+                name,
+                "C0FIREWALL",
+                Policy(),
+                partial(RehearsalShell, group),
+                pins=pins.get(name, NOTHING_PINNED),
+            )
+            for name, group in stood.items()
+        ]
+        return await identified(setups, clock)
+
+    found, wrong = run_virtual(asked())
+
+    assert found == [
+        "site-1 is ElasticXL in Gateway mode, R82",
+        "site-4 is Maestro in Traditional VSX mode, R81.20",
+    ]
+    assert [text.partition(":")[0] for text in wrong] == [
+        "groups.site-2",
+        "groups.site-3",
+        "groups.site-5",
+    ]
+    assert "pin `platform` to ElasticXL, and the device says Maestro" in wrong[0]
+    assert "does not say the platform" in wrong[1]

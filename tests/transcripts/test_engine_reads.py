@@ -108,7 +108,7 @@ def test_ids_one_a_line():
     ("text", "policy"),
     [
         (
-            "HOST      POLICY     DATE            \nlocalhost Standard   22Aug22  8:54:10 : [>eth1]\n",
+            "HOST      POLICY     DATE\nlocalhost Standard   22Aug22  8:54:10 : [>eth1]\n",
             InstalledPolicy("Standard", "22Aug22 8:54:10"),
         ),
         ("HOST      POLICY     DATE\nlocalhost -          -\n", None),
