@@ -34,7 +34,10 @@ FREEZING = ("freeze", "unfreeze")
 _STOPS = ("halt", "pause", "reject")
 """Words that are read also where they are written in haste: none of them lets anything begin."""
 
-VERBS = ("install", "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
+ORDERS = ("install", "uninstall", "finish")
+"""What people order; `rollback` too, where no run is open on the group."""
+
+VERBS = (*ORDERS, "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
 
 LONGEST = 1_000
 """Longer texts are refused unread; the longest sensible command has under 300 characters."""
@@ -92,6 +95,67 @@ class Install:
 
 
 @dataclass(frozen=True)
+class Uninstall:
+    """Order the uninstallation of a package, "" for the newest take that is there.
+
+    `method` is "last_take" or "completely"; "" and None were not said.
+    """
+
+    group: str
+    package: str = ""
+    method: str = ""
+    take: int | None = None
+    delete: bool = False
+    ticket: str = ""
+    split: tuple[tuple[MemberId, ...], ...] = ()
+    left_out: tuple[MemberId, ...] = ()
+    groups: int = 0
+    divide: str = ""
+
+    def request(self, requester: str, channel: str, name: str = "") -> Request:
+        """Return what the engine takes, as somebody asks for it."""
+        return Request(
+            kind="uninstall",
+            security_group=self.group,
+            package=self.package,
+            requester=requester,
+            requester_name=name,
+            channel=channel,
+            ticket=self.ticket,
+            split=self.split,
+            left_out=self.left_out,
+            groups=self.groups,
+            divide=self.divide,
+            method=self.method,
+            take=self.take,
+            delete=self.delete,
+        )
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Order what follows the last run of a group: `verb` is "finish" or "rollback"."""
+
+    verb: str
+    group: str
+    ticket: str = ""
+    left_out: tuple[MemberId, ...] = ()
+
+    def request(self, requester: str, channel: str, name: str = "") -> Request:
+        """Return what the engine takes, as somebody asks for it; the package is the last run's."""
+        return Request(
+            kind=self.verb,
+            security_group=self.group,
+            package="",
+            requester=requester,
+            requester_name=name,
+            channel=channel,
+            ticket=self.ticket,
+            left_out=self.left_out,
+        )
+
+
+@dataclass(frozen=True)
 class Word:
     """Say something to a run; `target` is a group, a run, or "" for the only one there is."""
 
@@ -138,7 +202,9 @@ class Freezing:
     reason: str = ""
 
 
-Command = Install | Word | Revision | Vote | Question | Freezing
+Order = Install | Uninstall | Follow
+
+Command = Order | Word | Revision | Vote | Question | Freezing
 
 
 class Mistake(Exception):
@@ -174,6 +240,10 @@ def read_command(
         raise _unknown_verb(words, groups, command)
     if verb == "install":
         return _install(rest, groups, command)
+    if verb == "uninstall":
+        return _uninstall(rest, groups, command)
+    if verb == "finish" or (verb == "rollback" and len(rest) > 1):
+        return _follow(verb, rest, groups, command)
     if verb == "change":
         return _revision(rest, groups, command)
     if verb in VOTES:
@@ -344,10 +414,10 @@ HOW_TO_CHANGE = (
     "After `change`, and the group where it is named, write one or more of: `swap`, `groups 3`, "
     "`order smo_last`, `order B,A`, `split 1_1-1_3/1_4-1_6`, `split by_site` or "
     "`split across_sites` (of two Sites), `without 1_7` (a member that is out of service), "
-    "`without none`."
+    "`without none`, `take 99` (the take expected after an uninstall)."
 )
 
-_CHANGES = ("swap", "groups", "order", "split", "without")
+_CHANGES = ("swap", "groups", "order", "split", "without", "take")
 
 NOBODY = "none"
 """Said of a proposal: no member is left out any more."""
@@ -386,6 +456,7 @@ def _revision(words: Sequence[str], groups: Sequence[str], command: str) -> Revi
         order="swap" if "swap" in found else order,
         listed=listed,
         left_out=_without(found["without"], "change") if "without" in found else None,
+        take=_take(found["take"], "change take") if "take" in found else None,
     )
     return Revision(change, target)
 
@@ -449,14 +520,14 @@ def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Insta
         what = "which package" if words else "which group and which package"
         raise Mistake(f"I understood {code(understood)}, but not {what}: {_usage(command)}")
     group, package, rest = words[0], words[1], list(words[2:])
-    group = _known_group(group, package, groups, command)
+    group = _known_group(group, package, groups, command, "install")
     if not SAFE_NAME.fullmatch(package):
         raise Mistake(
             f"I understood {code(f'install {group}')}, but {code(package)} cannot be a package; "
             "give the file name alone, without a path"
         )
     understood = f"install {group} {package}"
-    options = _options(rest, understood, command)
+    options = _options(rest, understood, _usage(command), _OPTIONS)
     split, count, divide = _groups_wanted(options, understood)
     return Install(
         group=group,
@@ -470,31 +541,129 @@ def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Insta
     )
 
 
-def _known_group(name: str, package: str, groups: Sequence[str], command: str) -> str:
+def _known_group(name: str, package: str, groups: Sequence[str], command: str, verb: str) -> str:
     if name in groups:
         return name
     close = difflib.get_close_matches(name.lower(), groups, n=1)
     if close:
-        right = f"{command} install {close[0]} {package}"
+        right = f"{command} {verb} {close[0]} {package}".strip()
         raise Mistake(
-            f"I understood `install`, but there is no group {code(name)}. Did you mean "
+            f"I understood `{verb}`, but there is no group {code(name)}. Did you mean "
             f"{code(right)}?"
         )
     raise Mistake(
-        f"I understood `install`, but there is no group {code(name)}; groups: {_listed(groups)}"
+        f"I understood `{verb}`, but there is no group {code(name)}; groups: {_listed(groups)}"
+    )
+
+
+_UNINSTALL = (
+    "uninstall <group> [<package>] last take|completely [to take 99] [delete] [ticket <id>] "
+    "[split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7]"
+)
+
+_HOW_MUCH = {("last", "take"): "last_take", ("completely",): "completely"}
+
+
+def _uninstall(words: Sequence[str], groups: Sequence[str], command: str) -> Uninstall:
+    """Read what follows `uninstall`: the words that stand alone first, then options with a value.
+
+    Whether the last take or all of it is meant may be left out here: then the engine asks, and says
+    what each of both gives back.
+    """
+    usage = code(f"{command} {_UNINSTALL}")
+    if not words:
+        raise Mistake(f"I understood `uninstall`, but not from which group: {usage}")
+    rest = list(words[1:])
+    package = rest.pop(0) if rest and _is_package(rest[0]) else ""
+    group = _known_group(words[0], package, groups, command, "uninstall")
+    understood = f"uninstall {group} {package}".strip()
+    said, left = _said_alone(rest, understood)
+    options = _options(left, understood, usage, _OPTIONS[1:])
+    split, count, divide = _groups_wanted(options, understood)
+    return Uninstall(
+        group=group,
+        package=package,
+        method=said.get("method", ""),
+        take=_take(said["take"], f"{understood} to take") if "take" in said else None,
+        delete="delete" in said,
+        ticket=_ticket(options.get("ticket", ""), understood),
+        split=split,
+        left_out=_without(options["without"], understood) if "without" in options else (),
+        groups=count,
+        divide=divide,
+    )
+
+
+def _is_package(word: str) -> bool:
+    known = (*_OPTIONS, "last", "completely", "to", "delete")
+    return word.lower() not in known and SAFE_NAME.fullmatch(word) is not None
+
+
+def _said_alone(words: Sequence[str], understood: str) -> tuple[dict[str, str], list[str]]:
+    """Return what `last take`, `completely`, `to take 99` and `delete` say, and what is left."""
+    said, left, rest = dict[str, str](), list[str](), list(words)
+    while rest:
+        lower = tuple(word.lower() for word in rest)
+        name, value, length = "", "", 1
+        for spoken, method in _HOW_MUCH.items():
+            if lower[: len(spoken)] == spoken:
+                name, value, length = "method", method, len(spoken)
+        if lower[:2] == ("to", "take"):
+            if len(rest) == 2:
+                raise Mistake(f"I understood {code(understood)}, but nothing follows `to take`")
+            name, value, length = "take", rest[2], 3
+        if lower[0] == "delete":
+            name, value = "delete", "yes"
+        if not name:
+            # An option and its value, whatever that is: `ticket delete` is a ticket.
+            length = 2
+            left += rest[:length]
+        elif name in said:
+            raise Mistake(
+                f"I understood {code(understood)}, but {code(' '.join(rest[:length]))} says "
+                "something twice; say it once"
+            )
+        else:
+            said[name] = value
+        rest = rest[length:]
+    return said, left
+
+
+def _take(text: str, understood: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise Mistake(
+            f"I understood {code(understood)}, but {code(text, 80)} is no take; it is a number, "
+            "and 0 where no Jumbo Hotfix is left"
+        )
+    return int(text)
+
+
+def _follow(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Follow:
+    """Read what follows `finish`, or `rollback` with more than a name."""
+    usage = code(f"{command} {verb} <group> [ticket <id>] [without 1_7]")
+    if not words:
+        raise Mistake(f"I understood `{verb}`, but not which group: {usage}")
+    group = _known_group(words[0], "", groups, command, verb)
+    understood = f"{verb} {group}"
+    options = _options(list(words[1:]), understood, usage, ("ticket", "without"))
+    return Follow(
+        verb,
+        group,
+        ticket=_ticket(options.get("ticket", ""), understood),
+        left_out=_without(options["without"], understood) if "without" in options else (),
     )
 
 
 _OPTIONS = ("sha256", "ticket", "split", "groups", "without")
 
 
-def _options(words: list[str], understood: str, command: str) -> dict[str, str]:
+def _options(words: list[str], understood: str, usage: str, known: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     while words:
         name = words.pop(0)
-        if name.lower() not in _OPTIONS:
-            close = difflib.get_close_matches(name.lower(), _OPTIONS, n=1)
-            right = f"; did you mean `{close[0]}`?" if close else f": {_usage(command)}"
+        if name.lower() not in known:
+            close = difflib.get_close_matches(name.lower(), known, n=1)
+            right = f"; did you mean `{close[0]}`?" if close else f": {usage}"
             raise Mistake(f"I understood {code(understood)}, but not {code(name)}{right}")
         if not words:
             raise Mistake(f"I understood {code(understood)}, but nothing follows {code(name)}")
@@ -561,11 +730,16 @@ def read_members(part: str) -> list[MemberId]:
 
 
 _HELP = {
-    "Order": ("install", "change"),
+    "Order": (*ORDERS, "change"),
     "Stop": ("halt", "pause", "abort", "freeze"),
     "Go on": ("resume", "retry", "rollback"),
 }
 """Under which heading help tells each word that takes a right."""
+
+
+def _needed(word: str) -> str:
+    """Return the right that a word takes: to order anything is one and the same."""
+    return "install" if word in ORDERS else word
 
 
 def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
@@ -579,19 +753,23 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
     name = _example(groups)
     words = {
         "install": f"{_usage(command)} plans an installation and asks for approval",
+        "uninstall": f"{code(f'{command} {_UNINSTALL}')} plans an uninstallation",
+        "finish": f"`{command} finish {name}` goes on, on another night, with what an ended run "
+        "left to do",
         "pause": f"`{command} pause {name}` waits after the group in hand",
         "resume": f"`{command} resume {name}` goes on after `pause` or `halt`",
         "halt": f"`{command} halt {name}` sends nothing more, not even to bring a group up",
         "retry": f"`{command} retry {name}` looks again and goes on after a hold",
         "abort": f"`{command} abort {name}` goes to the nearest safe end",
-        "rollback": f"`{command} rollback {name}` plans the way back for the groups already done",
+        "rollback": f"`{command} rollback {name}` plans the way back for the groups already done, "
+        "also after the run has ended",
         "freeze": f"{_freeze_usage(command)}: meanwhile nobody orders and no failover begins",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
     }
     yours = []
     for title, group in _HELP.items():
-        lines = [words[word] for word in group if may is None or word in may]
+        lines = [words[word] for word in group if may is None or _needed(word) in may]
         yours += [f"*{title}*", *lines] if lines else []
     if not yours:
         yours = ["You are in no role that may order, operate or stop a run."]

@@ -17,9 +17,10 @@ from bot.commands import (
     HOW_TO_VOTE,
     VOTES,
     WORDS,
+    Follow,
     Freezing,
-    Install,
     Mistake,
+    Order,
     Question,
     Revision,
     Vote,
@@ -128,7 +129,9 @@ class Hearing:
             command = read_command(
                 str(body.get("text", "")), groups=self._groups, command=self._name
             )
-            if isinstance(command, Install):
+            if isinstance(command, Word) and self._is_order(command):
+                command = Follow(command.verb, command.target)
+            if isinstance(command, Order):
                 return self._order(key, command, to, str(body.get("user_name", "")))
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
@@ -141,15 +144,29 @@ class Hearing:
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
 
-    def _order(self, key: str, command: Install, to: dict[str, str], name: str) -> Heard:
+    def _is_order(self, word: Word) -> bool:
+        """Say whether this rollback is about a run that has ended: a new run takes it back."""
+        return (
+            word.verb == "rollback"
+            and word.target in self._groups
+            and not self._runs.is_busy(word.target)
+        )
+
+    def _order(self, key: str, command: Order, to: dict[str, str], name: str) -> Heard:
         channel = self._settings.groups[command.group].channel
         request = command.request(to["user"], channel, name)
         body = {"request": to_json(request), "answer": to}
         without = f" without {ids(command.left_out)}" if command.left_out else ""
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
+        what = {
+            "install": f"install {code(request.package)} on",
+            "uninstall": f"uninstall {code(request.package or 'the newest take')} from",
+            "finish": "finish the last run on",
+            "rollback": "roll back the last run on",
+        }[request.kind]
         text = (
-            f"Understood: install {code(command.package)} on {code(command.group)}{without}. I "
+            f"Understood: {what} {code(command.group)}{without}. I "
             f"look first; the proposal or the reason follows {where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
@@ -310,8 +327,9 @@ class Hearing:
                 command="@hotfix",
                 in_thread=bool(run),
             )
-            if isinstance(command, Install):
-                text = f"An installation is ordered with `{self._name} install …`."
+            if isinstance(command, Order):
+                verb = command.verb if isinstance(command, Follow) else type(command).__name__
+                text = f"That is ordered with `{self._name} {verb.lower()} …`."
                 return Heard(text=text, to=to)
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)

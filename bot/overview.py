@@ -20,12 +20,12 @@ from bot.runs import story_of
 from bot.views.format import channel, code, escape, link, moment
 from bot.views.reach import Person, people_lines
 from bot.views.story import Opening, Story
-from bot.views.words import counted, headline, policy_words
+from bot.views.words import asked_about, counted, headline, policy_words
 from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.freezes import Freeze, in_force
 from engine.gates import can_help
 from engine.journal import Kind
-from engine.model import GatePolicy, Policy, StepKind
+from engine.model import GatePolicy, Policy
 from engine.ports import Clock, People
 from storage.records import HOUSE, Record, RunRow, Stores
 
@@ -221,10 +221,7 @@ class Overview:
 def gate_line(run: Run, opening: Opening) -> str:
     """Return one line about a gate that waits, with the way to it."""
     gate = opening.gate
-    what = {
-        StepKind.PROPOSAL: "the proposal",
-        StepKind.FAILOVER: f"the failover of {escape(opening.step.group, 10)}",
-    }.get(opening.step.kind, "the end with members out of service")
+    what = asked_about(opening.step)
     where = link(gate.link, "vote there")
     if where == "vote there" and gate.shown:
         where = f"vote in {channel(gate.shown[0]) or 'its thread'}"

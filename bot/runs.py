@@ -44,6 +44,10 @@ class Runs:
         row = self._journal.run(run)
         return row is not None and row.open
 
+    def is_busy(self, group: str) -> bool:
+        """Say whether a run is open on a group."""
+        return any(row.group == group for row in self._journal.runs())
+
     def revision(self, run: str) -> int:
         """Return at which revision a run's plan is: what a person sees who changes it now.
 

@@ -24,6 +24,9 @@ from storage.records import InboxRow
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
 
+_BEGINS = (StepKind.FAILOVER, StepKind.START)
+"""Gates after which a device is acted on at once: there is a grace time, and a freeze bars them."""
+
 TOLD_LATE = timedelta(minutes=1)
 """A freeze that waits longer to be decided is told at the gate; what is decided tells itself."""
 
@@ -158,7 +161,7 @@ async def _end_by_a_no(duty: Duty, step: Step) -> None:
 
 async def _barred(duty: Duty, step: Step) -> str:
     """Return why nothing can be approved at a gate now, or ""."""
-    if step.kind is not StepKind.FAILOVER:
+    if step.kind not in _BEGINS:
         return ""
     house = await duty.journal.house()
     group, now = duty.plan.security_group, duty.clock.now()
@@ -186,7 +189,7 @@ def _grace_is_over(duty: Duty, gate: GateState) -> bool:
 
 async def _approve(duty: Duty, step: Step, decision: gates.Decision) -> None:
     policy, now = duty.state.policy_at(step.id), duty.clock.now()
-    grace = policy.grace if step.kind is StepKind.FAILOVER else policy.grace * 0
+    grace = policy.grace if step.kind in _BEGINS else policy.grace * 0
     await duty.journal.write(
         Kind.GATE_CLOSED,
         step=step.id,

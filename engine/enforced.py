@@ -17,34 +17,47 @@ def named(policy: InstalledPolicy) -> str:
 
 def same_policy(members: Sequence[MemberFacts]) -> list[str]:
     """Say where policies differ: by signature at the same take, else by name and date."""
-    problems: list[str] = []
-    first = next((m for m in members if m.policy is not None), None)
-    for member in members:
-        if first is None or first.policy is None or member.policy is None:
-            continue
-        if not _alike(first.policy, member.policy, same_take=first.take == member.take):
-            problems.append(
-                f"{member.id} has policy {named(member.policy)}, {first.id} has "
-                f"{named(first.policy)}"
-            )
+    known = [(m, m.policy) for m in members if m.policy is not None]
+    problems = [
+        f"{member.id} has policy {named(policy)}, {other.id} has {named(theirs)}"
+        for member, policy, other, theirs in _unlike(known)
+    ]
     return problems + _same_virtual(members)
 
 
+Held = tuple[MemberFacts, InstalledPolicy]
+
+
+def _unlike(
+    held: Sequence[Held],
+) -> Iterator[tuple[MemberFacts, InstalledPolicy, MemberFacts, InstalledPolicy]]:
+    """Yield each that differs, with the one that it was compared with.
+
+    All are compared with the first by name and date, and with the first of the same take by
+    signature as well: where takes are mixed, each take has a signature of its own.
+    """
+    of_take: dict[int | None, Held] = {}
+    for member, policy in held:
+        first, own = held[0], of_take.setdefault(member.take, (member, policy))
+        if not _alike(first[1], policy, same_take=False):
+            yield member, policy, *first
+        elif not _alike(own[1], policy, same_take=True):
+            yield member, policy, *own
+
+
 def _same_virtual(members: Sequence[MemberFacts]) -> list[str]:
-    """Say where a Virtual System has another policy than on the first member that has it."""
-    problems: list[str] = []
-    first: dict[int, tuple[MemberFacts, InstalledPolicy]] = {}
+    """Say where a Virtual System has another policy than on other members."""
+    held: dict[int, list[Held]] = {}
     for member in members:
         for one in member.virtual:
-            if one.policy is None:
-                continue
-            other, policy = first.setdefault(one.id, (member, one.policy))
-            if not _alike(policy, one.policy, same_take=other.take == member.take):
-                problems.append(
-                    f"VS {one.id} of {member.id} has policy {named(one.policy)}, that of "
-                    f"{other.id} has {named(policy)}"
-                )
-    return problems
+            if one.policy is not None:
+                held.setdefault(one.id, []).append((member, one.policy))
+    return [
+        f"VS {number} of {member.id} has policy {named(policy)}, that of {other.id} has "
+        f"{named(theirs)}"
+        for number, these in held.items()
+        for member, policy, other, theirs in _unlike(these)
+    ]
 
 
 def _alike(one: InstalledPolicy, other: InstalledPolicy, *, same_take: bool) -> bool:

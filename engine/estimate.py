@@ -25,6 +25,7 @@ _MINUTES: Mapping[StepKind, float] = {
     StepKind.POSTFLIGHT: 1,
     StepKind.ADMIN_UP: 1,
     StepKind.COMEBACK: 2,
+    StepKind.DELETE: 0.5,
 }
 
 

@@ -38,6 +38,10 @@ LAST_CALL = timedelta(minutes=1)
 """The last reminder of a gate leaves at least so much time to read it and to vote; a guess."""
 
 
+_NOT_IN_HAND = (StepKind.READY, StepKind.FAILOVER, StepKind.START, StepKind.SOAK)
+"""Steps of a group at which it is not out of service by our act, whatever was done before."""
+
+
 @dataclass(frozen=True)
 class StepState:
     """How far a step has come in its present attempt."""
@@ -259,9 +263,19 @@ class RunState:
 
     def group_in_hand(self, step: Step) -> bool:
         """Whether the step belongs to a Logical Group that is out of service by our act."""
-        down = self.step_of(step.group, StepKind.ADMIN_DOWN) if step.group else None
-        begun = down is not None and self.of(down).status != "waiting"
-        return begun and step.kind not in (StepKind.READY, StepKind.FAILOVER, StepKind.SOAK)
+        first = self.taken_by(step.group) if step.group else None
+        begun = first is not None and self.of(first).status != "waiting"
+        return begun and step.kind not in _NOT_IN_HAND
+
+    def taken_by(self, group: str) -> Step | None:
+        """Return the step with which we take a group in hand: its ADMIN_DOWN.
+
+        Where it is out of service already, not by us, that is its INSTALL or UNINSTALL.
+        """
+        changing = self.changing(group)
+        if changing is not None and self.the_plan.starts_down(changing):
+            return changing
+        return self.step_of(group, StepKind.ADMIN_DOWN)
 
     @property
     def openings(self) -> tuple[GateState, ...]:

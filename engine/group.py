@@ -30,6 +30,7 @@ from engine.gaia.dialogues import admin_state as admin_state_dialogue
 from engine.gaia.dialogues import package as package_dialogue
 from engine.gaia.text import audit_text, cleaned
 from engine.model import (
+    LAST_TAKE,
     NOTHING_PINNED,
     GroupFacts,
     Identity,
@@ -50,20 +51,19 @@ PROMPT_END = "# "
 DIALOGUE_LIMIT = timedelta(minutes=10)
 """From opening a dialogue to its last answer. A guess: recorded ones took under one minute."""
 
+ACTION_EVERY = timedelta(seconds=2)
+"""Between two questions about an action that takes about six seconds (recorded: verify, 7 s)."""
+
 SIGN_LIMIT = timedelta(seconds=60)
 """How long we stay after the last answer to see a first sign. The recorded playbooks cut their
 session after 60 s, and the installation went on."""
 
 
 _CHANGES = {
-    StepKind.INSTALL: (commands.available_packages, commands.install, "Package Installation"),
-    StepKind.UNINSTALL: (
-        commands.installed_packages,
-        commands.uninstall,
-        "Package Uninstallation",
-    ),
+    StepKind.INSTALL: (commands.available_packages, "Package Installation"),
+    StepKind.UNINSTALL: (commands.installed_packages, "Package Uninstallation"),
 }
-"""What is listed, typed and asked. The uninstall dialogue is inferred from install's frame [I]."""
+"""What is listed and asked. The uninstall dialogue is inferred from install's frame [I]."""
 
 
 class LiveGroup:
@@ -256,6 +256,54 @@ class LiveGroup:
             raise _refused(f"verify: {told}. {refused}".strip())
         return text
 
+    async def verify_uninstall(self, package: PackageRef, members: Sequence[MemberId]) -> bool:
+        """Ask CPUSE on each member whether the package can be uninstalled there.
+
+        False where this CPUSE cannot be asked that: then its own dialogue says so, or not.
+
+        Raises:
+            StepFailed: it cannot, on a member.
+            NotNow: refused because CPUSE is at work on something else.
+            TooLate: no answer within the limit.
+        """
+        limit, offered = self._policy.limits.verify, True
+        for member in members:
+            text, _ = await self._tell(commands.verify_uninstall(package.name), limit, at=member)
+            number = installer.action_begun(text)
+            if number is None:
+                offered = False
+                continue
+            said = await self._ended(member, number)
+            if installer.MAY_BE_UNINSTALLED not in said:
+                raise _refused(f"verify_uninstall on {member}: {said or 'nothing was said'}")
+        return offered
+
+    async def _ended(self, member: MemberId, number: int) -> str:
+        """Wait for an action of a member's CPUSE that changes nothing; return what it said."""
+        limit = self._policy.limits.verify
+        until = self._clock.monotonic() + limit.total_seconds()
+        line = commands.on_member(member, commands.action_status(number))
+        while True:
+            output = await self._shell.run(line, within=self._policy.limits.look)
+            status, said = installer.action_ended(output.text)
+            if status != "in progress":
+                return said
+            if self._clock.monotonic() >= until:
+                raise TooLate(f"CPUSE on {member} did not end action {number}")
+            await self._clock.sleep(ACTION_EVERY)
+
+    async def delete_package(
+        self, package: PackageRef, members: Sequence[MemberId], *, at: MemberId
+    ) -> str:
+        """Take the package out of the CPUSE repository of these members; return what was printed.
+
+        Whether it is gone is seen by whoever looks.
+        """
+        number = await self._number(package, at, commands.available_packages())
+        line = commands.delete_package(number, members)
+        text, _ = await self._tell(line, self._policy.limits.verify, at=at)
+        return text
+
     async def set_cloning(self, *, on: bool) -> str:
         """Switch image auto-clone on every member and save the configuration."""
         words = await self._words()
@@ -321,25 +369,31 @@ class LiveGroup:
         name: str,
         reason: str,
         commit: Commit,
+        method: str = LAST_TAKE,
     ) -> str:
         """Begin INSTALL or UNINSTALL on these members, from one of them; return what was said.
 
-        It goes on by itself after the last answer; whoever looks will see how far it is.
+        It goes on by itself after the last answer; whoever looks will see how far it is. `method`
+        is how much an uninstall takes away, as far as that can be said.
 
         Raises:
             StepFailed, ConditionFailed, UnknownPrompt: it was not begun.
         """
-        listing, command, title = _CHANGES[what]
+        listing, title = _CHANGES[what]
         number = await self._number(package, at, listing())
+        install = what is StepKind.INSTALL
+        command = (
+            commands.install(number, members)
+            if install
+            else commands.uninstall(number, members, method)
+        )
         script = package_dialogue(
             title,
             members,
             name=audit_text(name, "Hotfix Bot"),
             reason=audit_text(reason, "none"),
         )
-        return await self._converse(
-            at, command(number, members), script, outside, commit, stay=False
-        )
+        return await self._converse(at, command, script, outside, commit, stay=False)
 
     # --------------------------------------------------------------------------- inside
 

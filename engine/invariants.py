@@ -193,28 +193,66 @@ def _preflight(_step: Step, seen: GroupFacts, state: RunState) -> list[str]:
     facts = plan.concerning(seen)
     problems = [
         f"{member.id} is {described(member)}"
-        for member in facts.members
+        for member in facts.others(plan.starting)
         if not in_service(member, plan.policy.state_words)
     ]
+    problems += started_while_down(facts.some(plan.starting), plan)
     if set(facts.ids) != set(plan.members):
         problems.append("the members are not those of the plan: " + ", ".join(facts.ids))
-    takes = sorted({str(member.take) for member in facts.members})
-    if len(takes) > 1:
-        problems.append(f"members are at different takes: {', '.join(takes)}")
-    cloning = {member.auto_clone for member in facts.members}
+    problems += _takes_as_planned(facts, plan)
+    cloning = {member.auto_clone for member in facts.others(plan.starting)}
     if len(cloning) > 1 or None in cloning:
         problems.append("image auto-clone does not show the same on every member")
     if not facts.sync:
         problems.append("connections are not synchronised to the active members")
-    problems += same_policy(plan.binding(seen).members)
+    starting = plan.starting
+    problems += same_policy(plan.binding(seen).others(starting))
     problems += _idle(facts.members)
-    problems += [
-        f"{member.id} already has {plan.package.name}"
-        for member in facts.members
-        if member.package(plan.package.name) is PackageState.INSTALLED
-    ]
+    problems += _packages_as_planned(facts, plan)
     problems += _sites_synchronised(plan.groups, facts)
     return problems + _healthy(facts, state)
+
+
+def _takes_as_planned(facts: GroupFacts, plan: Plan) -> list[str]:
+    """Members are alike in a fresh plan; where they differ, as they did when it was made."""
+    if plan.takes:
+        return [
+            f"{member.id} is at take {member.take}, and was at take {plan.before(member.id)} when "
+            "this was planned"
+            for member in facts.members
+            if member.take != plan.before(member.id)
+        ]
+    takes = sorted({str(member.take) for member in facts.members})
+    return [f"members are at different takes: {', '.join(takes)}"] if len(takes) > 1 else []
+
+
+def _packages_as_planned(facts: GroupFacts, plan: Plan) -> list[str]:
+    """Whoever is to be changed is not changed yet, and whoever is not to be is already."""
+    name = plan.package.name
+    to_change = {one for group in plan.changing for one in group.members}
+    uninstalls = plan.kind == "uninstall"
+    problems = []
+    for member in facts.members:
+        has = member.package(name) is PackageState.INSTALLED
+        if has and (member.id in to_change) is not uninstalls:
+            problems.append(f"{member.id} already has {name}")
+        if not has and (member.id in to_change) is uninstalls:
+            problems.append(f"{member.id} does not have {name}")
+    return problems
+
+
+def started_while_down(members: Sequence[MemberFacts], plan: Plan) -> list[str]:
+    """A member on which work starts without a failover carries nothing, and answers."""
+    problems = []
+    for member in members:
+        if not member.answered:
+            problems.append(f"{member.id} is {described(member)}")
+        elif not surely_out(member, plan.policy.state_words):
+            problems.append(
+                f"{member.id} is {described(member)}, so it may carry traffic: that needs a "
+                "failover; abort, and order it again"
+            )
+    return problems
 
 
 def _sites_synchronised(groups: Sequence[LogicalGroup], facts: GroupFacts) -> list[str]:
@@ -279,6 +317,11 @@ def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     plan = state.the_plan
     problems = carrying_traffic(step.members, facts, plan)
+    if plan.starts_down(step):
+        problems += started_while_down(facts.some(step.members), plan)
+        problems += cloning_on(facts, plan)
+        problems += _idle(plan.concerning(facts).members)
+        return problems + _listed(step, facts, state)
     problems += [
         f"{member.id} is {described(member)}; it is to be taken down, so it must be healthy first"
         for member in facts.some(step.members)
@@ -356,27 +399,33 @@ def _listed(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def _takes(facts: GroupFacts, state: RunState) -> list[str]:
-    """Every group must be at the take that its last return left it at."""
+    """Every group must be at the take that its last return left it at.
+
+    Of a group that was changed, and came back at a take that nobody expected, none is known.
+    """
     plan, problems = state.the_plan, []
     for group in plan.groups:
-        returns = [
-            s.take
-            for s in plan.steps
-            if s.kind is StepKind.RETURN and s.group == group.name and state.of(s).status == "done"
-        ]
-        expected = returns[-1] if returns else plan.take_before
+        done = [s for s in plan.steps if s.group == group.name and state.of(s).status == "done"]
+        returns = [s.take for s in done if s.kind is StepKind.RETURN]
+        if not returns and any(s.kind in _CHANGES for s in done):
+            continue
         problems += [
             f"{m.id} is at take {m.take}, expected {expected}"
             for m in facts.some(group.members)
-            if m.take != expected
+            if m.take != (expected := returns[-1] if returns else plan.before(m.id))
         ]
     return problems
+
+
+_CHANGES = (StepKind.INSTALL, StepKind.UNINSTALL)
 
 
 def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     plan = state.the_plan
     problems = carrying_traffic(step.members, facts, plan)
-    for member in facts.some(step.members):
+    starting = step.members if plan.starts_down(step) else ()
+    problems += started_while_down(facts.some(starting), plan)
+    for member in facts.some(one for one in step.members if one not in starting):
         if not member.answered:
             problems.append(f"{member.id} is {described(member)}")
         elif member.state != "DOWN" or "ADMIN" not in member.notes:
@@ -391,7 +440,8 @@ def _restore(_step: Step, facts: GroupFacts, _state: RunState) -> list[str]:
     takes = {member.take for member in facts.members}
     if len(takes) == 1 and None not in takes:
         return []
-    shown = ", ".join(f"{member.id}: {member.take or 'not seen'}" for member in facts.members)
+    seen = {m.id: "not seen" if m.take is None else m.take for m in facts.members}
+    shown = ", ".join(f"{one}: {take}" for one, take in seen.items())
     return [f"members are at different takes ({shown}), so cloning stays off and is owed"]
 
 

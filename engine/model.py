@@ -586,6 +586,9 @@ class StepKind(StrEnum):
     ADMIN_UP = "ADMIN_UP"
     COMEBACK = "COMEBACK"
     DEGRADED = "DEGRADED"
+    START = "START"
+    ACCEPT = "ACCEPT"
+    DELETE = "DELETE"
 
 
 class Repetition(StrEnum):
@@ -618,6 +621,9 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.ADMIN_UP: Repetition.CONVERGENT,
     StepKind.COMEBACK: Repetition.WAIT,
     StepKind.DEGRADED: Repetition.GATE,
+    StepKind.START: Repetition.GATE,
+    StepKind.ACCEPT: Repetition.GATE,
+    StepKind.DELETE: Repetition.CONVERGENT,
 }
 
 
@@ -660,13 +666,32 @@ class PackageRef:
     take: int
 
 
+LAST_TAKE, COMPLETELY = "last_take", "completely"
+"""What an uninstall gives back: the take before this one, or the version without any."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """How a package is uninstalled. `source` says where the take expected afterwards comes from.
+
+    `delete`: afterwards it is taken out of every member's CPUSE repository as well.
+    """
+
+    method: str
+    source: str
+    delete: bool = False
+
+
 @dataclass(frozen=True)
 class Request:
     """What a person asked for, as it was understood.
 
-    `left_out` are members out of service that the plan is to leave alone. `split` gives the
-    members of each Logical Group; else `groups` says how many there are, and `divide` how two
-    Sites are divided ("by_site" or "across_sites"). 0 and "" are as the policy has it.
+    `kind` is "install", "uninstall", "finish" or "rollback"; the last two are about the group's
+    last run, and `package` may be "" there. `left_out` are members out of service that the plan is
+    to leave alone. `split` gives the members of each Logical Group; else `groups` says how many
+    there are, and `divide` how two Sites are divided ("by_site" or "across_sites"). 0 and "" are as
+    the policy has it. `method`, `take` and `delete` are about an uninstall: see `Removal`; "" and
+    None were not said.
     """
 
     kind: str
@@ -681,6 +706,9 @@ class Request:
     left_out: tuple[MemberId, ...] = ()
     groups: int = 0
     divide: str = ""
+    method: str = ""
+    take: int | None = None
+    delete: bool = False
 
 
 @dataclass(frozen=True)
@@ -688,7 +716,10 @@ class Plan:
     """All steps of a run, fixed before the first approval. A change is a new revision.
 
     `left_out` are members that were out of service when it was made, and that it is not about: it
-    sends them nothing and asks nothing of them, but that they stay out of service.
+    sends them nothing and asks nothing of them, but that they stay out of service. `removal` is
+    there where it uninstalls. `takes` are the takes of the members in a plan whose members differ
+    ("finish", "rollback"); elsewhere all are at `take_before`. Such a plan may have groups without
+    steps: they are as they should be, and carry the traffic.
     """
 
     run: str
@@ -708,6 +739,8 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     cause: str = "ordered"
     left_out: tuple[MemberId, ...] = ()
+    removal: Removal | None = None
+    takes: tuple[tuple[MemberId, int | None], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -717,15 +750,44 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """Return the plan as it stands in a journal.
 
-        Who is left out, and how Sites are split, stands there only where it is said: other plans
-        read, and have the digest, as before there was this.
+        Who is left out, how Sites are split, and what is about uninstalling or differing members
+        stands there only where it is said: other plans read, and have the digest, as before there
+        was this.
         """
         data: dict[str, Any] = to_json(self)
         if self.policy.split == Policy.split:
             del data["policy"]["split"]
-        if not self.left_out:
-            del data["left_out"]
+        for name in ("left_out", "removal", "takes"):
+            if not getattr(self, name):
+                del data[name]
         return data
+
+    def before(self, member: MemberId) -> int | None:
+        """Return the take that a member had when this was planned."""
+        return dict(self.takes).get(member, self.take_before)
+
+    @property
+    def changing(self) -> tuple[LogicalGroup, ...]:
+        """The Logical Groups whose software it changes, in the order in which it does."""
+        kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
+        named = dict.fromkeys(step.group for step in self.steps if step.kind in kinds)
+        return tuple(self.group(name) for name in named)
+
+    def starts_down(self, step: Step) -> bool:
+        """Tell whether the members of a group's step are out of service already, not by us."""
+        own = [one for one in self.steps if one.group == step.group]
+        if not step.group or step not in own:
+            return False
+        place, gates = own.index(step), (StepKind.START, StepKind.FAILOVER)
+        near = own[place:] if step.kind is StepKind.READY else own[place::-1]
+        return next((one.kind for one in near if one.kind in gates), None) is StepKind.START
+
+    @property
+    def starting(self) -> tuple[MemberId, ...]:
+        """The members that are out of service already when they are changed: see START."""
+        return tuple(
+            one for step in self.steps if step.kind is StepKind.START for one in step.members
+        )
 
     @property
     def identity(self) -> Identity:

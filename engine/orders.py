@@ -7,16 +7,29 @@ nothing was sent to a device but a look.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from engine import house, rights
-from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
+from engine.errors import MaintenanceError, NotUnderstood, PeopleUnreadable, PlanRefused
+from engine.fold import RunState
+from engine.following import goes_on_with, last_change, plan_after
+from engine.former import Former, former
 from engine.freezes import of_group
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
-from engine.model import Policy, Request, digest_in_letters, from_json
+from engine.model import (
+    GroupFacts,
+    PackageRef,
+    Plan,
+    Policy,
+    Request,
+    digest_in_letters,
+    from_json,
+)
 from engine.planner import package_ref, plan_install
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
+from engine.uninstalling import plan_uninstall
 from storage.records import (
     HOUSE,
     Draft,
@@ -27,6 +40,9 @@ from storage.records import (
     Stores,
     StreamMoved,
 )
+
+FORMERS_LIMIT = 30
+"""So many ended runs of a group are read for what they saw; one that is older tells little."""
 
 
 def run_id(key: str, other: int = 0) -> str:
@@ -103,12 +119,8 @@ class Orders:
         busy = await self._occupant(request.security_group)
         if busy:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")
-        file = await self._packages.find(request.package, sha256=request.sha256 or None)
-        package = package_ref(file)
-        live = LiveGroup(self._shell_of(setup), self._clock, setup.policy, pins=setup.pins)
-        facts = await live.observe()
         run = await self._unused_id(row.key)
-        plan = plan_install(run, request, package, facts, setup.policy, remarks=setup.remarks)
+        plan, facts = await self._planned(run, request, setup)
         drafts, index = first_records(
             run,
             request,
@@ -128,6 +140,49 @@ class Orders:
             take=[row.key],
         )
         return run
+
+    async def _planned(
+        self, run: str, request: Request, setup: GroupSetup
+    ) -> tuple[Plan, GroupFacts]:
+        """Look, and plan what was asked for.
+
+        Raises:
+            PlanRefused: no plan can be made of it.
+        """
+        policy, remarks = setup.policy, setup.remarks
+        if request.kind == "install":
+            package = await self._package(request.package, request.sha256)
+            facts = await self._look(setup)
+            return plan_install(run, request, package, facts, policy, remarks=remarks), facts
+        formers = await asyncio.to_thread(self._formers, request.security_group)
+        if request.kind == "uninstall":
+            facts = await self._look(setup)
+            return plan_uninstall(run, request, facts, policy, formers, remarks=remarks), facts
+        last = last_change(formers, request)
+        package = last.plan.package
+        if goes_on_with(request, last) == "install":
+            package = await self._package(package.name, request.sha256 or package.sha256)
+        facts = await self._look(setup)
+        plan = plan_after(run, request, last, package, facts, policy, remarks=remarks)
+        return plan, facts
+
+    async def _package(self, name: str, sha256: str) -> PackageRef:
+        return package_ref(await self._packages.find(name, sha256=sha256 or None))
+
+    async def _look(self, setup: GroupSetup) -> GroupFacts:
+        shell = self._shell_of(setup)
+        return await LiveGroup(shell, self._clock, setup.policy, pins=setup.pins).observe()
+
+    def _formers(self, group: str) -> list[Former]:
+        """Return the runs of a group that have ended, newest first; none that cannot be read."""
+        found = []
+        for row in reversed(self._stores.journal.runs(group=group, open_only=False)):
+            with contextlib.suppress(NotUnderstood):
+                one = former(RunState.replay(self._stores.journal.read(row.id)))
+                found += [one] if one is not None else []
+            if len(found) >= FORMERS_LIMIT:
+                break
+        return found
 
     async def _refuse_unless_allowed(self, user: str, policy: Policy, channel: str) -> None:
         """Ask Slack who orders, in which roles that person is now, and who else reads there.
@@ -170,7 +225,7 @@ class Orders:
             {"request": request, "reason": reason},
         )
         await house.write(self._stores, draft, row)
-        asked = f"install {request['security_group']} {request['package']}"
+        asked = f"{request['kind']} {request['security_group']} {request['package']}".strip()
         if request.get("left_out"):
             asked = f"{asked} without {','.join(request['left_out'])}"
         await self._answers.answer(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine.gaia import commands, guards, probe
 from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
 from engine.headroom import active_site
-from engine.model import GroupFacts, MemberId, Plan, Step, StepKind, in_service
+from engine.model import LAST_TAKE, GroupFacts, MemberId, Plan, Step, StepKind, in_service
 from engine.splitting import by_sites, site_of, whole_sites
 
 NUMBER = "<N>"
@@ -140,6 +140,9 @@ class _Writing:
         return [*lines, *self._verified(step.members, step.members[0])], note
 
     def _verified(self, members: Sequence[MemberId], at: MemberId) -> list[Line]:
+        if self._plan.kind == "uninstall":
+            asked = commands.verify_uninstall(self._plan.package.name)
+            return [self._acts(asked, one) for one in members]
         return [
             self._reads(commands.available_packages(), at, "gives the number"),
             self._acts(commands.verify(NUMBER, members), at),
@@ -174,8 +177,9 @@ class _Writing:
         return self._change(step, listed, commands.install(NUMBER, step.members))
 
     def uninstall(self, step: Step) -> tuple[Sequence[Line], str]:
-        listed = commands.installed_packages()
-        return self._change(step, listed, commands.uninstall(NUMBER, step.members))
+        listed, removal = commands.installed_packages(), self._plan.removal
+        method = removal.method if removal is not None else LAST_TAKE
+        return self._change(step, listed, commands.uninstall(NUMBER, step.members, method))
 
     def _change(self, step: Step, listed: str, command: str) -> tuple[Sequence[Line], str]:
         at, outside = step.members[0], [m.id for m in self._facts.others(step.members)]
@@ -192,6 +196,13 @@ class _Writing:
             return [], "nothing: owed until the members that are left out show the same take"
         return [self._acts(commands.set_cloning(self._dialect, on=True))], ""
 
+    def delete(self, _step: Step) -> tuple[Sequence[Line], str]:
+        members = [member.id for member in self._facts.members]
+        return [
+            self._reads(commands.available_packages(), members[0], "gives the number"),
+            self._acts(commands.delete_package(NUMBER, members), members[0]),
+        ], ""
+
     def cleanup(self, _step: Step) -> tuple[Sequence[Line], str]:
         line = commands.remove_file(self._path)
         return [self._acts(line, member.id) for member in self._facts.members], ""
@@ -202,6 +213,8 @@ _ANSWERS = "its questions are answered in their order: yes, the approvers' names
 _NOTES = {
     StepKind.PROPOSAL: "people approve the plan",
     StepKind.FAILOVER: "people approve the failover",
+    StepKind.START: "people approve the start on members that are out of service already",
+    StepKind.ACCEPT: "people approve another take than was announced",
     StepKind.RETURN: "only looks; where the package does not reboot, the members are set up again",
     StepKind.SOAK: "only looks",
 }
@@ -218,5 +231,6 @@ _STEPS: dict[StepKind, Callable[[_Writing, Step], tuple[Sequence[Line], str]]] =
     StepKind.UNINSTALL: _Writing.uninstall,
     StepKind.CLONING_RESTORE: _Writing.cloning_restore,
     StepKind.CLEANUP: _Writing.cleanup,
+    StepKind.DELETE: _Writing.delete,
     StepKind.POSTFLIGHT: _Writing.look,
 }

@@ -96,21 +96,15 @@ def plan_install(
     Raises:
         PlanRefused: unsupported, or the group is not as a fresh installation needs it.
     """
-    left_out = tuple(sorted(set(request.left_out), key=by_number))
-    _refuse_unsupported(facts, package, policy)
-    policy = _knowing_words(replace(policy, split=request.divide or policy.split), facts)
-    _refuse_to_leave_out(left_out, facts, policy)
-    facts = facts.without(left_out)
+    left_out, facts, policy = concerned(request, package, facts, policy)
     _refuse_package(facts, package)
-    take_before = _common_take(facts, policy)
+    take_before = common_take(facts, policy)
     if take_before is not None and take_before >= package.take:
         raise PlanRefused(
             f"{request.security_group} is at take {take_before}; {package.name} is take "
             f"{package.take}, which is not newer"
         )
-    groups = _divided(facts, request, policy)
-    _refuse_too_few_left(groups, policy)
-    groups = _ordered(groups, facts, policy)
+    groups = grouped(facts, request, policy)
     return Plan(
         run=run,
         revision=1,
@@ -129,6 +123,32 @@ def plan_install(
         notes=(*remarks, *splitting.notes(groups, active_site(facts))),
         left_out=left_out,
     )
+
+
+def concerned(
+    request: Request, package: PackageRef, facts: GroupFacts, policy: Policy
+) -> tuple[tuple[MemberId, ...], GroupFacts, Policy]:
+    """Return who is left out, what was seen of the others, and the policy that governs them.
+
+    Raises:
+        PlanRefused: unsupported, or somebody cannot be left out.
+    """
+    left_out = tuple(sorted(set(request.left_out), key=by_number))
+    _refuse_unsupported(facts, package, policy)
+    policy = _knowing_words(replace(policy, split=request.divide or policy.split), facts)
+    _refuse_to_leave_out(left_out, facts, policy)
+    return left_out, facts.without(left_out), policy
+
+
+def grouped(facts: GroupFacts, request: Request, policy: Policy) -> tuple[LogicalGroup, ...]:
+    """Divide all members that were seen, in the order in which they are worked on.
+
+    Raises:
+        PlanRefused: they cannot be divided so.
+    """
+    groups = _divided(facts, request, policy)
+    refuse_too_few_left(groups, groups, policy)
+    return _ordered(groups, facts, policy)
 
 
 def _knowing_words(policy: Policy, facts: GroupFacts) -> Policy:
@@ -205,11 +225,17 @@ def _refuse_package(facts: GroupFacts, package: PackageRef) -> None:
     if have:
         raise PlanRefused(
             f"{package.name} is already installed on {', '.join(have)}, but not on the others; "
-            "a fresh installation needs all members alike"
+            "a fresh installation needs all members alike. Where a run of ours left them so, "
+            "`finish` goes on with it and `rollback` takes it back"
         )
 
 
-def _common_take(facts: GroupFacts, policy: Policy) -> int | None:
+def common_take(facts: GroupFacts, policy: Policy) -> int | None:
+    """Return the take that all members have.
+
+    Raises:
+        PlanRefused: they differ.
+    """
     takes = {member.take for member in facts.members}
     if len(takes) > 1:
         shown = ", ".join(f"{m.id}: {m.take if m.take is not None else '?'}" for m in facts.members)
@@ -233,9 +259,15 @@ def _divided(facts: GroupFacts, request: Request, policy: Policy) -> tuple[Logic
     return split(facts.ids, count, request.split, how=how, first=first or 0)
 
 
-def _refuse_too_few_left(groups: Sequence[LogicalGroup], policy: Policy) -> None:
-    """What a failover would refuse in the night is refused when it is planned."""
-    most = max(groups, key=lambda group: len(group.members))
+def refuse_too_few_left(
+    groups: Sequence[LogicalGroup], going_down: Sequence[LogicalGroup], policy: Policy
+) -> None:
+    """What a failover would refuse in the night is refused when it is planned.
+
+    Raises:
+        PlanRefused: while one of those that go down is down, too few of all are in service.
+    """
+    most = max(going_down, key=lambda group: len(group.members))
     left = sum(len(group.members) for group in groups) - len(most.members)
     if left < policy.min_in_service:
         raise PlanRefused(
@@ -268,29 +300,43 @@ def install_steps(groups: Sequence[LogicalGroup], take: int) -> tuple[Step, ...]
     )
     steps = [Step(str(kind), kind) for kind in prepare]
     for group in groups:
-        steps += _group_steps(group, StepKind.INSTALL, take)
-    return (*steps, *_last_steps(take))
+        steps += group_steps(group, StepKind.INSTALL, take)
+    return (*steps, *last_steps(take))
 
 
-def _group_steps(
-    group: LogicalGroup, change: StepKind, take: int | None, suffix: str = ""
+def uninstall_steps(groups: Sequence[LogicalGroup], take: int, *, delete: bool) -> tuple[Step, ...]:
+    """Return the steps of an uninstallation that leads to a take, in order; nothing is uploaded."""
+    prepare = (StepKind.PROPOSAL, StepKind.PREFLIGHT, StepKind.VERIFY, StepKind.CLONING_OFF)
+    steps = [Step(str(kind), kind) for kind in prepare]
+    for group in groups:
+        steps += group_steps(group, StepKind.UNINSTALL, take)
+    last = [StepKind.CLONING_RESTORE, *([StepKind.DELETE] if delete else []), StepKind.POSTFLIGHT]
+    return (*steps, *(Step(str(kind), kind, take=take) for kind in last))
+
+
+def group_steps(
+    group: LogicalGroup,
+    change: StepKind,
+    take: int | None,
+    suffix: str = "",
+    *,
+    is_down: bool = False,
 ) -> list[Step]:
-    """Return what is done with one Logical Group, from READY to SOAK."""
-    kinds = (
-        StepKind.READY,
-        StepKind.FAILOVER,
-        StepKind.ADMIN_DOWN,
-        change,
-        StepKind.RETURN,
-        StepKind.SOAK,
-    )
+    """Return what is done with one Logical Group, from READY to SOAK.
+
+    `is_down`: it is out of service already, so that nothing fails over. What is asked is whether
+    the work on it may start.
+    """
+    gate = (StepKind.START,) if is_down else (StepKind.FAILOVER, StepKind.ADMIN_DOWN)
+    kinds = (StepKind.READY, *gate, change, StepKind.RETURN, StepKind.SOAK)
     return [
         Step(f"{group.name}.{kind}{suffix}", kind, group.name, group.members, take)
         for kind in kinds
     ]
 
 
-def _last_steps(take: int | None, suffix: str = "") -> tuple[Step, ...]:
+def last_steps(take: int | None, suffix: str = "") -> tuple[Step, ...]:
+    """Return what is done after the last Logical Group."""
     kinds = (StepKind.CLONING_RESTORE, StepKind.CLEANUP, StepKind.POSTFLIGHT)
     return tuple(Step(f"{kind}{suffix}", kind, take=take) for kind in kinds)
 
@@ -298,27 +344,33 @@ def _last_steps(take: int | None, suffix: str = "") -> tuple[Step, ...]:
 def plan_rollback(state: RunState) -> Plan:
     """Revise the plan so that the groups already done go back to the take of before.
 
-    The group that was changed last goes back first. Each has a gate of its own.
+    What was installed is uninstalled, and what was uninstalled is installed again. The group that
+    was changed last goes back first. Each has a gate of its own.
 
     Raises:
         PlanRefused: no group was changed, or the take of before was never seen.
     """
     plan = state.the_plan
+    if plan.takes:
+        raise PlanRefused(
+            "this run goes on with what another one began; abort it, and then `rollback` the group"
+        )
     revision = plan.revision + 1
     done = tuple(step for step in plan.steps if state.of(step).status == "done")
-    installed = [g for g in plan.groups if any(_installs(step, g) for step in done)]
-    if not installed:
+    changed = [g for g in plan.changing if any(_changes(step, g) for step in done)]
+    if not changed:
         raise PlanRefused("no group has been changed, so there is nothing to roll back")
     if plan.take_before is None:
         raise PlanRefused("the take of before was never seen, so nobody can tell what to expect")
+    back = StepKind.UNINSTALL if plan.kind == "install" else StepKind.INSTALL
     tail: list[Step] = []
-    for group in reversed(installed):
-        tail += _group_steps(group, StepKind.UNINSTALL, plan.take_before, f".r{revision}")
+    for group in reversed(changed):
+        tail += group_steps(group, back, plan.take_before, f".r{revision}")
     return replace(
         plan,
         revision=revision,
         phase="rollback",
-        steps=(*done, *tail, *_last_steps(plan.take_before, f".r{revision}")),
+        steps=(*done, *tail, *last_steps(plan.take_before, f".r{revision}")),
         cause="rollback",
     )
 
@@ -340,8 +392,9 @@ def can_roll_back(state: RunState) -> bool:
     return not state.rolled_back
 
 
-def _installs(step: Step, group: LogicalGroup) -> bool:
-    return step.kind is StepKind.INSTALL and step.group == group.name
+def _changes(step: Step, group: LogicalGroup) -> bool:
+    kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
+    return step.kind in kinds and step.group == group.name
 
 
 def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:

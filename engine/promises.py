@@ -108,8 +108,17 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
 
     And nothing is committed past the intent that the approval is bound to.
     """
-    for record in _of(records, Kind.INTENDED):
-        if record.body.get("kind") in DOWN_KINDS:
+    down = set[str]()
+    for record in _of(records, Kind.INTENDED, Kind.DONE):
+        kind, group = record.body.get("kind"), str(record.body.get("step", "")).partition(".")[0]
+        if record.kind == Kind.DONE:
+            down -= {group} if kind == "RETURN" else set()
+        elif kind in DOWN_KINDS:
+            yield _approval_problem(records, record)
+            down.add(group)
+        # Members that were out of service already are worked on without a failover: that needs
+        # an approval of its own, each time that it is begun.
+        elif kind in ONCE_KINDS and group not in down:
             yield _approval_problem(records, record)
     yield from _degraded_end(records)
     # The promise is about failovers: a proposal can break it, and alone never keeps it.
@@ -302,13 +311,15 @@ def _p4(records: Sequence[Record]) -> Iterable[Finding]:
 
 def _p5(records: Sequence[Record]) -> Iterable[Finding]:
     """Cloning is off before the first installation, and restored or owed at the end."""
-    off = False
+    off, kinds = False, dict[str, str]()
     for record in records:
         body = record.body
+        if record.kind == Kind.INTENDED:
+            kinds[body["step"]] = body.get("kind", "")
         if record.kind == Kind.DONE and body["step"] == "CLONING_OFF":
             off = True
-        if record.kind == Kind.COMMITTING and body["step"].endswith(".INSTALL"):
-            yield None if off else f"record {record.seq}: installed before cloning was off"
+        if record.kind == Kind.COMMITTING and kinds.get(body["step"]) in ONCE_KINDS:
+            yield None if off else f"record {record.seq}: begun before cloning was off"
         if record.kind == Kind.COMMITTING:
             states = body.get("states", {})
             cloning = [one for one, on in body.get("cloning", {}).items() if on]

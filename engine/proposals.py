@@ -15,17 +15,22 @@ from engine.errors import PlanRefused
 from engine.fold import RunState
 from engine.headroom import active_site
 from engine.model import (
+    COMPLETELY,
     GroupFacts,
     LogicalGroup,
     MemberId,
     Plan,
+    Policy,
+    Removal,
+    Request,
     Step,
     StepKind,
     by_number,
     spelled,
 )
-from engine.planner import install_steps, plan_install
+from engine.planner import concerned, install_steps, plan_install, uninstall_steps
 from engine.splitting import by_sites, is_about_split, size_fault
+from engine.uninstalling import made
 
 REVISIONS_LIMIT = 20
 """So many revisions of one proposal; each is a message of its own. A guess: nobody needs more."""
@@ -44,6 +49,7 @@ class Change:
         order: "vendor" (A first), "smo_last", "swap" (of two, the other one first) or "listed".
         listed: the letters of all groups in the order wanted, with `order` "listed".
         left_out: exactly these members are left out; () is nobody, and None as it is.
+        take: the take that is expected after an uninstall.
     """
 
     split: tuple[tuple[MemberId, ...], ...] = ()
@@ -52,6 +58,7 @@ class Change:
     order: str = ""
     listed: tuple[str, ...] = ()
     left_out: tuple[MemberId, ...] | None = None
+    take: int | None = None
 
 
 def parts_of(plan: Plan) -> tuple[tuple[MemberId, ...], ...]:
@@ -86,6 +93,12 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
     revision = plan.revision + 1
     if revision > REVISIONS_LIMIT:
         raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
+    if plan.phase != "fresh":
+        raise PlanRefused(
+            "which groups it is about follows from the run before it; abort it, and order it anew"
+        )
+    if change.take is not None and plan.removal is None:
+        raise PlanRefused("the take of an installation is the one of its package")
     wanted_out = plan.left_out if change.left_out is None else change.left_out
     left_out = tuple(sorted(set(wanted_out), key=by_number))
     renewed = bool(change.split or change.groups or change.divide)
@@ -97,12 +110,13 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         order = plan.policy.order
     remarks = [note for note in plan.notes if not is_about_split(note)]
     policy = replace(plan.policy, split=change.divide or plan.policy.split)
-    fresh = plan_install(
-        plan.run,
+    fresh = _planned_anew(
+        plan,
         replace(state.the_request, split=split, left_out=left_out, groups=0, divide=""),
-        plan.package,
         facts,
         replace(policy, groups=change.groups or len(plan.groups), order=order),
+        _removal(plan, change, by),
+        plan.take_after if change.take is None else change.take,
     )
     groups = fresh.groups
     if not made_anew and change.order in ("", "swap"):
@@ -112,13 +126,15 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
     if change.order == "listed":
         groups = _listed(groups, change.listed)
     changed = (*_left_out_changed(plan, left_out), *what_changed(plan, groups))
+    if fresh.take_after != plan.take_after:
+        changed += (f"take expected afterwards: {plan.take_after} → {fresh.take_after}",)
     if not changed:
         raise PlanRefused("the proposal says that already")
     return replace(
         fresh,
         revision=revision,
         groups=groups,
-        steps=_steps(groups, plan.take_after, revision),
+        steps=_steps(fresh, groups, revision),
         policy=policy,
         notes=(*remarks, *splitting.notes(groups, active_site(facts))),
         cause=f"changed by {by}: {'; '.join(changed)}",
@@ -145,7 +161,75 @@ def order_fault(names: Sequence[str], wanted: Sequence[str]) -> str:
     return f"the order must name every group exactly once: {', '.join(sorted(names))}"
 
 
-def _steps(groups: Sequence[LogicalGroup], take: int, revision: int) -> tuple[Step, ...]:
+def _planned_anew(
+    plan: Plan,
+    request: Request,
+    facts: GroupFacts,
+    policy: Policy,
+    removal: Removal | None,
+    after: int,
+) -> Plan:
+    """Plan the same thing from a fresh look."""
+    if removal is None:
+        return plan_install(plan.run, request, plan.package, facts, policy)
+    left_out, seen, policy = concerned(request, plan.package, facts, policy)
+    request = replace(request, left_out=left_out)
+    return made(plan.run, request, plan.package, seen, policy, removal, after)
+
+
+def _removal(plan: Plan, change: Change, by: str) -> Removal | None:
+    """Return what an uninstall takes away, and from where the take afterwards is known now."""
+    if plan.removal is None or change.take is None:
+        return plan.removal
+    if change.take >= plan.package.take:
+        raise PlanRefused(f"take {change.take} is not older than take {plan.package.take}")
+    if plan.removal.method == COMPLETELY and change.take:
+        raise PlanRefused("`completely` leaves no Jumbo Hotfix, so it cannot lead to another take")
+    return replace(plan.removal, source=f"{by} said so")
+
+
+def plan_other_take(state: RunState, change: Change, back: Step | None, *, by: str) -> Plan:
+    """Revise a plan so that what a group came back with, against what was announced, is expected.
+
+    People agree to that before anything goes on. `back` is the RETURN that found it.
+
+    Raises:
+        PlanRefused: not that take came back, or other groups have another one already.
+    """
+    plan, facts = state.the_plan, state.facts
+    if back is None or facts is None or change.take is None or plan.removal is None:
+        raise PlanRefused("no group came back from an uninstall at another take than expected")
+    now = facts.member(back.members[0]).take
+    if change.take != now:
+        raise PlanRefused(f"{back.group} came back at take {now}, not at take {change.take}")
+    done = tuple(step for step in plan.steps if state.of(step).status == "done")
+    before = [s for s in done if s.kind is StepKind.RETURN and s.take != now]
+    if before:
+        raise PlanRefused(
+            f"{before[0].group} is at take {before[0].take} already, so the members would stay at "
+            "different takes; say `rollback` or `abort`"
+        )
+    revision = plan.revision + 1
+    left = (step for step in plan.steps if state.of(step).status != "done")
+    after = tuple(replace(s, id=f"{_base(s)}.r{revision}", take=now) for s in left)
+    gate = Step(f"ACCEPT.r{revision}", StepKind.ACCEPT)
+    source = f"{back.group} came back at it, where take {plan.take_after} was expected; {by} agrees"
+    return replace(
+        plan,
+        revision=revision,
+        take_after=now,
+        steps=(*done, gate, *after),
+        removal=replace(plan.removal, source=source),
+        cause=f"another take came back: {by} accepts take {now} in place of {plan.take_after}",
+    )
+
+
+def _base(step: Step) -> str:
+    """Return a step's id without the revision that it may name."""
+    return f"{step.group}.{step.kind}" if step.group else str(step.kind)
+
+
+def _steps(fresh: Plan, groups: Sequence[LogicalGroup], revision: int) -> tuple[Step, ...]:
     """Return the steps, with ids of their own where the target may be another one now.
 
     The proposal is such a step too: votes for the former one are told from votes for this.
@@ -154,8 +238,14 @@ def _steps(groups: Sequence[LogicalGroup], take: int, revision: int) -> tuple[St
         replace(step, id=f"{step.id}.r{revision}")
         if step.group or step.kind is StepKind.PROPOSAL
         else step
-        for step in install_steps(groups, take)
+        for step in _in_order(fresh, groups)
     )
+
+
+def _in_order(fresh: Plan, groups: Sequence[LogicalGroup]) -> tuple[Step, ...]:
+    if fresh.removal is None:
+        return install_steps(groups, fresh.take_after)
+    return uninstall_steps(groups, fresh.take_after, delete=fresh.removal.delete)
 
 
 def what_changed(plan: Plan, groups: Sequence[LogicalGroup]) -> tuple[str, ...]:

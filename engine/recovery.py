@@ -197,6 +197,18 @@ def _idle_without_effect(
     return Found(Finding.NOT_HAPPENED, "idle, same boot, no newer action, no effect")
 
 
+def came_back_otherwise(step: Step, facts: GroupFacts, plan: Plan) -> bool:
+    """Tell whether all members of a RETURN are in service, alike, at another take than expected."""
+    members = facts.some(step.members)
+    takes = {member.take for member in members}
+    return (
+        step.kind is StepKind.RETURN
+        and all(in_service(member, plan.policy.state_words) for member in members)
+        and len(takes) == 1
+        and not takes & {step.take, None}
+    )
+
+
 def ended_without_effect(findings: Findings) -> bool:
     """Tell whether the device showed that an attempt came to nothing, so that retry may add one.
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from engine import asking, freezes, invariants, promises, recovery, words
@@ -35,7 +36,14 @@ from engine.fold import RunState
 from engine.journal import Kind, planned_body
 from engine.model import GroupFacts, MemberFacts, Repetition, Step, StepKind, in_service
 from engine.planner import can_roll_back, plan_degraded_end
-from engine.steps import FULL_LOOK, HANDLERS, nothing_started, rescue, traffic_trouble
+from engine.steps import (
+    FULL_LOOK,
+    HANDLERS,
+    change,
+    nothing_started,
+    rescue,
+    traffic_trouble,
+)
 from storage.records import Draft, StorageDown
 
 
@@ -93,16 +101,20 @@ async def _one_step(duty: Duty, step: Step) -> bool:
     """Bring one step on; False where the run now waits for people or for time."""
     if step.kind is StepKind.ADMIN_DOWN:
         return await _fail_over(duty, _beside(duty, step, -1), step)
+    if step.repetition is Repetition.ONCE and duty.plan.starts_down(step):
+        return await _start(duty, _beside(duty, step, -1), step)
     if step.repetition is not Repetition.GATE:
         await carry_out(duty, step)
         return True
     if not await asking.ask(duty, step):
         return _asked_again(duty, step)
-    if step.kind is StepKind.PROPOSAL:
+    if step.kind in (StepKind.PROPOSAL, StepKind.ACCEPT):
         await duty.done(step, how="approved")
         return True
     if step.kind is StepKind.DEGRADED:
         return await _agree_to_end(duty, step)
+    if step.kind is StepKind.START:
+        return await _start(duty, step, _beside(duty, step, +1))
     return await _fail_over(duty, step, _beside(duty, step, +1))
 
 
@@ -145,6 +157,22 @@ async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
         invariants.check(down, facts, duty.state)
         await _intend_failover(duty, gate_step, down, facts)
     await HANDLERS[StepKind.ADMIN_DOWN](duty, down, facts)
+    return True
+
+
+async def _start(duty: Duty, gate_step: Step, change_: Step) -> bool:
+    """Begin the work on members that are out of service already: nothing fails over.
+
+    As long as nothing was committed it needs its approval anew, with a last look, also after a
+    crash; the gate is passed, and the work intended, in one transaction.
+    """
+    facts = await duty.observe()
+    if duty.state.of(change_).committed_at is None and not await asking.last_look(
+        duty, gate_step, facts
+    ):
+        return _asked_again(duty, gate_step)
+    intend = partial(_intend_failover, duty, gate_step, change_, facts)
+    await change(duty, change_, facts, intend)
     return True
 
 
@@ -259,13 +287,23 @@ def _gone(duty: Duty, error: MaintenanceError) -> list[Draft]:
 
 def _ways(duty: Duty, step: Step) -> list[str]:
     """Return the words that help here, the best first."""
-    change = duty.state.changing(step.group) if step.group else None
-    if duty.state.group_in_hand(step) and change is not None:
-        begun = duty.state.of(change)
+    if _other_take(duty, step):
+        now = duty.state.facts.member(step.members[0]).take if duty.state.facts else None
+        accept = [f"change take {now}"] if duty.plan.removal is not None else []
+        return [*accept, "rollback", "retry", "abort"]
+    changing = duty.state.changing(step.group) if step.group else None
+    if duty.state.group_in_hand(step) and changing is not None:
+        begun = duty.state.of(changing)
         if begun.status != "done" and begun.committed_at is None:
             return ["abort", "retry"]
         return ["retry", "abort"]
     return ["retry", "abort", *(["rollback"] if can_roll_back(duty.state) else [])]
+
+
+def _other_take(duty: Duty, step: Step) -> bool:
+    """Tell whether a group is back in service, at another take than was announced."""
+    facts = duty.state.facts
+    return facts is not None and recovery.came_back_otherwise(step, facts, duty.plan)
 
 
 async def _rescued(duty: Duty, step: Step) -> bool:

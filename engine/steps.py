@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from engine import headroom, invariants, planner, recovery
 from engine.duty import Duty
@@ -26,6 +27,7 @@ from engine.errors import (
 )
 from engine.journal import Kind, planned_body
 from engine.model import (
+    LAST_TAKE,
     GroupFacts,
     MemberFacts,
     MemberId,
@@ -39,6 +41,8 @@ from engine.model import (
 )
 from engine.recovery import Finding
 from engine.splitting import whole_sites
+
+T = TypeVar("T")
 
 FULL_LOOK = frozenset({StepKind.PREFLIGHT, StepKind.READY, StepKind.POSTFLIGHT})
 
@@ -112,7 +116,7 @@ async def _wait_while_busy(duty: Duty, step: Step) -> None:
     await duty.pause(duty.plan.policy.watch)
 
 
-async def _in_turn(duty: Duty, step: Step, ask: Callable[[], Awaitable[str]]) -> None:
+async def _in_turn(duty: Duty, step: Step, ask: Callable[[], Awaitable[T]]) -> T:
     """Ask CPUSE again where it refuses only because it is busy, for as long as the quiet time.
 
     A session that was lost, or an executor that died, may have left an import or a verification
@@ -124,12 +128,10 @@ async def _in_turn(duty: Duty, step: Step, ask: Callable[[], Awaitable[str]]) ->
     until = duty.clock.monotonic() + duty.plan.policy.quiet.total_seconds()
     while True:
         try:
-            await ask()
+            return await ask()
         except NotNow:
             if duty.clock.monotonic() >= until:
                 raise
-        else:
-            return
         await duty.pause(duty.plan.policy.watch)
         duty.still_wanted(step)
 
@@ -138,12 +140,32 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Ask CPUSE whether the package can be installed on the members that lack it."""
     package = duty.plan.package
     seen = duty.plan.concerning(facts).members
+    if duty.plan.kind == "uninstall":
+        await _verify_uninstall(duty, step)
+        return
     lacking = [m.id for m in seen if m.package(package.name) is PackageState.AVAILABLE]
+    if not lacking and duty.plan.phase != "fresh" and not duty.plan.changing:
+        await duty.done(step, how="nothing is left to install")
+        return
     if not lacking:
         raise StepFailed(f"no member shows {package.name} as available for install")
     await duty.intend(step, facts)
     await _in_turn(duty, step, lambda: duty.group.verify(package, lacking, at=lacking[0]))
     await duty.done(step, how="allowed on every member", members=lacking)
+
+
+async def _verify_uninstall(duty: Duty, step: Step) -> None:
+    """Ask CPUSE whether the package can be uninstalled from the members that are to lose it."""
+    members = [one for group in duty.plan.changing for one in group.members]
+    if not members:
+        await duty.done(step, how="nothing is left to uninstall")
+        return
+    await duty.intend(step, duty.state.facts or await duty.observe())
+    offered = await _in_turn(
+        duty, step, lambda: duty.group.verify_uninstall(duty.plan.package, members)
+    )
+    how = "allowed on every member" if offered else "this CPUSE cannot be asked before"
+    await duty.done(step, how=how, members=members)
 
 
 async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -172,10 +194,15 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 
 def _cloning(duty: Duty, facts: GroupFacts) -> set[bool | None]:
-    """Return how auto-clone stands where it counts; of who is left out, where it may carry."""
+    """Return how auto-clone stands where it counts; of who is left out, where it may carry.
+
+    gClish does not reach a member that is DOWN: one on which work starts so may show nothing.
+    """
     words, left_out = duty.plan.policy.state_words, duty.plan.left_out
     back = [m for m in facts.some(left_out) if m.answered and not surely_out(m, words)]
-    return {member.auto_clone for member in (*duty.plan.concerning(facts).members, *back)}
+    seen = (*duty.plan.concerning(facts).members, *back)
+    silent = {m.id for m in facts.some(duty.plan.starting) if m.auto_clone is None}
+    return {member.auto_clone for member in seen if member.id not in silent}
 
 
 # -------------------------------------------------------------------------- the failover
@@ -190,9 +217,12 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
     _effects_still_there(duty, step, facts)
     invariants.check(step, facts, duty.state)
     change = duty.state.changing(step.group)
+    package, at = duty.plan.package, step.members[0]
     if change is not None and change.kind is StepKind.INSTALL:
-        package, at = duty.plan.package, step.members[0]
         await _in_turn(duty, step, lambda: duty.group.verify(package, step.members, at=at))
+    elif duty.plan.phase == "fresh":
+        # On the way back nothing may stand in between that the dialogue does not ask itself.
+        await _in_turn(duty, step, lambda: duty.group.verify_uninstall(package, step.members))
     await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(duty, step, facts))
 
 
@@ -301,6 +331,12 @@ def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:
         raise ConditionFailed("; ".join(problems))
 
 
+def _still_out(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    problems = invariants.started_while_down(facts.some(step.members), duty.plan)
+    if problems:
+        raise ConditionFailed("; ".join(problems))
+
+
 def _outside(duty: Duty, step: Step, facts: GroupFacts) -> list[MemberId]:
     """Return the members that must carry traffic meanwhile: the device checks them once more."""
     return [m.id for m in duty.plan.concerning(facts).others(step.members)]
@@ -329,6 +365,8 @@ def _commit(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
         _still_carrying(duty, step, facts)
         if cloning := invariants.cloning_on(facts, duty.plan):
             raise ConditionFailed("; ".join(cloning))
+        if duty.plan.starts_down(step):
+            _still_out(duty, step, facts)
         draft = duty.journal.draft(
             Kind.COMMITTING,
             step=step.id,
@@ -359,20 +397,28 @@ def _commit_up(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
 # ---------------------------------------------------------------------------- the install
 
 
-async def change(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """INSTALL or UNINSTALL on a group that is down; begun at most once per attempt (P3)."""
+Intend = Callable[[], Awaitable[None]]
+
+
+async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | None = None) -> None:
+    """INSTALL or UNINSTALL on a group that is down; begun at most once per attempt (P3).
+
+    `intend` writes the intent where that is more than usual: with the gate that it passes.
+    """
     begun = duty.state.of(step)
     if begun.status == "intended" and not await _resolved(duty, step, facts):
         return
     if duty.state.of(step).status == "done":
         return
     if duty.state.aborted:
-        await replan_abort(duty, "down_not_started", step.group)
+        down = not duty.plan.starts_down(step)
+        await replan_abort(duty, "down_not_started" if down else "nothing_down", step.group)
         return
     _downs_still_there(duty, step, facts)
     _still_tonight(duty, step)
     invariants.check(step, facts, duty.state)
-    await duty.intend(step, facts)
+    await (intend() if intend is not None else duty.intend(step, facts))
+    removal = duty.plan.removal
     starting = duty.group.change(
         step.kind,
         duty.plan.package,
@@ -382,6 +428,7 @@ async def change(duty: Duty, step: Step, facts: GroupFacts) -> None:
         name=duty.approvers(step.group),
         reason=duty.audit_reason(),
         commit=_commit(duty, step),
+        method=removal.method if removal is not None else LAST_TAKE,
     )
     try:
         await duty.watching(starting, lambda seen: _still_carrying(duty, step, seen))
@@ -644,6 +691,30 @@ def _only_left_out_differ(duty: Duty, facts: GroupFacts) -> bool:
     return bool(duty.plan.left_out) and len(takes) == 1 and None not in takes
 
 
+async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Take the uninstalled package out of every member's CPUSE repository."""
+    package, members = duty.plan.package, duty.plan.concerning(facts).members
+    there = [m.id for m in members if m.package(package.name) is PackageState.AVAILABLE]
+    wrong = [m.id for m in members if m.package(package.name) is PackageState.INSTALLED]
+    if wrong:
+        raise ConditionFailed(f"{package.name} is installed on {', '.join(wrong)} again")
+    if not there:
+        await duty.done(step, how="seen")
+        return
+    await duty.intend(step, facts)
+    await _in_turn(duty, step, lambda: duty.group.delete_package(package, there, at=there[0]))
+    await duty.settle(
+        step,
+        lambda seen: all(
+            m.package(package.name) is PackageState.ABSENT
+            for m in duty.plan.concerning(seen).members
+        ),
+        duty.plan.policy.limits.verify,
+        f"{package.name} out of every member's list",
+    )
+    await duty.done(step, how="acted")
+
+
 async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Remove the file that we uploaded."""
     if duty.state.of("UPLOAD").status == "waiting":
@@ -808,6 +879,7 @@ HANDLERS: dict[StepKind, Handler] = {
     StepKind.SOAK: soak,
     StepKind.CLONING_RESTORE: cloning_restore,
     StepKind.CLEANUP: cleanup,
+    StepKind.DELETE: delete,
     StepKind.POSTFLIGHT: postflight,
     StepKind.ADMIN_UP: admin_up,
     StepKind.COMEBACK: comeback,

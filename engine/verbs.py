@@ -14,9 +14,9 @@ from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
 from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
-from engine.proposals import Change, plan_change
+from engine.proposals import Change, plan_change, plan_other_take
 from engine.recovery import Finding
-from storage.records import InboxRow
+from storage.records import InboxRow, Json
 
 
 async def _pause(duty: Duty, row: InboxRow) -> None:
@@ -98,6 +98,8 @@ async def _abort_case(duty: Duty) -> tuple[str, str]:
     step = _down_step(duty)
     if step is None:
         return "nothing_down", ""
+    if duty.plan.starts_down(step) and duty.state.of(step).committed_at is None:
+        return "nothing_down", ""
     change = duty.state.changing(step.group)
     if change is None:
         return "down_not_started", step.group
@@ -120,7 +122,9 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
     if duty.state.rolled_back:
         await refuse(duty, row, "this run is being rolled back already")
         return
-    if _coming_up(duty) is not None or _down_step(duty) is not None:
+    held = duty.state.hold
+    otherwise = held is not None and _back_otherwise(duty, held.step) is not None
+    if (_coming_up(duty) is not None or _down_step(duty) is not None) and not otherwise:
         await refuse(duty, row, "a group is out of service by this run; first `abort` or `retry`")
         return
     try:
@@ -139,7 +143,7 @@ async def _change(duty: Duty, row: InboxRow) -> None:
 
     Bound to the revision that the person saw: of two who change the same one, the first does.
     """
-    unchangeable = _unchangeable(duty, row.body["revision"])
+    unchangeable = _unchangeable(duty, row.body["revision"], row.body["change"])
     if unchangeable:
         await refuse(duty, row, unchangeable)
         return
@@ -148,9 +152,14 @@ async def _change(duty: Duty, row: InboxRow) -> None:
         name = (await duty.people.person(user)).name or user
     except PeopleUnreadable:
         name = user
+    change = from_json(Change, row.body["change"])
+    held = duty.state.hold
     try:
         facts = await duty.glance()
-        plan = plan_change(duty.state, from_json(Change, row.body["change"]), facts, by=name)
+        if held is not None:
+            plan = plan_other_take(duty.state, change, _back_otherwise(duty, held.step), by=name)
+        else:
+            plan = plan_change(duty.state, change, facts, by=name)
     except PlanRefused as refused:
         await refuse(duty, row, str(refused))
         return
@@ -174,7 +183,9 @@ async def _change(duty: Duty, row: InboxRow) -> None:
         for one in ([gate] if gate is not None else [])
     ]
     planned = duty.journal.draft(Kind.PLANNED, by=user, **planned_body(plan, facts, author=user))
-    await duty.journal.append([*superseded, planned], take=[row.key])
+    # Whoever accepts what nobody expected lets the run go on: to a gate, for others to agree.
+    on = [duty.journal.draft(Kind.RETRIED, by=user, again=[], step=held.step)] if held else []
+    await duty.journal.append([*superseded, planned, *on], take=[row.key])
 
 
 async def _nobody_left(duty: Duty, plan: Plan, author: str) -> str:
@@ -197,24 +208,43 @@ async def _nobody_left(duty: Duty, plan: Plan, author: str) -> str:
     return ""
 
 
-def _unchangeable(duty: Duty, revision: int) -> str:
+def _back_otherwise(duty: Duty, held_at: str) -> Step | None:
+    """Return the RETURN at which the run holds because another take came back, all in service."""
+    step, facts = duty.state.next_step(), duty.state.facts
+    if step is None or step.id != held_at or facts is None:
+        return None
+    return step if recovery.came_back_otherwise(step, facts, duty.plan) else None
+
+
+def _unchangeable(duty: Duty, revision: int, change: Mapping[str, Json]) -> str:
     """Say why the proposal cannot be changed now, or "" where it can."""
     state, step = duty.state, duty.state.next_step()
+    if state.hold is not None and change.get("take") is not None:
+        if _back_otherwise(duty, state.hold.step) is None:
+            return "the run does not hold because another take came back"
+        return _another_revision(duty, revision)
     if step is None or step.kind is not StepKind.PROPOSAL:
         how = "it was aborted" if state.aborted else "it was approved, and the work has begun"
         return f"the proposal can be changed only while it is asked, and {how}"
     if state.resting:
         held = f" ({state.hold.reason})" if state.hold is not None else ""
         return f"the run rests{held}; say `{'retry' if state.hold else 'resume'}` first"
-    if state.the_plan.revision != revision:
-        return (
-            f"you changed revision {revision} of the plan, and it is at revision "
-            f"{state.the_plan.revision} meanwhile ({state.the_plan.cause}); look at that first"
-        )
+    if another := _another_revision(duty, revision):
+        return another
     gate = state.open_gate
     if gate is not None and gate.outcome == "approved":
         return f"{gate.name} is approved already"
     return ""
+
+
+def _another_revision(duty: Duty, revision: int) -> str:
+    plan = duty.plan
+    if plan.revision == revision:
+        return ""
+    return (
+        f"you changed revision {revision} of the plan, and it is at revision {plan.revision} "
+        f"meanwhile ({plan.cause}); look at that first"
+    )
 
 
 def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
@@ -244,9 +274,9 @@ def _coming_up(duty: Duty) -> Step | None:
 
 
 def _down_step(duty: Duty) -> Step | None:
-    """Return the ADMIN_DOWN of the group in hand: begun, and not back yet."""
+    """Return the step that took the group in hand: begun, and not back yet."""
     for group in duty.plan.groups:
-        down = duty.state.step_of(group.name, StepKind.ADMIN_DOWN)
+        down = duty.state.taken_by(group.name)
         back = duty.state.step_of(group.name, StepKind.RETURN)
         if down is None or duty.state.of(down).status == "waiting":
             continue

@@ -37,6 +37,7 @@ INTENDED: Mapping[str, str] = {
     "CLONING_OFF": "auto_clone_off",
     "CLONING_RESTORE": "auto_clone_on",
     "IMPORT": "import",
+    "DELETE": "delete",
 }
 """Kind of step, act: what is one command without a dialogue, so that INTENDED comes before it."""
 

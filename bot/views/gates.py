@@ -37,7 +37,7 @@ from bot.views.story import Opening, Story
 from engine.estimate import work
 from engine.fold import GateState
 from engine.headroom import WARN
-from engine.model import Plan, StepKind
+from engine.model import PackageRef, Plan, StepKind
 
 REACTIONS = ("white_check_mark", "x")
 
@@ -86,6 +86,67 @@ def degraded_end(story: Story, opening: Opening) -> Message:
         *votes(story, opening, first),
     ]
     return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
+
+
+def start(story: Story, opening: Opening) -> Message:
+    """Return the message that asks whether work may start on members that are out of service."""
+    gate, plan, group = opening.gate, opening.plan, opening.step.group
+    mine, others = words.group_named(plan.group(group)), words.others_named(plan, group)
+    change = words.change_of(plan, group)
+    uninstalls = change.kind is StepKind.UNINSTALL
+    what = f"take {plan.package.take} is {'uninstalled from' if uninstalls else 'installed on'}"
+    first = (
+        f"{gate.name} · {gate.code} · {plan.security_group}: {what} {mine}, which is out of "
+        f"service; {others} carries the traffic{words.left_out_named(plan)}"
+    )
+    steps = [s for s in plan.steps if s.group == group]
+    blocks = [
+        *title(opening, first),
+        *_warnings(opening),
+        *_changed(story, opening),
+        section(
+            "*What happens*",
+            f"1. Nothing fails over, and nothing is taken down: {mine} is out of service already.",
+            f"2. {_upper(what)} {mine}, whose members restart: about "
+            f"{span(work(plan, steps))} (an estimate).",
+            f"3. They take traffic by themselves, at {words.take_words(change.take)}, when they "
+            "return.",
+        ),
+        section(*_facts(opening)),
+        section(*plan_lines(opening)),
+        *votes(story, opening, first),
+    ]
+    return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
+
+
+def other_take(story: Story, opening: Opening) -> Message:
+    """Return the message that asks whether what came back is what is wanted on every member."""
+    gate, plan = opening.gate, opening.plan
+    source = plan.removal.source if plan.removal is not None else ""
+    named = ", ".join(words.group_named(group) for group in plan.changing)
+    take = words.take_words(plan.take_after)
+    first = (
+        f"{gate.name} · {gate.code} · {plan.security_group}: go on to {take}, which is not what "
+        "was announced"
+    )
+    blocks = [
+        *title(opening, first),
+        section(f"*Why it is asked:* {escape(source, 400)}."),
+        section(
+            "*What happens*",
+            f"1. {_upper(take)} is what every member is to have: {named}.",
+            "2. Each further failover is asked for as before.",
+            "Otherwise say no here, and then `@hotfix rollback` or `@hotfix abort`.",
+        ),
+        section(*_facts(opening)),
+        section(*plan_lines(opening)),
+        *votes(story, opening, first),
+    ]
+    return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
+
+
+def _upper(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def gate_message(
@@ -191,14 +252,15 @@ def _what_happens(plan: Plan, group: str) -> list[str]:
     mine_now = plan.steps[plan.steps.index(change) - 2 :]
     estimate = span(work(plan, [s for s in mine_now if s.group == group]))
     what = (
-        f"The package is uninstalled from {mine}"
+        f"Take {plan.package.take} is uninstalled from {mine}"
         if change.kind is StepKind.UNINSTALL
-        else f"Take {change.take} is installed on {mine}"
+        else f"Take {plan.package.take} is installed on {mine}"
     )
     return [
         f"1. {mine} is taken out of service; its connections move to {others}.",
         f"2. {what}, whose members restart: about {estimate} (an estimate).",
-        f"3. They take traffic again by themselves, at take {change.take}, when they return.",
+        f"3. They take traffic again by themselves, at {words.take_words(change.take)}, when they "
+        "return.",
         CONTINGENCY.format(
             change="uninstallation" if change.kind is StepKind.UNINSTALL else "installation"
         ),
@@ -259,8 +321,15 @@ def plan_lines(opening: Opening) -> list[str]:
     return [
         f"*Plan* {escape(plan.run, 40)}, revision {plan.revision} ({plan.digest[:8]})",
         f"*Package* {code(package.name, 200)}",
-        f"SHA-256 `{escape(package.sha256[:12], 12)}…` · {size(package.size)}",
+        *checksum(package),
     ]
+
+
+def checksum(package: PackageRef) -> list[str]:
+    """Return the checksum line; of a package that lies on the devices alone we have none."""
+    if not package.sha256:
+        return []
+    return [f"SHA-256 `{escape(package.sha256[:12], 12)}…` · {size(package.size)}"]
 
 
 def votes(story: Story, opening: Opening, first: str) -> list[Block]:

@@ -61,7 +61,9 @@ def preparing(story: Story, key: str) -> Message:
     done = [s for s in steps if story.state.of(s).status == "done"]
     now = story.state.next_step()
     if steps and len(done) == len(steps):
-        first = "✅ Prepared: package uploaded, imported and verified; auto-clone off"
+        uploads = any(step.kind is StepKind.UPLOAD for step in steps)
+        what = "package uploaded, imported and verified" if uploads else "group checked"
+        first = f"✅ Prepared: {what}; auto-clone off"
     elif now in steps:
         first = f"▶️ Preparing, {len(done)} of {len(steps)}: {lowered(words.doing(now))}"
     else:
@@ -91,9 +93,9 @@ def installing(story: Story, running: Installation, key: str) -> Message:
     group = words.group_named(plan.group(step.group))
     again = f", attempt {running.attempt}" if running.attempt > 1 else ""
     if step.kind is StepKind.UNINSTALL:
-        verbs, what = _UNINSTALL, f"take {plan.take_after} from {group}{again}"
+        verbs, what = _UNINSTALL, f"take {plan.package.take} from {group}{again}"
     else:
-        verbs, what = _INSTALL, f"take {plan.take_after} on {group}{again}"
+        verbs, what = _INSTALL, f"take {plan.package.take} on {group}{again}"
     first = _change(story, running, verbs, what)
     lines = [] if running.done_at else _percentages(running)
     wait = "A pause of ten minutes at one percentage is normal." if lines else ""
@@ -211,6 +213,8 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
         who = listed(escape(v.name, 80) for v in opening.yes)
         if opening.step.kind is StepKind.PROPOSAL:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. The preparation begins.")
+        if opening.step.kind is StepKind.ACCEPT:
+            return told(key, f"✅ {asker}{gate.name} approved by {who}. It goes on to that take.")
         if opening.step.kind is StepKind.DEGRADED:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. The run ends as it stands.")
         grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"
@@ -517,7 +521,9 @@ def _aborted(story: Story, record: Record, key: str) -> Message:
 
 def _rolled_back(story: Story, record: Record, key: str) -> Message:
     revised = story.plan
-    going = [g.name for g in revised.groups if story.state.step_of(g.name, StepKind.UNINSTALL)]
+    suffix = f".r{revised.revision}"
+    kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
+    going = [s.group for s in revised.steps if s.kind in kinds and s.id.endswith(suffix)]
     named = ", ".join(words.group_named(g) for g in revised.groups if g.name in going)
     return told(
         key,

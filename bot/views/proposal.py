@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from bot.views import gates, words
-from bot.views.format import Block, code, context, escape, section, size, span
+from bot.views.format import Block, code, context, escape, section, span
 from bot.views.message import Message
 from bot.views.reach import awake_for_failovers
 from bot.views.story import Opening, Story
 from engine.estimate import work
-from engine.model import GatePolicy, MemberFacts, Plan, surely_out
+from engine.model import LAST_TAKE, GatePolicy, MemberFacts, Plan, StepKind, surely_out
 
 
 def proposal(story: Story, opening: Opening) -> Message:
     """Return the message of one opening of the proposal."""
     plan, gate, run = opening.plan, opening.gate, story.state.run
     first_time = gate.number == 1
-    split = ", ".join(words.group_named(group) for group in plan.groups)
-    first = (
-        f"{gate.name} · {gate.code} · {plan.security_group}: install take {plan.take_after} "
-        f"on {split}{words.left_out_named(plan)}{words.alone_named(plan)}"
-    )
+    split = ", ".join(words.group_named(group) for group in plan.changing)
+    what = f"{words.what_for(plan)} {'from' if plan.removal else 'on'} {split}"
+    if not plan.changing:
+        what = f"{plan.phase}: every member is at {words.take_words(plan.take_after)} already"
+    without = f"{words.left_out_named(plan)}{words.alone_named(plan)}"
+    first = f"{gate.name} · {gate.code} · {plan.security_group}: {what}{without}"
     notes = [*filter(None, [words.left_out_words(plan)]), *plan.notes]
     blocks = [
         *gates.title(opening, first),
@@ -27,6 +28,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         *_away(opening),
         *_revised(plan),
         section(*_asked(story, plan)),
+        *_expected(plan),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
         section(*_who(opening)),
@@ -56,14 +58,42 @@ def _away(opening: Opening) -> list[Block]:
 
 
 def _revised(plan: Plan) -> list[Block]:
-    """Say what is otherwise than in the proposal before, and by whom."""
+    """Say what is otherwise than in the proposal before, and by whom; or what it follows."""
+    if plan.revision == 1 and plan.phase != "fresh":
+        return [section(f"This is the {escape(plan.cause)}.")]
     if plan.revision == 1:
         return []
     return [section(f"*Revision {plan.revision}:* {escape(plan.cause)}")]
 
 
+def _expected(plan: Plan) -> list[Block]:
+    """Say which take is expected after an uninstall, and from where that is known."""
+    removal = plan.removal
+    if removal is None:
+        return []
+    first = plan.changing[0].name if plan.changing else ""
+    how = (
+        "the last take goes" if removal.method == LAST_TAKE else "the Jumbo Hotfix goes as a whole"
+    )
+    looked = f" {first} is looked at when it is back, and no other group is asked for before that."
+    return [
+        section(
+            f"*Expected afterwards:* {words.take_words(plan.take_after)}; {how}. Known because: "
+            f"{escape(removal.source, 300)}.",
+            "The installer of a group is not known to ask how much is meant, so what it gives back "
+            f"may be another take.{looked if first else ''}",
+            "The package is deleted from every member's repository afterwards, so it cannot be "
+            "installed again without an upload."
+            if removal.delete
+            else "",
+        )
+    ]
+
+
 def _change(story: Story, opening: Opening) -> list[Block]:
     """Return the button that opens the form of `bot.changing`, while nothing is decided."""
+    if opening.plan.phase != "fresh":
+        return []
     if not gates.asks(story, opening) or opening.gate.outcome:
         return []
     plan = opening.plan
@@ -91,7 +121,7 @@ def _asked(story: Story, plan: Plan) -> list[str]:
     return [
         f"{escape(request.requester_name or request.requester, 80)} asks for this{ticket}.",
         f"*Package* {code(package.name, 200)}",
-        f"SHA-256 `{escape(package.sha256[:12], 12)}…` · {size(package.size)}",
+        *gates.checksum(package),
         f"*Take* {before} → {plan.take_after} · {escape(plan.version, 20)} · "
         f"{escape(plan.platform, 20)}, {escape(plan.mode, 20)} mode",
     ]
@@ -103,7 +133,12 @@ def _split(opening: Opening) -> list[str]:
     lines = [
         f"*{words.group_named(group)}*; {then}"
         for group, then in zip(plan.groups, carried, strict=True)
+        if group in plan.changing
     ]
+    others = [words.group_named(group) for group in plan.groups if group not in plan.changing]
+    if others:
+        there = f"{words.take_words(plan.take_after)} already, and stay as they are"
+        lines.append(f"{', '.join(others)}: at {there}")
     sites = [str(one) for one in opening.gate.facts.get("sites") or ()]
     where = next((g.name for g in plan.groups if smo in g.members), "")
     return [
@@ -115,27 +150,38 @@ def _split(opening: Opening) -> list[str]:
 
 
 def _what_will_happen(plan: Plan) -> list[str]:
-    names = [group.name for group in plan.groups]
+    names = [group.name for group in plan.changing]
+    down = {s.group for s in plan.steps if s.kind is StepKind.START}
+    done = "uninstalled" if plan.removal else "installed"
     turns = [
-        f"{place}. {name}: checks, then a failover that is asked for here again; {name} out of "
-        f"service, installed, restarted, back, watched for {span(plan.policy.soak)}."
+        f"{place}. {name}: out of service already; checks, then the start is asked for here; "
+        f"{done}, restarted, back, watched for {span(plan.policy.soak)}."
+        if name in down
+        else f"{place}. {name}: checks, then a failover that is asked for here again; {name} out "
+        f"of service, {done}, restarted, back, watched for {span(plan.policy.soak)}."
         for place, name in enumerate(names, start=2)
     ]
     last = len(names) + 2
     cloning = "goes back to what it was"
     if plan.left_out:
         cloning = f"stays off, and owed where it was on, because of {words.ids(plan.left_out)}"
+    kinds = {step.kind for step in plan.steps}
+    first = "The package is uploaded, imported and verified, and image auto-clone switched off"
+    if StepKind.UPLOAD not in kinds:
+        asked = "CPUSE is asked whether it can be uninstalled, and " if plan.changing else ""
+        first = f"{asked}image auto-clone is switched off where it is on".capitalize()
+        first = first.replace("Cpuse", "CPUSE")
+    removed = ", the file is removed" if StepKind.CLEANUP in kinds else ""
+    removed = ", the package is deleted" if StepKind.DELETE in kinds else removed
     return [
-        "1. The package is uploaded, imported and verified, and image auto-clone switched off; "
-        "traffic is not touched.",
+        f"1. {first}; traffic is not touched.",
         *turns,
-        f"{last}. Auto-clone {cloning}, the file is removed, and everything is compared with "
-        "before.",
+        f"{last}. Auto-clone {cloning}{removed}, and everything is compared with before.",
         f"_Estimate:_ about {span(work(plan, plan.steps))} of work, about 20 min of it for "
         "each Logical Group; no promise, and without the time for votes.",
-        gates.CONTINGENCY.format(change="installation").replace(
-            "this approval", "the approval of the failover"
-        ),
+        gates.CONTINGENCY.format(
+            change="uninstallation" if plan.removal else "installation"
+        ).replace("this approval", "the approval of the failover"),
     ]
 
 

@@ -24,8 +24,9 @@ from bot.views.format import (
 )
 from bot.views.message import Message, told
 from bot.views.story import Opening, Story
+from bot.views.words import asked_about
 from engine.gates import can_help
-from engine.model import GatePolicy, StepKind
+from engine.model import GatePolicy
 from storage.records import Record
 
 Person = Mapping[str, Any]
@@ -156,13 +157,7 @@ def written_to(story: Story, opening: Opening, record: Record) -> Iterable[Messa
 
 def _direct(opening: Opening, record: Record, user: str) -> Message:
     gate, plan = opening.gate, opening.plan
-    what = (
-        "the proposal"
-        if opening.step.kind is StepKind.PROPOSAL
-        else f"the failover of {escape(opening.step.group, 10)}"
-        if opening.step.kind is StepKind.FAILOVER
-        else "the end with members out of service"
-    )
+    what = asked_about(opening.step)
     where = link(gate.link, "its message")
     place = f" in {there}" if gate.shown and (there := channel(gate.shown[0])) else ""
     text = (

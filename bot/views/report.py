@@ -27,7 +27,6 @@ from bot.views.format import (
 from bot.views.gates import bullets
 from bot.views.message import Message
 from bot.views.story import Opening, Story
-from engine.model import StepKind
 
 
 def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
@@ -147,14 +146,10 @@ def _approvals(story: Story) -> list[str]:
     return lines or ["None was needed: nothing was approved and begun."]
 
 
-_QUESTIONS = {
-    StepKind.PROPOSAL: "proposal",
-    StepKind.DEGRADED: "the end with members out of service",
-}
-
-
 def _approval(opening: Opening) -> str:
-    what = _QUESTIONS.get(opening.step.kind) or f"failover of {escape(opening.step.group, 10)}"
+    what = words.asked_about(opening.step)
+    short = ("the proposal", "the failover ", "the start ")
+    what = what.removeprefix("the ") if what.startswith(short) else what
     who = listed(words.voter(v.name, v.roles, opening) for v in opening.yes)
     at = f" · {moment(opening.begun_at)}" if opening.begun_at else ""
     return f"{opening.gate.name}, {what}: {who}{at}"

@@ -181,6 +181,8 @@ def _coming(story: Story) -> str:
     for step in left[1:]:
         if step.kind is StepKind.FAILOVER:
             return f"the approval for the failover of {escape(step.group, 10)}"
+        if step.kind is StepKind.START:
+            return f"the approval to start on {escape(step.group, 10)}"
         if step.kind in (StepKind.RETURN, StepKind.COMEBACK):
             return f"{escape(step.group, 10)} comes back into service"
         if step.kind is StepKind.POSTFLIGHT:

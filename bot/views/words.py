@@ -44,6 +44,9 @@ DOING: Mapping[StepKind, str] = {
     StepKind.ADMIN_UP: "Bringing {group} back up",
     StepKind.COMEBACK: "Waiting for {group} to carry traffic again",
     StepKind.DEGRADED: "Waiting for approval to end with members out of service",
+    StepKind.START: "Waiting for approval to start on {group}",
+    StepKind.ACCEPT: "Waiting for approval of another take",
+    StepKind.DELETE: "Deleting the package",
 }
 
 TITLES: Mapping[StepKind, str] = {
@@ -66,6 +69,9 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.ADMIN_UP: "brought back up",
     StepKind.COMEBACK: "carries traffic again",
     StepKind.DEGRADED: "degraded end approved",
+    StepKind.START: "approval of the start",
+    StepKind.ACCEPT: "another take approved",
+    StepKind.DELETE: "package deleted",
 }
 
 
@@ -111,6 +117,34 @@ def group_named(group: LogicalGroup) -> str:
 def others_named(plan: Plan, group: str) -> str:
     """Return the Logical Groups that carry the traffic while one is down."""
     return ", ".join(group_named(one) for one in plan.groups if one.name != group)
+
+
+def asked_about(step: Step) -> str:
+    """Name what a gate asks, in the middle of a sentence."""
+    return {
+        StepKind.PROPOSAL: "the proposal",
+        StepKind.FAILOVER: f"the failover of {escape(step.group, 10)}",
+        StepKind.START: f"the start on {escape(step.group, 10)}, which is out of service",
+        StepKind.ACCEPT: "another take than was announced",
+    }.get(step.kind, "the end with members out of service")
+
+
+def what_for(plan: Plan) -> str:
+    """Say in a few words what a plan does: `install take 120`, `uninstall take 120 (to take 99)`.
+
+    Where members are at different takes, it says that it finishes or takes back.
+    """
+    back = f" (to {take_words(plan.take_after)})"
+    done = f"uninstall take {plan.package.take}{back}" if plan.removal else ""
+    done = done or f"install take {plan.take_after}"
+    return {"finish": f"finish, {done}", "rollback": f"roll back, {done}"}.get(plan.phase, done)
+
+
+def take_words(take: int | None) -> str:
+    """Name a take; a version without any has none."""
+    if take == 0:
+        return "no Jumbo Hotfix"
+    return f"take {'?' if take is None else take}"
 
 
 def ids(members: Iterable[str]) -> str:
@@ -161,9 +195,9 @@ def left_out_words(plan: Plan) -> str:
         return ""
     return (
         f"{ids(plan.left_out)} {'is' if len(plan.left_out) == 1 else 'are'} left out: out of "
-        f"service when this was planned. Nothing is sent there, take {plan.take_after} is not "
-        "installed there, and auto-clone, where it was on, stays owed until every member shows the "
-        "same take"
+        f"service when this was planned. Nothing is sent there, take {plan.package.take} is not "
+        f"{'un' if plan.removal else ''}installed there, and auto-clone, where it was on, stays "
+        "owed until every member shows the same take"
     )
 
 
@@ -250,7 +284,14 @@ def headline(story: Story) -> str:
         parts.append(f"left out: {ids(story.plan.left_out)}")
     if state.ended is not None and state.cloning_owed:
         parts.append("auto-clone is owed")
-    return " · ".join([*parts, state.run, story.plan.security_group, f"T{story.plan.take_after}"])
+    return " · ".join([*parts, state.run, story.plan.security_group, _short(story.plan)])
+
+
+def _short(plan: Plan) -> str:
+    """Return `T120`, or `T120 → T99` where that is uninstalled: it is not about a new take."""
+    if plan.removal is None:
+        return f"T{plan.take_after}"
+    return f"T{plan.package.take} → {f'T{plan.take_after}' if plan.take_after else 'none'}"
 
 
 def steps_done(story: Story) -> str:

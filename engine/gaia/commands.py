@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.gaia.dialect import Dialect
-from engine.model import MemberId, spelled
+from engine.model import COMPLETELY, LAST_TAKE, MemberId, spelled
 
 
 def on_member(member: MemberId, command: str) -> str:
@@ -75,12 +75,48 @@ def installed_packages() -> str:
     return "da_cli packages_info status=installed"
 
 
-def uninstall(number: int | str, members: Sequence[MemberId]) -> str:
+HOW_MUCH: Mapping[str, str] = {LAST_TAKE: "", COMPLETELY: ""}
+"""What is added to `installer uninstall`, to say whether the last take alone or all of it goes.
+
+Nothing, for both: no source shows how a group's dialogue is told, or whether it asks [I]. A
+question that is not in the dialogue is not answered: the run holds with its text. What came back
+is looked at on the first group, before the second one is asked for. `da_cli uninstall` has
+`method=<completely|last_take>` [C: DACLI], but acts on one member without the group's confirmation
+and audit, so it is not used.
+"""
+
+
+def uninstall(number: int | str, members: Sequence[MemberId], method: str = LAST_TAKE) -> str:
     """Uninstall a package from these members; a dialogue, on one of them.
 
-    Source: CH-U1 (`installer uninstall <Number of CPUSE Package> member_ids <ids>`).
+    Source: CH-U1 (`installer uninstall <Number of CPUSE Package> member_ids <ids>`); `HOW_MUCH`.
     """
-    return f"gclish -c 'installer uninstall {number} member_ids {spelled(members)}'"
+    words = f"installer uninstall {number} member_ids {spelled(members)} {HOW_MUCH[method]}"
+    return f"gclish -c '{words.strip()}'"
+
+
+def verify_uninstall(name: str) -> str:
+    """Ask whether a package can be uninstalled from the member that runs it; answers with a number.
+
+    Source: DACLI (`da_cli verify_uninstall package=<n>`).
+    """
+    return f"da_cli verify_uninstall package={shlex.quote(name)}"
+
+
+def action_status(number: int) -> str:
+    """Ask what became of an action of the CPUSE agent on the member that runs it.
+
+    Source: SGMUP, DACLI.
+    """
+    return f"da_cli get_status_of_action actionID={number}"
+
+
+def delete_package(number: int | str, members: Sequence[MemberId]) -> str:
+    """Take a package out of the CPUSE repository of these members.
+
+    Source: DACLI, ORCH (`installer delete <N>`, ordinary Gaia); with `member_ids` [I].
+    """
+    return f'gclish -c "installer delete {number} member_ids {spelled(members)}"'
 
 
 def admin_state(

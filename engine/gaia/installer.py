@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from engine.errors import StepFailed, UnexpectedOutput
+from engine.errors import NotNow, StepFailed, UnexpectedOutput
 from engine.gaia.text import cleaned
 from engine.model import MemberId, member_id, package_stem
 
@@ -85,6 +85,67 @@ def package_number(text: str, name: str) -> int:
     if package_stem(name) not in names:
         raise StepFailed(f"{name} is not in the list of what can be installed there")
     return names.index(package_stem(name)) + 1
+
+
+MAY_BE_UNINSTALLED = "can be uninstalled"
+"""Source: DACLI (`This package can be uninstalled.`)."""
+
+_NOT_OFFERED = re.compile(r"usage|unknown|invalid|not found|not supported", re.IGNORECASE)
+
+
+def action_begun(text: str) -> int | None:
+    """Return the number of the action that `da_cli` began; None where it knows no such command.
+
+    Source: SGMUP, DACLI for the answer in JSON. What a build without the command prints was not
+    recorded: no JSON, and a word like "usage" or "unknown", is taken for that [I].
+
+    Raises:
+        StepFailed: refused; NotNow where another action explains that.
+        UnexpectedOutput: neither.
+    """
+    shown = cleaned(text)
+    start = shown.find("{")
+    if start < 0:
+        if _NOT_OFFERED.search(shown):
+            return None
+        raise UnexpectedOutput("da_cli did not answer in JSON", shown)
+    answer = _answer(shown)
+    number = str(answer.get("Action ID", ""))
+    if number.isdigit():
+        return int(number)
+    why = str(answer.get("Message", "")) or "no action was begun"
+    raise NotNow(why) if may_pass(why) else StepFailed(why)
+
+
+def action_ended(text: str) -> tuple[str, str]:
+    """Return status ("success", "failure", "in progress", "interrupted") and text of an action.
+
+    Source: DACLI; the message of a verification is JSON in a string.
+
+    Raises:
+        UnexpectedOutput: no status.
+    """
+    answer = _answer(cleaned(text))
+    if "Status" not in answer:
+        raise UnexpectedOutput("da_cli does not say what became of the action", cleaned(text))
+    message = str(answer.get("Message", ""))
+    try:
+        inner = json.loads(message)
+    except ValueError:
+        inner = None
+    said = str(inner.get("text", message)) if isinstance(inner, dict) else message
+    return str(answer["Status"]), said.strip()
+
+
+def _answer(text: str) -> dict[str, object]:
+    start = text.find("{")
+    try:
+        value = json.loads(text[start : text.rfind("}") + 1]) if start >= 0 else None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UnexpectedOutput("da_cli did not answer in JSON", text)
+    return value
 
 
 def sha256_of(text: str) -> str | None:

@@ -219,6 +219,7 @@ class Night:
         self.policy = policy
         self.people = people
         self.run = run_id("cmd:1")
+        self.orders = 0
         self.executors = 0
         self.worker: Worker | None = None
         self.mortal: Mortal | None = None
@@ -271,13 +272,26 @@ class Night:
 
     # ------------------------------------------------------------------------- people
 
-    def order(self, request: Request | None = None, *, left_out: tuple[MemberId, ...] = ()) -> None:
-        """Somebody asks for the installation."""
+    def order(
+        self,
+        request: Request | None = None,
+        *,
+        left_out: tuple[MemberId, ...] = (),
+        **asked: Any,
+    ) -> None:
+        """Somebody asks for the installation, or for what `asked` says of the request.
+
+        What is shown, said and seen from now on is about the run that it makes.
+        """
+        self.orders += 1
+        key = f"cmd:{self.orders}"
+        self.run = run_id(key)
+        self._shown = set()
         request = request or Request(
             "install", "site-1", self.package.name, REQUESTER, CHANNEL, "rita", left_out=left_out
         )
-        body = {"request": to_json(request), "answer": {}}
-        self.stores.inbox.put(InboxRow("cmd:1", None, "order", body, self.clock.now()))
+        body = {"request": to_json(replace(request, **asked)), "answer": {}}
+        self.stores.inbox.put(InboxRow(key, None, "order", body, self.clock.now()))
 
     def later(self, seconds: float, do: Callable[[], None]) -> None:
         """Have something happen in simulated seconds."""
@@ -294,12 +308,19 @@ class Night:
                 self.people(self, name, record.body["step"])
 
     def _post(self, gate: str) -> None:
-        body = {"gate": gate, "channel": CHANNEL, "ts": gate}
-        self.stores.inbox.put(InboxRow(f"shown:{gate}", self.run, "shown", body, self.clock.now()))
+        # Another run's message stands elsewhere, although its gates are called the same.
+        body = {"gate": gate, "channel": CHANNEL, "ts": self.place_of(gate)}
+        key = f"shown:{self.place_of(gate)}"
+        self.stores.inbox.put(InboxRow(key, self.run, "shown", body, self.clock.now()))
+
+    def place_of(self, gate: str) -> str:
+        """Return where a gate of the present run stands."""
+        return gate if self.orders < 2 else f"{gate} of {self.orders}"
 
     def react(self, gate: str, user: str, choice: str, *, added: bool = True) -> None:
         """Put a reaction on a gate's message, or take it off."""
-        place = (CHANNEL, gate)
+        ts = self.place_of(gate)
+        place = (CHANNEL, ts)
         ballots = [
             b for b in self.crowd.shown.get(place, []) if (b.user, b.choice) != (user, choice)
         ]
@@ -307,7 +328,7 @@ class Night:
             ballots.append(Ballot(user, choice, "reaction"))
         self.crowd.shown[place] = ballots
         self._hints += 1
-        body = {"channel": CHANNEL, "ts": gate, "user": user, "choice": choice, "added": added}
+        body = {"channel": CHANNEL, "ts": ts, "user": user, "choice": choice, "added": added}
         row = InboxRow(f"evt:{self._hints}", self.run, "hint", body, self.clock.now())
         self.stores.inbox.put(row)
 

@@ -1,0 +1,76 @@
+"""What the journals of a group's runs tell a later one: what was planned, seen, and how it ended.
+
+Pure. Only runs that have ended count, and only what their records say; what is true of the devices
+now is seen by a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from engine.fold import RunState
+from engine.model import MemberId, Plan, StepKind, package_stem
+
+
+@dataclass(frozen=True)
+class Former:
+    """One run that has ended.
+
+    Attributes:
+        run: its id.
+        plan: its plan in force at the end.
+        state: how it ended: "done", "rolled back", "aborted" or "degraded".
+        takes: what its first full look saw, or what it was planned from.
+        began: whether anything was installed or uninstalled by it.
+        turned: whether people said `rollback` while it went on, so that it led back.
+        cloning_owed: whether it left the group owing its image auto-clone.
+    """
+
+    run: str
+    plan: Plan
+    state: str
+    takes: Mapping[MemberId, int | None]
+    began: bool
+    turned: bool = False
+    cloning_owed: bool = False
+
+    @property
+    def package(self) -> str:
+        """The name of the package that it was about."""
+        return self.plan.package.name
+
+
+def former(state: RunState) -> Former | None:
+    """Return what a run leaves to later ones; None where it goes on."""
+    if state.ended is None or state.plan is None:
+        return None
+    seen = state.baseline
+    kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
+    began = any(s.kind in kinds and state.of(s).committed_at is not None for s in state.plan.steps)
+    takes = {m.id: m.take for m in seen.members} if seen is not None else {}
+    return Former(
+        state.run,
+        state.plan,
+        str(state.ended["state"]),
+        takes,
+        began,
+        turned=bool(state.rolled_back),
+        cloning_owed=state.cloning_owed,
+    )
+
+
+def take_under(formers: Iterable[Former], package: str) -> tuple[int, str] | None:
+    """Return the take that was there before a package was installed, and the run that saw it.
+
+    Args:
+        formers: the runs of this group, newest first.
+        package: the package that would be uninstalled.
+    """
+    wanted = package_stem(package)
+    for one in formers:
+        take = one.plan.take_before
+        installed = one.plan.kind == "install" and one.began and take is not None
+        if installed and take is not None and package_stem(one.package) == wanted:
+            return take, one.run
+    return None
