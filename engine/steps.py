@@ -573,14 +573,21 @@ def _since(duty: Duty, moment: datetime | None) -> timedelta:
 
 
 def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -> list[str]:
-    """Say what is still missing; a wrong take of a member in service is an error at once."""
+    """Say what is still missing.
+
+    A wrong take is an error once no member of the group is on its way any more: then the whole
+    group is there to be judged, and people can say how to go on with it.
+    """
     words = duty.plan.policy.state_words
-    points = []
+    points, wrong = [], []
     for member in facts.some(step.members):
         if not in_service(member, words):
             points.append(f"{member.id} is {invariants.described(member)}")
         elif expected is not None and member.take != expected:
-            raise StepFailed(f"{member.id} came back at take {member.take}, expected {expected}")
+            wrong.append(f"{member.id} came back at take {member.take}, expected {expected}")
+    if wrong and not points:
+        raise StepFailed("; ".join(wrong))
+    points += wrong
     outside = duty.plan.concerning(facts).others(step.members)
     carrying = [m for m in outside if in_service(m, words)]
     back = [m for m in facts.some(step.members) if in_service(m, words)]

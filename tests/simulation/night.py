@@ -27,6 +27,7 @@ from engine.model import (
 )
 from engine.orders import run_id
 from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach
+from engine.proposals import Change
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker
@@ -336,6 +337,19 @@ class Night:
         """Say a word to the run."""
         self._hints += 1
         body = {"verb": verb, "user": user, "answer": {}}
+        row = InboxRow(f"word:{self._hints}", self.run, "word", body, self.clock.now())
+        self.stores.inbox.put(row)
+
+    def change(self, user: str = REQUESTER, **wanted: Any) -> None:
+        """Have the plan otherwise."""
+        self._hints += 1
+        body = {
+            "verb": "change",
+            "user": user,
+            "answer": {},
+            "change": to_json(Change(**wanted)),
+            "revision": self.state().the_plan.revision,
+        }
         row = InboxRow(f"word:{self._hints}", self.run, "word", body, self.clock.now())
         self.stores.inbox.put(row)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.journal import Kind
 from engine.model import StepKind
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
@@ -65,6 +66,10 @@ def kinds(night: Played) -> list[str]:
     return [s.kind for s in night.state.the_plan.steps]
 
 
+async def nobody(_: Night) -> None:
+    """Nobody says anything."""
+
+
 def test_the_last_take_goes_and_the_one_that_was_said_comes_back(tmp_path):
     night = play(tmp_path, order={**LAST, "take": 99}, imported=THERE)
 
@@ -110,3 +115,201 @@ def test_what_was_not_said_is_asked(tmp_path, asked, told):
 
     assert night.records == []
     assert any(told in text for _, text in night.said), night.said
+
+
+def test_the_package_is_deleted_afterwards_where_that_was_said(tmp_path):
+    night = play(tmp_path, order={**LAST, "take": 99, "delete": True}, imported=THERE)
+
+    assert night.state.ended is not None, night.state.hold
+    assert {one["member"] for one in night.seen["acts"] if one["act"] == "delete"} == {
+        m["id"] for m in night.seen["members"]
+    }
+    assert night.state.of("DELETE").how == "acted"
+    assert night.broken() == {}
+
+
+# ------------------------------------------------------------------------- another take
+
+
+def other_take(tmp_path: Path, then: Then, people: Reaction = everyone_agrees) -> Played:
+    order = {**LAST, "take": 99}
+    return play(
+        tmp_path,
+        people=people,
+        order=order,
+        then=then,
+        imported=THERE,
+        uninstall_gives_back="nothing",
+    )
+
+
+def test_another_take_than_announced_holds_before_the_second_group(tmp_path):
+    night = other_take(tmp_path, nobody)
+
+    assert night.state.hold is not None
+    assert night.state.hold.step == "A.RETURN"
+    assert "came back at take 0, expected 99" in night.state.hold.reason
+    assert night.state.hold.ways[:2] == ("change take 0", "rollback")
+    assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+
+
+def test_people_can_accept_the_take_that_came_back(tmp_path):
+    async def then(stage: Night) -> None:
+        stage.change(take=0)
+        await stage.until(lambda s: s.ended is not None)
+
+    night = other_take(tmp_path, then)
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert takes(night) == {0}
+    opened = [r.body["step"] for r in night.records if r.kind == Kind.GATE_OPENED]
+    assert opened == ["PROPOSAL", "A.FAILOVER", "ACCEPT.r2", "B.FAILOVER.r2"]
+    assert night.broken() == {}
+
+
+def test_what_is_accepted_is_what_came_back_and_nothing_else(tmp_path):
+    async def then(stage: Night) -> None:
+        stage.change(take=98)
+        await stage.clock.sleep(timedelta(minutes=1))
+
+    night = other_take(tmp_path, then)
+
+    assert night.state.hold is not None
+    assert any("came back at take 0, not at take 98" in text for _, text in night.said)
+
+
+def test_what_came_back_otherwise_can_be_taken_back(tmp_path):
+    async def then(stage: Night) -> None:
+        stage.say("rollback")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = other_take(tmp_path, then)
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.ended["state"] == "rolled back"
+    assert takes(night) == {120}
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert night.broken() == {}
+    assert night.seen["objections"] == []
+
+
+# --------------------------------------------------------------------- finish and rollback
+
+
+def rejecting(step_rejected: str) -> Reaction:
+    def people(night: Night, gate: str, step: str) -> None:
+        if step == step_rejected and night.orders == 1:
+            night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
+        else:
+            everyone_agrees(night, gate, step)
+
+    return people
+
+
+def after_abort(kind: str, **asked: Any) -> Then:
+    async def then(stage: Night) -> None:
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+        stage.order(kind=kind, package="", **asked)
+        await stage.until_over()
+
+    return then
+
+
+def test_another_night_finishes_the_groups_that_are_left(tmp_path):
+    night = play(tmp_path, people=rejecting("B.FAILOVER"), then=after_abort("finish"))
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.ended["state"] == "done"
+    assert takes(night) == {120}
+    assert set(night.installs().values()) == {1}
+    assert [g.name for g in night.state.the_plan.changing] == ["B"]
+    assert night.seen["auto_clone"] == {"before": "on", "after": "on"}
+    assert night.state.ended["cloning_owed"] is False
+    assert night.broken() == {}
+    assert night.seen["objections"] == []
+
+
+def test_a_run_that_was_aborted_is_taken_back(tmp_path):
+    night = play(tmp_path, people=rejecting("B.FAILOVER"), then=after_abort("rollback"))
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert takes(night) == {99}
+    assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert [g.name for g in night.state.the_plan.changing] == ["A"]
+    assert night.seen["auto_clone"] == {"before": "on", "after": "on"}
+    assert night.broken() == {}
+
+
+STUCK = {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}
+
+
+async def end_degraded(stage: Night) -> None:
+    stage.say("abort")
+    await stage.until(lambda s: s.ended is not None)
+
+
+def test_members_that_are_down_go_back_without_a_failover(tmp_path):
+    async def then(stage: Night) -> None:
+        await end_degraded(stage)
+        stage.order(kind="rollback", package="")
+        await stage.until_over()
+
+    night = play(tmp_path, STUCK, then=then)
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert takes(night) == {99}
+    assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    opened = [r.body["step"] for r in night.records if r.kind == Kind.GATE_OPENED]
+    assert opened == ["PROPOSAL", "C.START", "A.FAILOVER"]
+    assert set(night.states().values()) == {"ACTIVE"}
+    assert night.broken() == {}
+
+
+def test_a_member_that_is_down_is_not_finished(tmp_path):
+    async def then(stage: Night) -> None:
+        await end_degraded(stage)
+        stage.order(kind="finish", package="")
+        await stage.clock.sleep(timedelta(minutes=2))
+
+    night = play(tmp_path, STUCK, then=then)
+
+    assert night.records == []
+    assert any("1_2 is out of service" in text for _, text in night.said), night.said
+
+
+def test_a_member_that_takes_traffic_again_is_not_worked_on_without_a_failover(tmp_path):
+    """It recovers while people vote on the start: it may carry traffic, so nothing begins."""
+
+    def people(night: Night, gate: str, step: str) -> None:
+        if step == "C.START":
+            night.group.add_fault({"name": "member_recovers", "member": "1_2", "after_s": 0})
+        everyone_agrees(night, gate, step)
+
+    async def then(stage: Night) -> None:
+        await end_degraded(stage)
+        stage.order(kind="rollback", package="")
+        await stage.until_over()
+
+    night = play(tmp_path, STUCK, people=people, then=then)
+
+    assert night.state.hold is not None
+    assert "it may carry traffic" in night.state.hold.reason
+    assert uninstalls(night) == {"1_1": 0, "1_2": 0, "1_3": 0, "1_4": 0}
+
+
+def test_a_start_needs_its_approval(tmp_path):
+    def people(night: Night, gate: str, step: str) -> None:
+        if step != "C.START":
+            everyone_agrees(night, gate, step)
+
+    async def then(stage: Night) -> None:
+        await end_degraded(stage)
+        stage.order(kind="rollback", package="")
+        await stage.until_over()
+
+    night = play(tmp_path, STUCK, people=people, then=then)
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "expired"
+    assert set(uninstalls(night).values()) == {0}
