@@ -21,7 +21,10 @@ KEEN = timedelta(milliseconds=3)
 
 
 class JournalWatch:
-    """Says every record of the one run as moments, and keeps the records."""
+    """Says every record of a run as moments, and keeps the records.
+
+    Once it has ended it follows the next one that somebody orders; `earlier` are those before.
+    """
 
     def __init__(self, stores: Stores, moments: Moments, clock: Clock, group: str) -> None:
         """Take where the journal is, whom to tell, and the Security Group that is acted on."""
@@ -32,6 +35,7 @@ class JournalWatch:
         self.run = ""
         self.holders: dict[int, str] = {}
         self.records: list[Record] = []
+        self.earlier: list[list[Record]] = []
         self.keen: Callable[[], bool] = lambda: False
         self.on_record: Callable[[Record], None] = lambda _record: None
 
@@ -56,11 +60,14 @@ class JournalWatch:
             self._say(record)
 
     def _new(self) -> list[Record]:
-        if not self.run:
+        if not self.run or (self.records and self.records[-1].kind == Kind.ENDED):
             rows = self._stores.journal.runs(open_only=False)
-            if not rows:
-                return []
-            self.run = rows[0].id
+            known = len(self.earlier) + bool(self.run)
+            if len(rows) > known:
+                self.earlier += [self.records] if self.run else []
+                self.run, self.records = rows[known].id, []
+        if not self.run:
+            return []
         last = self.records[-1].seq if self.records else 0
         found = list(self._stores.journal.read(self.run, after=last))
         if any(record.epoch not in self.holders for record in found):

@@ -48,6 +48,7 @@ class Crowd:
         self._clock = clock
         self._gates = 0
         self._proposals = 0
+        self._ends = 0
         self.watching = asyncio.Event()
         self.waiting_for: list[Deed] = []
 
@@ -82,7 +83,9 @@ class Crowd:
             self._read(f"gate:{self._gates}", message)
             self._moments.say(f"gate:{self._gates}", **place)
         elif rest == "end":
+            self._ends += 1
             self._moments.say("ended", **place)
+            self._moments.say(f"ended:{self._ends}", **place)
 
     def _read(self, asking: str, message: dict[str, Any]) -> None:
         """Read in the first line of a message what is asked, as whoever writes a vote must."""

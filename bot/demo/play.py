@@ -161,15 +161,17 @@ async def _gather(
     for child in stage.product.values():
         await child.stop()
     await journal.read_on()
-    _keep_journal(stage.props.folder / "journal.json", journal.records)
+    everything = [record for run in (*journal.earlier, journal.records) for record in run]
+    _keep_journal(stage.props.folder / "journal.json", everything)
     texts = {child.log.name: child.log for child in stage.children}
     seen_in = {name: log.read_text(errors="replace") for name, log in texts.items() if log.exists()}
-    seen_in["the journal"] = json.dumps([dict(r.body) for r in journal.records])
+    seen_in["the journal"] = json.dumps([dict(r.body) for r in everything])
     seen_in["Slack"] = json.dumps([state, traffic])
     password = stage.database.password if stage.database else None
     return Seen(
         scenario=played.name,
         records=journal.records,
+        earlier=journal.earlier,
         device=report,
         timeline=timeline,
         traffic=traffic,

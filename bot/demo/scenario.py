@@ -4,7 +4,8 @@ A scenario is a TOML file in `bot/demo/scenarios`. Everything in it is checked w
 that a misspelt moment is an error at once and not a night that waits for ever:
 
     about = "one sentence for --list"
-    until = "ended"            when the night is over: ended, held or halted
+    until = "ended"            when the night is over: ended, held or halted; ended:2 where a
+                               second run is ordered
     limit_s = 90               real seconds after which it is given up
     speed = 150                simulated seconds per real second
     database = "sqlite"        or "postgres": a server of the stage's own
@@ -33,6 +34,7 @@ Moments are written alike everywhere (`on`, `when`):
     proposal, gate:2           the message that asks stands in Slack: the first, the second failover
     proposal:2                 the proposal stands there again, changed or asked anew
     held, ended, restarted     the thread has told so
+    ended:2                    it has told so of the second run
     step:A.INSTALL             the step was begun
     done:A.RETURN              the step is done
     record:COMMITTING:A.INSTALL  a record of this kind is in the journal
@@ -128,9 +130,10 @@ DEVICE_MOMENTS = frozenset(
 _TOLD_BY_EVENTS = ("react", "unreact", "say", "write")
 
 _MOMENTS = (
-    "proposal[:N]", "gate:N", "held", "ended", "restarted", "step:STEP", "done:STEP",
+    "proposal[:N]", "gate:N", "held", "ended[:N]", "restarted", "step:STEP", "done:STEP",
     "record:KIND[:STEP]", "device:MOMENT", "killed:N", "started:N", "trouble:N", "mended:N",
 )  # fmt: skip
+_AGAIN = re.compile(r"ended:[1-9]")
 _STEP = re.compile(r"(?:([A-Z]|ABORT)\.)?([A-Z_]+?)(?:\.r\d+)?")
 
 
@@ -244,7 +247,7 @@ class Scenario:
             return "what goes astray here are Slack's events"
         if any(deed.do == "shell" for deed in self.people):
             return "somebody types at the bot's machine"
-        if any(deed.do == "command" for deed in self.people):
+        if any(deed.do == "command" and not orders(deed) for deed in self.people):
             return "somebody types a command, which Slack has to carry"
         rules = self.settings.get("policy", {}).keys() - PLAIN_RULES
         if rules or "roles" in self.settings:
@@ -260,6 +263,16 @@ class Scenario:
     def facing(self) -> tuple[str, ...]:
         """Those that Slack reaches."""
         return ("bot", *(f"bot-{number}" for number in range(2, self.serves + 1)))
+
+
+def orders(deed: Deed) -> bool:
+    """Tell whether somebody orders a run, and is heard: that needs no Slack to be simulated."""
+    words = deed.text.split()
+    what = words[1] if len(words) > 1 else ""
+    return deed.do == "command" and not deed.fails and what in ORDERING
+
+
+ORDERING = ("install", "uninstall", "finish", "rollback")
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -296,7 +309,7 @@ def read(name: str, raw: Mapping[str, Any]) -> Scenario:
     if not raw.get("about"):
         raise ScenarioWrong(f"{name}: `about` is missing: one sentence for --list")
     until = str(raw.get("until", "ended"))
-    if until not in ENDS:
+    if until not in ENDS and not _AGAIN.fullmatch(until):
         raise ScenarioWrong(f"{name}: until = {until!r}, but it may be {', '.join(ENDS)}")
     try:
         Setup(**raw.get("group", {}))
@@ -491,7 +504,7 @@ def check_moment(where: str, moment: str) -> None:
 
 
 def _is_moment(moment: str) -> bool:
-    if _is_asking(moment) or moment in ("held", "ended", "restarted"):
+    if _is_asking(moment) or _AGAIN.fullmatch(moment) or moment in ("held", "ended", "restarted"):
         return True
     head, *rest = moment.split(":")
     match head:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,6 +55,22 @@ class Seen:
     said: Sequence[Mapping[str, Any]] = ()
     told: Mapping[str, Sequence[str]] = field(default_factory=dict)
     took_s: float = 0.0
+    earlier: Sequence[Sequence[Record]] = ()
+    """The records of the runs before this one, where more than one was ordered."""
+
+    @property
+    def each(self) -> Sequence[Seen]:
+        """What is seen with one run at a time, in order."""
+        return [replace(self, records=run, earlier=()) for run in (*self.earlier, self.records)]
+
+    @property
+    def whole(self) -> Seen:
+        """What is seen with all runs as if they were one: for what the devices saw of all."""
+        told: list[Record] = []
+        for run in (*self.earlier, self.records):
+            before = len(told)
+            told += [_within(record, before) if self.earlier else record for record in run]
+        return replace(self, records=told, earlier=())
 
     @property
     def votes(self) -> Sequence[ballots.Touch]:
@@ -66,6 +82,14 @@ class Seen:
         return self.names.get(user, user)
 
 
+def _within(record: Record, before: int) -> Record:
+    """Return a record as one of many runs: its steps are not those of another run."""
+    body = record.body
+    if "step" in body:
+        body = {**body, "step": f"{record.stream}/{body['step']}"}
+    return replace(record, seq=record.seq + before, body=body)
+
+
 def verdict(seen: Seen) -> dict[str, Any]:
     """Return the JSON line's content."""
     state = RunState.replay(seen.records)
@@ -74,6 +98,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "scenario": seen.scenario,
         "run": state.run,
         "state": _state(state),
+        "runs": [_run(RunState.replay(one.records)) for one in seen.each],
         "hold": state.hold.reason if state.hold else None,
         "holds": [r.body["reason"] for r in seen.records if r.kind == Kind.HELD],
         "requester": seen.name(request.requester) if request else None,
@@ -98,6 +123,13 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "deliveries": _deliveries(seen),
         "took_s": round(seen.took_s, 1),
     }
+
+
+def _run(state: RunState) -> dict[str, Any]:
+    """Tell of one run what it did and how it ended."""
+    plan = state.plan
+    told = {"kind": plan.kind, "phase": plan.phase} if plan is not None else {}
+    return {"run": state.run, **told, "state": _state(state), "owed": state.cloning_owed}
 
 
 def _troubles(seen: Seen) -> Iterator[dict[str, Any]]:
@@ -231,14 +263,35 @@ Judged = dict[str, tuple[str, tuple[str, ...]]]
 
 def judged(seen: Seen) -> Judged:
     """Return each promise's verdict by both judges, with the sentences that say what broke it."""
-    matched = match(seen.device["acts"], seen.records, seen.timeline)
+    whole = seen.whole
+    matched = match(seen.device["acts"], whole.records, seen.timeline)
     both: Judged = {}
-    for name, (word, why) in promises.explained(seen.records).items():
-        objections = tuple(_WITNESS.get(name, _nothing)(seen, matched))
+    for name, (word, why) in _explained(seen).items():
+        views = seen.each if name in _EACH else [whole if name in _WHOLE else seen]
+        found = (one for view in views for one in _WITNESS.get(name, _nothing)(view, matched))
+        objections = tuple(dict.fromkeys(found))
         broken = word == BROKEN or bool(objections)
         kept = HELD if name in _ALWAYS else word
         both[name] = (BROKEN if broken else kept, (*why, *objections))
     return both
+
+
+_EACH = frozenset({"P2", "P12"})
+"""What is judged run by run, also by the witness: votes are given in one run's messages."""
+
+_WHOLE = frozenset({"P1", "P3", "P7", "P8"})
+"""What the witness judges over all runs: a device knows of no runs."""
+
+
+def _explained(seen: Seen) -> Judged:
+    """Return what the journals say: a promise is broken where it is in one of the runs."""
+    told: Judged = {}
+    for one in seen.each:
+        for name, (word, why) in promises.explained(one.records).items():
+            former, before = told.get(name, (UNUSED, ()))
+            worst = min(word, former, key=(BROKEN, HELD, UNUSED).index)
+            told[name] = (worst, (*before, *why))
+    return told
 
 
 _ALWAYS = frozenset({"P11"})

@@ -174,7 +174,8 @@ def alone_named(plan: Plan, group: str = "") -> str:
 
     Without `group` it is about the whole plan.
     """
-    alone = [name for name in left_alone(plan.groups) if group in ("", name)]
+    changing = [one.name for one in plan.changing]
+    alone = [n for n in left_alone(plan.groups) if group in ("", n) and n in changing]
     if not alone:
         return ""
     when = "" if group else f" while {' or '.join(alone)} is down"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.commands import VOTES, Install, Vote, read_command
+from bot.commands import VOTES, Follow, Order, Revision, Vote, Word, read_command
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
-from bot.demo.scenario import Deed, Scenario, load, names
+from bot.demo.scenario import Deed, Scenario, load, names, orders
 from bot.demo.verdict import Seen, shortfalls, verdict
 from engine.journal import Kind
 from engine.model import Identity
@@ -52,6 +52,7 @@ class Play:
         self.traffic: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         self.records: list[Record] = []
+        self.earlier: list[list[Record]] = []
         self.kills = 0
         self.killed = False
         self.told_by_slack: list[tuple[str, str]] = []
@@ -62,8 +63,7 @@ class Play:
         self.night.begin()
         _, _, ordered = self.scenario.order.text.partition(" ")
         command = read_command(ordered, groups=[GROUP])
-        assert isinstance(command, Install)
-        self.night.order(command.request(REQUESTER, CHANNEL, "rita"))
+        self._order(command, "rita")
         self.night.group.start()
         acting = [self._deed(deed) for deed in self.scenario.people]
         acting.append(self._kills())
@@ -82,6 +82,18 @@ class Play:
         await self.night.close()
         return seen
 
+    def _order(self, command: object, user: str) -> None:
+        """Have somebody order a run, as the real command does."""
+        if isinstance(command, Word):
+            command = Follow(command.verb, command.target)
+        assert isinstance(command, Order)
+        request = command.request(IDS[user], CHANNEL, user)
+        if self.records:
+            self._read_on()
+            self.earlier.append(self.records)
+            self.records = []
+        self.night.order(request)
+
     async def _limit(self) -> None:
         # Not the bare sleep: a kill drops every one of those.
         await self.night.clock.sleep(timedelta(hours=HOURS))
@@ -92,6 +104,7 @@ class Play:
         return Seen(
             scenario=self.scenario.name,
             records=self.records,
+            earlier=self.earlier,
             device=report,
             timeline=Timeline(now - timedelta(seconds=report["seconds"]), 1.0),
             traffic=self.traffic,
@@ -113,7 +126,9 @@ class Play:
 
     def _asked(self, _night: Night, gate: str, step: str) -> None:
         failovers = sum(name.startswith("gate:") for name in self.gates)
-        name = "proposal" if step == "PROPOSAL" else f"gate:{failovers + 1}"
+        proposals = sum(name.startswith("proposal") for name in self.gates)
+        again = f":{proposals + 1}" if proposals else ""
+        name = f"proposal{again}" if step == "PROPOSAL" else f"gate:{failovers + 1}"
         self.gates[name] = gate
         self.moments.say(name)
 
@@ -131,6 +146,8 @@ class Play:
             self.moments.say(f"record:{record.kind}:{step}")
             before = {Kind.INTENDED: "step", Kind.DONE: "done"}.get(Kind(record.kind))
             self.moments.say(f"{before}:{step}" if before else TOLD.get(Kind(record.kind), ""))
+            if record.kind == Kind.ENDED:
+                self.moments.say(f"ended:{len(self.earlier) + 1}")
 
     def _device(self) -> list[Coroutine[Any, Any, None]]:
         named = self.scenario.moments
@@ -150,7 +167,9 @@ class Play:
         await self.moments.wait(deed.on)
         await self.night.clock.sleep(timedelta(seconds=deed.after_s * PEOPLE_SLOWER))
         if deed.do == "say":
-            self.night.say(deed.text, IDS[deed.user])
+            self._say(deed)
+        elif deed.do == "command":
+            self._order(read_command(deed.text.partition(" ")[2], groups=[GROUP]), deed.user)
         elif deed.do == "write":
             self._write(self.gates[deed.at or deed.on], deed)
         elif deed.do == "click":
@@ -163,6 +182,13 @@ class Play:
             await self.moments.wait(where)
             self._react(self.gates[where], deed)
         self.undone.remove(f"{deed.user}: {deed.do} on {deed.on}")
+
+    def _say(self, deed: Deed) -> None:
+        command = read_command(deed.text, groups=[GROUP], in_thread=True)
+        if isinstance(command, Revision):
+            self.night.change(IDS[deed.user], **vars(command.change))
+        else:
+            self.night.say(deed.text, IDS[deed.user])
 
     def _write(self, gate: str, deed: Deed) -> None:
         """Write a vote, as the real person types it."""
@@ -200,7 +226,7 @@ class Play:
             "type": "reaction_added" if added else "reaction_removed",
             "user": user,
             "reaction": deed.emoji,
-            "item": {"channel": CHANNEL, "ts": gate},
+            "item": {"channel": CHANNEL, "ts": self.night.place_of(gate)},
         }
         at = self.night.clock.now().timestamp()
         event["event_ts"] = f"{at + len(self.traffic) / 1e6:.6f}"
@@ -231,7 +257,8 @@ def test_the_people_of_scenarios_exist_in_simulated_nights():
 def _only_in_slack(deed: Deed) -> bool:
     vote = deed.do == "say" and deed.text.partition(" ")[0] in VOTES
     unknown = deed.user not in IDS and deed.do not in ("break", "recover")
-    return unknown or deed.do in ("command", "submit") or vote
+    typed = deed.do == "submit" or (deed.do == "command" and not orders(deed))
+    return unknown or typed or vote
 
 
 @pytest.mark.parametrize("name", names())
