@@ -266,17 +266,17 @@ class LiveGroup:
             NotNow: refused because CPUSE is at work on something else.
             TooLate: no answer within the limit.
         """
-        limit, offered = self._policy.limits.verify, True
+        limit, begun = self._policy.limits.verify, dict[MemberId, int]()
         for member in members:
             text, _ = await self._tell(commands.verify_uninstall(package.name), limit, at=member)
             number = installer.action_begun(text)
-            if number is None:
-                offered = False
-                continue
+            if number is not None:
+                begun[member] = number
+        for member, number in begun.items():
             said = await self._ended(member, number)
             if installer.MAY_BE_UNINSTALLED not in said:
                 raise _refused(f"verify_uninstall on {member}: {said or 'nothing was said'}")
-        return offered
+        return len(begun) == len(members)
 
     async def _ended(self, member: MemberId, number: int) -> str:
         """Wait for an action of a member's CPUSE that changes nothing; return what it said."""

@@ -30,7 +30,7 @@ from engine.fold import RunState
 from engine.rehearsal.group import Setup
 from tests.simulation.effects import Effects, Fate, Killed
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import POLICY, Night, everyone_agrees, quick
+from tests.simulation.night import PACKAGE, POLICY, Night, everyone_agrees, quick
 from tests.simulation.report import Schedule
 from tests.simulation.stage import FileVault, MemoryVault, Stage, key_of
 
@@ -53,7 +53,8 @@ class Plot:
 
     Attributes:
         groups: Logical Groups; two of two members, or more of one each.
-        back: the second failover is rejected, and what was installed is uninstalled.
+        back: the second failover is rejected, and what was done to the first group is taken back.
+        uninstall: the newest take goes and the one below comes back; else a take is installed.
         slack: a real speaker and real people over a localslack.
         file: the database is an SQLite file.
         stalls: the first executor is not killed but stands still, a second one takes over when
@@ -62,6 +63,7 @@ class Plot:
 
     groups: int = 2
     back: bool = False
+    uninstall: bool = False
     slack: bool = False
     file: bool = False
     stalls: bool = False
@@ -70,6 +72,8 @@ class Plot:
     def name(self) -> str:
         """Name it in reports."""
         way = "uninstall" if self.back else "install"
+        if self.uninstall:
+            way = "newest take, and back" if self.back else "newest take"
         marks = ["with Slack"] * self.slack + ["on a file"] * self.file
         marks += ["two executors"] * self.stalls
         return ", ".join([f"{way}, {self.groups} groups", *marks])
@@ -77,16 +81,20 @@ class Plot:
     def stage(self, package: Path, effects: Effects, folder: Path) -> Stage:
         """Set it up."""
         members = 4 if self.groups == 2 else self.groups
-        return Stage(
+        there = [{"name": PACKAGE, "installed": True}] if self.uninstall else []
+        stage = Stage(
             package,
             effects=effects,
             vault=FileVault(folder) if self.file else MemoryVault(),
             with_slack=self.slack,
-            setup=Setup(members=members, connections=1000, frame_s=10.0),
+            setup=Setup(members=members, connections=1000, frame_s=10.0, imported=there),
             policy=quick(SPARSE, groups=self.groups, fence=self.stalls),
             people=rejects_b if self.back else everyone_agrees,
             ticks=timedelta(seconds=20 if self.file else 3),
         )
+        if self.uninstall:
+            stage.asked = {"kind": "uninstall", "package": "", "method": "last_take", "take": 99}
+        return stage
 
 
 Pick = Callable[[int, Sequence[int]], bool]

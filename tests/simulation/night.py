@@ -221,6 +221,7 @@ class Night:
         self.people = people
         self.run = run_id("cmd:1")
         self.orders = 0
+        self.asked: dict[str, Any] = {}
         self.executors = 0
         self.worker: Worker | None = None
         self.mortal: Mortal | None = None
@@ -291,7 +292,7 @@ class Night:
         request = request or Request(
             "install", "site-1", self.package.name, REQUESTER, CHANNEL, "rita", left_out=left_out
         )
-        body = {"request": to_json(replace(request, **asked)), "answer": {}}
+        body = {"request": to_json(replace(request, **{**self.asked, **asked})), "answer": {}}
         self.stores.inbox.put(InboxRow(key, None, "order", body, self.clock.now()))
 
     def later(self, seconds: float, do: Callable[[], None]) -> None:

@@ -65,6 +65,8 @@ SEARCHES = [
     Search(Plot(back=True), (0.3,), (1.0, 0.004), ALL),
     Search(Plot(groups=3), (0.2,), (1.0, 0.001), ALL),
     Search(Plot(groups=3, back=True), (0.15,), (1.0, 0.001), ALL),
+    Search(Plot(uninstall=True), (0.1,), (0.5,), (1.0, 0.05)),
+    Search(Plot(uninstall=True, back=True), (0.03,), (0.2,), (1.0,)),
     Search(Plot(slack=True), (0.06,), (0.3,), (1.0, 0.01)),
     Search(Plot(slack=True, back=True), (0.02,), (0.15,), (1.0, 0.01)),
     Search(Plot(file=True), (0.03,), (0.12,), (1.0,)),
