@@ -25,7 +25,7 @@ from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.freezes import Freeze, in_force
 from engine.gates import can_help
 from engine.journal import Kind
-from engine.model import GatePolicy, Policy
+from engine.model import GatePolicy, Policy, StepKind
 from engine.ports import Clock, People
 from storage.records import HOUSE, Record, RunRow, Stores
 

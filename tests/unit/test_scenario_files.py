@@ -57,7 +57,8 @@ def test_a_scenario_expects_nothing_impossible(name):
              "connections_lost", "auto_clone", "promises", "faults", "kills", "acted",
              "posted_twice", "took_s", "run", "scenario", "refused", "told",
              "events", "deliveries",
-                 "told_directly", "refused_for_rate", "impatient", "active_site"}  # fmt: skip
+                 "told_directly", "refused_for_rate", "impatient", "active_site",
+                 "runs"}  # fmt: skip
 
     assert {one.key.split(".")[0] for one in load(name).expect} <= known
 
