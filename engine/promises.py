@@ -311,14 +311,13 @@ def _p4(records: Sequence[Record]) -> Iterable[Finding]:
 
 def _p5(records: Sequence[Record]) -> Iterable[Finding]:
     """Cloning is off before the first installation, and restored or owed at the end."""
-    off, kinds = False, dict[str, str]()
+    off = False
     for record in records:
         body = record.body
-        if record.kind == Kind.INTENDED:
-            kinds[body["step"]] = body.get("kind", "")
         if record.kind == Kind.DONE and body["step"] == "CLONING_OFF":
             off = True
-        if record.kind == Kind.COMMITTING and kinds.get(body["step"]) in ONCE_KINDS:
+        # `A.UNINSTALL.r2`: the group, the kind of step, and the revision that it came with.
+        if record.kind == Kind.COMMITTING and set(body["step"].split(".")) & set(ONCE_KINDS):
             yield None if off else f"record {record.seq}: begun before cloning was off"
         if record.kind == Kind.COMMITTING:
             states = body.get("states", {})

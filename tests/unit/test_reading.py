@@ -24,6 +24,7 @@ READS = {
     "available_packages": [commands.available_packages()],
     "installed_packages": [commands.installed_packages()],
     "file_sha256": [commands.file_sha256("/var/log/upload/x.tgz")],
+    "action_status": [commands.action_status(209)],
 }
 """What engine.gaia.commands has for reading."""
 
@@ -34,6 +35,8 @@ ACTS = {
     "verify": [commands.verify(1, TWO)],
     "install": [commands.install(1, TWO)],
     "uninstall": [commands.uninstall(1, TWO)],
+    "verify_uninstall": [commands.verify_uninstall("x.tgz")],
+    "delete_package": [commands.delete_package(1, TWO)],
     "admin_state": [
         commands.admin_state(d, state, TWO, accelerated=accelerated)
         for d in (R81_20, R82)
