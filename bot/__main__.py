@@ -102,7 +102,8 @@ def _prepared(config: Path | None, log_format: str) -> tuple[Settings, Secrets]:
 
     if log_format not in ("json", "console", "auto"):
         raise SettingsWrong(f"--log is {log_format!r}, but may be json, console or auto")
-    settings, secrets = load(config).settings, Secrets.read()
+    settings = load(config).settings
+    secrets = Secrets.read(settings.in_gclish)
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     set_up_logging(Redactor(secrets.values), as_json=as_json)
     return settings, secrets
@@ -149,6 +150,27 @@ def runs(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def packages(config: Config = None, as_json: AsJson = False) -> None:
+    """List the package repository: what each package is, and which groups it fits as last seen."""
+    from bot import catalogue
+    from bot.packages import PackageFolder
+
+    with mistakes_told():
+        settings = load(config).settings
+        known = {name: group.version for name, group in sorted(settings.groups.items())}
+        groups = {name: catalogue.Known(version) for name, version in known.items()}
+        if wiring.is_there(settings):
+            with wiring.stores_to_read(settings) as stores:
+                groups = catalogue.last_known(stores.journal, known)
+    found = asyncio.run(catalogue.entries(PackageFolder(settings.packages.directory), groups))
+    if as_json:
+        print_json([one.as_json() for one in found])
+        return
+    for line in catalogue.lines(found):
+        print(line)
+
+
+@app.command()
 def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
     """Tell a run: what it is, its plan, and everything that happened and why."""
     from bot.chronicle import header, lines, plan_lines
@@ -182,6 +204,7 @@ def plan(
 
     with mistakes_told():
         settings = load(config).settings
+        secrets = Secrets.read(settings.in_gclish)
         try:
             wanted = read_command(
                 " ".join(words), groups=sorted(settings.groups), command="hotfix-bot plan"
@@ -192,7 +215,7 @@ def plan(
             raise refusal(f"only an installation can be planned here, not {words[0]!r}")
         channel = settings.groups[wanted.group].channel
         try:
-            dry = asyncio.run(wiring.plan_dry(settings, wanted.request(_login(), channel)))
+            dry = asyncio.run(wiring.plan_dry(settings, secrets, wanted.request(_login(), channel)))
         except PlanRefused as error:
             raise refusal(_plainly(str(error))) from error
         except MaintenanceError as error:
@@ -377,8 +400,9 @@ def check(
     from bot.accounts import unreadable
 
     with mistakes_told():
-        loaded, secrets = load(config), Secrets.read()
-    settings = loaded.settings
+        loaded = load(config)
+        settings = loaded.settings
+        secrets = Secrets.read(settings.in_gclish)
     warnings = [
         *(
             f"{key} is not there; ssh.client_keys names it as the key to log in with"
@@ -403,6 +427,11 @@ def check(
             "there are no groups; each Security Group is a section [groups.NAME] with its address "
             "and channel",
         ),
+        *(
+            lacking
+            for n in settings.groups
+            if (lacking := wiring.login_of(settings, secrets, n).lacking)
+        ),
         *_left_alone(settings),
     ]
     try:
@@ -416,11 +445,16 @@ def check(
         warnings += asyncio.run(slack_wrongs(settings, secrets.bot_token, app_token))
     names = sorted(settings.groups)
     notes = [note for name in names if (note := settings.unfenced(name))]
+    notes += [
+        f"logins to {name} end in gClish; Expert mode is reached there with the expert password"
+        for name in settings.in_gclish
+        if secrets.expert_password(name)
+    ]
     notes += _about_the_way(settings, secrets)
     if not offline and _can_log_in(settings):
         from bot.wiring import identify
 
-        found, wrong = asyncio.run(identify(settings))
+        found, wrong = asyncio.run(identify(settings, secrets))
         notes += found
         warnings += wrong
     if as_json:

@@ -263,7 +263,8 @@ def _progress(body: Body, _: Names) -> Told:
     for member, progress in dict(body.get("members", {})).items():
         alike.setdefault(str(progress), []).append(member)
     shown = ", ".join(f"{spelled(members)} {progress}" for progress, members in alike.items())
-    return f"{body['step']}: {shown}", []
+    sent = f"{body['sent']} of {body['size']} bytes sent" if body.get("size") else ""
+    return f"{body['step']}: {shown or sent or _text(body, 'note')}", []
 
 
 def _found(body: Body, _: Names) -> Told:

@@ -26,7 +26,7 @@ WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 """What people say at a gate, in its run's thread; how it counts is in engine.gates."""
 
-ANSWERED = ("status", "why", "help", "gates", "approvers")
+ANSWERED = ("status", "why", "help", "gates", "approvers", "packages")
 
 FREEZING = ("freeze", "unfreeze")
 """What people say to a group, or to all; see engine.freezes."""
@@ -780,6 +780,7 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
             f"`{command} status [group or run]` tells how things stand",
             f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
             f"`{command} gates` tells which gates wait for you, with the way to each",
+            f"`{command} packages` lists the package repository, and which groups each fits",
             f"`{command} approvers {name}` tells who may approve, and who of them is awake",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
             "*Vote*",

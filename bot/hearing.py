@@ -49,7 +49,7 @@ ASKED = "asked"
 run, bars nothing, and is taken when its answer was given; see `bot.inbox`."""
 
 
-LOOKED_UP = ("gates", "approvers")
+LOOKED_UP = ("gates", "approvers", "packages")
 """Questions whose answer is not known here; their row says what is asked, and `bot.overview`
 answers."""
 

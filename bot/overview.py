@@ -14,7 +14,9 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import catalogue
 from bot.config.settings import Settings
+from bot.packages import PackageFolder
 from bot.permalinks import permalink
 from bot.runs import story_of
 from bot.views.format import channel, code, escape, link, moment
@@ -101,10 +103,11 @@ class Overview:
         self._client = client
         self._read: dict[str, tuple[int, Story | None]] = {}
         self._links: dict[tuple[str, str], str] = {}
+        self._packages = PackageFolder(settings.packages.directory)
         self._fit: dict[str, tuple[float, bool]] = {}
 
     async def answer(self, question: Mapping[str, Any]) -> str:
-        """Return the answer to `gates` or `approvers`, as finished mrkdwn, for who asked.
+        """Return the answer to a question that is looked up, as finished mrkdwn, for who asked.
 
         Args:
             question: `about`, `user`, `target` and `run`, as `bot.hearing` stored it.
@@ -112,6 +115,10 @@ class Overview:
         user, target = str(question["user"]), str(question.get("target", ""))
         if question["about"] == "gates":
             return await self._gates(user)
+        if question["about"] == "packages":
+            pinned = {name: group.version for name, group in self._settings.groups.items()}
+            known = await catalogue.known_groups(self._stores.journal, pinned)
+            return catalogue.answer(await catalogue.entries(self._packages, known))
         return await self._approvers(target, str(question.get("run", "")))
 
     async def snapshot(self) -> Snapshot:

@@ -13,8 +13,10 @@ import hashlib
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bot.archives import BadArchive, Inside, read_inside
 from engine.errors import PlanRefused
 from engine.ports import PackageFile
 
@@ -28,12 +30,25 @@ _BLOCK = 1024 * 1024
 SUFFIXES = (".tgz", ".tar")
 
 
+@dataclass(frozen=True)
+class Found:
+    """A package in the repository as a list tells it; `sha256` is what is published, or "".
+
+    `problem` says why it is no package, `no_checksum` why it has no published checksum.
+    """
+
+    file: PackageFile
+    problem: str = ""
+    no_checksum: str = ""
+
+
 class PackageFolder:
     """See engine.ports.Packages."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._known: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._inside: dict[tuple[Path, int, int], Inside | BadArchive] = {}
         # One file at a time: a bundle has gigabytes, and two readers only slow each other.
         self._reading = threading.Lock()
 
@@ -60,7 +75,48 @@ class PackageFolder:
                 f"the checksum of {name} is {actual}, but {expected} was expected; copy the "
                 "package into the repository again"
             )
-        return PackageFile(name=name, path=path, sha256=actual, size=size)
+        inside = self._look_inside(path)
+        return PackageFile(name, path, actual, size, inside.config, inside.why)
+
+    async def all(self) -> Sequence[Found]:
+        """Return every package, with its published checksum but without checking its content."""
+        return await asyncio.to_thread(lambda: [self._found(name) for name in self._names()])
+
+    def _found(self, name: str) -> Found:
+        path = self._directory / name
+        published, no_checksum = "", ""
+        try:
+            published = _published(path)
+        except PlanRefused as refused:
+            no_checksum = str(refused)
+        size = path.stat().st_size
+        try:
+            inside = self._look_inside(path)
+        except PlanRefused as refused:
+            return Found(PackageFile(name, path, published, size), str(refused))
+        file = PackageFile(name, path, published, size, inside.config, inside.why)
+        return Found(file, no_checksum=no_checksum)
+
+    def _look_inside(self, path: Path) -> Inside:
+        """Return what the package says of itself, read again only where size or time differ.
+
+        Raises:
+            PlanRefused: it is no archive that a package could be.
+        """
+        with self._reading:
+            shown = path.stat()
+            mark = (path, shown.st_size, shown.st_mtime_ns)
+            if mark not in self._inside:
+                try:
+                    self._inside[mark] = read_inside(path)
+                except BadArchive as bad:
+                    self._inside[mark] = bad
+                except OSError as error:
+                    raise PlanRefused(f"{path.name} cannot be read: {error.strerror}") from error
+            found = self._inside[mark]
+        if isinstance(found, BadArchive):
+            raise PlanRefused(f"{path.name} {found}, so it is not used")
+        return found
 
     def _names(self) -> list[str]:
         if not self._directory.is_dir():
@@ -68,7 +124,10 @@ class PackageFolder:
         return sorted(
             path.name
             for path in self._directory.iterdir()
-            if path.suffix in SUFFIXES and path.is_file() and SAFE_NAME.fullmatch(path.name)
+            if path.suffix in SUFFIXES
+            and path.is_file()
+            and not path.is_symlink()
+            and SAFE_NAME.fullmatch(path.name)
         )
 
     def _offer(self, name: str) -> str:

@@ -26,7 +26,7 @@ from bot.app import slack_app, web_client
 from bot.channels import Channels
 from bot.config.contradictions import unsatisfiable
 from bot.config.mistakes import SettingsWrong
-from bot.config.secrets import Secrets
+from bot.config.secrets import Secrets, expert_variable
 from bot.config.settings import Settings
 from bot.config.values import host_and_port
 from bot.device_check import identified
@@ -55,6 +55,7 @@ from engine.alarm import Alarm
 from engine.clock import SystemClock
 from engine.dryrun import DryPlan, dry_plan
 from engine.errors import PeopleUnreadable
+from engine.logins import Login, logged_in
 from engine.model import Request
 from engine.ports import Clock, GroupSetup, Shell
 from engine.ssh import SshSettings, SshShell
@@ -90,8 +91,8 @@ def our_version() -> str:
 class SettingsInventory:
     """See engine.ports.Inventory: the groups of the settings, reached over SSH."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._groups = {name: _setup(settings, name) for name in settings.groups}
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self._groups = {name: _setup(settings, secrets, name) for name in settings.groups}
 
     def group(self, name: str) -> GroupSetup | None:
         """See engine.ports.Inventory."""
@@ -102,7 +103,13 @@ class SettingsInventory:
         return sorted(self._groups)
 
 
-def _setup(settings: Settings, name: str) -> GroupSetup:
+def login_of(settings: Settings, secrets: Secrets, name: str) -> Login:
+    """Return how one logs in to a group."""
+    shell, password = settings.groups[name].shell, secrets.expert_password(name)
+    return Login(name, shell, password, expert_variable(name))
+
+
+def _setup(settings: Settings, secrets: Secrets, name: str) -> GroupSetup:
     group, policy = settings.groups[name], settings.policy_of(name)
     ssh = SshSettings(
         address=group.address,
@@ -115,7 +122,7 @@ def _setup(settings: Settings, name: str) -> GroupSetup:
     )
 
     def open_shell() -> Shell:
-        return SshShell(ssh)
+        return logged_in(SshShell(ssh), login_of(settings, secrets, name), SystemClock())
 
     return GroupSetup(
         name=name,
@@ -124,17 +131,18 @@ def _setup(settings: Settings, name: str) -> GroupSetup:
         open_shell=open_shell,
         remarks=(unfenced,) if (unfenced := settings.unfenced(name)) else (),
         pins=group.pins,
+        shell=group.shell,
     )
 
 
-async def plan_dry(settings: Settings, request: Request) -> DryPlan:
+async def plan_dry(settings: Settings, secrets: Secrets, request: Request) -> DryPlan:
     """Look at a real group through a Shell that can only read, and plan; nothing is kept.
 
     Raises:
         PlanRefused: no plan is made of this.
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
-    setup = _setup(settings, request.security_group)
+    setup = _setup(settings, secrets, request.security_group)
     shell = setup.open_shell()
     try:
         packages = PackageFolder(settings.packages.directory)
@@ -143,9 +151,13 @@ async def plan_dry(settings: Settings, request: Request) -> DryPlan:
         await shell.close()
 
 
-async def identify(settings: Settings) -> tuple[list[str], list[str]]:
-    """Ask every group what it is; return what they are, and what is wrong with which."""
-    setups = [_setup(settings, name) for name in sorted(settings.groups)]
+async def identify(settings: Settings, secrets: Secrets) -> tuple[list[str], list[str]]:
+    """Ask every group what it is; return what they are, and what is wrong with which.
+
+    Not those whose expert password is lacking, which is wrong already.
+    """
+    names = [n for n in sorted(settings.groups) if not login_of(settings, secrets, n).lacking]
+    setups = [_setup(settings, secrets, name) for name in names]
     return await identified(setups, SystemClock())
 
 
@@ -280,7 +292,7 @@ class Base:
             self.channels,
         )
         self.answers = SlackAnswers(self.client, stores.deliveries)
-        self.inventory = SettingsInventory(settings)
+        self.inventory = SettingsInventory(settings, secrets)
         self.runs = Runs(stores.journal, stores.deliveries, self.inventory.names(), clock)
         self.hearing = Hearing(settings, self.runs, stores.deliveries, clock)
         self.people.on_stop = hearing_stops(self.hearing, stores.inbox)

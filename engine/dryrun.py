@@ -13,7 +13,8 @@ from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
 from engine.model import GroupFacts, LogicalGroup, Plan, Request, StepKind, spelled, to_json
 from engine.outline import NUMBER, Outline, outline
-from engine.planner import package_ref, plan_install
+from engine.packages import package_ref
+from engine.planner import plan_install
 from engine.ports import Clock, GroupSetup, Packages, Shell
 from engine.reading import ReadingShell
 
@@ -48,7 +49,8 @@ class DryPlan:
             "group": plan.security_group,
             "kind": plan.kind,
             "package": {"name": package.name, "version": package.version, "take": package.take}
-            | {"sha256": package.sha256, "size": package.size},
+            | {"sha256": package.sha256, "size": package.size}
+            | {"kind": package.kind, "reboots": package.reboots},
             "take": {"before": plan.take_before, "after": plan.take_after},
             "platform": plan.platform,
             "mode": plan.mode,

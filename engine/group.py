@@ -29,6 +29,7 @@ from engine.gaia.dialogues import Dialogue
 from engine.gaia.dialogues import admin_state as admin_state_dialogue
 from engine.gaia.dialogues import package as package_dialogue
 from engine.gaia.text import audit_text, cleaned
+from engine.logins import ends_in_gclish
 from engine.model import (
     LAST_TAKE,
     NOTHING_PINNED,
@@ -218,6 +219,19 @@ class LiveGroup:
         await self._shell.upload(
             Path(package.path), target, within=limits.upload, progress=progress
         )
+
+    async def room_for_upload(self, package: PackageRef) -> tuple[int | None, int]:
+        """Return the free megabytes where it is uploaded to (None: not told), and bytes there."""
+        output = await self._shell.run(
+            commands.room_for_file(self._policy.upload_directory, self._upload_path(package)),
+            within=self._policy.limits.look,
+        )
+        return installer.room(output.text)
+
+    async def remove_upload_here(self, package: PackageRef) -> None:
+        """Remove the uploaded file where the group address leads now."""
+        line = commands.remove_file(self._upload_path(package))
+        await self._tell(line, self._policy.limits.look)
 
     async def import_package(self, package: PackageRef, only: Sequence[MemberId] = ()) -> str:
         """Import the uploaded package on every member, or on these; return what was printed.
@@ -521,6 +535,7 @@ class _Talk:
 
         Raises:
             MemberUnreachable: no prompt came.
+            StepFailed: it is the prompt of another shell.
         """
         heard = ""
         while True:
@@ -534,6 +549,11 @@ class _Talk:
             last = cleaned(heard).rpartition("\n")[2]
             if last.startswith("[Expert@") and last.endswith(PROMPT_END):
                 return
+            if ends_in_gclish(last):
+                raise StepFailed(
+                    f"{self._at} ends in gClish, so nothing was sent there: set shell = "
+                    '"gclish" for this group'
+                )
 
     async def answer_all(self, may_send: Callable[[], None]) -> None:
         """Answer every question up to the one that commits.

@@ -656,7 +656,14 @@ class Step:
 
 @dataclass(frozen=True)
 class PackageRef:
-    """The package that a plan is about. `path` is local to the bot, `take` is in its name."""
+    """The package that a plan is about. `path` is local to the bot.
+
+    Attributes:
+        take: of a Jumbo the take that it brings; of any other hotfix its own number, or 0.
+        kind: "jumbo", or "hotfix" for what leaves the take of the Jumbo as it is.
+        reboots: whether members restart; None is not said, and then they are expected to.
+        remarks: sentences about it that every proposal says.
+    """
 
     name: str
     sha256: str
@@ -664,6 +671,14 @@ class PackageRef:
     path: str
     version: str
     take: int
+    kind: str = "jumbo"
+    reboots: bool | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_jumbo(self) -> bool:
+        """Whether it brings a take."""
+        return self.kind == "jumbo"
 
 
 LAST_TAKE, COMPLETELY = "last_take", "completely"
@@ -750,11 +765,14 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """Return the plan as it stands in a journal.
 
-        Who is left out, how Sites are split, and what is about uninstalling or differing members
-        stands there only where it is said: other plans read, and have the digest, as before there
-        was this.
+        Who is left out, how Sites are split, what is about uninstalling or differing members, and
+        what a package is beside a Jumbo, stands there only where it is said: other plans read, and
+        have the digest, as before there was this.
         """
         data: dict[str, Any] = to_json(self)
+        for name in ("kind", "reboots", "remarks"):
+            if getattr(self.package, name) == getattr(PackageRef, name):
+                del data["package"][name]
         if self.policy.split == Policy.split:
             del data["policy"]["split"]
         for name in ("left_out", "removal", "takes"):

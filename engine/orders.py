@@ -27,7 +27,8 @@ from engine.model import (
     digest_in_letters,
     from_json,
 )
-from engine.planner import package_ref, plan_install
+from engine.packages import package_ref
+from engine.planner import plan_install
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.uninstalling import plan_uninstall
 from storage.records import (

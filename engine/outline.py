@@ -123,8 +123,10 @@ class _Writing:
         package, path = self._plan.package, self._path
         copied = Line("", "copies", f"sftp {package.name} {path}", path, "resumes where it broke")
         checked = self._reads(commands.file_sha256(path), note=f"must be {package.sha256}")
-        made = self._acts(commands.make_directory(self._plan.policy.upload_directory))
-        return [checked, made, copied, checked], "not where the package is imported already"
+        directory = self._plan.policy.upload_directory
+        room = self._reads(commands.room_for_file(directory, path), note="must have room for it")
+        made = self._acts(commands.make_directory(directory))
+        return [checked, room, made, copied, checked], "not where the package is imported already"
 
     def import_package(self, _step: Step) -> tuple[Sequence[Line], str]:
         only = self._plan.members if self._plan.left_out else ()
@@ -189,6 +191,14 @@ class _Writing:
             self._asks(command, at, outside, _ANSWERS),
         ], "begun at most once for each member"
 
+    def comeback(self, step: Step) -> tuple[Sequence[Line], str]:
+        if self._plan.package.reboots is not False:
+            return [], _NOTES[StepKind.RETURN]
+        at = next(m.id for m in self._facts.others(step.members))
+        command = commands.admin_state(self._dialect, "up", step.members, accelerated=False)
+        note = "once it is installed and the quiet time is over, as nobody restarts"
+        return [self._goes(at), self._asks(command, at, (), _ANSWERS)], note
+
     def cloning_restore(self, _step: Step) -> tuple[Sequence[Line], str]:
         if self._on == {False}:
             return [], "nothing, unless the group owes it: it is off now"
@@ -229,6 +239,7 @@ _STEPS: dict[StepKind, Callable[[_Writing, Step], tuple[Sequence[Line], str]]] =
     StepKind.ADMIN_DOWN: _Writing.admin_down,
     StepKind.INSTALL: _Writing.install,
     StepKind.UNINSTALL: _Writing.uninstall,
+    StepKind.RETURN: _Writing.comeback,
     StepKind.CLONING_RESTORE: _Writing.cloning_restore,
     StepKind.CLEANUP: _Writing.cleanup,
     StepKind.DELETE: _Writing.delete,

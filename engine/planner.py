@@ -6,7 +6,6 @@ equal size, one worked on while the others carry the traffic, never all members 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,54 +28,7 @@ from engine.model import (
     by_number,
     surely_out,
 )
-from engine.ports import PackageFile
 from engine.splitting import by_sites, goes_by_site, split
-
-# Source: package names seen in the field (domain facts, section 8). `\b` is no end of a take,
-# because an underscore is a word character.
-_PACKAGE = re.compile(
-    r"Check_Point_R(?P<major>\d{2})(?:[_.](?P<minor>\d{2}))?(?P<sp>SP)?_"
-    r"(?:JUMBO_HF|JHF)(?:_QA)?(?:_MAIN)?_Bundle_T(?P<take>\d+)(?:_sk\d+|_SPECIAL)?_FULL"
-    r"\.(?:tgz|tar)",
-    re.IGNORECASE,
-)
-
-
-# Source: names seen in the field (domain facts, section 8).
-_OTHER_SORTS = {
-    r"^blink_image": "is a blink image, which puts a whole version in place of the installed one; "
-    "only hotfixes are installed here",
-    r"_T\d+_\w*(?:Upgrade|Install)": "is a major version, whose upgrade has a procedure of its "
-    "own and closes connections; only hotfixes are installed here",
-    r"^DeploymentAgent": "is the CPUSE agent itself; only hotfixes are installed here",
-}
-
-
-def package_ref(file: PackageFile) -> PackageRef:
-    """Read version and take from a package's name.
-
-    Raises:
-        PlanRefused: not the name of a Jumbo Hotfix Accumulator bundle.
-    """
-    found = _PACKAGE.fullmatch(file.name)
-    if found is None:
-        for sort, why in _OTHER_SORTS.items():
-            if re.search(sort, file.name, re.IGNORECASE):
-                raise PlanRefused(f"{file.name} {why}")
-        raise PlanRefused(
-            f"{file.name} is not named like a hotfix bundle "
-            "(Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz), so its version and take "
-            "cannot be known"
-        )
-    minor = f".{found['minor']}" if found["minor"] else ""
-    return PackageRef(
-        name=file.name,
-        sha256=file.sha256,
-        size=file.size,
-        path=str(file.path),
-        version=f"R{found['major']}{minor}{'SP' if found['sp'] else ''}",
-        take=int(found["take"]),
-    )
 
 
 def plan_install(
@@ -99,11 +51,7 @@ def plan_install(
     left_out, facts, policy = concerned(request, package, facts, policy)
     _refuse_package(facts, package)
     take_before = common_take(facts, policy)
-    if take_before is not None and take_before >= package.take:
-        raise PlanRefused(
-            f"{request.security_group} is at take {take_before}; {package.name} is take "
-            f"{package.take}, which is not newer"
-        )
+    take_after = _take_after(request.security_group, package, take_before)
     groups = grouped(facts, request, policy)
     return Plan(
         run=run,
@@ -113,14 +61,14 @@ def plan_install(
         security_group=request.security_group,
         package=package,
         groups=groups,
-        steps=install_steps(groups, package.take),
+        steps=install_steps(groups, take_after),
         policy=policy,
         version=facts.version,
         platform=facts.platform,
         mode=facts.mode,
         take_before=take_before,
-        take_after=package.take,
-        notes=(*remarks, *splitting.notes(groups, active_site(facts))),
+        take_after=take_after,
+        notes=(*remarks, *package.remarks, *splitting.notes(groups, active_site(facts))),
         left_out=left_out,
     )
 
@@ -243,6 +191,23 @@ def common_take(facts: GroupFacts, policy: Policy) -> int | None:
         hint = f"; to leave out who is out of service, say `without {','.join(away)}`"
         raise PlanRefused(f"members are at different takes ({shown}){hint if away else ''}")
     return takes.pop()
+
+
+def _take_after(group: str, package: PackageRef, before: int | None) -> int:
+    """Return the take that members show once it is installed: a hotfix leaves it as it is."""
+    if not package.is_jumbo:
+        if before is None:
+            raise PlanRefused(
+                f"the take of {group} was not seen, so nobody could tell that {package.name} left "
+                "it as it is"
+            )
+        return before
+    if before is not None and before >= package.take:
+        raise PlanRefused(
+            f"{group} is at take {before}; {package.name} is take {package.take}, which is not "
+            "newer"
+        )
+    return package.take
 
 
 def _divided(facts: GroupFacts, request: Request, policy: Policy) -> tuple[LogicalGroup, ...]:

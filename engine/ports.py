@@ -243,13 +243,41 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True)
+class HotfixConfig:
+    """What a package says of itself, in `hf.config` inside of it; "" and None: not said.
+
+    Attributes:
+        patch_name: PATCH_NAME.
+        take: TAKE_NUMBER.
+        branch: BRANCH_NAME; it names a version too.
+        package_type: PACKAGE_TYPE, e.g. BUNDLE.
+        category: CATEGORY, e.g. JUMBO.
+        base_version: DIRECT_BASE_VERSION, the version that it is for.
+        reboots: whether members restart.
+    """
+
+    patch_name: str = ""
+    take: int | None = None
+    branch: str = ""
+    package_type: str = ""
+    category: str = ""
+    base_version: str = ""
+    reboots: bool | None = None
+
+
+@dataclass(frozen=True)
 class PackageFile:
-    """A CPUSE package in the repository, with the checksum that was published for it."""
+    """A CPUSE package in the repository, with the checksum that was published for it.
+
+    `config` is what it says of itself, `no_config` why that is not known.
+    """
 
     name: str
     path: Path
     sha256: str
     size: int
+    config: HotfixConfig | None = None
+    no_config: str = ""
 
 
 class Packages(Protocol):
@@ -259,7 +287,8 @@ class Packages(Protocol):
         """Return the package, its content checked against its published or given SHA-256.
 
         Raises:
-            PlanRefused: not there, no published checksum, another checksum, or an unsafe name.
+            PlanRefused: not there, no published checksum, another checksum, an unsafe name, or no
+                archive that a package could be.
         """
         ...
 
@@ -273,7 +302,8 @@ class GroupSetup:
     """One Security Group of the inventory: how to reach it and what governs runs on it.
 
     `remarks` are sentences that every proposal for it says first; `pins` is what the settings say
-    that it is, "" where that is left to looking.
+    that it is, "" where that is left to looking. `shell` is where its logins end, "expert" or
+    "gclish"; what `open_shell` returns speaks to Expert in either case.
     """
 
     name: str
@@ -282,6 +312,7 @@ class GroupSetup:
     open_shell: Callable[[], Shell]
     remarks: tuple[str, ...] = ()
     pins: Identity = NOTHING_PINNED
+    shell: str = "expert"
 
 
 class Inventory(Protocol):

@@ -8,7 +8,7 @@ journal. A person's stop comes as `Stopped`, and everything that the world refus
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ from engine.model import (
 )
 from engine.recovery import Finding
 from engine.splitting import whole_sites
+from engine.uploads import cleanup, everywhere, stored_otherwise, upload
 
 T = TypeVar("T")
 
@@ -56,35 +57,10 @@ async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     await duty.done(step, how="looked", facts=to_json(facts), trouble=list(facts.trouble))
 
 
-async def upload(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Copy the package to the group, unless it is there or already imported everywhere."""
-    package = duty.plan.package
-    if _everywhere(duty, facts):
-        await duty.done(step, how="already imported on every member")
-        return
-    if await duty.group.uploaded_sha256(package) == package.sha256:
-        await duty.done(step, how="seen", sha256=package.sha256)
-        return
-    await duty.intend(step, facts)
-    await duty.watching(duty.group.upload(package), lambda _: None)
-    found = await duty.group.uploaded_sha256(package)
-    if found != package.sha256:
-        raise StepFailed(
-            f"the uploaded file's SHA-256 is {found or 'not readable'}, the repository says "
-            f"{package.sha256}"
-        )
-    await duty.done(step, how="acted", sha256=found)
-
-
-def _everywhere(duty: Duty, facts: GroupFacts) -> bool:
-    listed, package = (PackageState.AVAILABLE, PackageState.INSTALLED), duty.plan.package.name
-    return all(m.package(package) in listed for m in duty.plan.concerning(facts).members)
-
-
 async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Import the package on every member; lists differ per member, so each is read."""
     package = duty.plan.package
-    if _everywhere(duty, facts):
+    if everywhere(duty, facts):
         await duty.done(step, how="seen")
         return
     if any(member.agent_busy for member in duty.plan.concerning(facts).members):
@@ -94,14 +70,19 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
         raise EffectGone("UPLOAD: the file is not where the group address leads now")
     await duty.intend(step, facts)
     only = duty.plan.members if duty.plan.left_out else ()
-    await _in_turn(
-        duty,
-        step,
-        lambda: duty.watching(duty.group.import_package(package, only), lambda _: None),
-    )
+    try:
+        await _in_turn(
+            duty,
+            step,
+            lambda: duty.watching(duty.group.import_package(package, only), lambda _: None),
+        )
+    except StepFailed as failed:
+        if hint := stored_otherwise(facts, package.name, str(failed)):
+            raise StepFailed(f"{failed}{hint}") from failed
+        raise
     await duty.settle(
         step,
-        lambda seen: _everywhere(duty, seen),
+        lambda seen: everywhere(duty, seen),
         duty.plan.policy.limits.importing,
         "the package in every member's list",
     )
@@ -722,18 +703,6 @@ async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
     await duty.done(step, how="acted")
 
 
-async def cleanup(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Remove the file that we uploaded."""
-    if duty.state.of("UPLOAD").status == "waiting":
-        await duty.done(step, how="nothing was uploaded")
-        return
-    await duty.intend(step, facts)
-    concerned = duty.plan.concerning(facts).members
-    answering = [member.id for member in concerned if member.answered]
-    await duty.group.remove_upload(duty.plan.package, answering)
-    await duty.done(step, how="acted")
-
-
 async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Compare with PREFLIGHT: exactly the hotfix, and every other difference by name."""
     _all_in_service(duty, facts)
@@ -741,12 +710,23 @@ async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     wrong = [f"{m.id} is at take {m.take}" for m in concerned if m.take != step.take]
     if wrong:
         raise StepFailed(f"expected take {step.take}: {', '.join(wrong)}")
+    _is_listed_as_it_should(duty, concerned)
     problems = same_policy(concerned)
     if problems:
         raise ConditionFailed("; ".join(problems))
     await duty.done(
         step, how="looked", facts=to_json(facts), not_by_us=list(not_by_us(duty, facts))
     )
+
+
+def _is_listed_as_it_should(duty: Duty, members: Sequence[MemberFacts]) -> None:
+    """What leaves the take as it is shows in the list of packages alone."""
+    package = duty.plan.package
+    if package.is_jumbo or duty.plan.phase == "rollback":
+        return
+    lacking = [m.id for m in members if m.package(package.name) is not PackageState.INSTALLED]
+    if lacking:
+        raise StepFailed(f"{package.name} is not listed as installed on {', '.join(lacking)}")
 
 
 def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ from engine.model import (
     Request,
     package_stem,
 )
-from engine.planner import common_take, concerned, grouped, package_ref, uninstall_steps
+from engine.packages import package_ref
+from engine.planner import common_take, concerned, grouped, uninstall_steps
 from engine.ports import PackageFile
 
 WORDS = {LAST_TAKE: "last take", COMPLETELY: "completely"}
@@ -128,7 +129,10 @@ def installed_ref(name: str) -> PackageRef:
     Raises:
         PlanRefused: not the name of a Jumbo Hotfix Accumulator bundle.
     """
-    return replace(package_ref(PackageFile(name, Path(name), "", 0)), path="")
+    found = package_ref(PackageFile(name, Path(name), "", 0))
+    if not found.is_jumbo:
+        raise PlanRefused(f"{name} is no Jumbo, and only those are uninstalled here")
+    return replace(found, path="", remarks=())
 
 
 def _installed(facts: GroupFacts) -> dict[str, list[str]]:

@@ -224,7 +224,13 @@ class GroupSettings(BaseModel):
         description="Address of the group, answered by its SMO."
     )
     port: Annotated[int, Field(ge=1, le=65535)] = Field(22, description="SSH port.")
-    username: str = Field("admin", description="Account whose login shell is Expert.")
+    username: str = Field("admin", description="Account to log in with.")
+    shell: Literal["expert", "gclish"] = Field(
+        "expert",
+        description="The shell in which its logins end. gclish: Expert mode is reached with the "
+        "expert password, from the environment; without it nothing can be done there. A login "
+        "that ends elsewhere is refused.",
+    )
     platform: Literal["", "Maestro", "ElasticXL"] = Field(
         "",
         description="What it is; found by looking where this is empty. Needed in VSX mode, whose "
@@ -296,6 +302,11 @@ class Settings(BaseSettings):
             f"The members of {group} keep no fence (`fence = false`): a process that was paused "
             "may act late. Only one worker may execute there."
         )
+
+    @property
+    def in_gclish(self) -> tuple[str, ...]:
+        """The groups whose logins end in gClish, sorted."""
+        return tuple(sorted(n for n, group in self.groups.items() if group.shell == "gclish"))
 
     def groups_of(self, zone: str) -> frozenset[str]:
         """Return the groups of a network zone; of all zones where it is "".

@@ -5,9 +5,11 @@ The settings are the product's own; only durations are shortened, as the group l
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import re
 import secrets
 import tarfile
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.config.secrets import EXPERT_PASSWORD
 from bot.demo.scenario import Scenario
 from bot.localslack.seed import demo_workspace
 from bot.pacing import CALLS_A_MINUTE
@@ -37,6 +40,7 @@ class Props:
     app_token: str = field(default_factory=lambda: f"xapp-{secrets.token_hex(12)}")
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     transport: str = "socket"
+    expert_password: str = ""
 
     @property
     def settings(self) -> Path:
@@ -61,6 +65,8 @@ class Props:
     def environment(self) -> dict[str, str]:
         """What the bot gets as its environment: its secrets, and nothing of ours."""
         own = {"SLACK_BOT_TOKEN": self.bot_token}
+        if self.expert_password:
+            own[EXPERT_PASSWORD] = self.expert_password
         if self.transport == "http":
             return own | {"SLACK_SIGNING_SECRET": self.signing_secret}
         return own | {"SLACK_APP_TOKEN": self.app_token}
@@ -74,7 +80,7 @@ def lay_out(props: Props, scenario: Scenario) -> None:
     """Write everything that does not depend on where the processes will listen."""
     for name in ("packages", "keys"):
         (props.folder / name).mkdir(parents=True, exist_ok=True)
-    _write_package(props.folder / "packages" / scenario.package)
+    write_package(props.folder / "packages" / scenario.package, scenario)
     group = {"name": GROUP, **scenario.group, "speed": props.speed}
     props.rehearsal.write_text(_toml({**group, "faults": list(scenario.faults)}))
     app = demo_workspace()["app"] | {
@@ -85,14 +91,41 @@ def lay_out(props: Props, scenario: Scenario) -> None:
     props.workspace.write_text(_toml({"app": app}))
 
 
-def _write_package(path: Path) -> None:
-    content = secrets.token_bytes(PACKAGE_BYTES)
-    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
-        info = tarfile.TarInfo("hotfix/payload.bin")
-        info.size = len(content)
-        archive.addfile(info, io.BytesIO(content))
+def write_package(path: Path, scenario: Scenario, size: int = PACKAGE_BYTES) -> None:
+    """Write a package of so many bytes that says of itself what its name says, and its checksum."""
+    config = _config(path.name, reboots=scenario.group.get("reboots", True))
+    payload = {"hf.config": config, "payload.bin": secrets.token_bytes(size)}
+    whole = _tar({"./CheckPoint/bundle.tar": _tar(payload)})
+    path.write_bytes(gzip.compress(whole, 1) if path.suffix == ".tgz" else whole)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
+
+
+def _config(name: str, *, reboots: bool) -> bytes:
+    """Return an hf.config as a real one is: its first line counts the bytes that follow."""
+    take = re.search(r"_T(\d+)_", name)
+    version = re.search(r"_(R\d{2}(?:_\d{2})?(?:SP)?)_", name)
+    kind = "JUMBO" if re.search(r"jumbo|jhf", name, re.IGNORECASE) else "MISC"
+    said = {
+        "PATCH_NAME": name.rsplit(".", 1)[0],
+        "TAKE_NUMBER": take[1] if take else "",
+        "PACKAGE_TYPE": "BUNDLE",
+        "CATEGORY": kind,
+        "DIRECT_BASE_VERSION": version[1].replace("_", ".") if version else "",
+        "REQUIRES_REBOOT": str(reboots).lower(),
+    }
+    lines = "".join(f"{key}={value}\n" for key, value in said.items() if value)
+    return f"{len(lines)}\n{lines}".encode()
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return written.getvalue()
 
 
 def write_settings(
@@ -229,6 +262,8 @@ def leaks(
         "the app's token": props.app_token,
         "the signing secret": props.signing_secret,
     }
+    if props.expert_password:
+        planted["the expert password"] = props.expert_password
     if password is not None:
         planted["the database's password"] = password
     body = [line for line in client_key.read_text().splitlines() if len(line) >= 40]

@@ -80,7 +80,14 @@ async def _run(options: argparse.Namespace, played: Scenario) -> int:
     keep = options.keep is not None
     folder = options.keep or Path(tempfile.mkdtemp(prefix="hotfix-demo-"))
     speed = options.speed or _speed(options, played)
-    props = Props(folder.resolve(), speed, options.auto, transport=played.transport)
+    password = str(played.group.get("expert_password", ""))
+    props = Props(
+        folder.resolve(),
+        speed,
+        options.auto,
+        transport=played.transport,
+        expert_password=password,
+    )
     code = FAILED
     try:
         async with opened(props, played) as stage:

@@ -108,6 +108,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "told": {seen.name(user): list(texts) for user, texts in seen.told.items()},
         "events": _events(seen),
         "members": list(seen.device["members"]),
+        "brought_up": sorted({a["member"] for a in seen.device["acts"] if a["act"] == "admin_up"}),
         "active_site": seen.device["active_site"],
         "active_min": seen.device["active_min"],
         "connections_lost": seen.device["connections_lost"],

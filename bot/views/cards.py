@@ -112,7 +112,9 @@ def prepared(story: Story, steps: Sequence[Step], now: Step | None) -> Block:
         elif words.alarming(story):
             tasks.append(task(step.id, f"{title}: stopped here", ERROR))
         else:
-            tasks.append(task(step.id, f"{title}: under way", IN_PROGRESS))
+            tasks.append(
+                task(step.id, f"{title}: {words.how_far(story, step) or 'under way'}", IN_PROGRESS)
+            )
     done = sum(1 for card in tasks if card["status"] == COMPLETE)
     return plan(f"Preparation: {done} of {len(tasks)}", tasks)
 

@@ -254,17 +254,25 @@ def _what_happens(plan: Plan, group: str) -> list[str]:
     what = (
         f"Take {plan.package.take} is uninstalled from {mine}"
         if change.kind is StepKind.UNINSTALL
-        else f"Take {plan.package.take} is installed on {mine}"
+        else f"{_capital(words.brought(plan))} is installed on {mine}"
     )
+    restarting = "whose members restart"
+    back = "They take traffic again by themselves"
+    if plan.package.reboots is False:
+        restarting = "whose members do not restart"
+        back = "We bring them back up, and they take traffic again"
     return [
         f"1. {mine} is taken out of service; its connections move to {others}.",
-        f"2. {what}, whose members restart: about {estimate} (an estimate).",
-        f"3. They take traffic again by themselves, at {words.take_words(change.take)}, when they "
-        "return.",
+        f"2. {what}, {restarting}: about {estimate} (an estimate).",
+        f"3. {back}, at {words.take_words(change.take)}, when they return.",
         CONTINGENCY.format(
             change="uninstallation" if change.kind is StepKind.UNINSTALL else "installation"
         ),
     ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 CONTINGENCY = (

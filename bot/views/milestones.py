@@ -80,11 +80,13 @@ def _prepared(story: Story, step: Step, now: Step | None) -> str:
     if story.state.of(step).status == "done":
         already = {"seen": " (it was so already)"}.get(how, "")
         return f"✅ {words.titled(step)}{already}"
-    return f"{'▶️' if step == now else '○'} {words.titled(step)}: {_under_way(step, now)}"
+    return f"{'▶️' if step == now else '○'} {words.titled(step)}: {_under_way(story, step, now)}"
 
 
-def _under_way(step: Step, now: Step | None) -> str:
-    return "under way" if step == now else "to come"
+def _under_way(story: Story, step: Step, now: Step | None) -> str:
+    if step != now:
+        return "to come"
+    return words.how_far(story, step) or "under way"
 
 
 def installing(story: Story, running: Installation, key: str) -> Message:
@@ -93,9 +95,9 @@ def installing(story: Story, running: Installation, key: str) -> Message:
     group = words.group_named(plan.group(step.group))
     again = f", attempt {running.attempt}" if running.attempt > 1 else ""
     if step.kind is StepKind.UNINSTALL:
-        verbs, what = _UNINSTALL, f"take {plan.package.take} from {group}{again}"
+        verbs, what = _UNINSTALL, f"{words.brought(plan)} from {group}{again}"
     else:
-        verbs, what = _INSTALL, f"take {plan.package.take} on {group}{again}"
+        verbs, what = _INSTALL, f"{words.brought(plan)} on {group}{again}"
     first = _change(story, running, verbs, what)
     lines = [] if running.done_at else _percentages(running)
     wait = "A pause of ten minutes at one percentage is normal." if lines else ""

@@ -153,12 +153,15 @@ def _what_will_happen(plan: Plan) -> list[str]:
     names = [group.name for group in plan.changing]
     down = {s.group for s in plan.steps if s.kind is StepKind.START}
     done = "uninstalled" if plan.removal else "installed"
+    restarts = plan.package.reboots is not False
+    again = "restarted, back" if restarts else "brought back up by us without a restart"
+    each = "" if not restarts else ", about 20 min of it for each Logical Group"
     turns = [
         f"{place}. {name}: out of service already; checks, then the start is asked for here; "
-        f"{done}, restarted, back, watched for {span(plan.policy.soak)}."
+        f"{done}, {again}, watched for {span(plan.policy.soak)}."
         if name in down
         else f"{place}. {name}: checks, then a failover that is asked for here again; {name} out "
-        f"of service, {done}, restarted, back, watched for {span(plan.policy.soak)}."
+        f"of service, {done}, {again}, watched for {span(plan.policy.soak)}."
         for place, name in enumerate(names, start=2)
     ]
     last = len(names) + 2
@@ -177,8 +180,8 @@ def _what_will_happen(plan: Plan) -> list[str]:
         f"1. {first}; traffic is not touched.",
         *turns,
         f"{last}. Auto-clone {cloning}{removed}, and everything is compared with before.",
-        f"_Estimate:_ about {span(work(plan, plan.steps))} of work, about 20 min of it for "
-        "each Logical Group; no promise, and without the time for votes.",
+        f"_Estimate:_ about {span(work(plan, plan.steps))} of work{each}; no promise, and without "
+        "the time for votes.",
         gates.CONTINGENCY.format(
             change="uninstallation" if plan.removal else "installation"
         ).replace("this approval", "the approval of the failover"),

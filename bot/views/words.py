@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.views.format import escape, lowered, span
+from bot.views.format import escape, lowered, size, span
 from bot.views.story import Opening, Story
 from engine.estimate import work
 from engine.headroom import active_among, headroom, in_words
@@ -20,6 +20,7 @@ from engine.model import (
     Step,
     StepKind,
     in_service,
+    package_stem,
     spelled,
 )
 from engine.splitting import left_alone
@@ -135,8 +136,8 @@ def what_for(plan: Plan) -> str:
     Where members are at different takes, it says that it finishes or takes back.
     """
     back = f" (to {take_words(plan.take_after)})"
-    done = f"uninstall take {plan.package.take}{back}" if plan.removal else ""
-    done = done or f"install take {plan.take_after}"
+    done = f"uninstall {brought(plan)}{back}" if plan.removal else ""
+    done = done or f"install {brought(plan)}"
     return {"finish": f"finish, {done}", "rollback": f"roll back, {done}"}.get(plan.phase, done)
 
 
@@ -190,13 +191,28 @@ def staying(plan: Plan, facts: Mapping[str, object]) -> list[str]:
     ]
 
 
+def how_far(story: Story, step: Step) -> str:
+    """Say how far the file is that is sent just now, or ""."""
+    told = story.state.progress.get(step.id, {})
+    if told.get("size"):
+        return f"{int(told['sent']) * 100 // int(told['size'])} % of {size(int(told['size']))}"
+    return escape(str(told.get("note", "")), 160)
+
+
+def brought(plan: Plan) -> str:
+    """Name what a plan installs: a take, or a hotfix that leaves the take as it is."""
+    if plan.package.is_jumbo:
+        return f"take {plan.package.take}"
+    return f"hotfix {package_stem(plan.package.name)[:80]}"
+
+
 def left_out_words(plan: Plan) -> str:
     """Say what it means that members are left out, or ""."""
     if not plan.left_out:
         return ""
     return (
         f"{ids(plan.left_out)} {'is' if len(plan.left_out) == 1 else 'are'} left out: out of "
-        f"service when this was planned. Nothing is sent there, take {plan.package.take} is not "
+        f"service when this was planned. Nothing is sent there, {brought(plan)} is not "
         f"{'un' if plan.removal else ''}installed there, and auto-clone, where it was on, stays "
         "owed until every member shows the same take"
     )
@@ -290,6 +306,8 @@ def headline(story: Story) -> str:
 
 def _short(plan: Plan) -> str:
     """Return `T120`, or `T120 → T99` where that is uninstalled: it is not about a new take."""
+    if not plan.package.is_jumbo:
+        return brought(plan)
     if plan.removal is None:
         return f"T{plan.take_after}"
     return f"T{plan.package.take} → {f'T{plan.take_after}' if plan.take_after else 'none'}"

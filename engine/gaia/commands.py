@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -135,6 +136,16 @@ def file_sha256(path: str) -> str:
     Source: GNU coreutils; SGMUP compares sums because scp lost files.
     """
     return f"sha256sum {shlex.quote(path)}"
+
+
+def room_for_file(directory: str, path: str) -> str:
+    """Show the free room in a directory, and how large a file is that may be there in part.
+
+    Source: POSIX (`df -P`, `wc -c`).
+    """
+    file, folder, above = (shlex.quote(p) for p in (path, directory, posixpath.dirname(directory)))
+    disk = f"df -P {folder} 2>/dev/null || df -P {above}"
+    return f"{disk}; echo @there; [ -f {file} ] && wc -c {file}; true"
 
 
 def remove_file(path: str) -> str:

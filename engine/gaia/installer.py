@@ -155,3 +155,15 @@ def sha256_of(text: str) -> str | None:
     """
     found = re.search(r"^([0-9a-f]{64})\s", cleaned(text), re.MULTILINE)
     return found[1] if found else None
+
+
+def room(text: str) -> tuple[int | None, int]:
+    """Read what `commands.room_for_file` printed: free megabytes, or None, and bytes there.
+
+    Source: POSIX format of df (1024-byte blocks), `wc -c`.
+    """
+    disk, _, file = cleaned(text).partition("@there")
+    rows = [line.split() for line in disk.splitlines()]
+    free = [int(row[3]) for row in rows if len(row) >= 6 and row[3].isdigit()]
+    there = re.search(r"^\s*(\d+)\s", file, re.MULTILINE)
+    return (free[-1] * 1024 // 1_000_000 if free else None), int(there[1]) if there else 0

@@ -120,9 +120,9 @@ class RehearsalServer:
             self._port,
             server_factory=lambda: _Server(self),
             server_host_keys=[self._keys[smo]],
-            process_factory=self._process,
-            sftp_factory=lambda channel: _Sftp(self, channel),
-            allow_scp=True,
+            process_factory=self.played if self.group.setup.sftp else None,
+            sftp_factory=self.disk if self.group.setup.sftp else None,
+            allow_scp=self.group.setup.sftp,
             line_editor=False,
             agent_forwarding=False,
             errors="replace",
@@ -145,7 +145,12 @@ class RehearsalServer:
         """Tell whether this is our client's key."""
         return key.public_data == self._client.public_data
 
-    async def _process(self, process: asyncssh.SSHServerProcess[str]) -> None:
+    def disk(self, channel: asyncssh.SSHServerChannel[bytes]) -> _Sftp:
+        """Return what sftp and scp see of the member that a connection ended at."""
+        return _Sftp(self, channel)
+
+    async def played(self, process: asyncssh.SSHServerProcess[str]) -> None:
+        """Run what a client asks for, on the member that its connection ended at."""
         login = self.logins.get(process.channel.get_connection())
         if login is None or not login.open:
             process.close()
@@ -224,6 +229,11 @@ class _Server(asyncssh.SSHServer):
             if login is not None and login.open:
                 login.drop(f"the client went away ({exc})" if exc else "the client went away")
 
+    def session_requested(self) -> asyncssh.SSHServerSession[str]:
+        """See asyncssh: asked only where sftp is not offered."""
+        disk: Any = self._rehearsal.disk
+        return _WithoutSftp(self._rehearsal.played, disk, 0, True)  # noqa: FBT003 -- asyncssh: scp is taken
+
     def begin_auth(self, username: str) -> bool:
         """See asyncssh."""
         return bool(username)
@@ -235,6 +245,14 @@ class _Server(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """See asyncssh."""
         return bool(username) and self._rehearsal.accepts(key)
+
+
+class _WithoutSftp(asyncssh.SSHServerProcess[str]):
+    """A session on a machine whose `sshd_config` names no sftp, as some are [C:SGMUP]."""
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """See asyncssh."""
+        return subsystem != "sftp" and super().subsystem_requested(subsystem)
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

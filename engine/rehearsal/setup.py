@@ -39,6 +39,7 @@ class Setup:
             with `members` and `installed`.
         uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
         disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
+        sftp: whether a login over real SSH takes sftp; scp it takes in any case.
         speed: simulated seconds per real second.
         frame_s: how often the installer repaints, in simulated seconds.
     """
@@ -72,6 +73,7 @@ class Setup:
     da_build: int = 2672
     policy: str = "Standard"
     sync_all_sites: bool = True
+    sftp: bool = True
     start: datetime | None = None
     faults: Sequence[Mapping[str, Any]] = ()
 

@@ -148,9 +148,12 @@ class RehearsalShell:
         if seconds > within.total_seconds():
             await self._clock.sleep(within)
             raise TooLate(f"the upload did not end within {within.total_seconds():.0f} s")
-        await group.sleep(seconds)
-        if not login.open:
-            raise MemberUnreachable(f"the session broke: {login.why}")
+        for part in range(1, PARTS + 1):
+            await group.sleep(seconds / PARTS)
+            if not login.open:
+                raise MemberUnreachable(f"the session broke: {login.why}")
+            if progress is not None:
+                progress(begun + (size - begun) * part // (PARTS + 1), size)
         store_upload(group, login, target, File(None, size, digest))
         if progress is not None:
             progress(size, size)
@@ -203,6 +206,9 @@ def store_upload(group: Group, login: Login, target: str, file: File) -> None:
             f"{target}: {problem.strerror or 'No such file or directory'}"
         ) from problem
 
+
+PARTS = 8
+"""An upload tells so many times how far it is."""
 
 LARGE = 4 * 1024 * 1024
 """Files above this are read in a thread; smaller ones take no time worth it."""

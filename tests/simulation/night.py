@@ -13,9 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.archives import read_inside
 from engine.errors import PeopleUnreadable, PlanRefused
 from engine.fold import RunState
 from engine.journal import Kind
+from engine.logins import Login, logged_in
 from engine.model import (
     NOTHING_PINNED,
     GatePolicy,
@@ -26,7 +28,7 @@ from engine.model import (
     to_json,
 )
 from engine.orders import run_id
-from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach
+from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach, Shell
 from engine.proposals import Change
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell
@@ -165,7 +167,8 @@ class Shelf:
         if name != self.path.name:
             raise PlanRefused(f"{name} is not in the repository")
         data = self.path.read_bytes()
-        return PackageFile(name, self.path, hashlib.sha256(data).hexdigest(), len(data))
+        says = None if data.startswith(b"a hotfix") else read_inside(self.path).config
+        return PackageFile(name, self.path, hashlib.sha256(data).hexdigest(), len(data), says)
 
 
 @dataclass
@@ -173,7 +176,7 @@ class Site:
     """The inventory: one group."""
 
     policy: Policy
-    shell: RehearsalShell
+    shell: Shell
     pins: Identity = NOTHING_PINNED
 
     def group(self, name: str) -> GroupSetup | None:
@@ -241,13 +244,18 @@ class Night:
         self.worker = Worker(
             stores,
             self.clock,
-            Site(self.policy, self.shell, self.pins),
+            Site(self.policy, self._logged_in(), self.pins),
             self.crowd,
             self.said,
             Shelf(self.package),
             holder=f"executor-{self.executors}",
         )
         self._ticker = asyncio.ensure_future(self._tick(self.worker))
+
+    def _logged_in(self) -> Shell:
+        setup = self.group.setup
+        login = Login("site-1", setup.login_shell, setup.expert_password, "GAIA_EXPERT_PASSWORD")
+        return logged_in(self.shell, login, self.clock)
 
     async def _tick(self, worker: Worker) -> None:
         while True:

@@ -314,7 +314,6 @@ def test_halt_while_a_group_is_down_sends_nothing_until_resume(play):
         {"name": "other_build", "member": "1_3", "build": 101},
         {"name": "verify_denied", "member": "1_2", "text": "Not enough disk space"},
         {"name": "disk_full"},
-        {"name": "upload_truncated"},
         {"name": "auto_clone_on", "when": "rebooted:1_1"},
         {"name": "unknown_prompt", "in": "admin_down"},
     ],

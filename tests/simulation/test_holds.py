@@ -90,7 +90,6 @@ def acts(night: Played, act: str) -> list[str]:
     ("fault", "step", "error"),
     [
         ({"name": "disk_full"}, "UPLOAD", "StepFailed"),
-        ({"name": "upload_truncated"}, "UPLOAD", "StepFailed"),
         ({"name": "import_missing", "member": "1_3"}, "IMPORT", "TooLate"),
         ({"name": "other_build", "member": "1_3", "build": 101}, "IMPORT", "StepFailed"),
         ({"name": "verify_denied", "member": "1_2", "text": "No room"}, "VERIFY", "StepFailed"),

@@ -12,6 +12,7 @@ from bot.commands import VOTES, Follow, Order, Revision, Vote, Word, read_comman
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
+from bot.demo.props import write_package
 from bot.demo.scenario import Deed, Scenario, load, names, orders
 from bot.demo.verdict import Seen, shortfalls, verdict
 from engine.journal import Kind
@@ -19,7 +20,7 @@ from engine.model import Identity
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import CHANNEL, REQUESTER, Night, quick, small_package
+from tests.simulation.night import CHANNEL, REQUESTER, Night, quick
 from tests.simulation.writing import click, code_of, write
 
 PEOPLE_SLOWER = 10.0
@@ -268,7 +269,8 @@ def test_a_scenario_comes_out_as_it_says_in_virtual_time(name: str, tmp_path: Pa
         pytest.skip(f"only as processes: {scenario.needs_processes}")
     if any(_only_in_slack(deed) for deed in scenario.people):
         pytest.skip("what this scenario shows is in Slack, which is not simulated here")
-    package = small_package(tmp_path, scenario.package)
+    package = tmp_path / scenario.package
+    write_package(package, scenario, size=500)
 
     async def night() -> tuple[Seen, list[str]]:
         play = Play(scenario, package)

@@ -158,6 +158,14 @@ async def test_who_cannot_be_identified_is_told_so(house, people, watch):
     assert "Slack could not be asked who you are" in await answer(people, watch, "gates")
 
 
+async def test_packages_tells_what_is_in_the_repository(house, people, watch):
+    await house.connect()
+
+    told = await answer(people, watch, "packages")
+
+    assert told == "The package repository is empty."
+
+
 async def test_approvers_tells_who_is_needed_and_who_of_them_is_awake(house, people, watch):
     await people.change("user", "ana", tz="America/New_York")
     await house.connect()

@@ -11,6 +11,7 @@ import pytest
 from engine.rehearsal.group import Setup
 from engine.rehearsal.server import RehearsalServer
 from tests.simulation.night import PACKAGE
+from tests.unit import archives
 
 CONFIG = """
 [policy.proposal]
@@ -45,7 +46,7 @@ async def plan(config: Path, *words: str) -> tuple[int, str, str]:
 @pytest.mark.slow
 async def test_a_plan_of_a_real_group_is_told_and_nothing_is_done(tmp_path):
     package = tmp_path / PACKAGE
-    package.write_bytes(b"a hotfix" * 64)
+    package.write_bytes(archives.package())
     published = hashlib.sha256(package.read_bytes()).hexdigest()
     package.with_name(f"{PACKAGE}.sha256").write_text(f"{published}  {PACKAGE}\n")
     server = RehearsalServer(Setup(members=5, speed=100.0), tmp_path)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import MemberUnreachable, StepFailed, TooLate
+from engine.rehearsal.server import RehearsalServer
+from engine.rehearsal.setup import Setup
 from engine.ssh import SshSettings, SshShell
 from tests.rehearsing import until
-from tests.ssh.conftest import Stage
+from tests.ssh.conftest import Stage, settings
 
 SOON = timedelta(seconds=20)
 
@@ -149,6 +151,45 @@ async def test_a_truncated_upload_shows_in_the_checksum(stage: Stage, tmp_path: 
     assert (
         digest not in (await stage.shell.run("sha256sum /var/log/upload/p.tgz", within=SOON)).text
     )
+
+
+async def test_an_upload_that_broke_off_goes_on_where_it_was(stage: Stage, tmp_path: Path):
+    if stage.place is None:
+        return
+    source, target = tmp_path / "package.tgz", "/var/log/upload/p.tgz"
+    source.write_bytes(bytes(range(256)) * 4000)
+    part = tmp_path / "part"
+    part.write_bytes(source.read_bytes()[:300_000])
+    await stage.shell.upload(part, target, within=SOON)
+    seen: list[tuple[int, int]] = []
+    await stage.shell.upload(source, target, within=SOON, progress=lambda *p: seen.append(p))
+    assert (seen[0], seen[-1]) == ((300_000, 1_024_000), (1_024_000, 1_024_000))
+    assert stage.group.member("1_1").files.files[target].size == 1_024_000
+
+
+async def test_where_sftp_is_not_offered_scp_brings_the_file(tmp_path: Path):
+    server = RehearsalServer(Setup(members=2, speed=100.0, sftp=False), tmp_path)
+    shell = SshShell(settings(await server.start()))
+    source, target = tmp_path / "package.tgz", "/var/log/upload/p.tgz"
+    source.write_bytes(bytes(range(256)) * 4000)
+    seen: list[tuple[int, int]] = []
+    try:
+        assert (await shell.run("echo on", within=SOON)).text == "on\n"
+        await shell.upload(source, target, within=SOON, progress=lambda *p: seen.append(p))
+        assert seen[-1] == (1_024_000, 1_024_000)
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        assert (await shell.run(f"sha256sum {target}", within=SOON)).text.startswith(digest)
+
+        terminal = await shell.terminal("member 1_2", within=SOON)
+        await until(terminal, ":0]# ")
+        await terminal.close()
+
+        server.group.add_fault({"name": "disk_full"})
+        with pytest.raises(StepFailed):
+            await shell.upload(source, "/var/log/upload/q.tgz", within=SOON)
+    finally:
+        await shell.close()
+        await server.stop()
 
 
 async def test_a_blind_group_answers_again(stage: Stage):

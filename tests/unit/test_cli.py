@@ -1,5 +1,6 @@
 """The command line: what it tells, what it refuses, and that it never acts by itself."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ from bot.wiring import our_version
 from engine.journal import Kind, first_records
 from storage.records import HOUSE, Draft, Record
 from storage.stores import open_stores
+from tests.unit.archives import package
 from tests.unit.builders import PACKAGE, REQUEST, plan, without_package
 from tests.unit.test_config import SMALL
 
@@ -364,3 +366,37 @@ def test_a_plan_of_what_is_not_there_is_one_sentence_and_code_2(config, words, s
     assert len(said.splitlines()) == 1
     assert "`" not in said
     assert "&" not in said
+
+
+def test_packages_are_listed_with_the_groups_that_they_fit(told, config):
+    folder = config.parent / "packages"
+    folder.mkdir()
+    content = package()
+    (folder / PACKAGE.name).write_bytes(content)
+    (folder / f"{PACKAGE.name}.sha256").write_text(hashlib.sha256(content).hexdigest())
+
+    (one,) = json.loads(told("packages", "--json"))
+    assert (one["name"], one["kind"], one["version"], one["take"]) == (
+        PACKAGE.name, "jumbo", "R81.20", 120
+    )  # fmt: skip
+    assert (one["fits"], one["problem"]) == (["site-1"], "")
+    assert "R81.20, take 120" in told("packages")
+    assert told("packages").startswith(f"{PACKAGE.name}  ")
+
+
+def test_the_repository_is_listed_also_where_nothing_was_ever_run(config):
+    assert run("packages", "--config", str(config)) == "The repository is empty.\n"
+
+
+def test_check_says_that_a_login_in_gclish_lacks_its_password(config, monkeypatch):
+    text = config.read_text()
+    config.write_text(text.replace("[groups.site-1]", '[groups.site-1]\nshell = "gclish"'))
+    said = run("check", "--offline", "--config", str(config), code=1)
+    assert "wrong: logins to site-1 end in gClish, and there is no expert password" in said
+    assert "without Expert mode there is no fence" in said
+
+    monkeypatch.setenv("GAIA_EXPERT_PASSWORD", "Only-4-Tests")
+    said = run("check", "--offline", "--config", str(config), code=1)
+    assert "no expert password" not in said
+    assert "note: logins to site-1 end in gClish" in said
+    assert "Only-4-Tests" not in said

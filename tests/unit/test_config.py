@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from bot import wiring
 from bot.config import policies, settings
 from bot.config.contradictions import unsatisfiable
 from bot.config.file import Loaded, load
 from bot.config.mistakes import SettingsWrong
 from bot.config.secrets import Secrets
 from bot.config.settings import Settings
+from bot.redaction import Redactor
 from bot.wiring import SettingsInventory
 from engine.model import Rights
 
@@ -294,7 +296,7 @@ def test_members_are_fenced_where_the_database_is_shared_unless_somebody_says(
     told = settings.unfenced("site-1")
     assert bool(told) is (SHARED in before and not fenced)
     assert not told or "Only one worker may execute there" in told
-    setup = SettingsInventory(settings).group("site-1")
+    setup = SettingsInventory(settings, Secrets()).group("site-1")
     assert setup is not None
     assert setup.remarks == ((told,) if told else ())
 
@@ -500,3 +502,60 @@ def test_a_fallback_that_nobody_is_in_is_refused(read):
     told = refusal(read, text + group("site-1"))
 
     assert "nobody is in the fallback bosses, so nobody would be called" in told
+
+
+# ------------------------------------------------------------------- logins that end in gClish
+
+PASSWORD = "Only-4-Tests"
+
+
+def test_the_expert_password_comes_from_the_environment_and_is_one_to_redact(read, monkeypatch):
+    settings = read(SMALL + 'shell = "gclish"\n').settings
+    monkeypatch.setenv("GAIA_EXPERT_PASSWORD", "for-all-groups")
+    secrets = Secrets.read(settings.in_gclish)
+    assert secrets.expert_password("site-1") == "for-all-groups"
+
+    monkeypatch.setenv("GAIA_EXPERT_PASSWORD_SITE_1", PASSWORD)
+    secrets = Secrets.read(settings.in_gclish)
+    assert secrets.expert_password("site-1") == PASSWORD
+    assert PASSWORD in secrets.values
+    assert PASSWORD not in repr(secrets) + str(secrets)
+    assert Redactor(secrets.values).text(f"said {PASSWORD}") == "said [redacted]"
+    assert wiring.login_of(settings, secrets, "site-1").lacking == ""
+
+
+def test_the_expert_password_may_stand_in_a_file(tmp_path, monkeypatch):
+    file = tmp_path / "expert"
+    file.write_text(f"{PASSWORD}\n")
+    monkeypatch.setenv("GAIA_EXPERT_PASSWORD_FILE", str(file))
+    assert Secrets.read(["site-1"]).expert_password("site-1") == PASSWORD
+    assert Secrets.read().values == ()
+
+    file.unlink()
+    with pytest.raises(SettingsWrong, match="GAIA_EXPERT_PASSWORD_FILE names"):
+        Secrets.read(["site-1"])
+
+
+@pytest.mark.parametrize("word", ["short", "two\nlines", "tab\tstop"])
+def test_what_cannot_be_typed_or_redacted_is_no_expert_password(monkeypatch, word):
+    monkeypatch.setenv("GAIA_EXPERT_PASSWORD", word)
+    with pytest.raises(SettingsWrong, match="GAIA_EXPERT_PASSWORD is no expert password") as wrong:
+        Secrets.read(["site-1"])
+    assert word not in str(wrong.value)
+
+
+def test_the_environment_cannot_give_a_password_in_another_way(monkeypatch):
+    monkeypatch.setenv("SLACK_EXPERT", '{"site-1": "from-elsewhere"}')
+    monkeypatch.setenv("SLACK__EXPERT", '{"site-1": "from-elsewhere"}')
+    assert Secrets.read(["site-1"]).expert_password("site-1") == ""
+
+
+def test_a_login_in_gclish_without_a_password_is_told_and_leads_to_nothing(read):
+    settings = read(SMALL + 'shell = "gclish"\n').settings
+    login = wiring.login_of(settings, Secrets(), "site-1")
+    assert "GAIA_EXPERT_PASSWORD_SITE_1" in login.lacking
+    assert "there is no fence" in login.lacking
+    setup = SettingsInventory(settings, Secrets()).group("site-1")
+    assert setup is not None
+    assert setup.shell == "gclish"
+    assert "shell" in refusal(read, SMALL + 'shell = "bash"\n')

@@ -7,9 +7,10 @@ import pytest
 
 from bot.packages import PackageFolder
 from engine.errors import PlanRefused
+from tests.unit.archives import package
 
 NAME = "Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz"
-CONTENT = b"a hotfix" * 1000
+CONTENT = package()
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -31,6 +32,24 @@ async def test_a_package_with_its_published_checksum_is_found(folder):
 
     assert (found.name, found.sha256, found.size) == (NAME, SUM, len(CONTENT))
     assert found.path == folder / NAME
+
+
+async def test_a_package_is_found_with_what_it_says_of_itself(folder):
+    found = await PackageFolder(folder).find(NAME)
+
+    assert found.config is not None
+    assert (found.config.take, found.config.category) == (120, "JUMBO")
+    assert found.no_config == ""
+
+
+async def test_what_is_no_archive_is_refused_also_when_its_checksum_is_right(folder):
+    (folder / NAME).write_bytes(b"a hotfix" * 1000)
+    packages = PackageFolder(folder)
+    given = hashlib.sha256(b"a hotfix" * 1000).hexdigest()
+
+    for _ in range(2):
+        with pytest.raises(PlanRefused, match="is no tar archive, packed or not, so it is not"):
+            await packages.find(NAME, sha256=given)
 
 
 async def test_a_checksum_in_the_command_counts_in_place_of_the_published_one(folder):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from engine.errors import PlanRefused
 from engine.model import PackageState, by_number, spelled
-from engine.planner import package_ref, plan_install
+from engine.packages import package_ref
+from engine.planner import plan_install
 from engine.ports import PackageFile
 from engine.splitting import split
 from tests.unit.builders import NAME, PACKAGE, POLICY, REQUEST, facts, member, plan, without_package

@@ -23,6 +23,7 @@ R81_20, R82 = dialect("R81.20"), dialect("R82")
 READS = {
     "available_packages": [commands.available_packages()],
     "installed_packages": [commands.installed_packages()],
+    "room_for_file": [commands.room_for_file("/var/log/upload", "/var/log/upload/x.tgz")],
     "file_sha256": [commands.file_sha256("/var/log/upload/x.tgz")],
     "action_status": [commands.action_status(209)],
 }

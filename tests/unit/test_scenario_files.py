@@ -56,7 +56,7 @@ def test_a_scenario_expects_nothing_impossible(name):
     known = {"state", "hold", "holds", "requester", "groups", "gates", "members", "active_min",
              "connections_lost", "auto_clone", "promises", "faults", "kills", "acted",
              "posted_twice", "took_s", "run", "scenario", "refused", "told",
-             "events", "deliveries",
+             "events", "deliveries", "brought_up",
                  "told_directly", "refused_for_rate", "impatient", "active_site",
                  "runs"}  # fmt: skip
 

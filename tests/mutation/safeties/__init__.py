@@ -17,6 +17,7 @@ from tests.mutation.safeties import (
     identity,
     judges,
     looking,
+    packages,
     rights,
     slack,
     systems,
@@ -25,6 +26,7 @@ from tests.mutation.safeties import (
 
 SAFETIES = (
     *looking.SAFETIES,
+    *packages.SAFETIES,
     *conditions.SAFETIES,
     *asking.SAFETIES,
     *calling.SAFETIES,

@@ -1,0 +1,375 @@
+"""The Expert shell of a Security Group, whatever shell a login there ends in.
+
+The engine speaks to Expert. Where logins end in gClish, Expert is reached as a person reaches it:
+a terminal, `expert`, the password. Such terminals are kept for looks, and each dialogue gets one of
+its own; after `member` the login there ends in gClish again, so `expert` is said there too.
+
+The first prompt is read before anything is typed: a login that ends elsewhere than the settings
+say is refused. Without the password nothing is done at all: without Expert there is no fence, no
+boot id and no number of CPUSE actions, so nobody could tell whether an installation had begun; and
+before R82 a group cannot even be taken down.
+
+Source: the vendor's steps ("If your default shell is Gaia gClish, then go to the Expert mode",
+R8120); the prompt `[Global] EXL-s01-01> ` EXLLAB; `[Expert@cti-ch01-02:0]# ` SGMUP. What is said
+around the password is [B]. That `member` ends in gClish is [B] too: it is "just a SSH wrapper".
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from engine.errors import (
+    ConditionFailed,
+    MemberUnreachable,
+    StepFailed,
+    TooLate,
+    UnexpectedOutput,
+    UnknownPrompt,
+)
+from engine.gaia.text import cleaned
+from engine.ports import Clock, Output, Shell, Terminal
+
+EXPERT, GCLISH = "expert", "gclish"
+
+OUTPUT_LIMIT = 8 * 1024 * 1024
+"""Characters of one command, as in `engine.ssh`."""
+
+MOST_KEPT = 2
+"""Terminals kept for the next look: while something long runs, the group is looked at beside it."""
+
+PROMPT_WITHIN = timedelta(seconds=30)
+"""How long a prompt may take: a login, or going to Expert mode. A guess."""
+
+_STILL_OPEN = timedelta(seconds=0.05)
+"""A session that has ended says so at once when it is read."""
+
+_PROMPTS = {
+    EXPERT: re.compile(r"(?:^|\n)\[Expert@[^\]\n]*\]# \Z"),
+    GCLISH: re.compile(r"(?:^|\n)(?:\[Global[^\]\n]*\] )?[A-Za-z0-9._:-]+> ?\Z"),
+    "password": re.compile(r"(?:^|\n)Enter expert password:\s*\Z"),
+    "refused": re.compile(r"(?:^|\n)Wrong password[^\n]*(?:\n|\Z)"),
+}
+
+_NO_COMMAND_THERE = re.compile(r"^CLINFR\d+|Invalid command", re.MULTILINE)
+"""What gClish says to a line for the Expert shell. Source: SNOW (CLINFR0815 …); words [B]."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """How one logs in to a group. `variable` names where the password is set, for people."""
+
+    group: str
+    shell: str = EXPERT
+    password: str = field(default="", repr=False)
+    variable: str = ""
+
+    @property
+    def lacking(self) -> str:
+        """Say why nothing can be done there, or ""."""
+        if self.shell == EXPERT or self.password:
+            return ""
+        return (
+            f"logins to {self.group} end in gClish, and there is no expert password "
+            f"({self.variable}, or {self.variable}_FILE): without Expert mode there is no fence, "
+            "and nobody could tell whether an installation had begun"
+        )
+
+
+def logged_in(shell: Shell, login: Login, clock: Clock) -> Shell:
+    """Return a shell that speaks to Expert through one whose logins end as `login` says."""
+    return FromGclish(shell, login, clock) if login.shell == GCLISH else InExpert(shell, login)
+
+
+class InExpert:
+    """Logins end in Expert, as the settings say; see engine.ports.Shell."""
+
+    def __init__(self, inner: Shell, login: Login) -> None:
+        self._inner = inner
+        self._login = login
+        self._seen = False
+
+    async def run(self, command: str, *, within: timedelta) -> Output:
+        """See engine.ports.Shell.
+
+        Raises:
+            ConditionFailed: the login ends in gClish.
+        """
+        output = await self._inner.run(command, within=within)
+        if not self._seen and _NO_COMMAND_THERE.search(output.text[:4000]):
+            await self._look_at_prompt()
+        self._seen = True
+        return output
+
+    async def _look_at_prompt(self) -> None:
+        terminal = await self._inner.terminal("", within=PROMPT_WITHIN)
+        try:
+            shown = await _Prompts(terminal).next(EXPERT, GCLISH)
+        finally:
+            await terminal.close()
+        if shown != EXPERT:
+            raise _contradicted(self._login, "gClish", GCLISH)
+
+    async def terminal(self, command: str, *, within: timedelta) -> Terminal:
+        """See engine.ports.Shell."""
+        return await self._inner.terminal(command, within=within)
+
+    async def upload(
+        self,
+        source: Path,
+        target: str,
+        *,
+        within: timedelta,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """See engine.ports.Shell."""
+        await self._inner.upload(source, target, within=within, progress=progress)
+
+    async def close(self) -> None:
+        """See engine.ports.Shell."""
+        await self._inner.close()
+
+
+class FromGclish:
+    """Logins end in gClish, and go on to Expert by password; see engine.ports.Shell."""
+
+    def __init__(self, inner: Shell, login: Login, clock: Clock) -> None:
+        self._inner = inner
+        self._login = login
+        self._clock = clock
+        self._idle: list[Terminal] = []
+        self._numbers = itertools.count(1)
+        self._refused = False
+
+    async def run(self, command: str, *, within: timedelta) -> Output:
+        """See engine.ports.Shell.
+
+        Raises:
+            ConditionFailed: no Expert mode; nothing was sent.
+        """
+        until = self._clock.monotonic() + within.total_seconds()
+        terminal = await self._a_terminal(within)
+        keep = False
+        try:
+            output, rest = await self._typed(terminal, command, until)
+            keep = len(self._idle) < MOST_KEPT and await _is_at_prompt(terminal, rest)
+        finally:
+            if not keep:
+                await terminal.close()
+        self._idle += [terminal] if keep else []
+        return output
+
+    async def _typed(self, terminal: Terminal, command: str, until: float) -> tuple[Output, str]:
+        """Type one line; return what it prints, and what came after that.
+
+        It stands between marks that the echo does not hold. Through `cat`, so that nothing paints
+        as for a person, and with nothing to read from.
+
+        Raises:
+            MemberUnreachable, TooLate, UnexpectedOutput: as `run`.
+        """
+        number = next(self._numbers)
+        await terminal.write(
+            f'( echo "@be""gin {number}"; ( {command} ) </dev/null 2>&1; '
+            f'echo "@en""d {number} $?" ) | cat\n'
+        )
+        end = re.compile(rf"^@end {number} (\d+)\r*\n", re.MULTILINE)
+        heard, found = "", None
+        while found is None:
+            left = until - self._clock.monotonic()
+            try:
+                text = await terminal.read(within=timedelta(seconds=max(left, 0.001)))
+            except TimeoutError as late:
+                raise TooLate(f"no end within the limit: {command[:80]}") from late
+            if not text:
+                raise MemberUnreachable("the session broke before the command ended")
+            before, heard = max(0, len(heard) - len("@end  255\r\r\n") - 12), heard + text
+            if len(heard) > OUTPUT_LIMIT:
+                raise UnexpectedOutput(
+                    f"more than {OUTPUT_LIMIT} characters from {command[:80]}", heard[:2000]
+                )
+            found = end.search(heard, before)
+        printed = heard[: found.start()].partition(f"@begin {number}")[2]
+        text = re.sub(r"\r+\n", "\n", printed).removeprefix("\n")
+        return Output(text, int(found[1])), heard[found.end() :]
+
+    async def _a_terminal(self, within: timedelta) -> Terminal:
+        """Return a terminal in Expert: a kept one that is still open, or a new one."""
+        while self._idle:
+            terminal = self._idle.pop()
+            try:
+                await terminal.read(within=_STILL_OPEN)
+            except TimeoutError:
+                return terminal
+            except MemberUnreachable:
+                pass
+            await terminal.close()
+        return await self._open(within)
+
+    async def _open(self, within: timedelta) -> Terminal:
+        """Open a session, see that its first prompt is gClish's, and go to Expert."""
+        if self._login.lacking:
+            raise ConditionFailed(self._login.lacking)
+        if self._refused:
+            raise self._wrong_password()
+        terminal = await self._inner.terminal("", within=min(within, PROMPT_WITHIN))
+        well = False
+        try:
+            prompts = _Prompts(terminal, self._login.password)
+            if await prompts.next(EXPERT, GCLISH) == EXPERT:
+                raise _contradicted(self._login, "the Expert shell", EXPERT)
+            await self._to_expert(terminal, prompts)
+            well = True
+        finally:
+            if not well:
+                await terminal.close()
+        return terminal
+
+    async def _to_expert(self, terminal: Terminal, prompts: _Prompts) -> None:
+        """Say `expert`, and the password once: a second try could lock the account."""
+        await terminal.write("expert\n")
+        if await prompts.next("password", EXPERT) == EXPERT:
+            return
+        await terminal.write(f"{self._login.password}\n")
+        if await prompts.next(EXPERT, "refused") != EXPERT:
+            self._refused = True
+            raise self._wrong_password()
+
+    def _wrong_password(self) -> ConditionFailed:
+        return ConditionFailed(
+            f"{self._login.group} refused the expert password, and it is not tried again: set "
+            f"{self._login.variable} right, and start anew"
+        )
+
+    async def terminal(self, command: str, *, within: timedelta) -> Terminal:
+        """See engine.ports.Shell; `command` is typed in Expert, and what it leads to as well.
+
+        Raises:
+            ConditionFailed: no Expert mode; nothing was sent.
+        """
+        terminal = await self._open(within)
+        well = False
+        try:
+            prompts = _Prompts(terminal, self._login.password)
+            await terminal.write(f"{command}\n")
+            if await prompts.next(EXPERT, GCLISH) == GCLISH:
+                await self._to_expert(terminal, prompts)
+            well = True
+        finally:
+            if not well:
+                await terminal.close()
+        return _Handed(terminal, prompts.last)
+
+    async def upload(
+        self,
+        source: Path,
+        target: str,
+        *,
+        within: timedelta,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """See engine.ports.Shell. Whether a login in gClish takes files differs by version [B]."""
+        try:
+            await self._inner.upload(source, target, within=within, progress=progress)
+        except StepFailed as failed:
+            raise StepFailed(
+                f"{failed}; logins end in gClish, which may take no files: copy the package to "
+                f"{target} on the SMO by hand, then retry"
+            ) from failed
+
+    async def close(self) -> None:
+        """See engine.ports.Shell."""
+        while self._idle:
+            await self._idle.pop().close()
+        await self._inner.close()
+
+
+def ends_in_gclish(shown: str) -> bool:
+    """Tell whether gClish's prompt stands at the end of what a terminal shows.
+
+    Source: `[Global] EXL-s01-01> ` EXLLAB; without `[Global]` it is Clish's [B].
+    """
+    return _PROMPTS[GCLISH].search(shown) is not None
+
+
+def _contradicted(login: Login, ends_in: str, right: str) -> ConditionFailed:
+    return ConditionFailed(
+        f"a login to {login.group} ends in {ends_in}, but its settings say shell = "
+        f'"{login.shell}"; nothing was sent: set shell = "{right}"'
+    )
+
+
+class _Prompts:
+    """Reads a terminal up to the next prompt; each is looked for only where it can come."""
+
+    def __init__(self, terminal: Terminal, secret: str = "", heard: str = "") -> None:
+        self._terminal = terminal
+        self._secret = secret
+        self._heard = heard
+        self.last = ""
+
+    async def next(self, *wanted: str) -> str:
+        """Return which of these prompts stands at the end of what is shown.
+
+        Raises:
+            UnknownPrompt: something else does; nothing was answered.
+            MemberUnreachable: nothing came, or the session ended.
+        """
+        while True:
+            shown = cleaned(self._heard)
+            for name in wanted:
+                if _PROMPTS[name].search(shown):
+                    self.last, self._heard = shown.rpartition("\n")[2], ""
+                    return name
+            try:
+                text = await self._terminal.read(within=PROMPT_WITHIN)
+            except TimeoutError as silence:
+                raise self._unknown(shown, wanted) from silence
+            if not text:
+                raise MemberUnreachable("the session was closed before a prompt came")
+            self._heard += text
+
+    def _unknown(self, shown: str, wanted: tuple[str, ...]) -> Exception:
+        if self._secret:
+            shown = shown.replace(self._secret, "[redacted]")
+        lines = [line.strip() for line in shown.splitlines() if line.strip()]
+        if not lines:
+            return MemberUnreachable("the login shows no prompt")
+        return UnknownPrompt(
+            f"expected the prompt of {' or '.join(wanted)}, but the login shows "
+            f"{lines[-1][:200]!r}; nothing was answered",
+            shown,
+        )
+
+
+async def _is_at_prompt(terminal: Terminal, heard: str) -> bool:
+    """Tell whether a terminal can be used again: the Expert prompt stands there."""
+    try:
+        return await _Prompts(terminal, heard=heard).next(EXPERT) == EXPERT
+    except (MemberUnreachable, UnknownPrompt):
+        return False
+
+
+class _Handed:
+    """A terminal in Expert whose prompt was read already, and is read once more."""
+
+    def __init__(self, terminal: Terminal, prompt: str) -> None:
+        self._terminal = terminal
+        self._prompt = prompt
+
+    async def read(self, *, within: timedelta) -> str:
+        """See engine.ports.Terminal."""
+        prompt, self._prompt = self._prompt, ""
+        return prompt or await self._terminal.read(within=within)
+
+    async def write(self, text: str) -> None:
+        """See engine.ports.Terminal."""
+        await self._terminal.write(text)
+
+    async def close(self) -> None:
+        """See engine.ports.Terminal."""
+        await self._terminal.close()

@@ -1,0 +1,178 @@
+"""Packages and logins: nothing is installed that is not what it says, or where nobody can tell."""
+
+from tests.mutation.trials import safety
+
+ARCHIVES = "bot/archives.py"
+HOSTILE = ("unit/test_archives.py::test_a_hostile_or_broken_archive_is_refused_with_one_sentence",)
+BOUNDS = "unit/test_archives.py::test_archives_inside_of_each_other_and_endless_files_are_refused"
+KINDS = "engine/packages.py"
+BOTH = "unit/test_package_kinds.py::test_a_config_that_contradicts_the_name_is_refused_with_both"
+UPLOADS = "engine/uploads.py"
+WAY = "simulation/test_uploads.py"
+LOGINS = "engine/logins.py"
+EXPERT = "ssh/test_logins.py"
+
+SAFETIES = (
+    safety(
+        "a take that contradicts the name is refused",
+        promise="P10",
+        why="Another take than the one that was approved would be installed.",
+        file=KINDS,
+        old="    if said is not None and named.take not in (None, said):\n",
+        new="    if False:\n",
+        by=(BOTH,),
+    ),
+    safety(
+        "a version that contradicts the name is refused",
+        promise="P10",
+        why="It is for other machines than these.",
+        file=KINDS,
+        old="        if found and named.version and _spelled(found) != named.version:\n",
+        new="        if False:\n",
+        by=(BOTH,),
+    ),
+    safety(
+        "a kind that contradicts the name is refused",
+        promise="P10",
+        why="What is expected of it afterwards would be expected of another sort.",
+        file=KINDS,
+        old="    if named.kind not in (None, kind):\n",
+        new="    if False:\n",
+        by=(BOTH,),
+    ),
+    safety(
+        "a hotfix beside the Jumbo must be listed at the end",
+        promise="P10",
+        why="The take does not show whether it is there.",
+        file="engine/steps.py",
+        old="    _is_listed_as_it_should(duty, concerned)\n",
+        by=("simulation/test_hotfix_beside.py::test_a_hotfix_that_nobody_lists_at_the_end_holds",),
+    ),
+    safety(
+        "a package that unpacks without end is refused",
+        promise="P7",
+        why="The bot would be busy, or dead, while people say stop.",
+        file=ARCHIVES,
+        old="        if self._unpacked > max(self.bounds.least, self.bounds.growth * self.size):\n",
+        new="        if False:\n",
+        by=("unit/test_archives.py::test_a_bomb_is_refused_before_it_unpacks",),
+    ),
+    safety(
+        "a package is read only so many layers deep",
+        promise="P7",
+        why="The bot would be busy, or dead, while people say stop.",
+        file=ARCHIVES,
+        old="        if layer > self.bounds.layers:\n",
+        new="        if False:\n",
+        by=(BOUNDS,),
+    ),
+    safety(
+        "a name in a package that is too long is not read",
+        promise="P7",
+        why="It would be read into memory whole, gigabytes of it.",
+        file=ARCHIVES,
+        old="            if part.size > reading.bounds.config:\n",
+        new="            if False:\n",
+        by=("unit/test_archives.py::test_a_huge_name_is_refused_before_it_is_read",),
+    ),
+    safety(
+        "a file that leads out of its package is refused",
+        promise="P10",
+        why="It was made to do harm where somebody unpacks it.",
+        file=ARCHIVES,
+        old='        if ".." in name.split("/"):\n',
+        new="        if False:\n",
+        by=HOSTILE,
+    ),
+    safety(
+        "a file that arrived damaged is not imported",
+        promise="P10",
+        why="What would be installed is not what was published.",
+        file=UPLOADS,
+        old='        if found == package.sha256:\n            await duty.done(step, how="acted"',
+        new='        if True:\n            await duty.done(step, how="acted"',
+        by=(f"{WAY}::test_a_file_that_arrives_damaged_twice_is_removed_and_holds",),
+    ),
+    safety(
+        "a file that arrived damaged is removed before it is sent again",
+        promise="P10",
+        why="Resuming would go on behind what is damaged.",
+        file=UPLOADS,
+        old="        await duty.group.remove_upload_here(package)\n",
+        by=(f"{WAY}::test_a_file_that_arrives_damaged_twice_is_removed_and_holds",),
+    ),
+    safety(
+        "nothing is uploaded where there is no room",
+        promise="P1",
+        why="A full disk stops more than the upload, on a member that carries traffic.",
+        file=UPLOADS,
+        old="    if free is not None and free * MB <= needed:\n",
+        new="    if False:\n",
+        by=(f"{WAY}::test_without_room_nothing_is_sent",),
+    ),
+    safety(
+        "the file stays while a member imports from it",
+        promise="P3",
+        why="The import of that member would fail when nobody looks any more.",
+        file=UPLOADS,
+        old="    if busy := importing(concerned):\n",
+        new="    if busy := ():\n",
+        by=(f"{WAY}::test_the_file_is_not_removed_while_a_member_imports_from_it",),
+    ),
+    safety(
+        "without the expert password nothing is done",
+        promise="P9",
+        why="There would be no fence, and nobody could tell whether an installation had begun.",
+        file=LOGINS,
+        old="            raise ConditionFailed(self._login.lacking)\n",
+        new="            pass\n",
+        by=(f"{EXPERT}::test_without_a_password_nothing_is_sent_and_the_reason_names_the_fence",),
+    ),
+    safety(
+        "a refused password is not tried again",
+        promise="P11",
+        why="Each look would try it, until the account is locked at night.",
+        file=LOGINS,
+        old="            self._refused = True\n",
+        by=(f"{EXPERT}::test_a_wrong_password_is_tried_once_and_shown_nowhere",),
+    ),
+    safety(
+        "the expert password is typed only where it is asked for",
+        promise="P11",
+        why="It would be shown, and be taken for the answer to something else.",
+        file=LOGINS,
+        old='r"(?:^|\\n)Enter expert password:\\s*\\Z"',
+        new='r"(?i)password"',
+        by=(f"{EXPERT}::test_an_unknown_prompt_is_never_answered",),
+    ),
+    safety(
+        "what a login shows is kept without the password",
+        promise="P11",
+        why="A device that echoes it would have it written into the journal.",
+        file=LOGINS,
+        old='            shown = shown.replace(self._secret, "[redacted]")\n',
+        new="            pass\n",
+        by=(f"{EXPERT}::test_an_unknown_prompt_is_never_answered",),
+    ),
+    safety(
+        "a login that ends elsewhere than the settings say is refused",
+        promise="P6",
+        why="What is typed there would mean something else, or nothing.",
+        file=LOGINS,
+        old='                raise _contradicted(self._login, "the Expert shell", EXPERT)\n',
+        new="                return terminal\n",
+        by=(f"{EXPERT}::test_a_login_that_ends_elsewhere_than_the_settings_say_is_refused",),
+    ),
+    safety(
+        "expert passwords are kept out of journal, log and Slack",
+        promise="P11",
+        why="Whoever reads a log could log in.",
+        file="bot/config/secrets.py",
+        old="(*slack, *self._expert.values())",
+        new="slack",
+        by=(
+            "unit/test_config.py::"
+            "test_the_expert_password_comes_from_the_environment_and_is_one_to_redact",
+        ),
+    ),
+)
