@@ -67,7 +67,7 @@ async def test_an_order_is_stored_before_its_ack_and_answered(house, people):
 async def test_an_order_for_a_group_told_elsewhere_says_where(house, people):
     told = await say(people, f"install site-2 {PACKAGE}")
 
-    assert "the proposal follows in <#C0000OTHER0>" in told
+    assert "the proposal or the reason follows in <#C0000OTHER0>" in told
     assert house.rows[0].body["request"]["channel"] == "C0000OTHER0"
 
 

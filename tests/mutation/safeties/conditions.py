@@ -40,8 +40,8 @@ SAFETIES = (
         file=INVARIANTS,
         old="    if not facts.sync:\n"
         '        problems.append("connections are not synchronised to the active members")\n'
-        "    return problems + same_policy(",
-        new="    return problems + same_policy(",
+        "    problems += no_site_active(outside, facts)\n",
+        new="    problems += no_site_active(outside, facts)\n",
         by=(FAILOVER,),
     ),
     safety(
@@ -148,8 +148,8 @@ SAFETIES = (
         why="An installation takes the group out for a quarter of an hour.",
         file=INVARIANTS,
         old="    problems = carrying_traffic(step.members, facts, plan)\n"
-        "    for member in facts.some(step.members):\n",
-        new="    problems: list[str] = []\n    for member in facts.some(step.members):\n",
+        "    starting = step.members if plan",
+        new="    problems: list[str] = []\n    starting = step.members if plan",
         by=(INSTALLATION,),
     ),
     Safety(
@@ -204,8 +204,8 @@ SAFETIES = (
         promise="P10",
         why="A group half way through somebody else's upgrade is no place to begin.",
         file=INVARIANTS,
-        old="if len(takes) > 1:",
-        new="if False:",
+        old=" if len(takes) > 1 else []\n\n\ndef _packages",
+        new=" if False else []\n\n\ndef _packages",
         by=(FIRST_LOOK,),
     ),
     safety(
@@ -222,8 +222,8 @@ SAFETIES = (
         promise="P3",
         why="A member that has it would be counted as done by us.",
         file=INVARIANTS,
-        old="        if member.package(plan.package.name) is PackageState.INSTALLED\n",
-        new="        if False\n",
+        old="        if has and (member.id in to_change) is not uninstalls:\n",
+        new="        if False:\n",
         by=(FIRST_LOOK,),
     ),
     safety(

@@ -150,7 +150,7 @@ SAFETIES = (
     judge(
         "P5 is judged: cloning off first",
         "P5",
-        'yield None if off else f"record {record.seq}: installed before cloning was off"',
+        'yield None if off else f"record {record.seq}: begun before cloning was off"',
         "yield None",
         P5,
     ),
