@@ -215,7 +215,7 @@ def _count_field(count: int, most: int) -> Block:
 
 _HINT = "Like 1_1-1_4 or 1_1,1_3. Sizes may differ by one at most."
 
-_HINT_OF_SITES = "Groups may also be whole Sites, or have the same share of each: 1_1-1_3,2_1-2_2."
+_HINT_OF_SITES = "A group may also stand on one Site; or name a share of each: 1_1-1_3,2_1-2_2."
 
 
 def _members_field(

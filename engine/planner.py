@@ -28,7 +28,7 @@ from engine.model import (
     by_number,
     surely_out,
 )
-from engine.splitting import by_sites, goes_by_site, split
+from engine.splitting import by_sites, goes_by_site, site_of, split
 
 
 def plan_install(
@@ -247,10 +247,18 @@ def _ordered(
     """`vendor`: A first. `smo_last`: the group with the SMO last, so that it moves late.
 
     Source: SGMUP ("we start upgrade from B to avoid extra disconnects due to SMO switching").
+    In a split by Site the Standby Site stays first, also where the SMO stands there: its group is
+    the last one of that Site, since the other order moves the traffic of a whole Site once more.
     """
     if policy.order != "smo_last":
         return groups
-    return tuple(sorted(groups, key=lambda group: facts.smo in group.members))
+    standby = standby_site(facts) if splitting.by_one_site(groups) else None
+
+    def rank(group: LogicalGroup) -> tuple[bool, bool]:
+        on_active = standby is not None and site_of(group.members[0]) != standby
+        return on_active, facts.smo in group.members
+
+    return tuple(sorted(groups, key=rank))
 
 
 def install_steps(groups: Sequence[LogicalGroup], take: int) -> tuple[Step, ...]:

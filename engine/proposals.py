@@ -298,7 +298,7 @@ def split_faults(
     elif not any(faults.values()) and size_fault(wanted):
         large = sizes.index(max(sizes))
         sites = len(by_sites(members))
-        but = "; or let groups be whole Sites, or have the same share of each" if sites > 1 else ""
+        but = "; or let each group stand on one Site" if sites > 1 else ""
         faults[large].append(
             f"{max(sizes)} members here and {min(sizes)} in {_letter(sizes.index(min(sizes)))}: "
             f"sizes may differ by one at most{but}"

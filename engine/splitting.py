@@ -8,13 +8,15 @@ divided stands in no copy of the guide that could be read; it is the project's o
                    Otherwise `across_sites`; where that is impossible, by Site
     by_site        every group within one Site, those of the Standby Site first [C: the dual
                    chassis page; B for Maestro and ElasticXL]
-    across_sites   every group has the same share of each Site: 5 and 3 members give
-                   A = 1_1-1_3,2_1-2_2
+    across_sites   every group has its share of each Site, and where a Site cannot be shared
+                   equally the larger shares go to the groups in turn, Site after Site: 3 and 3
+                   members give A = 1_1-1_2,2_1 and B = 1_3,2_2-2_3. So sizes differ by one at most,
+                   except in `keeps_ahead`: 5 and 3 give A = 1_1-1_3,2_1-2_2
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_uppercase
 
 from engine.errors import PlanRefused
@@ -90,12 +92,12 @@ def _named(parts: Parts) -> tuple[LogicalGroup, ...]:
     )
 
 
-def _divided(members: Sequence[MemberId], count: int) -> list[list[MemberId]]:
-    """Divide members into consecutive parts, the larger ones first."""
+def _divided(members: Sequence[MemberId], count: int, turn: int = 0) -> list[list[MemberId]]:
+    """Divide members into consecutive parts; the larger ones are those from `turn` on, round."""
     size, larger = divmod(len(members), count)
     parts, start = [], 0
     for index in range(count):
-        end = start + size + (1 if index < larger else 0)
+        end = start + size + ((index - turn) % count < larger)
         parts.append(list(members[start:end]))
         start = end
     return parts
@@ -108,8 +110,26 @@ def _across(sites: dict[int, tuple[MemberId, ...]], count: int) -> list[list[Mem
                 f"Site {site} has {_members(len(members))}, so {count} groups cannot each take a "
                 "share of it: make fewer groups, or split by Site"
             )
-    shares = [_divided(members, count) for members in sites.values()]
+    shares, turn = [], 0
+    for members in sites.values():
+        shares.append(_divided(members, count, turn))
+        turn += 0 if keeps_ahead(sites, count) else len(members) % count
     return [[member for share in part for member in share] for part in zip(*shares, strict=True)]
+
+
+def keeps_ahead(sites: Mapping[int, Sequence[MemberId]], count: int) -> bool:
+    """Tell whether the same group takes the larger share of both Sites.
+
+    That is so for two groups and two Sites with odd numbers of members that are two apart (5 and
+    3, 7 and 5, …; 3 and 1 cannot be shared), as it was decided for 5 and 3. Shares in turn would
+    make groups of equal size, but leave as many members up on one Site as on the other while A is
+    down, where the device may move the traffic; so the larger Site keeps more members up always,
+    and the sizes differ by two.
+    """
+    sizes = sorted(len(members) for members in sites.values())
+    if not count == len(sizes) == 2:
+        return False
+    return sizes[0] >= count and sizes[0] % 2 == 1 and spread(sizes) == 2
 
 
 def _by_site(
@@ -150,8 +170,8 @@ def _fault(members: Sequence[MemberId], wanted: Parts) -> str:
 def size_fault(parts: Parts) -> str:
     """Say why these parts are not nearly equal, as the vendor asks, or "".
 
-    On two Sites a split by Site may differ, and so may one that takes the same share of each:
-    there the parts of each Site are what must be nearly equal.
+    On two Sites the groups of a split by Site may differ, if those of each Site do not; and so
+    may those of which `keeps_ahead` is true.
     """
     if spread([len(part) for part in parts]) <= 1:
         return ""
@@ -161,14 +181,15 @@ def size_fault(parts: Parts) -> str:
     shares = {
         site: [sum(1 for one in part if site_of(one) == site) for part in parts] for site in sites
     }
-    within_one = all(len({site_of(one) for one in part}) == 1 for part in parts)
-    if within_one:
+    whole = all(len({site_of(one) for one in part}) == 1 for part in parts)
+    if whole:
         shares = {site: [share for share in of if share] for site, of in shares.items()}
-    if all(spread(of) <= 1 for of in shares.values()):
+    even = all(spread(of) <= 1 for of in shares.values())
+    if even and (whole or keeps_ahead(sites, len(parts))):
         return ""
     return (
         "the vendor asks for groups of nearly equal size (one member apart); on two Sites they "
-        "may be whole Sites, or take the same share of each Site (one member apart)"
+        "may stand on one Site each instead"
     )
 
 
@@ -194,6 +215,11 @@ def whole_sites(groups: Iterable[LogicalGroup]) -> dict[str, tuple[int, ...]]:
         for group in given
         if (gone := tuple(s for s, of in sites.items() if set(of) <= set(group.members)))
     }
+
+
+def by_one_site(groups: Iterable[LogicalGroup]) -> bool:
+    """Tell whether every group stands on one Site, so that this is a split by Site."""
+    return all(len(by_sites(group.members)) == 1 for group in groups)
 
 
 def left_alone(groups: Sequence[LogicalGroup]) -> tuple[str, ...]:

@@ -94,6 +94,10 @@ def test_sizes_differ_by_at_most_one_where_the_vendor_asks_it(members, count, ho
         return
     for site in sites:
         assert spread([sum(site_of(one) == site for one in g.members) for g in groups]) <= 1
+    sizes = sorted(len(of) for of in sites.values())
+    decided = count == 2 and sizes[0] % 2 == 1 and sizes[1] == sizes[0] + 2
+    apart = spread([len(g.members) for g in groups])
+    assert apart == 2 if decided else apart <= 1
     assert not any(whole_sites(groups).values())
 
 
@@ -134,6 +138,12 @@ def test_the_form_finds_fault_exactly_where_a_split_of_two_sites_is_refused(data
         ((5, 3), 2, "auto", 2, ["1_1-1_3,2_1-2_2", "1_4-1_5,2_3"]),
         ((5, 3), 2, "by_site", 2, ["2_1-2_3", "1_1-1_5"]),
         ((4, 4), 2, "across_sites", 2, ["1_1-1_2,2_1-2_2", "1_3-1_4,2_3-2_4"]),
+        ((3, 3), 2, "across_sites", 2, ["1_1-1_2,2_1", "1_3,2_2-2_3"]),
+        ((5, 5), 2, "across_sites", 2, ["1_1-1_3,2_1-2_2", "1_4-1_5,2_3-2_5"]),
+        ((4, 4), 3, "across_sites", 2, ["1_1-1_2,2_1", "1_3,2_2-2_3", "1_4,2_4"]),
+        ((5, 4), 3, "auto", 2, ["1_1-1_2,2_1", "1_3-1_4,2_2", "1_5,2_3-2_4"]),
+        ((7, 3), 2, "auto", 2, ["1_1-1_4,2_1", "1_5-1_7,2_2-2_3"]),
+        ((7, 5), 2, "auto", 2, ["1_1-1_4,2_1-2_3", "1_5-1_7,2_4-2_5"]),
         ((6, 6), 3, "auto", 2, ["1_1-1_2,2_1-2_2", "1_3-1_4,2_3-2_4", "1_5-1_6,2_5-2_6"]),
         ((5, 1), 2, "auto", 2, ["2_1", "1_1-1_5"]),
         ((5, 2), 3, "auto", 2, ["2_1-2_2", "1_1-1_3", "1_4-1_5"]),
@@ -161,7 +171,10 @@ def test_what_cannot_be_divided_is_refused_with_the_reason(counts, count, how, w
     ("parts", "fault"),
     [
         ([["1_1", "1_2", "1_3"], ["2_1"]], False),
-        ([["1_1", "1_2", "2_1"], ["1_3"]], False),
+        ([["1_1", "1_2", "2_1"], ["1_3"]], True),
+        ([["1_1", "1_2", "2_1", "2_2"], ["1_3", "2_3"]], True),
+        ([["1_1", "1_2", "1_3", "2_1", "2_2"], ["1_4", "1_5", "2_3"]], False),
+        ([["1_1", "1_2", "1_3", "1_4", "2_1"], ["1_5", "2_2", "2_3"]], True),
         ([["1_1", "1_2", "1_3", "2_1"], ["2_2"]], True),
         ([["1_1", "2_1", "2_2", "2_3"], ["1_2"]], True),
         ([["1_1", "1_2", "1_3"], ["1_4"], ["2_1"]], True),
@@ -265,6 +278,31 @@ def test_equal_sites_are_a_group_each_and_the_standby_one_goes_first():
 
 def test_unequal_sites_give_the_same_share_of_each():
     assert shape(planned(two_sites(5, 3)).groups) == ["1_1-1_3,2_1-2_2", "1_4-1_5,2_3"]
+
+
+@pytest.mark.parametrize(
+    ("smo", "groups", "expected"),
+    [
+        ("2_1", 2, ["2_1-2_4", "1_1-1_4"]),
+        ("1_1", 2, ["2_1-2_4", "1_1-1_4"]),
+        ("2_1", 4, ["2_3-2_4", "2_1-2_2", "1_1-1_2", "1_3-1_4"]),
+        ("1_1", 4, ["2_1-2_2", "2_3-2_4", "1_3-1_4", "1_1-1_2"]),
+    ],
+)
+def test_the_standby_site_stays_first_where_the_smo_goes_last(smo, groups, expected):
+    policy = replace(POLICY, order="smo_last")
+    request = replace(REQUEST, groups=groups, divide="by_site")
+    made = plan_install("hf-000001", request, PACKAGE, two_sites(4, 4, smo=smo), policy)
+
+    assert shape(made.groups) == expected
+
+
+def test_across_sites_the_smo_goes_last():
+    made = plan_install(
+        "hf-000001", REQUEST, PACKAGE, two_sites(5, 3, smo="1_1"), replace(POLICY, order="smo_last")
+    )
+
+    assert shape(made.groups) == ["1_4-1_5,2_3", "1_1-1_3,2_1-2_2"]
 
 
 def test_the_order_wins_over_the_settings():

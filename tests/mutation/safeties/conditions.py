@@ -389,6 +389,27 @@ SAFETIES = (
         by=("unit/test_splitting.py::test_which_site_goes_first_is_not_guessed",),
     ),
     safety(
+        "the Standby Site goes first wherever the SMO stands",
+        promise="P6",
+        why="The active Site would be taken out first, and traffic moved twice.",
+        file="engine/planner.py",
+        old="return on_active, facts.smo in group.members",
+        new="return False, facts.smo in group.members",
+        by=("unit/test_splitting.py::test_the_standby_site_stays_first_where_the_smo_goes_last",),
+    ),
+    safety(
+        "no group takes the larger share of both Sites",
+        promise="P1",
+        why="Fewer than half would carry what all carried.",
+        file="engine/splitting.py",
+        old="turn += 0 if keeps_ahead(sites, count) else len(members) % count",
+        new="turn += 0",
+        by=(
+            "unit/test_splitting.py::test_sizes_differ_by_at_most_one_where_the_vendor_asks_it",
+            "unit/test_splitting.py::test_members_are_divided_as_it_was_decided",
+        ),
+    ),
+    safety(
         "an ElasticXL Cluster has three members per Site",
         promise="P1",
         why="More is nothing that the vendor supports, so nobody knows what a failover does.",
