@@ -152,7 +152,8 @@ class Duty:
             return
         if step is None or not step.group:
             return
-        if not left_service(self.plan.group(step.group).members, facts, self.plan):
+        members = self.plan.group(step.group).members
+        if not left_service(members, facts, self.plan, self.state.baseline):
             self._trouble_since = None
         elif self._trouble_since is None:
             self._trouble_since = self.clock.monotonic()

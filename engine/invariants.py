@@ -81,8 +81,21 @@ IN_DANGER = "ACTIVE(!)"
 """A member has a problem, and had to become active all the same: whose it is does not matter."""
 
 
-def left_service(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
-    """Say which member outside a Logical Group left service, or that one shows ACTIVE(!)."""
+def left_service(
+    group: Sequence[str], facts: GroupFacts, plan: Plan, known: GroupFacts | None = None
+) -> list[str]:
+    """Say what outside a Logical Group carries traffic no more, or that one shows ACTIVE(!).
+
+    `known` is what was seen when the plan began. Two active Sites are no reason here: to bring
+    the group up does not part them.
+    """
+    outside = plan.concerning(facts).others(group)
+    left = members_out(group, facts, plan) + lost_virtual([m for m in outside if m.answered], known)
+    return left + nobody_took_over(outside, facts)
+
+
+def members_out(group: Sequence[str], facts: GroupFacts, plan: Plan) -> list[str]:
+    """Say which member outside a Logical Group is not in service, or that one shows ACTIVE(!)."""
     asked = {m.id for m in plan.concerning(facts).others(group)}
     return [
         f"{m.id} is {described(m)}"
@@ -108,11 +121,23 @@ def carrying_traffic(group: Sequence[str], facts: GroupFacts, plan: Plan) -> lis
         problems.append("no member would be left to carry traffic")
     if not facts.sync:
         problems.append("connections are not synchronised to the active members")
-    problems += no_site_active(outside, facts)
+    problems += one_site_carries(outside, facts)
     return problems + same_policy([m for m in outside if m.policy is not None])
 
 
-def no_site_active(members: Sequence[MemberFacts], facts: GroupFacts) -> list[str]:
+def one_site_carries(members: Sequence[MemberFacts], facts: GroupFacts) -> list[str]:
+    """Say that not exactly one Site is active, or which of these members stands by where one is.
+
+    Two that are active both answer for the same addresses: connections are lost, and which Site
+    would take over from which cannot be told.
+    """
+    active = _active_sites(facts)
+    if len(active) > 1:
+        return [f"{len(active)} Sites are active at once ({_shown_sites(facts)})"]
+    return nobody_took_over(members, facts)
+
+
+def nobody_took_over(members: Sequence[MemberFacts], facts: GroupFacts) -> list[str]:
     """Say that no Site carries the traffic, or which of these members stands by where one does.
 
     A healthy member of a Standby Site is in service. Where nobody has taken over, all of them may
@@ -120,15 +145,32 @@ def no_site_active(members: Sequence[MemberFacts], facts: GroupFacts) -> list[st
     """
     if len(facts.sites) < 2 or not any(site.state for site in facts.sites):
         return []
-    active = {site.id for site in facts.sites if site.state == "ACTIVE"}
+    active = _active_sites(facts)
     if not active:
-        shown = ", ".join(f"Site {site.id} {site.state or 'not shown'}" for site in facts.sites)
-        return [f"no Site is active ({shown})"]
+        return [f"no Site is active ({_shown_sites(facts)})"]
     return [
         f"{member.id} stands by, but Site {site_of(member.id)} is active"
         for member in members
         if site_of(member.id) in active and "STANDBY" in (member.state, member.own_state)
     ]
+
+
+def _active_sites(facts: GroupFacts) -> set[int]:
+    """Return the Sites that are active, but for one on which every member is surely out.
+
+    Nothing says that the word for a Site goes as soon as its last member does.
+    """
+    manned = {site_of(member.id) for member in facts.members if not surely_out(member)}
+    return {site.id for site in facts.sites if site.state == "ACTIVE" and site.id in manned}
+
+
+def _shown_sites(facts: GroupFacts) -> str:
+    active = _active_sites(facts)
+    return ", ".join(
+        f"Site {site.id} {site.state or 'not shown'}"
+        + (" without a member" if site.state == "ACTIVE" and site.id not in active else "")
+        for site in facts.sites
+    )
 
 
 def site_failover(facts: GroupFacts, state: RunState) -> str:
@@ -430,6 +472,8 @@ def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
             problems.append(f"{member.id} is {described(member)}")
         elif member.state != "DOWN" or "ADMIN" not in member.notes:
             problems.append(f"{member.id} is {described(member)}, expected DOWN (ADMIN)")
+    outside = plan.concerning(facts).others(step.members)
+    problems += lost_virtual([m for m in outside if m.answered], state.baseline)
     problems += cloning_on(facts, plan)
     problems += _idle(facts.some(step.members))
     return problems + _listed(step, facts, state)

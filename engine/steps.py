@@ -261,7 +261,10 @@ async def admin_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Take a Logical Group out of service. The runner has looked at the gate before."""
     findings = recovery.admin_down(step, facts)
     if recovery.all_are(findings, Finding.HAPPENED) and duty.state.of(step).status == "intended":
-        await duty.done(step, how="seen")
+        if _taken_over(duty, step, _outside(duty, step, facts), facts):
+            await duty.done(step, how="seen")
+            return
+        await duty.pause(duty.plan.policy.settle)
         return
     if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
         raise TooLate(f"{step.id}: {recovery.told(findings)}")
@@ -298,12 +301,38 @@ def _is_down(duty: Duty, step: Step, seen: GroupFacts) -> bool:
     Raises:
         ConditionFailed: a member outside it left service; that is not waited out.
     """
-    if trouble := traffic_trouble(duty, step, seen):
+    if trouble := invariants.members_out(step.members, seen, duty.plan):
         raise ConditionFailed("; ".join(trouble))
-    down = recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED)
-    outside = duty.plan.concerning(seen).others(step.members)
     # Where a Site went down as a whole it is over when the other one carries the traffic.
-    return down and not invariants.no_site_active(outside, seen)
+    over = _taken_over(duty, step, _outside(duty, step, seen), seen)
+    return over and recovery.all_are(recovery.admin_down(step, seen), Finding.HAPPENED)
+
+
+TAKE_OVER = timedelta(seconds=30)
+"""How long a Site may need to take over from another one before that counts as not happening.
+
+A guess: nobody measured it. Connections are lost from the first second on, so it is short.
+"""
+
+
+def _taken_over(duty: Duty, step: Step, members: Sequence[MemberId], seen: GroupFacts) -> bool:
+    """Tell whether one Site carries the traffic, with each of these members that belongs to it.
+
+    A Site that takes over needs a moment; for so long this is False.
+
+    Raises:
+        ConditionFailed: it did not happen in that time.
+    """
+    key = f"take-over/{step.id}"
+    problems = invariants.one_site_carries(seen.some(members), seen)
+    if not problems:
+        duty.tried_since.pop(key, None)
+        return True
+    since = duty.tried_since.setdefault(key, duty.clock.monotonic())
+    if duty.clock.monotonic() - since >= TAKE_OVER.total_seconds():
+        del duty.tried_since[key]
+        raise ConditionFailed("; ".join(problems))
+    return False
 
 
 def _still_carrying(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -576,7 +605,7 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
     points += lost_virtual(back, duty.state.baseline)
     if not facts.sync:
         points.append("connections are not synchronised")
-    return points
+    return points + invariants.one_site_carries(duty.plan.concerning(facts).members, facts)
 
 
 async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
@@ -624,21 +653,26 @@ async def bring_up(duty: Duty, step: Step, facts: GroupFacts, members: list[Memb
 
 async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Let the group stand for the configured time; anything that leaves service holds."""
-    if _waited(duty, step) >= duty.plan.policy.soak:
-        _all_in_service(duty, facts)
+    over = _all_in_service(duty, step, facts)
+    if over and _waited(duty, step) >= duty.plan.policy.soak:
         await duty.done(step, how="stable")
         return
-    _all_in_service(duty, facts)
-    left = duty.plan.policy.soak - _waited(duty, step)
+    left = duty.plan.policy.soak - _waited(duty, step) if over else duty.plan.policy.settle
     await duty.pause(min(duty.plan.policy.watch, max(left, timedelta(seconds=0.01))))
 
 
-def _all_in_service(duty: Duty, facts: GroupFacts) -> None:
+def _all_in_service(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Tell whether everybody is in service; False while one Site takes over from another.
+
+    Raises:
+        ConditionFailed: somebody is not, or no Site took over in time.
+    """
     words = duty.plan.policy.state_words
     concerned = duty.plan.concerning(facts).members
     ill = [f"{m.id} is {invariants.described(m)}" for m in concerned if not in_service(m, words)]
     if ill:
         raise ConditionFailed("; ".join(ill))
+    return _taken_over(duty, step, [m.id for m in concerned], facts)
 
 
 # ------------------------------------------------------------------------------- the end
@@ -705,7 +739,9 @@ async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Compare with PREFLIGHT: exactly the hotfix, and every other difference by name."""
-    _all_in_service(duty, facts)
+    if not _all_in_service(duty, step, facts):
+        await duty.pause(duty.plan.policy.settle)
+        return
     concerned = duty.plan.concerning(facts).members
     wrong = [f"{m.id} is at take {m.take}" for m in concerned if m.take != step.take]
     if wrong:
@@ -743,7 +779,7 @@ def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
         if not one.partition(": ")[2].startswith(expected)
         and not _only_signature(one)
         and not (duty.state.cloning_owed and one.endswith(": auto clone on → off"))
-        and not _planned_takeover(one, duty)
+        and not _planned_takeover(one, duty, facts)
     ]
     unexpected += invariants.policy_drift(facts, duty.state)
     for health in facts.health:
@@ -756,12 +792,13 @@ def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
     return tuple(unexpected)
 
 
-def _planned_takeover(difference: str, duty: Duty) -> bool:
+def _planned_takeover(difference: str, duty: Duty, facts: GroupFacts) -> bool:
     """Tell whether a difference is that the other Site took over, as the proposal announced.
 
-    Only where a Logical Group is a Site as a whole; any other Site failover is not by us.
+    Only where a Logical Group is a Site as a whole, and one Site is active; any other Site
+    failover is not by us.
     """
-    if not any(whole_sites(duty.plan.groups).values()):
+    if not any(whole_sites(duty.plan.groups).values()) or facts.active_site is None:
         return False
     where, _, what = difference.partition(": ")
     before, _, now = what.removeprefix("state ").partition(" → ")
@@ -804,8 +841,8 @@ async def replan_abort(duty: Duty, case: str, group: str = "") -> None:
 
 
 def traffic_trouble(duty: Duty, step: Step, facts: GroupFacts) -> list[str]:
-    """Say which member outside the group left service, or that one shows ACTIVE(!)."""
-    return invariants.left_service(step.members, facts, duty.plan)
+    """Say what outside the group carries traffic no more, or that one shows ACTIVE(!)."""
+    return invariants.left_service(step.members, facts, duty.plan, duty.state.baseline)
 
 
 def nothing_started(duty: Duty, step: Step, facts: GroupFacts) -> bool:

@@ -106,7 +106,8 @@ def carrying(members: Sequence[MemberId], standing_by: Collection[MemberId] = ()
     Whether `asg stat -i active_ids` lists the members of a Standby Site is not known. So all of
     them may be listed; or else those of the Active Site are, and each of the others says itself
     that it stands by (or is active) without a problem. Nobody passes without one or the other:
-    a member that is ill, is away or does not answer in time says neither. And when the Sites
+    a member that is ill, is away or does not answer in time says neither; nor do all of them
+    where nobody is listed as active: then no Site carries anything already. And when the Sites
     changed places since the look, those that were active are listed no more, and it fails: that
     is not the failover that people said yes to.
 
@@ -120,7 +121,8 @@ def carrying(members: Sequence[MemberId], standing_by: Collection[MemberId] = ()
     asked = f'gexec -a -g0 -b {",".join(resting)} -c "cphaprob state"'
     good = r"\(local\) .* (STANDBY|ACTIVE) |Active PNOTEs: *None *$"
     healthy = f"[ \"$({asked} | grep -cE '{good}')\" = {2 * len(resting)} ]"
-    first = f"{all_active(active)} && " if active else ""
+    somebody = "asg stat -i active_ids | grep -q _"
+    first = f"{all_active(active) if active else somebody} && "
     return f"{{ {all_active(members)} || {{ {first}{healthy}; }}; }}"
 
 

@@ -23,6 +23,7 @@ AT_ONCE = frozenset(
         "core_dump",
         "smo_moves",
         "site_failover",
+        "site_stays",
         "snapshot_taken",
         "snapshot_revert",
     ]

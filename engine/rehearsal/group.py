@@ -133,6 +133,7 @@ class Group:
         self.silent_until = 0.0
         self.forced_smo: str | None = None
         self.forced_site: int | None = None
+        self.takes_over = True
         self.smo_listeners: list[Callable[[], None]] = []
         self.unsupported: list[str] = []
         self.moments: list[tuple[float, str]] = []
@@ -757,7 +758,7 @@ class Group:
     def _choose_site(self) -> None:
         """Let the other Site take over where nobody of the Active Site is healthy any more."""
         chosen = self.active_site
-        if not self._healthy_in(chosen):
+        if self.takes_over and not self._healthy_in(chosen):
             chosen = next((s for s in self.sites if self._healthy_in(s)), chosen)
         home = self.setup.active_site
         if self.forced_site is not None and self._healthy_in(self.forced_site):
@@ -800,6 +801,9 @@ class Group:
         """The lowest ACTIVE member is the SMO; with two Sites, of those in the Active Site."""
         carrying = [self.members[m] for m in self.carrying()]
         candidates = [m.id for m in carrying if m.state == ACTIVE] or [m.id for m in carrying]
+        if not candidates and not self.takes_over:
+            # Somebody answers at the group address, though nobody carries anything [B].
+            candidates = self.in_service()
         chosen = candidates[0] if candidates else None
         if self.forced_smo in candidates:
             chosen = self.forced_smo
@@ -972,6 +976,10 @@ class _Harm:
         group.settle("Site failover")
         if seconds := fault.details.get("seconds"):
             group.after(float(seconds), self._site_failback)
+
+    def _site_stays(self, _fault: Fault) -> None:
+        """The Standby Site does not take over: it stands by, healthy, and nobody carries."""
+        self.group.takes_over = False
 
     def _site_failback(self) -> None:
         self.group.forced_site = next(s for s in self.group.sites if s != self.group.active_site)

@@ -149,3 +149,17 @@ def test_a_member_of_the_standby_site_that_falls_ill_keeps_its_site_from_taking_
     assert stage.group.active_site == 1
     started = {m["id"]: m["installs_started"] for m in stage.group.report()["members"]}
     assert (started["1_1"], started["1_2"]) == (0, 0)
+
+
+def test_a_site_that_does_not_take_over_brings_the_one_that_went_down_back_in_two_minutes(play):
+    """Nobody carries anything: that is not waited out, however healthy the others are."""
+    stage = play([2, 2], faults=({"name": "site_stays", "after_s": 0},))
+
+    hold = stage.state().hold
+    assert hold is not None
+    assert hold.step == "B.READY"
+    assert hold.reason == "no Site is active (Site 1 ACTIVE without a member, Site 2 STANDBY)"
+    begun = {r.body["step"]: r.at for r in stage.records() if r.kind == Kind.INTENDED}
+    assert (begun["B.RESCUE_UP"] - begun["B.ADMIN_DOWN"]).total_seconds() < 120
+    ours = [m for m in stage.group.report()["members"] if m["id"] in ("1_1", "1_2")]
+    assert [(m["state"], m["installs_started"]) for m in ours] == [("ACTIVE", 0)] * 2

@@ -67,6 +67,22 @@ def test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover():
     assert at_failover(four(member(4))) == "VS 2 of 1_4 is not listed any more"
 
 
+def test_a_virtual_system_lost_once_a_group_is_down_forbids_the_installation_and_is_rescued():
+    """Of the members outside the group; what the group itself lost is for its return to say."""
+    down = [member(n, state="DOWN", own_state="DOWN", notes=("ADMIN",)) for n in (1, 2)]
+    state = RunState(run="hf-000001", plan=plan(), baseline=four())
+    step = plan().step("A.INSTALL")
+    lost = "VS 2 of 1_4 is not listed any more"
+
+    invariants.check(step, four(*down), state)
+    with pytest.raises(ConditionFailed, match=f"^{lost}$"):
+        invariants.check(step, four(*down, member(4)), state)
+
+    outside = (step.members, four(*down, member(4)), plan())
+    assert invariants.left_service(*outside, four()) == [lost]
+    assert invariants.left_service(step.members, four(*down), plan(), four()) == []
+
+
 def test_a_policy_of_a_virtual_system_installed_meanwhile_is_told_of_it_alone():
     state = RunState(run="hf-000001", plan=plan(), baseline=four())
     other = replace(BERN, date="13Mar24 09:00")

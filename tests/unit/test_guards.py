@@ -107,14 +107,19 @@ Active PNOTEs: None
 """
 
 
-def two_sites(device: Path, *, active: list[str], said: list[str]) -> tuple[int | None, bool]:
+def two_sites(
+    device: Path,
+    *,
+    active: list[str],
+    said: list[str],
+    outside: tuple[str, ...] = ("1_1", "2_1", "2_2"),
+) -> tuple[int | None, bool]:
     """Run with 1_1 on the Active Site; 2_1 and 2_2 stood by when they were looked at."""
     (device / "active").write_text("".join(f"{m:<17}\n" for m in active))
     (device / "said").write_text("\n".join(said))
     cphaprob = device / "bin" / "cphaprob"
     cphaprob.write_text('#!/bin/bash\ncat "$HOME/said"\n')
     cphaprob.chmod(0o755)
-    outside = ("1_1", "2_1", "2_2")
     return run(device, guard(device, outside=outside, standing_by=("2_1", "2_2")))
 
 
@@ -418,3 +423,10 @@ def test_a_lock_that_cannot_be_read_is_not_taken_for_free():
         read_kept(odd)
     whole = odd.replace("1_1", "1_2").replace("flock: bad", "free")
     assert list(read_kept(odd.removesuffix("@@over\n") + whole)) == ["1_2"]
+
+
+@pytest.mark.parametrize("active", [[], ["1_1", "1_2"]])
+def test_nothing_is_taken_down_where_no_site_is_active_and_all_others_only_stand_by(device, active):
+    done = two_sites(device, active=active, said=[STANDING_BY] * 2, outside=("2_1", "2_2"))
+
+    assert done == ((0, True) if active else (96, False))

@@ -8,6 +8,7 @@ import pytest
 
 from engine import invariants, steps
 from engine.enforced import same_policy
+from engine.errors import ConditionFailed
 from engine.fold import RunState, StepState
 from engine.gaia.dialect import CHASSIS, VERSIONS, dialect, never_found, unsupported
 from engine.invariants import described
@@ -102,7 +103,7 @@ def test_who_must_carry_traffic_and_does_not_is_named_on_two_sites(seen, said):
 def test_a_device_that_shows_no_sites_state_says_nothing_of_who_is_active():
     mute = replace(two_sites(), sites=(SiteFacts(1, ""), SiteFacts(2, "")))
 
-    assert invariants.no_site_active(mute.members, mute) == []
+    assert invariants.one_site_carries(mute.members, mute) == []
     assert mute.active_site is None
 
 
@@ -113,16 +114,100 @@ def test_on_one_site_standby_is_no_word_of_a_healthy_member():
     assert in_service(member(1, state="UP"), dialect("R81.20").state_words(1))
 
 
-def test_a_site_is_down_only_when_the_other_one_has_taken_over():
-    down = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
-    ours = [on_site(1, number, **down) for number in (1, 2)]
-    duty: Any = SimpleNamespace(plan=by_site())
-    step = by_site().step("B.ADMIN_DOWN")
+class Watch:
+    """A clock that is set by hand."""
 
-    over = two_sites(*ours, active=2)
-    waits = replace(two_sites(*ours), sites=(SiteFacts(1, "DOWN"), SiteFacts(2, "STANDBY")))
-    assert steps._is_down(duty, step, over)
-    assert not steps._is_down(duty, step, waits)
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+OURS = [on_site(1, number, **DOWN) for number in (1, 2)]
+WAITS = replace(two_sites(*OURS), sites=(SiteFacts(1, "DOWN"), SiteFacts(2, "STANDBY")))
+SPLIT = replace(
+    two_sites(*(on_site(s, n, state="ACTIVE", own_state="ACTIVE") for s in (1, 2) for n in (1, 2))),
+    sites=(SiteFacts(1, "ACTIVE"), SiteFacts(2, "ACTIVE")),
+)
+
+
+def on_duty(**changes: Any) -> Any:
+    state = SimpleNamespace(baseline=two_sites(), cloning_owed=False, the_plan=by_site())
+    return SimpleNamespace(plan=by_site(), clock=Watch(), tried_since={}, state=state, **changes)
+
+
+def test_a_site_is_down_only_when_the_other_one_has_taken_over():
+    duty, step = on_duty(), by_site().step("B.ADMIN_DOWN")
+
+    assert steps._is_down(duty, step, two_sites(*OURS, active=2))
+    assert not steps._is_down(duty, step, WAITS)
+
+
+def test_a_site_that_does_not_take_over_is_waited_for_half_a_minute_and_no_longer():
+    duty, step = on_duty(), by_site().step("B.ADMIN_DOWN")
+
+    for now in (0.0, 15.0):
+        duty.clock.now = now
+        assert not steps._is_down(duty, step, WAITS)
+    duty.clock.now = 30.0
+    with pytest.raises(ConditionFailed, match=r"no Site is active \(Site 1 DOWN, Site 2 STANDBY"):
+        steps._is_down(duty, step, WAITS)
+
+    # A time that is over does not count for the next one.
+    duty.clock.now = 31.0
+    assert not steps._is_down(duty, step, WAITS)
+    assert steps._is_down(duty, step, two_sites(*OURS, active=2))
+    duty.clock.now = 90.0
+    assert not steps._is_down(duty, step, WAITS)
+
+
+def test_that_no_site_took_over_is_reason_to_bring_the_group_up_and_two_active_ones_are_not():
+    assert invariants.left_service(["1_1", "1_2"], WAITS, by_site()) == [
+        "no Site is active (Site 1 DOWN, Site 2 STANDBY)"
+    ]
+    shown = two_sites(*OURS)
+    assert invariants.left_service(["1_1", "1_2"], shown, by_site()) == [
+        "no Site is active (Site 1 ACTIVE without a member, Site 2 STANDBY)"
+    ]
+    assert invariants.left_service(["1_1", "1_2"], two_sites(*OURS, active=2), by_site()) == []
+    assert invariants.left_service(["2_1", "2_2"], SPLIT, by_site()) == []
+
+
+def test_two_sites_that_are_active_at_once_forbid_a_failover_and_an_installation():
+    said = "2 Sites are active at once (Site 1 ACTIVE, Site 2 ACTIVE)"
+
+    for name in ("A.READY", "A.ADMIN_DOWN", "A.INSTALL"):
+        with pytest.raises(ConditionFailed) as refused:
+            invariants.check(by_site().step(name), SPLIT, run())
+        assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [(two_sites(active=None), "no Site is active"), (SPLIT, "2 Sites are active at once")],
+)
+def test_a_group_is_not_back_and_a_night_not_over_unless_one_site_is_active(seen, said):
+    duty = on_duty()
+    back, soak = by_site().step("B.RETURN"), by_site().step("B.SOAK")
+
+    assert steps._not_back(duty, back, two_sites(), None) == []
+    assert said in "; ".join(steps._not_back(duty, back, seen, None))
+    assert steps._all_in_service(duty, soak, two_sites())
+    assert not steps._all_in_service(duty, soak, seen)
+    duty.clock.now = 30.0
+    with pytest.raises(ConditionFailed, match=said):
+        steps._all_in_service(duty, soak, seen)
+
+
+def test_that_no_site_is_active_at_the_end_is_not_the_takeover_that_was_planned():
+    duty = on_duty()
+
+    assert steps.not_by_us(duty, two_sites(active=2)) == ()
+    assert "sites: Site 1 ACTIVE Site 2 STANDBY → Site 1 STANDBY Site 2 STANDBY" in (
+        steps.not_by_us(duty, two_sites(active=None))
+    )
 
 
 # --------------------------------------------------------------------------------- drift

@@ -65,7 +65,7 @@ SAFETIES = (
         promise="P1",
         why="All members of two Sites may stand by, healthy, and nobody carries anything.",
         file=INVARIANTS,
-        old="    problems += no_site_active(outside, facts)\n",
+        old="    problems += one_site_carries(outside, facts)\n",
         by=(f"{SITES}::test_who_must_carry_traffic_and_does_not_is_named_on_two_sites",),
     ),
     safety(
@@ -73,9 +73,99 @@ SAFETIES = (
         promise="P1",
         why="The installation would begin before anybody has taken the traffic over.",
         file="engine/steps.py",
-        old="    return down and not invariants.no_site_active(outside, seen)\n",
-        new="    return down\n",
+        old="    over = _taken_over(duty, step, _outside(duty, step, seen), seen)\n",
+        new="    over = True\n",
         by=(f"{SITES}::test_a_site_is_down_only_when_the_other_one_has_taken_over",),
+    ),
+    safety(
+        "a Site that does not take over is not waited for until a time-out",
+        promise="P1",
+        why="Nobody carries anything for as long.",
+        file="engine/steps.py",
+        old="    if duty.clock.monotonic() - since >= TAKE_OVER.total_seconds():\n",
+        new="    if False:\n",
+        by=(
+            f"{SITES}::test_a_site_that_does_not_take_over_is_waited_for_half_a_minute_and_no_"
+            "longer",
+        ),
+    ),
+    safety(
+        "a group is brought up where no Site took over",
+        promise="P1",
+        why="The run would hold, and nobody would carry anything until a person comes.",
+        file=INVARIANTS,
+        old="    return left + nobody_took_over(outside, facts)\n",
+        new="    return left\n",
+        by=(
+            f"{SITES}::test_that_no_site_took_over_is_reason_to_bring_the_group_up_and_two_active_"
+            "ones_are_not",
+            f"{NIGHTS}::test_a_site_that_does_not_take_over_brings_the_one_that_went_down_back_in_"
+            "two_minutes",
+        ),
+    ),
+    safety(
+        "a Site whose members are all out is not active, whatever is shown of it",
+        promise="P1",
+        why="The picture may be slower than the members, and nobody would be missed.",
+        file=INVARIANTS,
+        old='site.state == "ACTIVE" and site.id in manned}',
+        new='site.state == "ACTIVE" and (manned or True)}',
+        by=(
+            f"{SITES}::test_that_no_site_took_over_is_reason_to_bring_the_group_up_and_two_active_"
+            "ones_are_not",
+        ),
+    ),
+    safety(
+        "two Sites that are active at once forbid a failover",
+        promise="P1",
+        why="Both answer for the same addresses, and nobody knows who would take over.",
+        file=INVARIANTS,
+        old="    if len(active) > 1:\n",
+        new="    if False:\n",
+        by=(
+            f"{SITES}::test_two_sites_that_are_active_at_once_forbid_a_failover_and_an_installation",
+        ),
+    ),
+    safety(
+        "a group is back only where one Site is active",
+        promise="P10",
+        why="Everybody stands by, healthy, and nobody carries anything.",
+        file="engine/steps.py",
+        old="    return points + invariants.one_site_carries(duty.plan.concerning(facts).members, facts)\n",
+        new="    return points\n",
+        by=(f"{SITES}::test_a_group_is_not_back_and_a_night_not_over_unless_one_site_is_active",),
+    ),
+    safety(
+        "a night is over only where one Site is active",
+        promise="P10",
+        why="It would end as done with nobody that carries anything.",
+        file="engine/steps.py",
+        old="    return _taken_over(duty, step, [m.id for m in concerned], facts)\n",
+        new="    return True\n",
+        by=(f"{SITES}::test_a_group_is_not_back_and_a_night_not_over_unless_one_site_is_active",),
+    ),
+    safety(
+        "that no Site is active is told at the end",
+        promise="P8",
+        why="It would pass for the takeover that was announced.",
+        file="engine/steps.py",
+        old="any(whole_sites(duty.plan.groups).values()) or facts.active_site is None:\n",
+        new="any(whole_sites(duty.plan.groups).values()):\n",
+        by=(
+            f"{SITES}::test_that_no_site_is_active_at_the_end_is_not_the_takeover_that_was_planned",
+        ),
+    ),
+    safety(
+        "the device refuses to take a Site down where none is active",
+        promise="P1",
+        why="All the others only stand by, and nobody took over.",
+        file=GUARDS,
+        old='    somebody = "asg stat -i active_ids | grep -q _"\n',
+        new='    somebody = "true"\n',
+        by=(
+            "unit/test_guards.py::test_nothing_is_taken_down_where_no_site_is_active_and_all_"
+            "others_only_stand_by",
+        ),
     ),
     safety(
         "the device asks members of a Standby Site whether they are healthy",

@@ -29,6 +29,28 @@ SAFETIES = (
         by=(f"{JUDGED}::test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover",),
     ),
     safety(
+        "a Virtual System that nobody lists any more forbids an installation",
+        promise="P1",
+        why="Who carries the traffic alone lost it after the failover.",
+        file="engine/invariants.py",
+        old="    problems += lost_virtual([m for m in outside if m.answered], state.baseline)\n",
+        by=(
+            f"{JUDGED}::test_a_virtual_system_lost_once_a_group_is_down_forbids_the_installation_"
+            "and_is_rescued",
+        ),
+    ),
+    safety(
+        "a Virtual System that nobody lists any more brings the group up",
+        promise="P1",
+        why="Nobody carries what it carried.",
+        file="engine/invariants.py",
+        old="    left += lost_virtual([m for m in outside if m.answered], known)\n",
+        by=(
+            f"{JUDGED}::test_a_virtual_system_lost_once_a_group_is_down_forbids_the_installation_"
+            "and_is_rescued",
+        ),
+    ),
+    safety(
         "a member is not back without a Virtual System that it had",
         promise="P10",
         why="It would be called back, and B would go down.",
