@@ -131,7 +131,8 @@ SAFETIES = (
         promise="P10",
         why="Everybody stands by, healthy, and nobody carries anything.",
         file="engine/steps.py",
-        old="    return points + invariants.one_site_carries(duty.plan.concerning(facts).members, facts)\n",
+        old="    return points + invariants.one_site_carries("
+        "duty.plan.concerning(facts).members, facts)\n",
         new="    return points\n",
         by=(f"{SITES}::test_a_group_is_not_back_and_a_night_not_over_unless_one_site_is_active",),
     ),
