@@ -249,7 +249,7 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         return False
     if not await _judge(duty, step):
         return False
-    if step.kind is StepKind.FAILOVER and await _asked_to_freeze(duty) is not None:
+    if step.kind in _BEGINS and await _asked_to_freeze(duty) is not None:
         return False
     gate = duty.state.gates[step.id]
     if gate.plan_digest != duty.plan.digest:

@@ -313,3 +313,24 @@ def test_a_start_needs_its_approval(tmp_path):
     assert night.state.hold is not None
     assert night.state.hold.error == "expired"
     assert set(uninstalls(night).values()) == {0}
+
+
+def test_a_start_is_asked_again_when_the_members_that_are_down_look_otherwise(tmp_path):
+    """Its approval is bound to what was seen, and the last look sees something else."""
+
+    def people(night: Night, gate: str, step: str) -> None:
+        if step == "C.START" and gate == "G2":
+            night.group.add_fault({"name": "member_fails", "member": "1_2", "notes": ["ROUTED"]})
+        everyone_agrees(night, gate, step)
+
+    async def then(stage: Night) -> None:
+        await end_degraded(stage)
+        stage.order(kind="rollback", package="")
+        await stage.until_over()
+
+    night = play(tmp_path, STUCK, people=people, then=then)
+
+    opened = [r.body["step"] for r in night.records if r.kind == Kind.GATE_OPENED]
+    assert opened == ["PROPOSAL", "C.START", "C.START", "A.FAILOVER"]
+    assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert night.broken() == {}

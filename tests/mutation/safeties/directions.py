@@ -78,7 +78,9 @@ SAFETIES = (
         old="    if duty.state.of(change_).committed_at is None and not await asking.last_look(\n"
         "        duty, gate_step, facts\n    ):\n",
         new="    if False:\n",
-        by=(f"{NIGHTS}::test_a_start_needs_its_approval",),
+        by=(
+            f"{NIGHTS}::test_a_start_is_asked_again_when_the_members_that_are_down_look_otherwise",
+        ),
     ),
     safety(
         "who may carry traffic again is not worked on without a failover",

@@ -68,7 +68,7 @@ SAFETIES = (
         (
             Edit(
                 ASKING,
-                "if step.kind is StepKind.FAILOVER and await _asked_to_freeze(duty) is not None:",
+                "if step.kind in _BEGINS and await _asked_to_freeze(duty) is not None:",
                 "if False:",
             ),
             Edit(
