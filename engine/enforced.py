@@ -22,6 +22,9 @@ def same_policy(members: Sequence[MemberFacts]) -> list[str]:
         f"{member.id} has policy {named(policy)}, {other.id} has {named(theirs)}"
         for member, policy, other, theirs in _unlike(known)
     ]
+    problems += [
+        f"{m.id} has policy {named(p)}, and its verification failed" for m, p in known if p.failed
+    ]
     return problems + _same_virtual(members)
 
 
@@ -52,7 +55,13 @@ def _same_virtual(members: Sequence[MemberFacts]) -> list[str]:
         for one in member.virtual:
             if one.policy is not None:
                 held.setdefault(one.id, []).append((member, one.policy))
-    return [
+    failed = [
+        f"VS {number} of {member.id} has policy {named(policy)}, and its verification failed"
+        for number, these in held.items()
+        for member, policy in these
+        if policy.failed
+    ]
+    return failed + [
         f"VS {number} of {member.id} has policy {named(policy)}, that of {other.id} has "
         f"{named(theirs)}"
         for number, these in held.items()

@@ -122,11 +122,15 @@ class PackageState(StrEnum):
 
 @dataclass(frozen=True)
 class InstalledPolicy:
-    """The security policy that a member enforces, as `asg policy verify` and `fw stat` name it."""
+    """The security policy that a member enforces, as `asg policy verify` and `fw stat` name it.
+
+    `failed`: its verification failed, and not because of its name, date or signature.
+    """
 
     name: str
     date: str
     signature: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ Whatever stands where a member's state must stand, and is none, is `UnexpectedOu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import UnexpectedOutput
@@ -29,18 +29,37 @@ class Stat:
     """What `asg stat -v` shows. "" and None: not shown.
 
     `states` are those of the members, `virtual` those of each Virtual System but 0 on them; `names`
-    are of all that have a block of their own, 0 as well.
+    are of all that have a block of their own, 0 as well. `sync` and `sync_all` are true only where
+    every line of theirs says so.
     """
 
     version: str = ""
     platform: str = ""
     mode: str = ""
-    sync: bool = False
+    sync_active: bool | None = None
     sync_all: bool | None = None
     sites: dict[int, str] = field(default_factory=dict)
     states: dict[MemberId, Shown] = field(default_factory=dict)
     virtual: dict[int, dict[MemberId, Shown]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def sync(self) -> bool:
+        """Whether connections are synchronised to the active members; not shown is no."""
+        return bool(self.sync_active)
+
+    def add(self, other: Stat) -> None:
+        """Take in what `asg stat vs all` of the same look shows.
+
+        Where one shows a member or a Virtual System in service and the other does not, that is a
+        note: what either of them finds is not lost.
+        """
+        self.names |= other.names
+        self.sync_active = _all_say(self.sync_active, other.sync_active)
+        self.sync_all = _all_say(self.sync_all, other.sync_all)
+        _put_together(self.states, other.states)
+        for number, states in other.virtual.items():
+            _put_together(self.virtual.setdefault(number, {}), states)
 
     @property
     def site_facts(self) -> tuple[SiteFacts, ...]:
@@ -57,6 +76,24 @@ class _Cell:
     @property
     def middle(self) -> float:
         return (self.start + self.end) / 2
+
+
+def _all_say(*shown: bool | None) -> bool | None:
+    """Return whether all that was shown says yes; None where nothing was."""
+    said = [one for one in shown if one is not None]
+    return all(said) if said else None
+
+
+def _put_together(into: dict[MemberId, Shown], other: Mapping[MemberId, Shown]) -> None:
+    for member, (word, notes) in other.items():
+        known, noted = into.get(member, (word, notes))
+        odd = (known in _HEALTHY) != (word in _HEALTHY)
+        into[member] = (
+            known,
+            tuple(
+                dict.fromkeys([*noted, *notes, *([f"{word} in asg stat vs all"] if odd else [])])
+            ),
+        )
 
 
 _TITLE = re.compile(r"(?:(VSX|VSNext) )?System Status(?: *- *(\w[\w ]*?))?\s*\|$")
@@ -88,8 +125,8 @@ def read_stat(text: str) -> Stat:
     return stat
 
 
-def read_blocks(text: str) -> dict[int, str]:
-    """Read the numbers and names of what is virtual from `asg stat vs all`; 0 is always shown.
+def read_blocks(text: str) -> Stat:
+    """Read `asg stat vs all`: what is virtual, and its states; 0 is always shown.
 
     Source: the blocks of SP76STAT; that this command prints the same ones is [I].
 
@@ -101,7 +138,7 @@ def read_blocks(text: str) -> dict[int, str]:
         reading.hear(line.strip())
     if 0 not in reading.stat.names:
         raise UnexpectedOutput("asg stat does not say which Virtual Systems there are", text)
-    return reading.stat.names
+    return reading.stat
 
 
 class _Reading:
@@ -142,9 +179,9 @@ class _Reading:
         if not line.endswith("|"):
             return  # cut off: it may have said more
         if which == "active":
-            self.stat.sync = shown == "enabled"
+            self.stat.sync_active = _all_say(self.stat.sync_active, shown == "enabled")
         else:
-            self.stat.sync_all = shown == "enabled"
+            self.stat.sync_all = _all_say(self.stat.sync_all, shown == "enabled")
 
     def _leave_table(self) -> None:
         self._columns, self._site, self._in_table, self._states_due = [], 0, False, False
@@ -262,6 +299,8 @@ class _Reading:
         if found is None:
             raise self._odd(text)
         note = (found[2] or "").strip().upper()
+        if note == "!":
+            return f"{found[1].upper()}(!)", ()
         return found[1].upper(), (note,) if note else ()
 
     def _odd(self, row: str) -> UnexpectedOutput:

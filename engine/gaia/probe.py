@@ -155,11 +155,17 @@ def read_look(text: str, at: datetime) -> GroupFacts:
     policies = _Policies(sections["policy"])
     cloning = read_cloning(sections["cloning"])
     own = _by_member(sections["members"])
-    ids = sorted(
-        {member_id(line) for line in sections["all"].splitlines() if line.strip()}, key=by_number
-    )
     if "virtual" in sections:
-        stat.names |= read_blocks(sections["virtual"])
+        stat.add(read_blocks(sections["virtual"]))
+    elif policies.virtual:
+        raise UnexpectedOutput(
+            "asg policy verify shows Virtual Systems, and nothing says the mode: pin `mode` in the "
+            "group's settings",
+            text,
+        )
+    listed = {member_id(line) for line in sections["all"].splitlines() if line.strip()}
+    # Whoever any of them shows is a member: one that a list leaves out is not one that is gone.
+    ids = sorted({*listed, *stat.states, *own}, key=by_number)
     members = tuple(_member(one, stat, policies, cloning, own.get(one, {})) for one in ids)
     dumps = read_core_dumps(sections["dumps"]) if "dumps" in sections else {}
     conns = read_connections(sections["conns"]) if "conns" in sections else {}

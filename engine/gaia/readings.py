@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from engine.errors import UnexpectedOutput
 from engine.model import CpuseAction, InstalledPolicy, MemberId, PackageState, member_id
@@ -38,14 +39,15 @@ def read_cphaprob(text: str) -> tuple[str, tuple[str, ...]]:
     """
     if "HA module not started" in text or "Failed to retrieve cluster state" in text:
         return "NOT STARTED", ()
-    local = re.search(r"^\s*[\d_]+ +\(local\)\s+\S+\s+\S+\s+(\S+)", text, re.MULTILINE)
+    local = re.search(r"^\s*[\d_]+ +\(local\)\s+\S+\s+\S+\s+(\S+)( \(!\))?", text, re.MULTILINE)
     if local is None:
         raise UnexpectedOutput("cphaprob state shows no local member", text)
     notes = re.search(r"Active PNOTEs:\s*(.+)", text)
     if notes is None:
         raise UnexpectedOutput("cphaprob state shows no problem notes, not even None", text)
     shown = notes[1].strip()
-    return local[1], () if shown == "None" else tuple(n.strip() for n in shown.split(","))
+    state = local[1] + (local[2] or "").strip()
+    return state, () if shown == "None" else tuple(n.strip() for n in shown.split(","))
 
 
 def read_fw_stat(text: str) -> str:
@@ -135,7 +137,7 @@ def read_policies(text: str) -> dict[MemberId, InstalledPolicy]:
     Raises:
         UnexpectedOutput: no row.
     """
-    found = {one: policy for one, virtual, policy in _policy_rows(text) if not virtual}
+    found = {one: policy for one, virtual, policy in _judged_rows(text) if not virtual}
     if not found:
         raise UnexpectedOutput("asg policy verify shows no member", text)
     return found
@@ -147,13 +149,32 @@ def read_virtual_policies(text: str) -> dict[MemberId, dict[int, InstalledPolicy
     Source: [B], as there.
     """
     found: dict[MemberId, dict[int, InstalledPolicy]] = {}
-    for one, virtual, policy in _policy_rows(text):
+    for one, virtual, policy in _judged_rows(text):
         if virtual:
             found.setdefault(one, {})[virtual] = policy
     return found
 
 
-def _policy_rows(text: str) -> Iterator[tuple[MemberId, int, InstalledPolicy]]:
+_Row = tuple[MemberId, int, InstalledPolicy]
+
+
+def _judged_rows(text: str) -> Iterator[_Row]:
+    """Yield each row, a policy as failed only where nothing else in the table explains it.
+
+    Failed is also how rows are shown whose signatures differ, as they do across takes while
+    nothing is wrong, and each of them is: then it says no more than the signatures. So it counts
+    where the very same policy is Success on another member.
+
+    Source: SGMUP, both samples (InitialPolicy; the same name and date with other signatures).
+    """
+    rows = list(_policy_rows(text))
+    well = {(number, policy) for _, number, policy in rows if not policy.failed}
+    for member, number, policy in rows:
+        failed = policy.failed and (number, replace(policy, failed=False)) in well
+        yield member, number, replace(policy, failed=failed)
+
+
+def _policy_rows(text: str) -> Iterator[_Row]:
     """Yield member, number of the Virtual System (0: the member itself) and policy of each row."""
     columns: list[str] = []
     member = ""
@@ -173,8 +194,13 @@ def _policy_rows(text: str) -> Iterator[tuple[MemberId, int, InstalledPolicy]]:
             number = (named and named[2]) or row.get("VS", row.get("VS ID", "0"))
             if number.isdigit():
                 signature = row.get("Policy Signature", "")
-                policy = InstalledPolicy(row["Policy Name"], row.get("Policy Date", ""), signature)
-                yield member, int(number), policy
+                failed = row.get("Status", "").lower() == "failed"
+                date = row.get("Policy Date", "")
+                yield (
+                    member,
+                    int(number),
+                    InstalledPolicy(row["Policy Name"], date, signature, failed),
+                )
 
 
 def read_cloning(text: str) -> dict[MemberId, bool]:

@@ -1,5 +1,6 @@
 """The first look at groups of every version, platform and mode, as the rehearsal plays them."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from engine.errors import PlanRefused, UnexpectedOutput
 from engine.gaia.dialect import VERSIONS, dialect
 from engine.gaia.identity import identify_line
 from engine.group import LiveGroup
+from engine.invariants import described
 from engine.model import NOTHING_PINNED, GroupFacts, Identity, Policy, in_service
 from engine.ports import GroupSetup, Output
 from engine.rehearsal.group import Group, Setup
@@ -214,3 +216,49 @@ def test_check_says_what_every_group_is_and_which_is_wrong(tmp_path):
     ]
     assert "pin `platform` to ElasticXL, and the device says Maestro" in wrong[0]
     assert "does not say the platform" in wrong[1]
+
+
+# ------------------------------------------------------------- what one picture leaves out
+
+
+def test_a_member_that_the_list_of_ids_leaves_out_is_a_member_all_the_same(tmp_path):
+    def short(text: str) -> str:
+        return re.sub(r"(?m)^1_4 +\n", "", text, count=1)
+
+    facts, _ = looked(tmp_path, told=short, version="R81.20", members=4)
+
+    assert facts.ids == ("1_1", "1_2", "1_3", "1_4")
+    assert in_service(facts.member("1_4"))
+
+
+def test_what_only_the_list_of_virtual_systems_shows_ill_is_ill(tmp_path):
+    """The group's picture has no block for VS 12, and each member finds itself well in it."""
+
+    def only_there(text: str) -> str:
+        listed, mark, rest = text.partition("@@local")
+        if "VS ID:  12" not in listed:
+            return text
+        start = listed.index("VS ID:  12")
+        ill = re.sub(r"\|  2( +)ACTIVE( +)Enforcing Security", r"|  2\1DOWN  \2Inactive          ",
+                     listed[start:])  # fmt: skip
+        first, _, after = rest.partition("| VS ID:  12")
+        return listed[:start] + ill + mark + first + after[after.index("| Site Parameters") :]
+
+    setup: dict[str, Any] = {"version": "R82", "mode": "VSNext", "virtual": VIRTUAL, "members": 2}
+    facts, _ = looked(tmp_path, told=only_there, **setup)
+
+    assert in_service(facts.member("1_1"))
+    assert not in_service(facts.member("1_2"))
+    assert "VS 12 (outside) is ACTIVE (DOWN for its peers)" in described(facts.member("1_2"))
+
+
+def test_virtual_systems_in_the_table_of_policies_are_not_gateway_mode(tmp_path):
+    def with_system(text: str) -> str:
+        return re.sub(
+            r"(?m)^\|1_0(\d)   \|.*\n",
+            lambda row: row[0] + f"|1_0{row[1]}:3 |InitialPolicy      |NA    |0      |Failed  |\n",
+            text,
+        )
+
+    with pytest.raises(UnexpectedOutput, match="shows Virtual Systems, and nothing says the mode"):
+        looked(tmp_path, told=with_system, version="R81.20", members=2)

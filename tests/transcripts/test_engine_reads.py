@@ -29,7 +29,7 @@ def test_the_picture_of_vsx_on_a_chassis_that_stands_by():
     stat = read_stat(text)
 
     assert (stat.mode, stat.platform, stat.version) == ("VSX", "", "")
-    assert read_blocks(text) == {0: "Athens"}
+    assert read_blocks(text).names == {0: "Athens"}
     assert stat.site_facts == (SiteFacts(1, "STANDBY"),)
     assert stat.states == {
         "1_1": ("UP", ()),

@@ -63,6 +63,23 @@ def test_another_policy_of_a_virtual_system_forbids_the_failover():
     )
 
 
+def test_a_verification_that_failed_forbids_the_failover_and_is_not_bound():
+    healthy = member(4).policy
+    assert healthy is not None
+    failed = facts(member(4, policy=replace(healthy, failed=True)))
+    of_bern = four(with_bern(4, policy=replace(BERN, failed=True)))
+
+    assert at_failover(of_bern) == (
+        "VS 2 of 1_4 has policy Bern_Policy of 12Mar24 10:51 [9107a1ef3], and its verification "
+        "failed"
+    )
+    assert invariants.carrying_traffic(["1_1"], failed, plan()) == [
+        "1_4 has policy Standard of 12Mar24 10:51 [9107a1ef3], and its verification failed"
+    ]
+    assert failed.digest(None) == facts().digest(None)
+    assert invariants.left_service(["1_1"], failed, plan()) == []
+
+
 def test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover():
     assert at_failover(four(member(4))) == "VS 2 of 1_4 is not listed any more"
 

@@ -111,6 +111,53 @@ def test_policies_and_cloning_are_read_per_member():
     assert readings.read_cloning(CLONING) == {"1_1": False, "1_2": True}
 
 
+ROWS = "|SGM |Policy Name |Policy Date |Policy Signature |Status |\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "failed"),
+    [
+        # The same policy is well elsewhere: nothing explains that it failed here.
+        (("1_01 |P |d |aa |Success", "1_02 |P |d |aa |Failed"), ["1_2"]),
+        # Right after a group came back at another take: each differs from the others.
+        (("1_01 |P |d |aa |Failed", "1_02 |P |d |bb |Failed"), []),
+        (
+            (
+                "1_01 |P |d |aa |Failed",
+                "1_02 |P |d |aa |Failed",
+                "1_03 |P |d |bb |Failed",
+                "1_04 |P |d |bb |Failed",
+            ),
+            [],
+        ),
+        # The same where only those fail that are fewer, or that the SMO does not agree with.
+        (("1_01 |P |d |aa |Failed", "1_02 |P |d |bb |Success", "1_03 |P |d |bb |Success"), []),
+        # Another name or date: that is said of the policy itself.
+        (("1_01 |InitialPolicy |d |aa |Failed", "1_02 |P |d |bb |Success"), []),
+        (("1_01:0 |P |d |aa |Success", "1_01:3 |P |d |aa |Failed"), []),
+    ],
+)
+def test_a_verification_that_failed_counts_where_nothing_in_the_table_explains_it(rows, failed):
+    found = readings.read_policies(ROWS + "".join(f"|{row} |\n" for row in rows))
+
+    assert [one for one, policy in found.items() if policy.failed] == failed
+
+
+def test_a_virtual_system_whose_verification_failed_is_told_apart():
+    rows = ("1_01:0 |P |d |aa |Success", "1_01:3 |P |d |cc |Success", "1_02:3 |P |d |cc |Failed")
+    found = readings.read_virtual_policies(ROWS + "".join(f"|{row} |\n" for row in rows))
+
+    assert [found[one][3].failed for one in ("1_1", "1_2")] == [False, True]
+
+
+def test_active_with_a_problem_is_not_active_where_a_blank_is_in_it():
+    row = "1 (local)  192.0.2.1  100%  ACTIVE (!)  x\n\nActive PNOTEs: None\n"
+
+    assert readings.read_cphaprob(row) == ("ACTIVE(!)", ())
+    assert readings.read_cphaprob(row.replace(" (!)", "(!)")) == ("ACTIVE(!)", ())
+    assert readings.read_cphaprob(row.replace(" (!)", "")) == ("ACTIVE", ())
+
+
 READERS = [read_stat, readings.read_policies, readings.read_cloning, readings.read_cphaprob]
 
 

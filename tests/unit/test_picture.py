@@ -150,10 +150,33 @@ def test_the_picture_of_r76_is_read_although_it_says_neither_version_nor_platfor
 def test_each_virtual_system_has_states_of_its_own():
     stat = read_stat(BLOCKS)
 
-    assert stat.names == {0: "site-1", 12: "out side"} == read_blocks(BLOCKS)
+    assert stat.names == {0: "site-1", 12: "out side"} == read_blocks(BLOCKS).names
     assert stat.states == {"1_1": ("ACTIVE", ()), "1_2": ("ACTIVE", ())}
     assert stat.virtual == {12: {"1_1": ("ACTIVE", ()), "1_2": ("DOWN", ())}}
     assert stat.sites == {1: "ACTIVE"}
+
+
+def test_synchronisation_that_one_block_shows_off_is_off():
+    line = "|   Sync to Active chassis:     Enabled |\n|   Sync to all chassis:     Enabled |\n"
+    for first, last in ((line, line.replace("Enabled", "Disabled")), (line, line)):
+        for pictures in (first + last, last + first):
+            stat = read_stat(BLOCKS + pictures)
+            assert (stat.sync, stat.sync_all) == (first == last, first == last)
+    assert not read_stat(BLOCKS.replace("Sync to Active", "Something")).sync
+
+
+def test_a_state_that_only_the_other_picture_shows_is_a_note():
+    stat = read_stat(BLOCKS)
+    stat.add(read_blocks(BLOCKS.replace("2              ACTIVE ", "2              DOWN   ", 1)))
+
+    assert stat.states == {"1_1": ("ACTIVE", ()), "1_2": ("ACTIVE", ("DOWN in asg stat vs all",))}
+    assert stat.virtual == {12: {"1_1": ("ACTIVE", ()), "1_2": ("DOWN", ())}}
+
+
+def test_active_with_a_problem_is_the_same_word_with_a_blank_in_it():
+    stat = read_stat(R82.replace("ACTIVE(!)", "ACTIVE (!)"))
+
+    assert stat.states["2_2"] == ("ACTIVE(!)", ())
 
 
 @pytest.mark.parametrize(
