@@ -262,13 +262,20 @@ def _only_in_slack(deed: Deed) -> bool:
     return unknown or typed or vote
 
 
+def why_not(scenario: Scenario) -> str:
+    """Return why a scenario cannot be played in virtual time, or ""."""
+    if scenario.needs_processes:
+        return f"only as processes: {scenario.needs_processes}"
+    if any(_only_in_slack(deed) for deed in scenario.people):
+        return "what this scenario shows is in Slack, which is not simulated here"
+    return ""
+
+
 @pytest.mark.parametrize("name", names())
 def test_a_scenario_comes_out_as_it_says_in_virtual_time(name: str, tmp_path: Path):
     scenario = load(name)
-    if scenario.needs_processes:
-        pytest.skip(f"only as processes: {scenario.needs_processes}")
-    if any(_only_in_slack(deed) for deed in scenario.people):
-        pytest.skip("what this scenario shows is in Slack, which is not simulated here")
+    if reason := why_not(scenario):
+        pytest.skip(reason)
     package = tmp_path / scenario.package
     write_package(package, scenario, size=500)
 
