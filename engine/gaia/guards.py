@@ -85,7 +85,7 @@ def guarded(command: str, guard: Guard) -> str:
     """
     conditions = [f"flock -w {LOCK_WAIT_S} 9 || exit {SESSION_OPEN}"]
     if guard.member is not None:
-        here = f'asg stat -i local_id | grep -qx "{guard.member} *"'
+        here = f'asg stat -i local_id | grep -qxE "{_either(guard.member)} *"'
         conditions.append(f"{here} || exit {WRONG_MEMBER}")
     if guard.stamp is not None:
         ours = guard.stamp.kept(f"$(cat {BOOT_ID})")
@@ -131,8 +131,16 @@ def all_active(members: Sequence[MemberId]) -> str:
 
     Source: `asg stat -i active_ids` prints one id per line, padded on the right (SGMUP).
     """
-    names = "|".join(sorted(members, key=by_number))
+    names = "|".join(_either(one) for one in sorted(members, key=by_number))
     return f"[ \"$(asg stat -i active_ids | grep -cxE '({names}) *')\" = {len(members)} ]"
+
+
+def _either(member: MemberId) -> str:
+    """Return a pattern for a member's id in either spelling, `1_1` or `1_01`.
+
+    Source: SGMUP (`1_1`); both are in use, and other commands print `1_01`.
+    """
+    return member.replace("_", "_0?")
 
 
 def exit_status(text: str) -> int | None:

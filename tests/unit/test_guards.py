@@ -89,6 +89,30 @@ def test_a_member_outside_that_is_not_active_forbids_the_act(device, active):
     assert run(device, guard(device)) == (96, False)
 
 
+def test_ids_may_be_written_with_two_digits(device):
+    (device / "local").write_text("1_01             \n")
+    (device / "active").write_text("1_05\n1_06   \n1_07\n1_8\n")
+
+    assert run(device, guard(device)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("local", "active", "status"),
+    [
+        ("1_011", "1_05 1_06 1_07 1_08", 95),
+        ("1_10", "1_05 1_06 1_07 1_08", 95),
+        ("11_01", "1_05 1_06 1_07 1_08", 95),
+        ("1_01", "1_05 1_06 1_07 1_80", 96),
+        ("1_01", "1_05 1_06 1_07 1_18", 96),
+    ],
+)
+def test_two_digits_make_no_other_member_of_it(device, local, active, status):
+    (device / "local").write_text(f"{local}\n")
+    (device / "active").write_text(active.replace(" ", "\n") + "\n")
+
+    assert run(device, guard(device)) == (status, False)
+
+
 def test_bringing_up_asks_nothing_of_the_others(device):
     (device / "active").write_text("")
 
