@@ -15,7 +15,14 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from engine import recovery
-from engine.errors import MaintenanceError, MemberUnreachable, PeopleUnreadable, Stopped, TooLate
+from engine.errors import (
+    MaintenanceError,
+    MemberUnreachable,
+    PeopleUnreadable,
+    Stopped,
+    TooLate,
+    UnexpectedOutput,
+)
 from engine.fold import RunState
 from engine.group import LiveGroup
 from engine.invariants import (
@@ -165,7 +172,7 @@ class Duty:
         say meanwhile: about 35 seconds are normal when the SMO moves.
 
         Raises:
-            MemberUnreachable, TooLate: still blind at the limit.
+            MemberUnreachable, TooLate, UnexpectedOutput: still blind at the limit.
         """
         facts = (await self._patiently(full=full)).listing(self.plan.everyone)
         self.looked_at = self.clock.monotonic()
@@ -177,7 +184,8 @@ class Duty:
         while True:
             try:
                 return await self.group.observe(full=full)
-            except (MemberUnreachable, TooLate):
+            except (MemberUnreachable, TooLate, UnexpectedOutput):
+                # What cannot be read may be passing: a member boots, its database is busy.
                 if self.clock.monotonic() >= until:
                     raise
             await self.pause(self.plan.policy.watch)

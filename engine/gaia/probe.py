@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.errors import UnexpectedOutput
+from engine.gaia.broadcast import by_member
 from engine.gaia.dialect import Dialect, context
 from engine.gaia.guards import kept_here
 from engine.gaia.picture import Stat, read_blocks, read_stat
@@ -150,11 +151,14 @@ def read_look(text: str, at: datetime) -> GroupFacts:
     for needed in ("local", "all", "stat", "policy", "cloning", "members"):
         if needed not in sections:
             raise UnexpectedOutput(f"the look has no section {needed}", text)
-    local = member_id(sections["local"])
+    here = _ids(sections["local"])
+    if len(here) > 1:
+        raise UnexpectedOutput("asg stat names several members as the local one", text)
+    local = here[0]
     stat = read_stat(sections["stat"])
     policies = _Policies(sections["policy"])
     cloning = read_cloning(sections["cloning"])
-    own = _by_member(sections["members"])
+    own = by_member(sections["members"])
     if "virtual" in sections:
         stat.add(read_blocks(sections["virtual"]))
     elif policies.virtual:
@@ -163,9 +167,8 @@ def read_look(text: str, at: datetime) -> GroupFacts:
             "group's settings",
             text,
         )
-    listed = {member_id(line) for line in sections["all"].splitlines() if line.strip()}
     # Whoever any of them shows is a member: one that a list leaves out is not one that is gone.
-    ids = sorted({*listed, *stat.states, *own}, key=by_number)
+    ids = sorted({*_ids(sections["all"]), *stat.states, *own}, key=by_number)
     members = tuple(_member(one, stat, policies, cloning, own.get(one, {})) for one in ids)
     dumps = read_core_dumps(sections["dumps"]) if "dumps" in sections else {}
     conns = read_connections(sections["conns"]) if "conns" in sections else {}
@@ -217,7 +220,7 @@ def read_kept(text: str) -> dict[MemberId, Kept]:
     """
     shown = cleaned(text)
     found: dict[MemberId, Kept] = {}
-    for one, own in _by_member(shown.partition("@@over")[0]).items():
+    for one, own in by_member(shown.partition("@@over")[0]).items():
         with contextlib.suppress(UnexpectedOutput, KeyError):
             found[one] = Kept(own["epoch"].strip(), own["boot"].strip(), _held(own["lock"]))
     if "@@over" not in shown or not found:
@@ -225,15 +228,18 @@ def read_kept(text: str) -> dict[MemberId, Kept]:
     return found
 
 
-def _by_member(text: str) -> dict[MemberId, dict[str, str]]:
-    """Cut the broadcast's answer at each `@member` line; keep only answers that came whole."""
-    found: dict[MemberId, dict[str, str]] = {}
-    for part in re.split(r"^(?:\[[0-9_]+\])?@member ", text, flags=re.MULTILINE)[1:]:
-        head, _, rest = part.partition("\n")
-        sections = marked(rest, "@")
-        if "end" in sections and head.strip():
-            found[member_id(head)] = sections
-    return found
+def _ids(section: str) -> list[MemberId]:
+    """Read one id a line; a line that is none (a banner of the login shell) is skipped.
+
+    Source: SGMUP (`asg stat -i all_ids`); a banner SGMUP as well, from a login.
+
+    Raises:
+        UnexpectedOutput: no id, or a line that begins as one and is none.
+    """
+    lines = [line for line in section.splitlines() if re.match(r"\s*\d+(?:_|\s*$)", line)]
+    if not lines:
+        raise UnexpectedOutput("asg stat names no member", section)
+    return sorted({member_id(line) for line in lines}, key=by_number)
 
 
 # --------------------------------------------------------------------------- one member

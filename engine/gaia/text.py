@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from engine.errors import UnexpectedOutput
+
 # Source: SGMUP logs: OSC title sequences ending in BEL, `ESC[?1034h`, `ESC[2J`, `ESC[1;1H`.
 _OSC = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _CSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -26,6 +28,9 @@ def marked(text: str, mark: str) -> dict[str, str]:
     """Cut text at its marker lines; what stands before the first marker (banners) is dropped.
 
     Source: our own markers; `[1_01]` before a line is what gexec puts there (SGMUP).
+
+    Raises:
+        UnexpectedOutput: a marker is repeated, so what follows it may be somebody else's.
     """
     found: dict[str, str] = {}
     name = ""
@@ -33,6 +38,8 @@ def marked(text: str, mark: str) -> dict[str, str]:
         match = re.fullmatch(rf"(?:\[[0-9_]+\])?{mark}([a-z][a-z0-9]*)\s*", line)
         if match:
             name = match[1]
+            if name in found:
+                raise UnexpectedOutput(f"the marker {mark}{name} is repeated", text)
             found[name] = ""
         elif name:
             found[name] += line + "\n"

@@ -288,6 +288,43 @@ def test_being_blind_for_longer_than_the_limit_holds(tmp_path):
     assert held(night) == ("A.INSTALL", "MemberUnreachable")
 
 
+DB_BUSY = "ERROR: Could not get Security Group from db"
+
+
+def unreadable(monkeypatch, seconds: float) -> Story:
+    """From the import on, for so long, gClish answers that its database is busy."""
+    read, nights, since = probe.read_look, [], []
+
+    async def come(night: Night) -> None:
+        nights.append(night)
+
+    def busy(text: str, at: datetime) -> GroupFacts:
+        begun = nights[0].records() and nights[0].state().of("UPLOAD").status == "done"
+        if begun:
+            since.append(at)
+        if since and at - since[0] < timedelta(seconds=seconds):
+            head, _, rest = text.partition("@@cloning\n")
+            text = f"{head}@@cloning\n{DB_BUSY}\n{rest[rest.index('@@') :]}"
+        return read(text, at)
+
+    monkeypatch.setattr(probe, "read_look", busy)
+    return come
+
+
+def test_what_cannot_be_read_for_a_moment_is_looked_at_again(tmp_path, monkeypatch):
+    night = play(tmp_path, beside=unreadable(monkeypatch, 300))
+
+    assert night.state.hold is None
+    assert night.state.of("POSTFLIGHT").status == "done"
+
+
+def test_what_cannot_be_read_for_longer_than_the_limit_holds_with_its_text(tmp_path, monkeypatch):
+    night = play(tmp_path, beside=unreadable(monkeypatch, 3000))
+
+    assert held(night) == ("IMPORT", "UnexpectedOutput")
+    assert any(DB_BUSY in str(record.body.get("text", "")) for record in night.records)
+
+
 # -------------------------------------------------------------------------------- the rescue
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import UnexpectedOutput
 from engine.gaia import probe
 from engine.gaia.dialect import dialect
 from engine.invariants import described
@@ -45,6 +46,49 @@ def test_one_member_that_cannot_be_read_is_not_in_service_and_blinds_nobody(tmp_
     assert not in_service(facts.member("1_2"))
     assert "cannot be read" in described(facts.member("1_2"))
     assert [in_service(m) for m in facts.others(["1_2"])] == [True, True, True]
+
+
+def test_a_member_that_cannot_name_itself_blinds_nobody(tmp_path):
+    facts = look(tmp_path, " ", " Failed to connect to the cluster daemon ")
+
+    assert not facts.member("1_2").answered
+    assert [in_service(m) for m in facts.others(["1_2"])] == [True, True, True]
+
+
+def changed_look(tmp_path: Path, old: str, new: str) -> GroupFacts:
+    async def night() -> GroupFacts:
+        stage = Night(small_package(tmp_path), setup=Setup(members=2))
+        line = probe.look_line(dialect("R81.20"), directory="/var/log/hotfix-bot", full=True)
+        output = await stage.shell.run(line, within=timedelta(seconds=90))
+        await stage.close()
+        assert old in output.text
+        return probe.read_look(output.text.replace(old, new, 1), stage.clock.now())
+
+    return run_virtual(night())
+
+
+BANNER = "Warning: System diagnostics failed on the following tests: Core Dumps.\n"
+
+
+@pytest.mark.parametrize("section", ["@@local\n", "@@all\n"])
+def test_a_banner_among_the_ids_is_skipped(tmp_path, section):
+    facts = changed_look(tmp_path, section, section + BANNER)
+
+    assert (facts.smo, facts.ids) == ("1_1", ("1_1", "1_2"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("@@all\n", "@@all\n1_2x\n"),
+        ("@@all\n", "@@all\n@@x\n"),
+        ("@@local\n", "@@local\n1_2\n"),
+        ("@@local\n", "@@local\n@@x\n"),
+    ],
+)
+def test_an_id_that_cannot_be_read_is_not_skipped_and_one_must_remain(tmp_path, old, new):
+    with pytest.raises(UnexpectedOutput):
+        changed_look(tmp_path, old, new)
 
 
 def test_a_member_whose_answer_is_cut_off_did_not_answer(tmp_path):
