@@ -50,7 +50,11 @@ def standby_site(facts: GroupFacts) -> int | None:
 def active_among(sites: object) -> int | None:
     """Return the Site that is active in the words of a facts digest: `Site 1 ACTIVE`, …."""
     shown = [str(one).split() for one in sites] if isinstance(sites, (list, tuple)) else []
-    active = [words[1] for words in shown if len(words) == 3 and words[2].upper() == "ACTIVE"]
+    by_word = [
+        [words[1] for words in shown if len(words) == 3 and words[2].upper() == one]
+        for one in ("ACTIVE", "UP")
+    ]
+    active = by_word[0] or by_word[1]
     return int(active[0]) if len(active) == 1 and active[0].isdigit() else None
 
 

@@ -161,14 +161,14 @@ def _active_sites(facts: GroupFacts) -> set[int]:
     Nothing says that the word for a Site goes as soon as its last member does.
     """
     manned = {site_of(member.id) for member in facts.members if not surely_out(member)}
-    return {site.id for site in facts.sites if site.state == "ACTIVE" and site.id in manned}
+    return {one for one in facts.active_sites if one in manned}
 
 
 def _shown_sites(facts: GroupFacts) -> str:
     active = _active_sites(facts)
     return ", ".join(
         f"Site {site.id} {site.state or 'not shown'}"
-        + (" without a member" if site.state == "ACTIVE" and site.id not in active else "")
+        + (" without a member" if site.id in facts.active_sites and site.id not in active else "")
         for site in facts.sites
     )
 

@@ -237,7 +237,7 @@ NOTHING_PINNED = Identity()
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """One Site and its state, as read: "ACTIVE" or "STANDBY"; "" where none was shown."""
+    """One Site and its state, as read: "ACTIVE" (or "UP") or "STANDBY"; "" where none was shown."""
 
     id: int
     state: str
@@ -274,8 +274,14 @@ class GroupFacts:
     @property
     def active_site(self) -> int | None:
         """The Site that is active; None where there is one Site only, or not one active."""
-        active = [site.id for site in self.sites if site.state == "ACTIVE"]
+        active = self.active_sites
         return active[0] if len(self.sites) > 1 and len(active) == 1 else None
+
+    @property
+    def active_sites(self) -> tuple[int, ...]:
+        """The Sites that are active; UP is an older word for it, where no Site says ACTIVE."""
+        by_word = [tuple(s.id for s in self.sites if s.state == one) for one in ("ACTIVE", "UP")]
+        return by_word[0] or by_word[1]
 
     @property
     def standing_by(self) -> tuple[MemberId, ...]:

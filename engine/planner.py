@@ -100,11 +100,9 @@ def grouped(facts: GroupFacts, request: Request, policy: Policy) -> tuple[Logica
 
 
 def _knowing_words(policy: Policy, facts: GroupFacts) -> Policy:
-    """Return the policy with every word that the healthy members of two Sites may show."""
-    sites = len(facts.sites)
-    if sites < 2:
-        return policy
-    words = dict.fromkeys([*policy.state_words, *dialect(facts.version).state_words(sites)])
+    """Return the policy with every word that healthy members may show, with so many Sites."""
+    known = dialect(facts.version).state_words(len(facts.sites))
+    words = dict.fromkeys([*policy.state_words, *known])
     return replace(policy, state_words=tuple(words))
 
 

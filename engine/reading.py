@@ -175,7 +175,7 @@ _OUR_LOCK = re.compile(
 
 _BLANKS = " \t"
 _OPERATORS = (";;", "&&", "||", ";", "|", "(", ")", "\n")
-_HARMLESS = re.compile(r"2>/dev/null|>/dev/null|2>&1|</dev/null")
+_HARMLESS = re.compile(r"(?:2>/dev/null|>/dev/null|2>&1|</dev/null)(?![^\s;|&)])")
 _VARIABLE = re.compile(r"\$(?:[A-Za-z_]\w*|[?#0-9]|\{[A-Za-z_]\w*(?::-[\w.-]*)?\})")
 _ARITHMETIC = re.compile(r"\$\(\([\w+*/ -]*\)\)")
 _OPENING = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{"})

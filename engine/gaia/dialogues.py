@@ -17,6 +17,9 @@ from engine.model import MemberId, by_number, member_id
 
 _SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"
 
+# Source: SGMUP says blades; R82 says members elsewhere, and may here [B].
+_MEMBERS = "(?:blades|members)"
+
 # What the device prints instead of going on. Source: SGMUP logs (exit status was 0).
 _REFUSALS = (
     "Package index doesn't exist",
@@ -106,7 +109,7 @@ class Dialogue:
     def _check_members(self, prompt: Prompt, shown: str) -> None:
         if not prompt.names_members:
             return
-        found = list(re.finditer(r"on blades:[ \t]*([0-9_,\- \t]+)", shown))
+        found = list(re.finditer(rf"on {_MEMBERS}:[ \t]*([0-9_,\- \t]+)", shown))
         named = _ids(found[-1][1]) if found else frozenset()
         if named != self._members:
             raise UnknownPrompt(
@@ -142,7 +145,7 @@ def admin_state(state: str, members: Sequence[MemberId], *, name: str, reason: s
         [
             Prompt(
                 "the confirmation",
-                re.compile(rf"blade state change to {state} on blades:.*?{_SURE}", re.DOTALL),
+                re.compile(rf"blade state change to {state} on {_MEMBERS}:.*?{_SURE}", re.DOTALL),
                 "y",
                 names_members=True,
             ),
@@ -183,7 +186,8 @@ def package(what: str, members: Sequence[MemberId], *, name: str, reason: str) -
             Prompt(
                 "the confirmation",
                 re.compile(
-                    rf"You are about to perform\s+{what} \(.*?\) on blades:.*?{_SURE}", re.DOTALL
+                    rf"You are about to perform\s+{what} \(.*?\) on {_MEMBERS}:.*?{_SURE}",
+                    re.DOTALL,
                 ),
                 "y",
                 names_members=True,

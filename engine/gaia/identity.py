@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 
 from engine.errors import PlanRefused, UnexpectedOutput
-from engine.gaia.dialect import GATEWAY, VSNEXT, VSX
+from engine.gaia.dialect import CHASSIS, GATEWAY, PLATFORMS, VSNEXT, VSX
 from engine.gaia.picture import read_stat
 from engine.gaia.text import cleaned, marked
 from engine.model import NOTHING_PINNED, Identity
@@ -57,9 +57,15 @@ def read_identity(text: str, pins: Identity = NOTHING_PINNED) -> Identity:
         raise UnexpectedOutput("neither asg stat nor /etc/cp-release says the version", text)
     return Identity(
         version,
-        _agreed("platform", stat.platform, pins.platform),
+        _platform(stat.platform, pins.platform),
         _mode(stat.mode, pins.mode, virtual=stat.names),
     )
+
+
+def _platform(shown: str, pinned: str) -> str:
+    """A title with words that we do not know says nothing against a pin."""
+    known = shown in (*PLATFORMS, CHASSIS)
+    return _agreed("platform", shown, pinned) if known else pinned or shown
 
 
 def _mode(shown: str, pinned: str, *, virtual: Collection[int]) -> str:

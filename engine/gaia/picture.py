@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 from engine.errors import UnexpectedOutput
 from engine.gaia.dialect import CHASSIS, ELASTICXL, MAESTRO, VSNEXT, VSX
-from engine.model import MemberId, SiteFacts, member_id
+from engine.gaia.readings import note
+from engine.model import MemberId, SiteFacts, by_number, member_id
 
 Shown = tuple[str, tuple[str, ...]]
 """A state word and what is noted beside it: `DOWN (admin)` is DOWN with ADMIN."""
@@ -96,11 +97,13 @@ def _put_together(into: dict[MemberId, Shown], other: Mapping[MemberId, Shown]) 
         )
 
 
-_TITLE = re.compile(r"(?:(VSX|VSNext) )?System Status(?: *- *(\w[\w ]*?))?\s*\|$")
+_TITLE = re.compile(
+    r"\|\s*(?:(VSX|VSNext) )?System Status(?: *- *(\w[^|]*?))?\s*\|$", re.IGNORECASE
+)
 _VERSION = re.compile(r"\|\s*Version\s*\|\s*(R[\d.]+(?:SP)?)(?![\w.])")
 _VIRTUAL = re.compile(r"VS ID:\s*(\d+)\s+VS Name:\s*(.*?)\s*\|$")
-_SITE = re.compile(r"(?:Chassis|Site)\s+(\d+)")
-_HEADER = re.compile(r"(?:SGM|Member)(?:s| IDs?)?|ID")
+_SITE = re.compile(r"(?:Chassis|Site)\s+(\d+)", re.IGNORECASE)
+_HEADER = re.compile(r"(?:SGM|Member)(?:s| IDs?)?|ID", re.IGNORECASE)
 _MEMBER = re.compile(r"\s*(\d{1,2}_\d{1,2}|\d+)\s*(?:\(local\))?(?=\s|$)")
 _WORD = re.compile(r"([A-Za-z]+!?(?:\([^()]*\))?)(?:\s*\(([^()]*)\))?")
 _SYNC = re.compile(r"Sync to (Active|all) (?:chassis|sites?)\s*:\s*(\w+)", re.IGNORECASE)
@@ -122,6 +125,8 @@ def read_stat(text: str) -> Stat:
     stat = reading.stat
     if not reading.titled or not stat.states:
         raise UnexpectedOutput("asg stat -v cannot be read", text)
+    if reading.one_site:
+        stat.sites = dict.fromkeys((by_number(one)[0] for one in stat.states), "")
     return stat
 
 
@@ -147,8 +152,10 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self.stat = Stat()
         self.titled = False
+        self.one_site = False
         self._text = text
         self._columns: list[tuple[int, _Cell]] = []
+        self._width = 0
         self._site = 0
         self._virtual = 0
         self._states_due = False
@@ -171,9 +178,10 @@ class _Reading:
     def _title(self, title: re.Match[str]) -> None:
         self.titled = True
         if title[1]:
-            self.stat.mode = VSX if title[1] == "VSX" else VSNEXT
+            self.stat.mode = VSX if title[1].upper() == "VSX" else VSNEXT
         if title[2]:
             self.stat.platform = _platform(title[2])
+            self.stat.mode = self.stat.mode or _mode(title[2])
 
     def _sync(self, which: str, shown: str, line: str) -> None:
         if not line.endswith("|"):
@@ -209,13 +217,13 @@ class _Reading:
             self._columns, self._states_due = sites, True
             for number, _ in sites:
                 self._know(number, "")
-        elif cells and cells[0].text == "State":
-            self._columns = []
+        elif cells and cells[0].text.capitalize() == "State":
+            self._columns, self._width = [], len(cells)
             if not self._site and len(self.stat.sites) > 1:
                 raise self._odd("members without a Site")
             if not self._site:
-                # A picture without any line of a Site is of one Site.
-                self._site = 1
+                # A picture without any line of a Site is of one Site, unless ids say more.
+                self._site, self.one_site = 1, True
                 self._know(1, "")
         else:
             return  # another table: what counts members or ports by Site begins alike
@@ -263,7 +271,7 @@ class _Reading:
     def _shown(self, cells: Sequence[_Cell], row: str) -> Shown:
         """A state, and where there is such a column, what the process does."""
         state, notes = self._word(cells[0].text)
-        if len(cells) > 3:
+        if len(cells) > max(3, self._width):
             raise self._odd(row)
         return state, (*notes, *(_process(state, cells[1].text) if len(cells) > 1 else ()))
 
@@ -298,10 +306,10 @@ class _Reading:
         found = _WORD.fullmatch(text)
         if found is None:
             raise self._odd(text)
-        note = (found[2] or "").strip().upper()
-        if note == "!":
+        said = note((found[2] or "").strip().upper())
+        if said == "!":
             return f"{found[1].upper()}(!)", ()
-        return found[1].upper(), (note,) if note else ()
+        return found[1].upper(), (said,) if said else ()
 
     def _odd(self, row: str) -> UnexpectedOutput:
         return UnexpectedOutput(f"asg stat -v has a row that we cannot read: {row!r}", self._text)
@@ -324,9 +332,22 @@ def _process(state: str, text: str) -> tuple[str, ...]:
 
 
 def _platform(words: str) -> str:
-    """Source: `System Status - Maestro` PROM; ElasticXL and the chassis models are [B]."""
-    known = {one.lower(): one for one in (MAESTRO, ELASTICXL)}
+    """Return the platform that a title names; where it names none that we know, its words.
+
+    Source: `System Status - Maestro` PROM; ElasticXL and the chassis models are [B].
+    """
     name = words.strip()
-    if re.fullmatch(r"(?:4[14]000|6[14]000)(?: .*)?|.*[Cc]hassis.*", name):
+    if re.fullmatch(r"(?:4[14]000|6[14]000)(?: .*)?|.*chassis.*", name, re.IGNORECASE):
         return CHASSIS
-    return known.get(name.lower(), name)
+    return _named(name, (MAESTRO, ELASTICXL)) or name
+
+
+def _mode(words: str) -> str:
+    """Return the mode that the words after a platform name: `ElasticXL (VSNext)` [B]."""
+    return _named(words, (VSX, VSNEXT))
+
+
+def _named(words: str, known: Sequence[str]) -> str:
+    """Return the one of these that is named as a whole word; "" where none or several are."""
+    found = [one for one in known if re.search(rf"\b{one}\b", words, re.IGNORECASE)]
+    return found[0] if len(found) == 1 else ""

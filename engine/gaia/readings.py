@@ -46,8 +46,16 @@ def read_cphaprob(text: str) -> tuple[str, tuple[str, ...]]:
     if notes is None:
         raise UnexpectedOutput("cphaprob state shows no problem notes, not even None", text)
     shown = notes[1].strip()
-    state = local[1] + (local[2] or "").strip()
-    return state, () if shown == "None" else tuple(n.strip() for n in shown.split(","))
+    named = () if shown.upper() == "NONE" else tuple(note(one) for one in shown.split(","))
+    return local[1].upper() + (local[2] or "").strip(), named
+
+
+def note(word: str) -> str:
+    """Return the one spelling of a problem note that we use: `admin_down` is ADMIN.
+
+    Source: CLXL (the Critical Device `admin_down`), SGMUP (`Active PNOTEs: ADMIN`); GCXL.
+    """
+    return "ADMIN" if word.strip().upper() == "ADMIN_DOWN" else word.strip()
 
 
 def read_fw_stat(text: str) -> str:
@@ -81,7 +89,7 @@ def read_take(text: str) -> int:
     """
     if not text.strip():
         raise UnexpectedOutput("cpinfo -y all printed nothing", text)
-    takes = re.findall(r"BUNDLE_\w*?(?:JUMBO_HF|JHF)\w*\s+Take:\s*(\d+)", text)
+    takes = re.findall(r"(?:BUNDLE|HOTFIX)_\w*?(?:JUMBO_HF|JHF)\w*\s+Take:\s*(\d+)", text)
     return max((int(take) for take in takes), default=0)
 
 
@@ -204,21 +212,26 @@ def _policy_rows(text: str) -> Iterator[_Row]:
 
 
 def read_cloning(text: str) -> dict[MemberId, bool]:
-    """Read the state of image auto-clone per member, from blocks that begin with `1_01:`.
+    """Read the state of image auto-clone per member, from blocks with members above.
 
-    Source: SGMUP log-8020.log for the sentence (printed by `set`; for `show` it is [I]).
+    They begin with `1_01:`, or with `-*- 2 blades: 1_01 1_02 -*-`.
+
+    Source: SGMUP log-8020.log for the sentence (printed by `set`; for `show` it is [I]), and for
+    both kinds of blocks.
 
     Raises:
         UnexpectedOutput: no member's state.
     """
     found: dict[MemberId, bool] = {}
-    member = ""
+    members: list[MemberId] = []
     for line in text.splitlines():
         if re.fullmatch(r"\d{1,2}_\d{1,2}:\s*", line):
-            member = member_id(line.strip().rstrip(":"))
-        state = re.search(r"[Aa]uto-clone state is (on|off)", line)
-        if state and member:
-            found[member] = state[1] == "on"
+            members = [member_id(line.strip().rstrip(":"))]
+        elif head := re.match(r"-\*- \d+ (?:blade|member)s?: ([0-9_ ]+) -\*-", line):
+            members = [member_id(one) for one in head[1].split()]
+        state = re.search(r"auto-clone state is (on|off)\b", line, re.IGNORECASE)
+        if state:
+            found |= dict.fromkeys(members, state[1].lower() == "on")
     if not found:
         raise UnexpectedOutput("the state of image auto-clone cannot be read", text)
     return found
