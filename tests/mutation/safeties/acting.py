@@ -145,9 +145,9 @@ SAFETIES = (
                 '    if False:\n        raise UnexpectedOutput("the look was',
             ),
             Edit(
-                "engine/gaia/probe.py",
-                'if "end" in sections and head.strip():',
-                "if head.strip():",
+                "engine/gaia/broadcast.py",
+                'if "end" in sections and not answer.mixed',
+                "if not answer.mixed",
             ),
         ),
         (

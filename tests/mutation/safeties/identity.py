@@ -120,8 +120,8 @@ SAFETIES = (
         promise="P1",
         why="Nobody would plan for it, install it, or ask whether it carries traffic.",
         file="engine/gaia/probe.py",
-        old="{*listed, *stat.states, *own}",
-        new="{*listed}",
+        old='{*_ids(sections["all"]), *stat.states, *own}',
+        new='{*_ids(sections["all"])}',
         by=(f"{LOOKED}::test_a_member_that_the_list_of_ids_leaves_out_is_a_member_all_the_same",),
     ),
     safety(
@@ -168,8 +168,8 @@ SAFETIES = (
         promise="P1",
         why="It is a member with a problem that had to become active.",
         file="engine/gaia/readings.py",
-        old='    state = local[1] + (local[2] or "").strip()\n',
-        new="    state = local[1]\n",
+        old='local[1].upper() + (local[2] or "").strip(), named',
+        new="local[1].upper(), named",
         by=(
             "unit/test_parsers.py::test_active_with_a_problem_is_not_active_where_a_blank_is_in_it",
         ),

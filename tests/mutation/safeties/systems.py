@@ -44,7 +44,7 @@ SAFETIES = (
         promise="P1",
         why="Nobody carries what it carried.",
         file="engine/invariants.py",
-        old="    left += lost_virtual([m for m in outside if m.answered], known)\n",
+        old=" + lost_virtual([m for m in outside if m.answered], known)",
         by=(
             f"{JUDGED}::test_a_virtual_system_lost_once_a_group_is_down_forbids_the_installation_"
             "and_is_rescued",
