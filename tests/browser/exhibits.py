@@ -137,6 +137,7 @@ EXHIBITS = (
     Exhibit("root-held", "unknown prompt", at(Kind.HELD), ("root",)),
     Exhibit("root-done", "good", at(Kind.ENDED), ("root",)),
     Exhibit("root-owed", "rejected and aborted", at(Kind.ENDED), ("root",)),
+    Exhibit("root-left-out", "without a member", at(Kind.ENDED), ("root",)),
     Exhibit("end", "good", at(Kind.ENDED), ("end",)),
     Exhibit("end-degraded", "degraded", at(Kind.ENDED), ("end",)),
 )
