@@ -106,7 +106,7 @@ LOCAL = "1 (local)  192.0.2.1  100%  {state}  cti-ch01-01\n\nActive PNOTEs: {not
         ("Active", "none", ("ACTIVE", ())),
         ("DOWN", "admin_down", ("DOWN", ("ADMIN",))),
         ("DOWN", "ADMIN, FSYNC", ("DOWN", ("ADMIN", "FSYNC"))),
-        ("ACTIVE (!)", "None", ("ACTIVE (!)", ())),
+        ("ACTIVE (!)", "None", ("ACTIVE(!)", ())),
     ],
 )
 def test_a_members_own_words(state, notes, read):
