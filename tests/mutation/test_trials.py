@@ -41,8 +41,10 @@ def test_that_lacks_something():
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     root = tmp_path / "root"
-    for name, text in {"engine/gate.py": GATE, "tests/test_gate.py": TESTS}.items():
-        (root / name).parent.mkdir(parents=True)
+    # A package with an `__init__`: else the installed engine would be taken for it.
+    files = {"engine/__init__.py": "", "engine/gate.py": GATE, "tests/test_gate.py": TESTS}
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (root / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "-ra"\n')
     (tmp_path / "copies").mkdir()

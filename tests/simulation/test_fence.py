@@ -573,22 +573,24 @@ def test_a_higher_epoch_while_the_lease_is_ours_is_a_hold_that_says_the_way_out(
     play(story)
 
 
+@pytest.mark.parametrize("epoch", [1, 0])
 @pytest.mark.parametrize("lasts", ["boot", "0000"], ids=["this boot", "another boot"])
-def test_the_epoch_of_another_database_is_a_hold_that_says_the_way_out_and_stays(lasts):
+def test_the_epoch_of_another_database_is_a_hold_that_says_the_way_out_and_stays(lasts, epoch):
     """Each of two databases counts for itself: the same epoch in both, or a lower one there."""
 
     async def story(two: Two) -> None:
         member = two.group.members["1_3"]
         boot = member.boot_id if lasts == "boot" else lasts
         member.files.make_folder(OWN)
-        member.files.put(f"{OWN}/epoch", text_file(f"1 {boot} other\n"))
+        member.files.put(f"{OWN}/epoch", text_file(f"{epoch} {boot} other\n"))
 
         for _ in range(2):
             with pytest.raises(
                 ConditionFailed, match=r"1_3 keep .* another database \('other'\).*remove .*/epoch"
             ):
                 await two.first.observe()
-        assert epochs(two.group) == {"1_1": "", "1_2": "", "1_3": f"1 {boot} other", "1_4": ""}
+        there = {"1_1": "", "1_2": "", "1_3": f"{epoch} {boot} other", "1_4": ""}
+        assert epochs(two.group) == there
         member.files.remove(f"{OWN}/epoch")
         await two.first.observe()
         assert epochs(two.group)["1_3"] == f"1 {member.boot_id} db"

@@ -155,7 +155,7 @@ async def test_no_terminal_and_no_upload_comes_through():
     "line",
     [
         "reboot",
-        "cat /etc/passwd > /tmp/x",
+        "cat /etc/passwd > /var/x",
         "cat x >> /var/log/hotfix-bot/epoch",
         "echo 1 9>>/var/log/hotfix-bot/lock",
         "cat <(reboot)",
@@ -185,7 +185,7 @@ async def test_no_terminal_and_no_upload_comes_through():
         "gclish",
         "gexec -a -c",
         "gexec -a -c reboot",
-        'gexec -a -c "$(cat /tmp/x)"',
+        'gexec -a -c "$(cat /var/x)"',
         "gexec -a -c '$x'",
         "if true; then reboot; fi",
         "case a in a) reboot;; esac",

@@ -287,6 +287,16 @@ def test_a_cell_that_cannot_be_read_is_a_record_that_was_changed(home, cell):
     assert says in told("verify", "--file", "x.jsonl", code=1)
 
 
+def test_a_record_whose_number_cannot_be_read_was_changed(home):
+    """The last one: any other leaves a gap, which comes first."""
+    tampered(
+        "UPDATE journal SET seq = 'x' WHERE stream = 'hf-000001' "
+        "AND seq = (SELECT max(seq) FROM journal WHERE stream = 'hf-000001')"
+    )
+
+    assert "this record was changed" in told("verify", code=1)
+
+
 @pytest.mark.parametrize("body", ['{"step":"","step":""}', '{"step": ""}', '{"step":"\\u0041"}'])
 def test_a_text_that_says_the_same_in_other_characters_was_changed(home, body):
     """Of two values for one key another reader takes the other one."""

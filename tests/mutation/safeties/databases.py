@@ -127,15 +127,13 @@ SAFETIES = (
         by=(f"{AT_UPKEEP}::test_checking_a_copy_makes_nothing",),
     ),
     safety(
-        "a record whose cells cannot be read is one that was changed",
+        "a record whose number cannot be read is one that was changed",
         promise="P8",
         why="It would show as a record with other words, or end every check in a crash.",
         file="storage/records.py",
         old="        if not record.hash and record.seq in (0, seq):\n",
         new="        if False:\n",
-        by=(
-            "unit/test_verification.py::test_a_cell_that_cannot_be_read_is_a_record_that_was_changed",
-        ),
+        by=("unit/test_verification.py::test_a_record_whose_number_cannot_be_read_was_changed",),
     ),
     safety(
         "the text of a record is the one that was hashed",
