@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from engine import headroom, invariants, planner, recovery
@@ -420,6 +421,9 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
         return
     if duty.state.of(step).status == "done":
         return
+    if begun.committed_at is not None and duty.plan.starts_down(step) and not duty.state.aborted:
+        # Nothing came of it, and its approval was for then: the runner asks for it anew.
+        return
     if duty.state.aborted:
         down = not duty.plan.starts_down(step)
         await replan_abort(duty, "down_not_started" if down else "nothing_down", step.group)
@@ -724,7 +728,9 @@ async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await duty.done(step, how="seen")
         return
     await duty.intend(step, facts)
-    await _in_turn(duty, step, lambda: duty.group.delete_package(package, there, at=there[0]))
+    for one in there:
+        # Lists differ per member, so each is told its own number.
+        await _in_turn(duty, step, partial(duty.group.delete_package, package, one))
     await duty.settle(
         step,
         lambda seen: all(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from engine.errors import StepFailed, UnknownPrompt
 from engine.gaia.text import cleaned
-from engine.model import MemberId, by_number, member_id
+from engine.model import MemberId, PackageRef, by_number, member_id, package_stem
 
 _SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"
 
@@ -58,9 +58,15 @@ class Answer:
 class Dialogue:
     """One conversation with a device, from the command to the answer that commits."""
 
-    def __init__(self, prompts: Sequence[Prompt], members: Sequence[MemberId]) -> None:
+    def __init__(
+        self,
+        prompts: Sequence[Prompt],
+        members: Sequence[MemberId],
+        package: PackageRef | None = None,
+    ) -> None:
         self._waiting = list(prompts)
         self._members = frozenset(members)
+        self._package = package
         self._since_answer = ""
         self.transcript = ""
 
@@ -76,7 +82,7 @@ class Dialogue:
 
         Raises:
             StepFailed: the device refused instead of asking.
-            UnknownPrompt: a prompt names other members than we mean.
+            UnknownPrompt: a prompt names other members, or another package, than we mean.
         """
         self.transcript += text
         self._since_answer += text
@@ -84,6 +90,7 @@ class Dialogue:
         for index, prompt in enumerate(self._waiting):
             if prompt.pattern.search(shown):
                 self._check_members(prompt, shown)
+                self._check_package(prompt, shown)
                 self._waiting = self._waiting[index + 1 :]
                 self._since_answer = ""
                 return Answer(prompt.name, prompt.answer, prompt.commits)
@@ -117,6 +124,31 @@ class Dialogue:
                 f"we mean {', '.join(sorted(self._members, key=by_number))}; nothing was answered",
                 shown,
             )
+
+    def _check_package(self, prompt: Prompt, shown: str) -> None:
+        """A number that counts in another list than we read would be another package's."""
+        if not prompt.names_members or self._package is None:
+            return
+        found = re.findall(rf"\(([^()]*)\)\s+on {_MEMBERS}:", shown)
+        if not found or not _is_named(found[-1], self._package):
+            raise UnknownPrompt(
+                f"the device asks about {' '.join(found[-1].split()) if found else 'no package'}, "
+                f"we mean {self._package.name}; nothing was answered",
+                shown,
+            )
+
+
+def _is_named(shown: str, package: PackageRef) -> bool:
+    """Tell whether a device means this package: by its file's name, or a Jumbo by its display name.
+
+    Source: SGMUP (the file's name); ORCH, DACLI (`R82.10 Jumbo Hotfix Accumulator Take 24`); that
+    a group asks by the display name was never seen [I].
+    """
+    if package_stem("".join(shown.split())) == package_stem(package.name):
+        return True
+    version, take = re.escape(package.version), package.take
+    display = rf"{version}\b.*\bJumbo\b.*\bTake {take}"
+    return package.is_jumbo and re.fullmatch(display, " ".join(shown.split())) is not None
 
 
 def _ids(text: str) -> frozenset[MemberId]:
@@ -161,7 +193,9 @@ def admin_state(state: str, members: Sequence[MemberId], *, name: str, reason: s
     )
 
 
-def package(what: str, members: Sequence[MemberId], *, name: str, reason: str) -> Dialogue:
+def package(
+    what: str, members: Sequence[MemberId], of: PackageRef, *, name: str, reason: str
+) -> Dialogue:
     """Return the dialogue of `installer install|uninstall <N> member_ids …`.
 
     The reboot notice is absent where the package does not reboot, the clone warning may be.
@@ -201,4 +235,5 @@ def package(what: str, members: Sequence[MemberId], *, name: str, reason: str) -
             ),
         ],
         members,
+        of,
     )

@@ -34,7 +34,7 @@ from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell
 from engine.worker import Worker
 from storage.memory import MemoryStores
-from storage.records import InboxRow, Record
+from storage.records import Draft, InboxRow, Record
 from tests.simulation.loop import virtual_clock
 
 PACKAGE = "Check_Point_R81_20_JUMBO_HF_MAIN_Bundle_T120_FULL.tgz"
@@ -65,6 +65,7 @@ class Mortal:
         self._inner = inner
         self._die_at = die_at
         self._after = after
+        self._record: tuple[str, str] | None = None
         self.appends = 0
         self.dead = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -74,14 +75,19 @@ class Mortal:
             raise Killed
         return getattr(self._inner, name)
 
-    def append(self, *args: Any, **named: Any) -> Sequence[Record]:
+    def die_after(self, kind: str, step: str) -> None:
+        """Die as soon as a record of this kind about this step is durable."""
+        self._record = kind, step
+
+    def append(self, stream: str, drafts: Sequence[Draft], **named: Any) -> Sequence[Record]:
         if self.dead.is_set():
             raise Killed
         self.appends += 1
-        last = self.appends == self._die_at
-        if last and not self._after:
+        it = any((draft.kind, draft.body.get("step")) == self._record for draft in drafts)
+        last = it or self.appends == self._die_at
+        if last and not (it or self._after):
             self._die()
-        records: Sequence[Record] = self._inner.append(*args, **named)
+        records: Sequence[Record] = self._inner.append(stream, drafts, **named)
         if last:
             self._die()
         return records

@@ -334,3 +334,34 @@ def test_a_start_is_asked_again_when_the_members_that_are_down_look_otherwise(tm
     assert opened == ["PROPOSAL", "C.START", "C.START", "A.FAILOVER"]
     assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
     assert night.broken() == {}
+
+
+async def killed_at_the_start(stage: Night) -> None:
+    """A rollback of a group that is down dies when its last answer is due."""
+    await end_degraded(stage)
+    stage.order(kind="rollback", package="")
+    assert stage.mortal is not None
+    stage.mortal.die_after(Kind.COMMITTING, "C.UNINSTALL")
+    await stage.until_over()
+    await stage.kill()
+
+
+def test_a_start_that_was_killed_before_it_began_is_asked_anew(tmp_path):
+    """Killed at COMMITTING; meanwhile both who agreed say no: nothing is begun on their old yes."""
+
+    async def then(stage: Night) -> None:
+        await killed_at_the_start(stage)
+        await stage.clock.sleep(timedelta(minutes=20))
+        gate = stage.state().gates["C.START"]
+        for vote in gate.votes.values():
+            stage.react(gate.name, vote.user, "yes", added=False)
+            stage.react(gate.name, vote.user, "no")
+        stage.begin()
+        await stage.until_over()
+
+    night = play(tmp_path, STUCK, then=then)
+
+    assert night.state.hold is not None
+    assert "rejected by" in night.state.hold.reason
+    assert set(uninstalls(night).values()) == {0}
+    assert night.broken() == {}

@@ -5,6 +5,7 @@ import pytest
 from engine.errors import StepFailed, UnknownPrompt
 from engine.gaia.dialogues import Dialogue, admin_state, package
 from engine.gaia.text import audit_text
+from engine.model import PackageRef
 
 REBOOT = (
     "The machines(1_02) will automatically reboot after install.\n"
@@ -28,6 +29,9 @@ REASON = (
     "ana\nEnter reason for \nPackage Installation "
     "(Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) [Maintenance]: "
 )
+JUMBO = PackageRef(
+    "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tar", "", 0, "", version="R81.10", take=66
+)
 ALL = [REBOOT, CLONE, CONFIRM, NAME, REASON]
 FRAMES = (
     "Querying cluster members...\x1b[2J\r\r\n"
@@ -37,7 +41,7 @@ FRAMES = (
 
 
 def install() -> Dialogue:
-    return package("Package Installation", ["1_2"], name="ana, ben", reason="hf-1 CHG7")
+    return package("Package Installation", ["1_2"], JUMBO, name="ana, ben", reason="hf-1 CHG7")
 
 
 def talk(dialogue: Dialogue, *texts: str, pieces: int = 1) -> list[str]:
@@ -107,9 +111,40 @@ def test_a_confirmation_that_names_other_members_is_not_answered():
         talk(install(), REBOOT, CLONE, CONFIRM.replace("blades: 1_02", "blades: 1_02,1_03"))
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Check_Point_R81.10_T338_ScalablePlatform_Upgrade.tgz",
+        "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T660_FULL.tgz",
+        "R81.10 Jumbo Hotfix Accumulator Take 6",
+        "R81 Jumbo Hotfix Accumulator Take 66",
+        "",
+    ],
+)
+def test_a_confirmation_that_names_another_package_is_not_answered(other):
+    """A number that counts in another list than the one we read is another package's."""
+    mine = "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz"
+    with pytest.raises(UnknownPrompt, match=r"the device asks about .* we mean .*T66_FULL\.tar"):
+        talk(install(), REBOOT, CLONE, CONFIRM.replace(mine, other))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tar",
+        "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_\n       FULL.tgz",
+        "R81.10 Jumbo Hotfix Accumulator Take 66",
+    ],
+)
+def test_a_package_may_be_named_in_any_known_way(named):
+    mine = "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz"
+
+    assert talk(install(), REBOOT, CLONE, CONFIRM.replace(mine, named)) == ["y", "y", "y"]
+
+
 @pytest.mark.parametrize("named", ["1_01,1_02,1_03", "1_01-1_03", "1_1-1_3", "1_01 1_02 1_03"])
 def test_several_members_may_be_spelled_in_any_known_way(named):
-    dialogue = package("Package Installation", ["1_1", "1_2", "1_3"], name="a", reason="b")
+    dialogue = package("Package Installation", ["1_1", "1_2", "1_3"], JUMBO, name="a", reason="b")
 
     assert talk(dialogue, CONFIRM.replace("blades: 1_02", f"blades: {named}")) == ["y"]
 

@@ -8,6 +8,16 @@ PLANS = "unit/test_uninstalling.py"
 
 SAFETIES = (
     safety(
+        "a start that began nothing is asked for anew",
+        promise="P2",
+        why="It would be begun hours later on votes that were for then.",
+        file="engine/steps.py",
+        old="    if begun.committed_at is not None and duty.plan.starts_down(step) and not duty."
+        "state.aborted:\n",
+        new="    if False:\n",
+        by=(f"{NIGHTS}::test_a_start_that_was_killed_before_it_began_is_asked_anew",),
+    ),
+    safety(
         "how much goes is asked, never guessed",
         promise="P6",
         why="All of it would go where one take was meant, and nobody would have decided that.",
