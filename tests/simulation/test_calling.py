@@ -214,4 +214,4 @@ def test_the_proposal_says_it_too_also_of_those_who_are_needed_later(play):
     proposal = next(m for m in render(night.records[:3]) if m.gate == "G1")
     shown = "\n".join(str(block) for block in proposal.blocks)
 
-    assert shown.count("Nobody who may approve is awake now") == 2
+    assert shown.count("Nobody who may approve is awake now") == 1

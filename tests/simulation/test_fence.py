@@ -43,6 +43,7 @@ FORMER = 6
 
 _READS = re.compile(
     r"echo @@local;.*|sha256sum .*|gexec -a -g0 -b \S+ -c 'da_cli packages_info status=\w+'|"
+    r"df -P /\S+ 2>/dev/null \|\| df -P /\S+; echo @there; \[ -f \S+ \] && wc -c \S+; true|"
     + re.escape(guards.read_epochs(OWN))
 )
 """Every line that may be sent as often as one likes. What is not in here acts."""
