@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TypeVar
 
 from engine import headroom, invariants, planner, recovery
@@ -728,9 +727,7 @@ async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await duty.done(step, how="seen")
         return
     await duty.intend(step, facts)
-    for one in there:
-        # Lists differ per member, so each is told its own number.
-        await _in_turn(duty, step, partial(duty.group.delete_package, package, one))
+    await _in_turn(duty, step, lambda: duty.group.delete_package(package, there, at=there[0]))
     await duty.settle(
         step,
         lambda seen: all(
