@@ -280,5 +280,5 @@ async def _translated(what: str) -> AsyncIterator[None]:
         raise
     except asyncssh.SFTPError:
         raise
-    except (asyncssh.Error, OSError) as problem:
+    except (asyncssh.Error, asyncssh.KeyImportError, OSError) as problem:
         raise MemberUnreachable(f"{what}: {problem}") from problem
