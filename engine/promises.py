@@ -425,8 +425,9 @@ def _p12(records: Sequence[Record]) -> Iterable[Finding]:
     for record in records:
         body = record.body
         if record.kind == Kind.FOUND and body.get("started") is False:
-            # What the gate let begin did not: its approval is asked for anew, where it stands.
-            own = [one for one in passed if one.partition(".")[0] == body["step"].partition(".")[0]]
+            # What a START let begin did not: its approval is asked for anew, where it stands.
+            group = body["step"].partition(".")[0]
+            own = [one for one in passed if one.split(".")[:2] == [group, "START"]]
             shown |= {one: passed.pop(one) for one in own}
         if record.kind == Kind.DONE and body.get("step") in shown:
             passed[body["step"]] = shown[body["step"]]

@@ -69,6 +69,7 @@ class Mortal:
         self.appends = 0
         self.dead = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_tell_unless_killed)
 
     def __getattr__(self, name: str) -> Any:
         if self.dead.is_set():
@@ -95,6 +96,11 @@ class Mortal:
     def _die(self) -> None:
         self._loop.call_soon(self.dead.set)
         raise Killed
+
+
+def _tell_unless_killed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if not isinstance(context.get("exception"), Killed):
+        loop.default_exception_handler(context)
 
 
 @dataclass

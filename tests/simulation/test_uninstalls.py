@@ -148,7 +148,8 @@ def test_another_take_than_announced_holds_before_the_second_group(tmp_path):
 
     assert night.state.hold is not None
     assert night.state.hold.step == "A.RETURN"
-    assert "came back at take 0, expected 99" in night.state.hold.reason
+    both = "1_1 came back at take 0, expected 99; 1_2 came back at take 0, expected 99"
+    assert night.state.hold.reason == both
     assert night.state.hold.ways[:2] == ("change take 0", "rollback")
     assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
 

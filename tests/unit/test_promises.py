@@ -337,3 +337,17 @@ def test_p12_notices_a_vote_that_counts_before_its_gate_was_shown():
     assert verdict(ORDERED, PLANNED, OPENED, SHOWN, closed, vote("ana"), promise="P12") == "broken"
     passed = ("DONE", {"step": "A.FAILOVER"})
     assert verdict(ORDERED, PLANNED, OPENED, SHOWN, passed, vote("ana"), promise="P12") == "broken"
+
+
+def test_p12_lets_the_approval_of_a_start_alone_be_given_anew():
+    """Nothing was begun: the members are still out, so their START is asked for where it stands."""
+    nothing = ("FOUND", {"step": "A.UNINSTALL", "started": False})
+
+    def asked_anew(gate: str) -> str:
+        opened, shown = (OPENED[0], OPENED[1] | {"step": gate}), (SHOWN[0], {"step": gate})
+        late = ("VOTED", {"step": gate, "user": "ana", "choice": "no"})
+        passed = ("DONE", {"step": gate})
+        return verdict(ORDERED, PLANNED, opened, shown, passed, nothing, late, promise="P12")
+
+    assert asked_anew("A.START") == "held"
+    assert asked_anew("A.FAILOVER") == "broken"
