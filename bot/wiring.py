@@ -55,7 +55,7 @@ from engine.alarm import Alarm
 from engine.clock import SystemClock
 from engine.dryrun import DryPlan, dry_plan
 from engine.errors import PeopleUnreadable
-from engine.logins import Login, logged_in
+from engine.logins import Login, Refusals, logged_in
 from engine.model import Request
 from engine.ports import Clock, GroupSetup, Shell
 from engine.ssh import SshSettings, SshShell
@@ -121,8 +121,10 @@ def _setup(settings: Settings, secrets: Secrets, name: str) -> GroupSetup:
         connect_within=settings.ssh.connect_within,
     )
 
+    login, refusals = login_of(settings, secrets, name), Refusals()
+
     def open_shell() -> Shell:
-        return logged_in(SshShell(ssh), login_of(settings, secrets, name), SystemClock())
+        return logged_in(SshShell(ssh), login, SystemClock(), refusals)
 
     return GroupSetup(
         name=name,
@@ -132,6 +134,7 @@ def _setup(settings: Settings, secrets: Secrets, name: str) -> GroupSetup:
         remarks=(unfenced,) if (unfenced := settings.unfenced(name)) else (),
         pins=group.pins,
         shell=group.shell,
+        asked_again=refusals.forget,
     )
 
 

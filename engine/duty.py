@@ -71,6 +71,7 @@ class Duty:
     answers: Answers
     clock: Clock
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_again: Callable[[], None] = lambda: None
     listen: Callable[[], Coroutine[Any, Any, None]] | None = None
     tried_since: dict[str, float] = field(default_factory=dict)
     looked_at: float = float("-inf")

@@ -9,6 +9,9 @@ say is refused. Without the password nothing is done at all: without Expert ther
 boot id and no number of CPUSE actions, so nobody could tell whether an installation had begun; and
 before R82 a group cannot even be taken down.
 
+The password is typed where it is asked for, and never again by itself where Expert did not follow,
+whatever the device said instead: looks come every few seconds, and would lock the account.
+
 Source: the vendor's steps ("If your default shell is Gaia gClish, then go to the Expert mode",
 R8120); the prompt `[Global] EXL-s01-01> ` EXLLAB; `[Expert@cti-ch01-02:0]# ` SGMUP. What is said
 around the password is [B]. That `member` ends in gClish is [B] too: it is "just a SSH wrapper".
@@ -16,6 +19,7 @@ around the password is [B]. That `member` ends in gClish is [B] too: it is "just
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 from collections.abc import Callable
@@ -55,6 +59,15 @@ _PROMPTS = {
     "refused": re.compile(r"(?:^|\n)Wrong password[^\n]*(?:\n|\Z)"),
 }
 
+REDACTED = "[redacted]"
+
+_TAKEN = re.compile(r"^You are in expert mode now", re.MULTILINE)
+"""Stands before the first Expert prompt: a session that breaks there was let in. Source: [B]."""
+
+UNANSWERED_LIMIT = 2
+"""So often in succession the password may be typed without any answer: sessions break when the SMO
+moves, but some device may refuse it by hanging up. A guess; accounts are locked after 3 or more."""
+
 _NO_COMMAND_THERE = re.compile(r"^CLINFR\d+|Invalid command", re.MULTILINE)
 """What gClish says to a line for the Expert shell. Source: SNOW (CLINFR0815 …); words [B]."""
 
@@ -80,9 +93,52 @@ class Login:
         )
 
 
-def logged_in(shell: Shell, login: Login, clock: Clock) -> Shell:
-    """Return a shell that speaks to Expert through one whose logins end as `login` says."""
-    return FromGclish(shell, login, clock) if login.shell == GCLISH else InExpert(shell, login)
+@dataclass
+class _Place:
+    """Where the password is typed: who types there, and what came of it."""
+
+    typing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unanswered: int = 0
+    refusal: str = ""
+
+    def hear(self, shown: str) -> None:
+        """Take what was shown after the password where no prompt that we know followed it."""
+        if _TAKEN.search(shown):
+            self.unanswered = 0
+        elif said := _last_line(shown.replace(REDACTED, "")):
+            self.refusal = f"answered the expert password with {said!r}"
+        else:
+            self.unanswered += 1
+
+
+class Refusals:
+    """Where an expert password was typed and Expert did not follow; of all shells of one login.
+
+    A place is the command that leads there: "" for the group address, or `member 1_3`. One member
+    that refuses it must not blind us for the group.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[str, _Place] = {}
+
+    def at(self, place: str) -> _Place:
+        """Return what is known of a place."""
+        return self._places.setdefault(place, _Place())
+
+    def forget(self) -> None:
+        """A person asks to try again: it may be typed once more at each place."""
+        for one in self._places.values():
+            one.unanswered, one.refusal = 0, ""
+
+
+def logged_in(shell: Shell, login: Login, clock: Clock, refusals: Refusals | None = None) -> Shell:
+    """Return a shell that speaks to Expert through one whose logins end as `login` says.
+
+    `refusals` outlive the shell where another one to the same group follows it.
+    """
+    if login.shell != GCLISH:
+        return InExpert(shell, login)
+    return FromGclish(shell, login, clock, refusals or Refusals())
 
 
 class InExpert:
@@ -137,13 +193,13 @@ class InExpert:
 class FromGclish:
     """Logins end in gClish, and go on to Expert by password; see engine.ports.Shell."""
 
-    def __init__(self, inner: Shell, login: Login, clock: Clock) -> None:
+    def __init__(self, inner: Shell, login: Login, clock: Clock, refusals: Refusals) -> None:
         self._inner = inner
         self._login = login
         self._clock = clock
+        self._refusals = refusals
         self._idle: list[Terminal] = []
         self._numbers = itertools.count(1)
-        self._refused = False
 
     async def run(self, command: str, *, within: timedelta) -> Output:
         """See engine.ports.Shell.
@@ -214,36 +270,62 @@ class FromGclish:
         """Open a session, see that its first prompt is gClish's, and go to Expert."""
         if self._login.lacking:
             raise ConditionFailed(self._login.lacking)
-        if self._refused:
-            raise self._wrong_password()
+        self._refuse_again("")
         terminal = await self._inner.terminal("", within=min(within, PROMPT_WITHIN))
         well = False
         try:
             prompts = _Prompts(terminal, self._login.password)
             if await prompts.next(EXPERT, GCLISH) == EXPERT:
                 raise _contradicted(self._login, "the Expert shell", EXPERT)
-            await self._to_expert(terminal, prompts)
+            await self._to_expert(terminal, prompts, "")
             well = True
         finally:
             if not well:
                 await terminal.close()
         return terminal
 
-    async def _to_expert(self, terminal: Terminal, prompts: _Prompts) -> None:
-        """Say `expert`, and the password once: a second try could lock the account."""
+    async def _to_expert(self, terminal: Terminal, prompts: _Prompts, place: str) -> None:
+        """Say `expert`, and the password; by one session at a time, as another may be refused.
+
+        Raises:
+            ConditionFailed: it was refused, now or before.
+            UnknownPrompt, MemberUnreachable: Expert did not follow, and that is remembered.
+        """
         await terminal.write("expert\n")
         if await prompts.next("password", EXPERT) == EXPERT:
             return
-        await terminal.write(f"{self._login.password}\n")
-        if await prompts.next(EXPERT, "refused") != EXPERT:
-            self._refused = True
-            raise self._wrong_password()
+        known = self._refusals.at(place)
+        async with known.typing:
+            self._refuse_again(place)
+            try:
+                await terminal.write(f"{self._login.password}\n")
+                let_in = await prompts.next(EXPERT, "refused", GCLISH) == EXPERT
+            except BaseException:
+                known.hear(prompts.shown)
+                raise
+            known.unanswered = 0
+            if not let_in:
+                known.refusal = "refused the expert password"
+            self._refuse_again(place)
 
-    def _wrong_password(self) -> ConditionFailed:
-        return ConditionFailed(
-            f"{self._login.group} refused the expert password, and it is not tried again: set "
-            f"{self._login.variable} right, and start anew"
-        )
+    def _refuse_again(self, place: str) -> None:
+        """Raise where the password may not be typed at a place before a person asks for it.
+
+        Raises:
+            ConditionFailed: so it is.
+        """
+        known, what = self._refusals.at(place), ""
+        if known.refusal:
+            what = known.refusal
+        elif known.unanswered >= UNANSWERED_LIMIT:
+            what = f"did not answer the expert password, {known.unanswered} times in succession"
+        if what:
+            where = f"`{place}` on {self._login.group}" if place else self._login.group
+            raise ConditionFailed(
+                f"{where} {what}, and it is not tried again by itself, or the account may be "
+                f"locked: set {self._login.variable} right and start the service anew; or where "
+                "the device is right by now, say `retry` (or order again), and it is tried once"
+            )
 
     async def terminal(self, command: str, *, within: timedelta) -> Terminal:
         """See engine.ports.Shell; `command` is typed in Expert, and what it leads to as well.
@@ -251,13 +333,14 @@ class FromGclish:
         Raises:
             ConditionFailed: no Expert mode; nothing was sent.
         """
+        self._refuse_again(command)
         terminal = await self._open(within)
         well = False
         try:
             prompts = _Prompts(terminal, self._login.password)
             await terminal.write(f"{command}\n")
             if await prompts.next(EXPERT, GCLISH) == GCLISH:
-                await self._to_expert(terminal, prompts)
+                await self._to_expert(terminal, prompts, command)
             well = True
         finally:
             if not well:
@@ -303,6 +386,10 @@ def _contradicted(login: Login, ends_in: str, right: str) -> ConditionFailed:
     )
 
 
+def _last_line(shown: str) -> str:
+    return next((line.strip()[:200] for line in reversed(shown.splitlines()) if line.strip()), "")
+
+
 class _Prompts:
     """Reads a terminal up to the next prompt; each is looked for only where it can come."""
 
@@ -311,6 +398,12 @@ class _Prompts:
         self._secret = secret
         self._heard = heard
         self.last = ""
+
+    @property
+    def shown(self) -> str:
+        """What stands there since the last prompt; not the secret, should a device echo it."""
+        shown = cleaned(self._heard)
+        return shown.replace(self._secret, REDACTED) if self._secret else shown
 
     async def next(self, *wanted: str) -> str:
         """Return which of these prompts stands at the end of what is shown.
@@ -328,21 +421,19 @@ class _Prompts:
             try:
                 text = await self._terminal.read(within=PROMPT_WITHIN)
             except TimeoutError as silence:
-                raise self._unknown(shown, wanted) from silence
+                raise self._unknown(wanted) from silence
             if not text:
                 raise MemberUnreachable("the session was closed before a prompt came")
             self._heard += text
 
-    def _unknown(self, shown: str, wanted: tuple[str, ...]) -> Exception:
-        if self._secret:
-            shown = shown.replace(self._secret, "[redacted]")
-        lines = [line.strip() for line in shown.splitlines() if line.strip()]
-        if not lines:
+    def _unknown(self, wanted: tuple[str, ...]) -> Exception:
+        last = _last_line(self.shown)
+        if not last:
             return MemberUnreachable("the login shows no prompt")
         return UnknownPrompt(
             f"expected the prompt of {' or '.join(wanted)}, but the login shows "
-            f"{lines[-1][:200]!r}; nothing was answered",
-            shown,
+            f"{last!r}; nothing was answered",
+            self.shown,
         )
 
 

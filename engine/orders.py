@@ -171,6 +171,7 @@ class Orders:
         return package_ref(await self._packages.find(name, sha256=sha256 or None))
 
     async def _look(self, setup: GroupSetup) -> GroupFacts:
+        setup.asked_again()
         shell = self._shell_of(setup)
         return await LiveGroup(shell, self._clock, setup.policy, pins=setup.pins).observe()
 

@@ -303,7 +303,8 @@ class GroupSetup:
 
     `remarks` are sentences that every proposal for it says first; `pins` is what the settings say
     that it is, "" where that is left to looking. `shell` is where its logins end, "expert" or
-    "gclish"; what `open_shell` returns speaks to Expert in either case.
+    "gclish"; what `open_shell` returns speaks to Expert in either case. `asked_again` is called
+    where a person asks to go on: a password that a device refused may then be tried once more.
     """
 
     name: str
@@ -313,6 +314,7 @@ class GroupSetup:
     remarks: tuple[str, ...] = ()
     pins: Identity = NOTHING_PINNED
     shell: str = "expert"
+    asked_again: Callable[[], None] = lambda: None
 
 
 class Inventory(Protocol):

@@ -40,6 +40,7 @@ async def _resume(duty: Duty, row: InboxRow) -> None:
     if not (duty.state.halted or duty.state.paused):
         await refuse(duty, row, "the run is neither halted nor paused")
         return
+    duty.asked_again()
     draft = duty.journal.draft(Kind.RESUMED, by=row.body["user"])
     await duty.journal.append([draft], take=[row.key])
 
@@ -50,6 +51,7 @@ async def _retry(duty: Duty, row: InboxRow) -> None:
     if hold is None:
         await refuse(duty, row, "the run is not held")
         return
+    duty.asked_again()
     again = await _attempt_again(duty, hold.step)
     duty.tried_since.clear()
     draft = duty.journal.draft(Kind.RETRIED, by=row.body["user"], again=again, step=hold.step)
@@ -76,6 +78,7 @@ async def _attempt_again(duty: Duty, held_at: str) -> list[str]:
 
 async def _abort(duty: Duty, row: InboxRow) -> None:
     """Go to the nearest safe end; which one that is follows from a look."""
+    duty.asked_again()
     case, group = await _abort_case(duty)
     by = row.body["user"]
     if case == "cannot_tell":
@@ -127,6 +130,7 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
     if (_coming_up(duty) is not None or _down_step(duty) is not None) and not otherwise:
         await refuse(duty, row, "a group is out of service by this run; first `abort` or `retry`")
         return
+    duty.asked_again()
     try:
         plan = plan_rollback(duty.state)
     except PlanRefused as refused:

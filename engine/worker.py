@@ -361,6 +361,7 @@ class Worker:
             answers=self._answers,
             clock=self._clock,
             nudge=hand.nudge,
+            asked_again=setup.asked_again,
         )
         hand.nudge.clear()
         try:

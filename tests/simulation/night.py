@@ -17,7 +17,7 @@ from bot.archives import read_inside
 from engine.errors import PeopleUnreadable, PlanRefused
 from engine.fold import RunState
 from engine.journal import Kind
-from engine.logins import Login, logged_in
+from engine.logins import Login, Refusals, logged_in
 from engine.model import (
     NOTHING_PINNED,
     GatePolicy,
@@ -190,11 +190,19 @@ class Site:
     policy: Policy
     shell: Shell
     pins: Identity = NOTHING_PINNED
+    refusals: Refusals = field(default_factory=Refusals)
 
     def group(self, name: str) -> GroupSetup | None:
         if name != "site-1":
             return None
-        return GroupSetup(name, CHANNEL, self.policy, lambda: self.shell, pins=self.pins)
+        return GroupSetup(
+            name,
+            CHANNEL,
+            self.policy,
+            lambda: self.shell,
+            pins=self.pins,
+            asked_again=self.refusals.forget,
+        )
 
     def names(self) -> Sequence[str]:
         return ["site-1"]
@@ -252,11 +260,11 @@ class Night:
         self.executors += 1
         self.shell = RehearsalShell(self.group)
         self.mortal = Mortal(self.stores.journal, die_at, after=after)
-        stores = _Stores(self.stores, self.mortal)
+        stores, refusals = _Stores(self.stores, self.mortal), Refusals()
         self.worker = Worker(
             stores,
             self.clock,
-            Site(self.policy, self._logged_in(), self.pins),
+            Site(self.policy, self._logged_in(refusals), self.pins, refusals),
             self.crowd,
             self.said,
             Shelf(self.package),
@@ -264,10 +272,10 @@ class Night:
         )
         self._ticker = asyncio.ensure_future(self._tick(self.worker))
 
-    def _logged_in(self) -> Shell:
+    def _logged_in(self, refusals: Refusals) -> Shell:
         setup = self.group.setup
         login = Login("site-1", setup.login_shell, setup.expert_password, "GAIA_EXPERT_PASSWORD")
-        return logged_in(self.shell, login, self.clock)
+        return logged_in(self.shell, login, self.clock, refusals)
 
     async def _tick(self, worker: Worker) -> None:
         while True:

@@ -1,5 +1,6 @@
 """Nights on a group whose logins end in gClish: fenced, cut off, and with a wrong password."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,41 @@ def test_sessions_that_break_in_a_dialogue_are_looked_after(tmp_path):
     for moment in ("dialogue:admin_down:name", "dialogue:install:name", "install_started:1_1"):
         state, night = play(tmp_path, faults=[{"name": "drop_sessions", "when": moment}])
         well(state, night)
+
+
+def test_a_password_that_is_refused_in_the_night_holds_once_and_goes_on_at_a_retry(tmp_path):
+    async def night() -> tuple[RunState, Night, list[int]]:
+        setup = Setup(members=4, connections=1000, login_shell="gclish", expert_password=PASSWORD)
+        stage = Night(small_package(tmp_path), setup=setup, policy=SPARSE, people=everyone_agrees)
+        stage.begin()
+        stage.order()
+        await stage.group.wait_for("admin_down:1_1", within=timedelta(hours=2))
+        # Somebody changes it on the devices, and the sessions end: the next look types the old one.
+        stage.group.setup = replace(setup, expert_password="quite-another-one")
+        stage.shell.drop_all()
+        tried = []
+        for _ in range(2):
+            await stage.until(lambda state: state.hold is not None)
+            await stage.clock.sleep(timedelta(minutes=20))
+            tried.append(refusals(stage))
+            stage.say("retry")
+            await stage.until(lambda state: state.hold is None)
+        stage.group.setup = setup
+        await stage.until(lambda state: state.hold is not None)
+        stage.say("retry")
+        await stage.until(lambda state: state.hold is None)
+        await stage.until_over()
+        state = stage.state()
+        await stage.close()
+        return state, stage, tried
+
+    state, stage, tried = run_virtual(night())
+    assert tried == [1, 2]
+    holds = [r.body["reason"] for r in stage.records() if r.kind == Kind.HELD]
+    assert len(holds) == 3
+    assert all("site-1 refused the expert password, and it is not tried again" in h for h in holds)
+    well(state, stage)
+
+
+def refusals(night: Night) -> int:
+    return sum(1 for _, name in night.group.moments if name.startswith("expert_refused"))

@@ -12,7 +12,7 @@ from engine.clock import SystemClock
 from engine.errors import ConditionFailed, MemberUnreachable, StepFailed, TooLate, UnknownPrompt
 from engine.gaia import guards
 from engine.group import LiveGroup
-from engine.logins import Login, logged_in
+from engine.logins import Login, Refusals, logged_in
 from engine.model import Identity, Policy
 from engine.ports import Shell, Terminal
 from engine.rehearsal.group import Group, Setup
@@ -23,6 +23,7 @@ from tests.rehearsing import SOON, until
 from tests.ssh.conftest import settings
 
 PASSWORD = "Only-4-Tests"
+ASKS = "Enter expert password:"
 SETUP = Setup(members=4, speed=100.0, login_shell="gclish", expert_password=PASSWORD)
 LOGIN = Login("site-1", "gclish", PASSWORD, "GAIA_EXPERT_PASSWORD")
 
@@ -34,6 +35,7 @@ class Heard:
         self.inner = inner
         self.typed: list[str] = []
         self.opened = 0
+        self.on_typed: Callable[[str], None] = lambda _text: None
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.inner, name)
@@ -45,6 +47,7 @@ class Heard:
 
         async def kept(text: str) -> None:
             typed.append(text)
+            self.on_typed(text)
             await write(text)
 
         terminal.write = kept  # type: ignore[method-assign]  # overheard
@@ -216,6 +219,47 @@ async def test_a_file_comes_by_the_login_beneath(make, tmp_path):
         await stage.shell.upload(file, "/var/log/upload/other.tgz", within=SOON)
 
 
+async def test_a_refused_password_is_tried_once_more_where_a_person_asks_for_it(make):
+    stage = await make()
+    refusals = Refusals()
+    wrong = replace(LOGIN, password="not-the-one")
+    shell = logged_in(stage.heard, wrong, SystemClock(), refusals)
+    for asked in range(1, 3):
+        for _ in range(2):
+            with pytest.raises(ConditionFailed, match="not tried again by itself"):
+                await shell.run("true", within=SOON)
+        assert stage.heard.typed.count("not-the-one\n") == asked
+        refusals.forget()
+    assert stage.heard.typed.count("expert\n") == 2
+
+
+async def test_a_member_that_refuses_the_password_blinds_nobody_for_the_group(make):
+    stage = await make()
+    await stage.shell.run("true", within=SOON)
+    right = stage.group.setup
+
+    def changed(text: str) -> None:
+        if text == "member 1_3\n":
+            stage.group.setup = replace(right, expert_password="another-one")
+
+    stage.heard.on_typed = changed
+    for _ in range(2):
+        with pytest.raises(ConditionFailed, match="`member 1_3` on site-1 refused the expert"):
+            await stage.shell.terminal("member 1_3", within=SOON)
+    assert stage.heard.typed.count(f"{PASSWORD}\n") == 3
+    stage.group.setup = right
+    assert (await stage.shell.run("echo on", within=SOON)).text == "on\n"
+    await (await stage.shell.terminal("member 1_2", within=SOON)).close()
+
+
+async def test_of_two_sessions_that_begin_at_once_only_one_tries_a_wrong_password(make):
+    stage = await make(login=replace(LOGIN, password="not-the-one"))
+    both = [stage.shell.run("true", within=SOON) for _ in range(2)]
+    told = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(one) for one in told] == [ConditionFailed, ConditionFailed]
+    assert stage.heard.typed.count("not-the-one\n") == 1
+
+
 class Scripted:
     """A terminal that shows one text after each line that is typed, and first of all one."""
 
@@ -239,11 +283,52 @@ class Scripted:
 
 
 class Scripts:
-    def __init__(self, terminal: Scripted) -> None:
-        self._terminal = terminal
+    def __init__(self, *terminals: Scripted) -> None:
+        self._terminals = list(terminals)
 
     async def terminal(self, _command: str, *, within: timedelta) -> Scripted:
-        return self._terminal
+        return self._terminals.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("\nOne-time code: ", "answered the expert password with 'One-time code:'"),
+        ("\nSorry, not today.\n", "answered the expert password with 'Sorry, not today.'"),
+        ("\nLogin incorrect\n[Global] a-s01-01> ", "refused the expert password"),
+        (f"{PASSWORD}\nAccount is locked\n", "answered the expert password with 'Account is l"),
+    ],
+)
+async def test_whatever_answers_the_password_but_expert_it_is_typed_once(answer, said):
+    terminals = [Scripted("[Global] a-s01-01> ", ASKS, answer) for _ in range(3)]
+    shell = logged_in(Scripts(*terminals), LOGIN, SystemClock())  # type: ignore[arg-type]  # a part of one
+    with pytest.raises((UnknownPrompt, ConditionFailed)):
+        await shell.run("true", within=SOON)
+    for _ in range(2):
+        with pytest.raises(ConditionFailed, match=said):
+            await shell.run("true", within=SOON)
+    assert [one.typed for one in terminals] == [["expert\n", f"{PASSWORD}\n"], [], []]
+
+
+async def test_a_session_that_breaks_behind_the_password_is_followed_by_one_more_and_no_third():
+    broken = [Scripted("[Global] a-s01-01> ", ASKS, "") for _ in range(3)]
+    shell = logged_in(Scripts(*broken), LOGIN, SystemClock())  # type: ignore[arg-type]  # a part of one
+    for _ in range(2):
+        with pytest.raises(MemberUnreachable):
+            await shell.run("true", within=SOON)
+    with pytest.raises(ConditionFailed, match="did not answer the expert password, 2 times"):
+        await shell.run("true", within=SOON)
+    assert [len(one.typed) for one in broken] == [2, 2, 0]
+
+
+async def test_who_was_let_in_before_the_session_broke_was_not_refused():
+    let_in = "\nYou are in expert mode now.\n\n"
+    broken = [Scripted("[Global] a-s01-01> ", ASKS, let_in, "") for _ in range(3)]
+    shell = logged_in(Scripts(*broken), LOGIN, SystemClock())  # type: ignore[arg-type]  # a part of one
+    for _ in range(3):
+        with pytest.raises(UnknownPrompt):
+            await shell.run("true", within=SOON)
+    assert [len(one.typed) for one in broken] == [2, 2, 2]
 
 
 @pytest.mark.parametrize(

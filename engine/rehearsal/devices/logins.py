@@ -84,6 +84,7 @@ async def _expert(host: Host, state: State, tty: Tty) -> None:
     tty.echo = True
     if answer.removesuffix("\n") != host.group.setup.expert_password:
         tty.write("\nWrong password.\n")
+        host.group.moment("expert_refused", host.member.id)
         return
     tty.write(EXPERT_MODE)
     await _expert_prompt(host, state, tty, farewell="exit")

@@ -133,8 +133,54 @@ SAFETIES = (
         promise="P11",
         why="Each look would try it, until the account is locked at night.",
         file=LOGINS,
-        old="            self._refused = True\n",
-        by=(f"{EXPERT}::test_a_wrong_password_is_tried_once_and_shown_nowhere",),
+        old='                known.refusal = "refused the expert password"\n',
+        new='                raise ConditionFailed("refused the expert password, and it is not")\n',
+        by=(
+            f"{EXPERT}::test_a_wrong_password_is_tried_once_and_shown_nowhere",
+            f"{EXPERT}::test_of_two_sessions_that_begin_at_once_only_one_tries_a_wrong_password",
+        ),
+    ),
+    safety(
+        "a password that anything but Expert answers is not typed again",
+        promise="P11",
+        why="A refusal in other words would be tried at each look, until the account is locked.",
+        file=LOGINS,
+        old='            self.refusal = f"answered the expert password with {said!r}"\n',
+        new="            pass\n",
+        by=(f"{EXPERT}::test_whatever_answers_the_password_but_expert_it_is_typed_once",),
+    ),
+    safety(
+        "a password that nothing answers is not typed for ever",
+        promise="P11",
+        why="A device that refuses by hanging up would lock the account.",
+        file=LOGINS,
+        old="            self.unanswered += 1\n",
+        new="            pass\n",
+        by=(
+            f"{EXPERT}::"
+            "test_a_session_that_breaks_behind_the_password_is_followed_by_one_more_and_no_third",
+        ),
+    ),
+    safety(
+        "a password that one member refuses is still typed for the group",
+        promise="P1",
+        why="Nobody would look at the group while a part of it is down.",
+        file=LOGINS,
+        old="        return self._places.setdefault(place, _Place())\n",
+        new='        return self._places.setdefault("", _Place())\n',
+        by=(f"{EXPERT}::test_a_member_that_refuses_the_password_blinds_nobody_for_the_group",),
+    ),
+    safety(
+        "a refused password is tried once more where a person asks for it",
+        promise="P7",
+        why="A night would need a new process where the device was at fault for a minute.",
+        file="engine/verbs.py",
+        old="    duty.asked_again()\n    again =",
+        new="    again =",
+        by=(
+            "simulation/test_gclish.py::"
+            "test_a_password_that_is_refused_in_the_night_holds_once_and_goes_on_at_a_retry",
+        ),
     ),
     safety(
         "the expert password is typed only where it is asked for",
@@ -150,8 +196,8 @@ SAFETIES = (
         promise="P11",
         why="A device that echoes it would have it written into the journal.",
         file=LOGINS,
-        old='            shown = shown.replace(self._secret, "[redacted]")\n',
-        new="            pass\n",
+        old="        return shown.replace(self._secret, REDACTED) if self._secret else shown\n",
+        new="        return shown\n",
         by=(f"{EXPERT}::test_an_unknown_prompt_is_never_answered",),
     ),
     safety(
