@@ -199,7 +199,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Look at the real group, only reading, and tell the plan with every line it would send."""
-    from bot.commands import Install, Mistake, read_command
+    from bot.commands.kinds import Mistake, Order
+    from bot.commands.reading import read_command
     from engine.dryrun import text
 
     with mistakes_told():
@@ -211,7 +212,7 @@ def plan(
             )
         except Mistake as error:
             raise refusal(_plainly(str(error))) from error
-        if not isinstance(wanted, Install):
+        if not isinstance(wanted, Order) or wanted.kind != "install":
             raise refusal(f"only an installation can be planned here, not {words[0]!r}")
         channel = settings.groups[wanted.group].channel
         try:

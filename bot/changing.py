@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bot.commands import read_members, read_order
+from bot.commands.changes import read_order
+from bot.commands.grammar import read_members
 from bot.views.format import Block, code, escape, moment, section
 from bot.views.words import group_named, ids
 from engine.errors import PlanRefused, UnexpectedOutput

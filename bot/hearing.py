@@ -13,11 +13,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot import changing
-from bot.commands import (
-    HOW_TO_VOTE,
+from bot.commands.help import help_text
+from bot.commands.kinds import (
     VOTES,
     WORDS,
-    Follow,
     Freezing,
     Mistake,
     Order,
@@ -25,9 +24,9 @@ from bot.commands import (
     Revision,
     Vote,
     Word,
-    help_text,
-    read_command,
 )
+from bot.commands.reading import read_command
+from bot.commands.votes import HOW_TO_VOTE
 from bot.config.settings import Settings
 from bot.modals import Form
 from bot.reactions import choice_of, is_gate, plain_name, run_of
@@ -130,7 +129,7 @@ class Hearing:
                 str(body.get("text", "")), groups=self._groups, command=self._name
             )
             if isinstance(command, Word) and self._is_order(command):
-                command = Follow(command.verb, command.target)
+                command = Order(command.verb, command.target)
             if isinstance(command, Order):
                 return self._order(key, command, to, str(body.get("user_name", "")))
             if isinstance(command, Freezing):
@@ -328,8 +327,7 @@ class Hearing:
                 in_thread=bool(run),
             )
             if isinstance(command, Order):
-                verb = command.verb if isinstance(command, Follow) else type(command).__name__
-                text = f"That is ordered with `{self._name} {verb.lower()} …`."
+                text = f"That is ordered with `{self._name} {command.kind} …`."
                 return Heard(text=text, to=to)
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)

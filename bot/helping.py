@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from bot.commands import WORDS, help_text
+from bot.commands.help import help_text
+from bot.commands.kinds import WORDS
 from bot.config.settings import Settings
 from engine import rights
 from engine.errors import PeopleUnreadable

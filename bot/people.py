@@ -24,7 +24,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.channels import Channels
-from bot.commands import Mistake, Vote, Word, addressed, read_command
+from bot.commands.kinds import Mistake, Vote, Word
+from bot.commands.reading import read_command
+from bot.commands.votes import addressed
 from bot.config.settings import RoleSettings
 from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability

@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.commands import addressed
+from bot.commands.votes import addressed
 from bot.hearing import ASKED, Hearing
 from bot.inbox import Follow
 from bot.people import Identity, Self

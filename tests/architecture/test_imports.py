@@ -22,7 +22,7 @@ PLANTED = {
     "the alarm clock stays in one module": ("bot/__init__.py", "import apscheduler"),
     "SQL stays in storage": ("bot/__init__.py", "import sqlalchemy"),
     "stand-ins are known only to those who set the stage": (
-        "bot/commands.py",
+        "bot/commands/reading.py",
         "import engine.rehearsal",
     ),
     "the rehearsal and the parser are written apart, so that one checks the other": (

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.commands import VOTES, Follow, Order, Revision, Vote, Word, read_command
+from bot.commands.kinds import VOTES, Order, Revision, Vote, Word
+from bot.commands.reading import read_command
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
@@ -86,7 +87,7 @@ class Play:
     def _order(self, command: object, user: str) -> None:
         """Have somebody order a run, as the real command does."""
         if isinstance(command, Word):
-            command = Follow(command.verb, command.target)
+            command = Order(command.verb, command.target)
         assert isinstance(command, Order)
         request = command.request(IDS[user], CHANNEL, user)
         if self.records:

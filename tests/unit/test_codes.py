@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands import Vote, Word, read_command
+from bot.commands.kinds import Vote, Word
+from bot.commands.reading import read_command
 from engine.asking import code_of
 from engine.model import LETTERS
 from engine.orders import run_id

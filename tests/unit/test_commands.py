@@ -6,18 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands import (
-    LONGEST_REASON,
-    Install,
-    Mistake,
-    Question,
-    Revision,
-    Vote,
-    Word,
-    addressed,
-    help_text,
-    read_command,
-)
+from bot.commands.grammar import LONGEST_REASON
+from bot.commands.help import help_text
+from bot.commands.kinds import Mistake, Order, Question, Revision, Vote, Word
+from bot.commands.reading import read_command
+from bot.commands.votes import addressed
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from engine.proposals import Change
 
@@ -39,15 +32,15 @@ def refusal(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        (f"install site-1 {PACKAGE}", Install("site-1", PACKAGE)),
-        (f"  INSTALL   site-1\t{PACKAGE} ", Install("site-1", PACKAGE)),
+        (f"install site-1 {PACKAGE}", Order("install", "site-1", PACKAGE)),
+        (f"  INSTALL   site-1\t{PACKAGE} ", Order("install", "site-1", PACKAGE)),
         (
             f"install site-2 {PACKAGE} sha256 {SUM.upper()} ticket CHG0042",
-            Install("site-2", PACKAGE, SUM, "CHG0042"),
+            Order("install", "site-2", PACKAGE, SUM, "CHG0042"),
         ),
         (
             f"install site-1 {PACKAGE} split 1_1-1_2,1_04/1_5,1_3",
-            Install("site-1", PACKAGE, split=(("1_1", "1_2", "1_4"), ("1_5", "1_3"))),
+            Order("install", "site-1", PACKAGE, split=(("1_1", "1_2", "1_4"), ("1_5", "1_3"))),
         ),
         ("change swap", Revision(Change(order="swap"))),
         ("change site-1 swap", Revision(Change(order="swap"), "site-1")),
@@ -234,7 +227,7 @@ def test_any_text_is_a_command_or_a_mistake_that_mentions_nobody(text):
         assert "<" not in told, "nothing of Slack's markup comes through"
         assert told.count("`") % 2 == 0
     else:
-        assert isinstance(command, Install | Word | Vote | Question)
+        assert isinstance(command, Order | Word | Vote | Question)
 
 
 @given(
@@ -247,7 +240,7 @@ def test_no_package_name_reaches_a_path_or_a_shell(name):
         command = read(f"install site-1 {name.strip()}")
     except Mistake:
         return
-    assert isinstance(command, Install)
+    assert isinstance(command, Order)
     assert not set(command.package) & set("/\\;|&$`'\"*?<>(){}[]!~ \n\t")
     assert not command.package.startswith((".", "-"))
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.changing import OUT, Place, chosen_out, form, read_form
-from bot.commands import Install, Mistake, Revision, read_command
+from bot.commands.kinds import Mistake, Order, Revision
+from bot.commands.reading import read_command
 from bot.demo.matching import written
 from engine import invariants, promises
 from engine.errors import ConditionFailed, PlanRefused
@@ -491,12 +492,12 @@ def test_what_is_done_to_a_member_left_out_has_no_record():
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        (f"install site-1 {NAME} without 1_7", Install("site-1", NAME, left_out=("1_7",))),
+        (f"install site-1 {NAME} without 1_7", Order("install", "site-1", NAME, left_out=("1_7",))),
         (
             f"install site-1 {NAME} without 1_07,1_8",
-            Install("site-1", NAME, left_out=("1_7", "1_8")),
+            Order("install", "site-1", NAME, left_out=("1_7", "1_8")),
         ),
-        (f"install site-1 {NAME} without none", Install("site-1", NAME)),
+        (f"install site-1 {NAME} without none", Order("install", "site-1", NAME)),
         ("change without 1_7", Revision(Change(left_out=("1_7",)))),
         ("change without none", Revision(Change(left_out=()))),
         ("change site-1 swap", Revision(Change(order="swap"), "site-1")),

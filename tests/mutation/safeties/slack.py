@@ -25,7 +25,7 @@ SAFETIES = (
         "a stop is read also where it is written in haste",
         promise="P7",
         why="Who writes `halt!` would be answered with a lesson while the night goes on.",
-        file="bot/commands.py",
+        file="bot/commands/reading.py",
         old="    if stop is not None:\n        return stop\n",
         by=(
             "unit/test_commands.py::"
@@ -36,7 +36,7 @@ SAFETIES = (
         "an approval is read strictly",
         promise="P2",
         why="What somebody says about an approval would be one.",
-        file="bot/commands.py",
+        file="bot/commands/reading.py",
         old='_STOPS = ("halt", "pause", "reject")',
         new='_STOPS = ("halt", "pause", "reject", "approve")',
         by=(

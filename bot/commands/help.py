@@ -1,0 +1,72 @@
+"""`help`: what can be typed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from bot.commands.freezing import freeze_usage
+from bot.commands.grammar import example, listed
+from bot.commands.kinds import ORDERS
+from bot.commands.orders import order_usage
+
+_HELP = {
+    "Order": (*ORDERS, "change"),
+    "Stop": ("halt", "pause", "abort", "freeze"),
+    "Go on": ("resume", "retry", "rollback"),
+}
+"""Under which heading help tells each word that takes a right."""
+
+
+def _needed(word: str) -> str:
+    """Return the right that a word takes: to order anything is one and the same."""
+    return "install" if word in ORDERS else word
+
+
+def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
+    """Return what can be typed, as finished mrkdwn.
+
+    Args:
+        command: the slash command.
+        groups: the names of the groups that there are.
+        may: what its reader may do; None is everything.
+    """
+    name = example(groups)
+    words = {
+        "install": f"{order_usage('install', command)} plans an installation and asks for approval",
+        "uninstall": f"{order_usage('uninstall', command)} plans an uninstallation",
+        "finish": f"`{command} finish {name}` goes on, on another night, with what an ended run "
+        "left to do",
+        "pause": f"`{command} pause {name}` waits after the group in hand",
+        "resume": f"`{command} resume {name}` goes on after `pause` or `halt`",
+        "halt": f"`{command} halt {name}` sends nothing more, not even to bring a group up",
+        "retry": f"`{command} retry {name}` looks again and goes on after a hold",
+        "abort": f"`{command} abort {name}` goes to the nearest safe end",
+        "rollback": f"`{command} rollback {name}` plans the way back for the groups already done, "
+        "also after the run has ended",
+        "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins",
+        "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
+        "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
+    }
+    yours = []
+    for title, group in _HELP.items():
+        lines = [words[word] for word in group if may is None or _needed(word) in may]
+        yours += [f"*{title}*", *lines] if lines else []
+    if not yours:
+        yours = ["You are in no role that may order, operate or stop a run."]
+    return "\n".join(
+        [
+            *yours,
+            "*Ask*",
+            f"`{command} status [group or run]` tells how things stand",
+            f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
+            f"`{command} gates` tells which gates wait for you, with the way to each",
+            f"`{command} packages` lists the package repository, and which groups each fits",
+            f"`{command} approvers {name}` tells who may approve, and who of them is awake",
+            "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
+            "*Vote*",
+            "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "
+            "words in its thread: `@hotfix approve G2 CODE` with the code of its first line, "
+            "`@hotfix reject G2 because …`, `@hotfix withdraw G2`.",
+            f"Groups: {listed(groups)}",
+        ]
+    )

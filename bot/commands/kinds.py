@@ -1,0 +1,124 @@
+"""What people can say, once it is read: words, votes, questions and orders, and what is none.
+
+`bot.commands.reading` makes one of these of a text, or a `Mistake`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.model import MemberId, Request
+from engine.proposals import Change
+
+WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
+"""What people say to a run; what each does is in engine.verbs."""
+
+VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
+"""What people say at a gate, in its run's thread; how it counts is in engine.gates."""
+
+ANSWERED = ("status", "why", "help", "gates", "approvers", "packages")
+
+FREEZING = ("freeze", "unfreeze")
+"""What people say to a group, or to all; see engine.freezes."""
+
+ORDERS = ("install", "uninstall", "finish")
+"""What people order; `rollback` too, where no run is open on the group."""
+
+VERBS = (*ORDERS, "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Order a run: `kind` is "install", "uninstall", "finish" or "rollback".
+
+    `finish` and `rollback` are about the last run of the group, and its package. What is left empty
+    was not said, or does not belong to this kind; see engine.model.Request.
+    """
+
+    kind: str
+    group: str
+    package: str = ""
+    sha256: str = ""
+    ticket: str = ""
+    split: tuple[tuple[MemberId, ...], ...] = ()
+    left_out: tuple[MemberId, ...] = ()
+    groups: int = 0
+    divide: str = ""
+    method: str = ""
+    take: int | None = None
+    delete: bool = False
+
+    def request(self, requester: str, channel: str, name: str = "") -> Request:
+        """Return what the engine takes, as somebody asks for it."""
+        return Request(
+            kind=self.kind,
+            security_group=self.group,
+            package=self.package,
+            requester=requester,
+            channel=channel,
+            requester_name=name,
+            sha256=self.sha256,
+            ticket=self.ticket,
+            split=self.split,
+            left_out=self.left_out,
+            groups=self.groups,
+            divide=self.divide,
+            method=self.method,
+            take=self.take,
+            delete=self.delete,
+        )
+
+
+@dataclass(frozen=True)
+class Word:
+    """Say something to a run; `target` is a group, a run, or "" for the only one there is."""
+
+    verb: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Have a proposal otherwise; `target` as in `Word`."""
+
+    change: Change
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A vote as text; see engine.ports.Ballot for what is in it."""
+
+    choice: str
+    gate: str = ""
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that is answered at once, and changes nothing: one of `ANSWERED`."""
+
+    about: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Freezing:
+    """Freeze a group, or `all`, or lift that.
+
+    `until` has no zone where the person gave none; None is until somebody lifts it.
+    """
+
+    verb: str
+    scope: str
+    until: datetime | None = None
+    reason: str = ""
+
+
+Command = Order | Word | Revision | Vote | Question | Freezing
+
+
+class Mistake(Exception):
+    """The text is no command; the message is finished mrkdwn for the person who typed it."""

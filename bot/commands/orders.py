@@ -1,0 +1,141 @@
+"""What people order: `install`, `uninstall`, `finish` and `rollback`, with all that may follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bot.commands.grammar import (
+    known_group,
+    read_groups,
+    read_left_out,
+    read_options,
+    read_sum,
+    read_take,
+    read_ticket,
+)
+from bot.commands.kinds import Mistake, Order
+from bot.packages import SAFE_NAME
+from bot.views.format import code
+
+_USAGES = {
+    "install": "install <group> <package> [sha256 <sum>] [ticket <id>] "
+    "[split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7]",
+    "uninstall": "uninstall <group> [<package>] last take|completely [to take 99] [delete] "
+    "[ticket <id>] [split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7]",
+}
+
+_FOLLOWING = "<group> [ticket <id>] [without 1_7]"
+
+_HOW_MUCH = {("last", "take"): "last_take", ("completely",): "completely"}
+
+_OPTIONS = ("sha256", "ticket", "split", "groups", "without")
+
+
+def read_install(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+    """Read what follows `install`."""
+    usage = order_usage("install", command)
+    if len(words) < 2 or words[1].lower() in _OPTIONS:
+        understood = " ".join(["install", *words[:1]])
+        what = "which package" if words else "which group and which package"
+        raise Mistake(f"I understood {code(understood)}, but not {what}: {usage}")
+    group, package, rest = words[0], words[1], list(words[2:])
+    group = known_group(group, package, groups, command, "install")
+    if not SAFE_NAME.fullmatch(package):
+        raise Mistake(
+            f"I understood {code(f'install {group}')}, but {code(package)} cannot be a package; "
+            "give the file name alone, without a path"
+        )
+    understood = f"install {group} {package}"
+    found = read_options(rest, understood, usage, _OPTIONS)
+    return _made(Order("install", group, package), found, understood)
+
+
+def read_uninstall(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+    """Read what follows `uninstall`: the words that stand alone first, then options with a value.
+
+    Whether the last take or all of it is meant may be left out here: then the engine asks, and says
+    what each of both gives back.
+    """
+    usage = order_usage("uninstall", command)
+    if not words:
+        raise Mistake(f"I understood `uninstall`, but not from which group: {usage}")
+    rest = list(words[1:])
+    package = rest.pop(0) if rest and _is_package(rest[0]) else ""
+    group = known_group(words[0], package, groups, command, "uninstall")
+    understood = f"uninstall {group} {package}".strip()
+    said, left = _said_alone(rest, understood)
+    order = Order(
+        "uninstall",
+        group,
+        package,
+        method=said.get("method", ""),
+        take=read_take(said["take"], f"{understood} to take") if "take" in said else None,
+        delete="delete" in said,
+    )
+    return _made(order, read_options(left, understood, usage, _OPTIONS[1:]), understood)
+
+
+def read_following(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+    """Read what follows `finish`, or `rollback` with more than a name."""
+    usage = order_usage(verb, command)
+    if not words:
+        raise Mistake(f"I understood `{verb}`, but not which group: {usage}")
+    group = known_group(words[0], "", groups, command, verb)
+    understood = f"{verb} {group}"
+    found = read_options(list(words[1:]), understood, usage, ("ticket", "without"))
+    return _made(Order(verb, group), found, understood)
+
+
+def _made(order: Order, found: Mapping[str, str], understood: str) -> Order:
+    """Add to an order what its options say."""
+    split, count, divide = read_groups(found, understood)
+    return replace(
+        order,
+        sha256=read_sum(found.get("sha256", ""), understood),
+        ticket=read_ticket(found.get("ticket", ""), understood),
+        split=split,
+        left_out=read_left_out(found["without"], understood) if "without" in found else (),
+        groups=count,
+        divide=divide,
+    )
+
+
+def _is_package(word: str) -> bool:
+    known = (*_OPTIONS, "last", "completely", "to", "delete")
+    return word.lower() not in known and SAFE_NAME.fullmatch(word) is not None
+
+
+def _said_alone(words: Sequence[str], understood: str) -> tuple[dict[str, str], list[str]]:
+    """Return what `last take`, `completely`, `to take 99` and `delete` say, and what is left."""
+    said, left, rest = dict[str, str](), list[str](), list(words)
+    while rest:
+        lower = tuple(word.lower() for word in rest)
+        name, value, length = "", "", 1
+        for spoken, method in _HOW_MUCH.items():
+            if lower[: len(spoken)] == spoken:
+                name, value, length = "method", method, len(spoken)
+        if lower[:2] == ("to", "take"):
+            if len(rest) == 2:
+                raise Mistake(f"I understood {code(understood)}, but nothing follows `to take`")
+            name, value, length = "take", rest[2], 3
+        if lower[0] == "delete":
+            name, value = "delete", "yes"
+        if not name:
+            # An option and its value, whatever that is: `ticket delete` is a ticket.
+            length = 2
+            left += rest[:length]
+        elif name in said:
+            raise Mistake(
+                f"I understood {code(understood)}, but {code(' '.join(rest[:length]))} says "
+                "something twice; say it once"
+            )
+        else:
+            said[name] = value
+        rest = rest[length:]
+    return said, left
+
+
+def order_usage(verb: str, command: str) -> str:
+    """Return how an order is written, as code."""
+    return code(f"{command} {_USAGES.get(verb, f'{verb} {_FOLLOWING}')}")

@@ -1,0 +1,141 @@
+"""A text read into one command or a mistake: `/hotfix …`, and `@hotfix …` in a thread."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+from collections.abc import Sequence
+
+from bot.commands.changes import CHANGES, read_change
+from bot.commands.freezing import read_freezing
+from bot.commands.grammar import RUN, TARGET, example, listed
+from bot.commands.kinds import (
+    FREEZING,
+    VERBS,
+    VOTES,
+    WORDS,
+    Command,
+    Mistake,
+    Question,
+    Vote,
+    Word,
+)
+from bot.commands.orders import read_following, read_install, read_uninstall
+from bot.commands.votes import HOW_TO_VOTE, read_vote
+from bot.views.format import code
+
+_STOPS = ("halt", "pause", "reject")
+"""Words that are read also where they are written in haste: none of them lets anything begin."""
+
+LONGEST = 1_000
+"""Longer texts are refused unread; the longest sensible command has under 300 characters."""
+
+_MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
+_ANY_MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
+
+
+def read_command(
+    text: str, *, groups: Sequence[str], command: str = "/hotfix", in_thread: bool = False
+) -> Command:
+    """Read what came after the slash command, or after the bot's name in a thread.
+
+    A stop is read more leniently than anything else: see `_stop`.
+
+    Args:
+        text: as Slack sent it, with `&`, `<` and `>` escaped.
+        groups: the names of the groups that there are, for suggestions.
+        command: how the person addressed us, for suggestions.
+        in_thread: whether it was said in a run's thread, where no name of a run is needed.
+
+    Raises:
+        Mistake: it is no command.
+    """
+    stop = _stop(text, groups, in_thread=in_thread)
+    if stop is not None:
+        return stop
+    words = html.unescape(_MENTION.sub("", text)).split()
+    if len(text) > LONGEST:
+        raise Mistake(f"That is too long to be a command; see `{command} help`.")
+    if not words:
+        return Question("help")
+    verb, rest = words[0].lower(), words[1:]
+    if verb not in VERBS:
+        raise _unknown_verb(words, groups, command)
+    if verb == "install":
+        return read_install(rest, groups, command)
+    if verb == "uninstall":
+        return read_uninstall(rest, groups, command)
+    if verb == "finish" or (verb == "rollback" and len(rest) > 1):
+        return read_following(verb, rest, groups, command)
+    if verb == "change":
+        return read_change(rest, groups, command)
+    if verb in VOTES:
+        return read_vote(verb, rest)
+    if verb in FREEZING:
+        return read_freezing(verb, rest, groups, command)
+    if len(rest) > 1:
+        raise Mistake(
+            f"I understood {code(' '.join(words[:2]))}, but not {code(' '.join(rest[1:]))}; "
+            f"`{verb}` takes one group or run: `{command} {verb} {example(groups)}`"
+        )
+    target = rest[0] if rest else ""
+    if target and not TARGET.fullmatch(target):
+        raise Mistake(
+            f"I understood `{verb}`, but {code(target)} can be neither a group nor a run; "
+            f"groups: {listed(groups)}"
+        )
+    return Word(verb, target) if verb in WORDS else Question(verb, target)
+
+
+def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote | None:
+    """Return the stop that a text is, or None: `halt`, `pause` and `reject`, as people write them.
+
+    In haste they write `halt!`, `*halt*`, `halt NOW`, `hey @hotfix, halt`. It may stand first, or
+    right after any mention; further words are left out, unless one names a group or a run. Outside
+    of a run's thread nothing says which run is meant, so there such a name is needed. What is
+    quoted was said by somebody else, and other commands are read as ever.
+    """
+    said = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("&gt;"))
+    leading = _MENTION.sub("", said).split(maxsplit=1)
+    if leading and leading[0].lower() in VERBS and leading[0].lower() not in _STOPS:
+        return None
+    pieces = [
+        [word for word in html.unescape(piece).split() if _bare(word)]
+        for piece in _ANY_MENTION.split(said)
+    ]
+    for at, piece in enumerate(pieces):
+        verb = _bare(piece[0]).lower() if piece else ""
+        if verb not in _STOPS:
+            continue
+        rest = [*piece[1:], *(word for later in pieces[at + 1 :] for word in later)]
+        if verb in VOTES:
+            return read_vote(verb, [_bare(word) for word in rest[:1]] + rest[1:])
+        bare = [_bare(word) for word in rest]
+        named = next((word for word in bare if word in groups or RUN.fullmatch(word)), "")
+        if named or in_thread or not rest:
+            return Word(verb, named)
+    return None
+
+
+def _bare(word: str) -> str:
+    """Return a word without punctuation and emphasis around it."""
+    return word.strip("*_~`\"'.,:;!?()[]{}-\u2013\u2014\u2018\u2019\u201c\u201d\u2026")
+
+
+def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> Mistake:
+    verb, rest = words[0].lower(), " ".join(words[1:])
+    if verb in ("yes", "no"):
+        return Mistake(f"I do not take {code(words[0])} for a vote. {HOW_TO_VOTE}")
+    if verb in CHANGES:
+        right = f"{command} change {verb} {rest}".strip()
+        return Mistake(f"I do not know {code(words[0])} alone. Did you mean {code(right)}?")
+    close = difflib.get_close_matches(verb, VERBS, n=1)
+    if not close:
+        return Mistake(
+            f"I do not know {code(words[0])}; I know {listed(VERBS)}. See `{command} help`."
+        )
+    if close[0] in VOTES and command.startswith("/"):
+        return Mistake(f"I do not know {code(words[0])}. If you mean to vote: {HOW_TO_VOTE}")
+    right = f"{command} {close[0]} {rest}".strip()
+    return Mistake(f"I do not know {code(words[0])}. Did you mean {code(right)}?")
