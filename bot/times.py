@@ -1,0 +1,278 @@
+"""When a command is to be carried out: `at sat 02:00`, `in 3h`, `window 02:00-05:00`, `after 72h`.
+
+Pure: now and the zone are the caller's. Days and times of day are the group's; durations are
+elapsed time, and a day of one is 24 hours. Where no day is said, the next time is meant that is not
+over. Nothing is guessed: where the clocks leave a time out, or show it twice, every moment that can
+be meant is named with its offset from UTC and how to write it. How the words are written is in
+`bot.time_words`; what becomes of an appointment does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.local_time import WallTime, moments, offset_text, said, written
+from bot.time_words import AHEAD, HOW, CalendarWords, Days, Reader, TimeUnclear, duration
+from bot.views.format import span
+
+APPOINTING = ("at", "in", "window")
+"""The words that an appointment begins with."""
+
+SHORTEST_WINDOW = timedelta(minutes=30)
+"""A guess: about what one failover takes, with the looks before and after it."""
+
+LONGEST_WINDOW = timedelta(hours=24)
+"""A guess: what is open for longer is no window, and more likely a slip."""
+
+_HALF_YEAR = timedelta(days=183)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """When something may begin.
+
+    Attributes:
+        start: the moment, in UTC; of a window that is open already, the moment it was read at.
+        until: the end of a window, in UTC; None of a moment alone.
+        words: as it was said.
+        zone: where that was read.
+    """
+
+    start: datetime
+    until: datetime | None
+    words: str
+    zone: str
+
+
+def appointment(
+    words: Sequence[str], place: int, *, now: datetime, zone: str, understood: str
+) -> tuple[Appointment, int]:
+    """Read what begins at a place in the words with one of `APPOINTING`; also how many they are.
+
+    Args:
+        words: a command's, without HTML's escapes.
+        place: where the first word of the appointment is.
+        now: the time, aware.
+        zone: the group's, as in its settings.
+        understood: what was read before, for a mistake.
+
+    Raises:
+        TimeUnclear: it is no time, one that is past or too far, or one that must be asked about.
+    """
+    reader, now = Reader(words, place, understood), now.astimezone(UTC)
+    keyword = reader.take()
+    if keyword == "in":
+        start, until = now + duration(reader), None
+    else:
+        start, until = _Calendar(reader, keyword, now, ZoneInfo(zone)).read()
+    return Appointment(start, until, reader.taken, zone), reader.count
+
+
+def after(words: Sequence[str], place: int, *, understood: str) -> tuple[timedelta, int]:
+    """Read `rollback after 72h`, or `after 72h` alone; also how many words that are.
+
+    Raises:
+        TimeUnclear: it is no duration, or one that is too long.
+    """
+    reader = Reader(words, place, understood)
+    first = reader.take()
+    if first != "after" and reader.take() != "after":
+        right = f"{first} after 72h"
+        raise Reader(words, place, understood).unclear(f"not after how long; write `{right}`")
+    return duration(reader), reader.count
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """One moment that the words can mean, or one window."""
+
+    start: datetime
+    until: datetime | None
+
+    @property
+    def last(self) -> datetime:
+        return self.until or self.start
+
+
+@dataclass(frozen=True)
+class _Calendar:
+    """Finds what an `at` or a `window` means."""
+
+    reader: Reader
+    keyword: str
+    now: datetime
+    zone: ZoneInfo
+
+    def read(self) -> tuple[datetime, datetime | None]:
+        """Return when it begins and when it ends."""
+        words = CalendarWords(self.reader, self.keyword, self._today, str(self.zone), self._names())
+        days, walls = words.days(), words.walls()
+        self._check_distance(days, walls)
+        meant, whys = self._first_to_come(days, walls)
+        if not meant:
+            raise self._refused("it ends before it begins", days, walls)
+        if all(one.last <= self.now for one in meant):
+            raise self._past(days, walls)
+        if whys:
+            raise self._question(meant, whys, days, walls)
+        self._check(meant[0], days, walls)
+        start, until = meant[0].start, meant[0].until
+        return max(start, self.now) if until else start, until
+
+    @property
+    def _today(self) -> date:
+        return self.now.astimezone(self.zone).date()
+
+    def _names(self) -> dict[str, str]:
+        months = [(self.now + n * 30 * _DAY).astimezone(self.zone) for n in range(13)]
+        return {
+            (month.tzname() or "").upper(): offset_text(month.utcoffset() or timedelta())
+            for month in months
+        }
+
+    def _first_to_come(
+        self, days: Days, walls: Sequence[WallTime]
+    ) -> tuple[list[_Meaning], list[str]]:
+        """Return all that is meant on the first day where not all is over, else on the last."""
+        found = self._meanings(days.days[0], walls)
+        for day in days.days[1:]:
+            if any(one.last > self.now for one in found[0]):
+                break
+            found = self._meanings(day, walls)
+        return found
+
+    def _meanings(self, day: date, walls: Sequence[WallTime]) -> tuple[list[_Meaning], list[str]]:
+        """Return what is meant if it begins on a day, and why that is not one thing."""
+        starts, why = moments(day, walls[0], self.zone)
+        if len(walls) == 1:
+            return [_Meaning(start, None) for start in starts], [why] if why else []
+        meant, whys = list[_Meaning](), {why: None}
+        for start in starts:
+            ends, why = self._ends(day, start, walls)
+            meant += [_Meaning(start, until) for until in ends if until > start]
+            whys[why] = None
+        return meant, [why for why in whys if why]
+
+    def _ends(
+        self, day: date, start: datetime, walls: Sequence[WallTime]
+    ) -> tuple[tuple[datetime, ...], str]:
+        begin, end = walls
+        if end.clock > begin.clock:
+            return moments(day, end, self.zone)
+        # Where the clocks go back, 02:45 and then 02:15 can be half an hour of one night.
+        same_day, why = moments(day, end, self.zone)
+        same_day = tuple(one for one in same_day if one > start)
+        if same_day and not why:
+            return same_day, ""
+        next_day, unclear = moments(day + _DAY, end, self.zone)
+        return (*same_day, *next_day), (why if same_day else unclear)
+
+    # ........................................................................ what is refused
+
+    def _check_distance(self, days: Days, walls: Sequence[WallTime]) -> None:
+        """Refuse a date that is far off, before anything is reckoned with it."""
+        if days.days[-1] < self._today - 2 * _DAY:
+            raise self._past(days, walls)
+        if days.days[0] > self._today + AHEAD + _DAY:
+            raise self._refused("that is more than a year ahead", days, walls)
+
+    def _past(self, days: Days, walls: Sequence[WallTime]) -> TimeUnclear:
+        return self._refused(f"that has passed: it is {self._said(self.now)} now", days, walls)
+
+    def _refused(self, why: str, days: Days, walls: Sequence[WallTime]) -> TimeUnclear:
+        nearest = next(self._nearest(days, walls), "")
+        return self.reader.unclear(f"{why}; {f'write `{nearest}`' if nearest else self._how}")
+
+    @property
+    def _how(self) -> str:
+        return HOW[self.keyword]
+
+    def _question(
+        self, meant: Sequence[_Meaning], whys: Sequence[str], days: Days, walls: Sequence[WallTime]
+    ) -> TimeUnclear:
+        ways = [
+            f"`{self._written(one)}` for {self._shown(one)}" for one in meant if self._fits(one)
+        ]
+        if not ways:
+            return self._refused(_joined(whys), days, walls)
+        return self.reader.unclear(f"{_joined(whys)}: write {', or '.join(ways)}")
+
+    def _check(self, only: _Meaning, days: Days, walls: Sequence[WallTime]) -> None:
+        if only.start > self.now + AHEAD:
+            raise self._refused("that is more than a year ahead", days, walls)
+        if only.until is None:
+            return
+        length = only.until - only.start
+        for limit, beyond, word in (
+            (SHORTEST_WINDOW, length < SHORTEST_WINDOW, "least"),
+            (LONGEST_WINDOW, length > LONGEST_WINDOW, "most"),
+        ):
+            if beyond:
+                right = replace(only, until=only.start + limit)
+                how = f"write `{self._written(right)}`" if self._fits(right) else self._how
+                raise self.reader.unclear(
+                    f"that lasts {span(length)}, and a window lasts at {word} {span(limit)}; {how}"
+                )
+        if only.until - self.now < SHORTEST_WINDOW:
+            left = f"that ends in {span(only.until - self.now)}"
+            raise self._refused(f"{left}, and {span(SHORTEST_WINDOW)} are needed", days, walls)
+
+    def _fits(self, one: _Meaning) -> bool:
+        if one.start > self.now + AHEAD:
+            return False
+        if one.until is None:
+            return one.start > self.now
+        left = one.until - max(one.start, self.now)
+        return left >= SHORTEST_WINDOW and one.until - one.start <= LONGEST_WINDOW
+
+    # ........................................................................ what is offered
+
+    def _nearest(self, days: Days, walls: Sequence[WallTime]) -> Iterator[str]:
+        """Yield right spellings of the same time on other days, the likeliest first."""
+        bare = [WallTime(wall.clock) for wall in walls]
+        for day in (*self._same_date(days.days[0]), *self._coming(days)):
+            meant, whys = self._meanings(day, bare)
+            if not whys and meant and meant[0].start > self.now and self._fits(meant[0]):
+                yield self._written(meant[0])
+
+    def _same_date(self, day: date) -> Iterator[date]:
+        """Yield the date in the years at hand, where a wrong year was the likely slip."""
+        if abs(day - self._today) > _HALF_YEAR:
+            for year in (self._today.year, self._today.year + 1):
+                if (day.month, day.day) != (2, 29):
+                    yield day.replace(year=year)
+
+    def _coming(self, days: Days) -> Iterator[date]:
+        for n in range(15):
+            day = self._today + n * _DAY
+            if days.step == 1 or day.weekday() == days.days[0].weekday():
+                yield day
+
+    def _written(self, one: _Meaning) -> str:
+        start = written(one.start, self.zone)
+        if one.until is None:
+            return f"at {start}"
+        end = written(one.until, self.zone, day=False)
+        dash = " - " if "UTC" in start + end else "-"
+        return f"window {start}{dash}{end}"
+
+    def _shown(self, one: _Meaning) -> str:
+        if one.until is None:
+            return self._said(one.start)
+        length = span(one.until - one.start)
+        return f"{self._said(one.start)} to {self._said(one.until)}, {length}"
+
+    def _said(self, moment: datetime) -> str:
+        return said(moment, str(self.zone))
+
+
+def _joined(whys: Sequence[str]) -> str:
+    """Join what is wrong with a beginning and an end, and say only once what is wrong with both."""
+    first, *rest = whys
+    if rest and first.partition(" ")[2] == rest[0].partition(" ")[2]:
+        return f"{first}; it is the same with {rest[0].partition(' ')[0]}"
+    return ", and ".join(whys)
