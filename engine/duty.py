@@ -362,7 +362,13 @@ class Duty:
         await self.journal.append([*first, draft], unless_word=True, unless=unless, house=house)
 
     async def done(
-        self, step: Step, *, how: str, first: Sequence[Draft] = (), **body: Json
+        self,
+        step: Step,
+        *,
+        how: str,
+        first: Sequence[Draft] = (),
+        house: Sequence[Draft] = (),
+        **body: Json,
     ) -> None:
         """Write DONE: the effect was seen."""
         self.tried_since.pop(step.id, None)
@@ -370,7 +376,7 @@ class Duty:
         draft = self.journal.draft(
             Kind.DONE, step=step.id, kind=step.kind, attempt=attempt, how=how, **body
         )
-        await self.journal.append([*first, draft])
+        await self.journal.append([*first, draft], house=house)
 
     async def break_off(self, error: Exception, *, take: Sequence[str] = ()) -> None:
         """Write BROKEN: a mistake of ours. It waits for `retry`, so there is no crash loop.

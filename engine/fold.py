@@ -181,6 +181,7 @@ class RunState:
     rolled_back: str = ""
     cloning_was: bool | None = None
     cloning_owed: bool = False
+    cloning_packages: tuple[str, ...] = ()
     rescued: frozenset[str] = frozenset()
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     alarms: list[Mapping[str, Any]] = field(default_factory=list)
@@ -656,6 +657,7 @@ class RunState:
     def _on_owed(self, _: Record, body: Mapping[str, Any]) -> None:
         self.cloning_owed = True
         self.cloning_was = body["was"]
+        self.cloning_packages = tuple(body.get("packages", ()))
 
     def _on_settled(self, _: Record, body: Mapping[str, Any]) -> None:
         self.cloning_owed = False

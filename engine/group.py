@@ -8,7 +8,7 @@ and send one guarded line: see `engine.gaia.guards` and, for the epoch in it, `e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -270,8 +270,8 @@ class LiveGroup:
             raise _refused(f"verify: {told}. {refused}".strip())
         return text
 
-    async def verify_uninstall(self, package: PackageRef, members: Sequence[MemberId]) -> bool:
-        """Ask CPUSE on each member whether the package can be uninstalled there.
+    async def verify_uninstall(self, listed: Mapping[MemberId, str]) -> bool:
+        """Ask CPUSE on each member whether a package can be uninstalled, by its name there.
 
         False where this CPUSE cannot be asked that: then its own dialogue says so, or not.
 
@@ -281,8 +281,8 @@ class LiveGroup:
             TooLate: no answer within the limit.
         """
         limit, begun = self._policy.limits.verify, dict[MemberId, int]()
-        for member in members:
-            text, _ = await self._tell(commands.verify_uninstall(package.name), limit, at=member)
+        for member, name in listed.items():
+            text, _ = await self._tell(commands.verify_uninstall(name), limit, at=member)
             number = installer.action_begun(text)
             if number is not None:
                 begun[member] = number
@@ -290,7 +290,7 @@ class LiveGroup:
             said = await self._ended(member, number)
             if installer.MAY_BE_UNINSTALLED not in said:
                 raise _refused(f"verify_uninstall on {member}: {said or 'nothing was said'}")
-        return len(begun) == len(members)
+        return len(begun) == len(listed)
 
     async def _ended(self, member: MemberId, number: int) -> str:
         """Wait for an action of a member's CPUSE that changes nothing; return what it said."""

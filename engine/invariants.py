@@ -479,14 +479,36 @@ def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     return problems + _listed(step, facts, state)
 
 
-def _restore(_step: Step, facts: GroupFacts, _state: RunState) -> list[str]:
-    """One left out counts here too: at another take it would be cloned over (P5)."""
-    takes = {member.take for member in facts.members}
-    if len(takes) == 1 and None not in takes:
-        return []
-    seen = {m.id: "not seen" if m.take is None else m.take for m in facts.members}
-    shown = ", ".join(f"{one}: {take}" for one, take in seen.items())
-    return [f"members are at different takes ({shown}), so cloning stays off and is owed"]
+def _restore(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
+    """One left out counts here too: with other software it would be cloned over (P5)."""
+    return [f"{one}, so cloning stays off and is owed" for one in unlike(facts.members, state)]
+
+
+def unlike(members: Sequence[MemberFacts], state: RunState) -> list[str]:
+    """Say in what of which auto-clone would change some of these members they are not alike.
+
+    The take, and whatever was installed or uninstalled since auto-clone is owed: a hotfix beside
+    the Jumbo leaves the take as it is.
+    """
+    takes = {member.take for member in members}
+    if len(takes) != 1 or None in takes:
+        seen = {m.id: "not seen" if m.take is None else m.take for m in members}
+        shown = ", ".join(f"{one}: {take}" for one, take in seen.items())
+        return [f"members are at different takes ({shown})"]
+    return [
+        f"members are not alike in {name} ({shown})"
+        for name in dict.fromkeys((state.the_plan.package.name, *state.cloning_packages))
+        if (shown := _unlike_in(name, members))
+    ]
+
+
+def _unlike_in(name: str, members: Sequence[MemberFacts]) -> str:
+    """Say who has a package and who does not, or "" where all are alike in that."""
+    states = {member.id: member.package(name) for member in members}
+    has = {state is PackageState.INSTALLED for state in states.values()}
+    if len(has) == 1 and PackageState.UNKNOWN not in states.values():
+        return ""
+    return ", ".join(f"{one}: {state}" for one, state in states.items())
 
 
 def _admin_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:

@@ -138,13 +138,13 @@ class RunJournal:
         """Return all records of what outlives a run."""
         return await asyncio.to_thread(self._store.read, HOUSE)
 
-    async def owes_cloning(self) -> bool:
-        """Tell whether an earlier run left this group owing its auto-clone (P5)."""
+    async def cloning_debt(self) -> Mapping[str, Any] | None:
+        """Return what an earlier run wrote when it left this group owing its auto-clone (P5)."""
         group = self.state.the_request.security_group
         house = await self.house()
-        said = [r.kind for r in house if r.body.get("group") == group]
-        debts = [kind for kind in said if kind in (Kind.OWED, Kind.SETTLED)]
-        return bool(debts) and debts[-1] == Kind.OWED
+        said = [r for r in house if r.body.get("group") == group]
+        debts = [r for r in said if r.kind in (Kind.OWED, Kind.SETTLED)]
+        return debts[-1].body if debts and debts[-1].kind == Kind.OWED else None
 
     def foreseen(self, draft: Draft) -> Record:
         """Return the record that a draft would become now, chained to the last one we read."""

@@ -201,6 +201,11 @@ class MemberFacts:
                 return state
         return PackageState.ABSENT
 
+    def listed(self, name: str) -> str:
+        """Return a package's name as this member lists it, or the given one where it does not."""
+        wanted = package_stem(name)
+        return next((one for one, _ in self.packages if package_stem(one) == wanted), name)
+
 
 def package_stem(name: str) -> str:
     """Return a package's name without `.tgz` or `.tar`: the device lists a `.tar` as `.tgz`."""

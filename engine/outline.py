@@ -143,8 +143,8 @@ class _Writing:
 
     def _verified(self, members: Sequence[MemberId], at: MemberId) -> list[Line]:
         if self._plan.kind == "uninstall":
-            asked = commands.verify_uninstall(self._plan.package.name)
-            return [self._acts(asked, one) for one in members]
+            called = {m.id: m.listed(self._plan.package.name) for m in self._facts.some(members)}
+            return [self._acts(commands.verify_uninstall(called[one]), one) for one in members]
         return [
             self._reads(commands.available_packages(), at, "gives the number"),
             self._acts(commands.verify(NUMBER, members), at),

@@ -324,11 +324,36 @@ def _p5(records: Sequence[Record]) -> Iterable[Finding]:
             cloning = [one for one, on in body.get("cloning", {}).items() if on]
             if on := sorted(one for one in cloning if states[one].upper() not in OUT):
                 yield f"record {record.seq}: auto-clone was on on {', '.join(on)}"
+        if record.kind == Kind.SETTLED and (differ := _differ_in(records, record)):
+            yield f"record {record.seq}: cloning went back while members differ in {differ}"
     ended = _of(records, Kind.ENDED)
     if _of(records, Kind.OWED) and ended:
         settled = bool(_of(records, Kind.SETTLED))
         said = bool(ended[-1].body.get("cloning_owed"))
         yield None if settled != said else "cloning is neither restored nor said to be owed"
+
+
+def _differ_in(records: Sequence[Record], settled: Record) -> str:
+    """Say in what members differed that auto-clone would have made alike, or ""."""
+    seen: Mapping[str, Any] = settled.body.get("seen", {})
+    changed = {r.body["plan"]["package"]["name"] for r in _of(records, Kind.PLANNED)}
+    for record in _of(records, Kind.OWED):
+        changed |= set(record.body.get("packages", ()))
+    if len({one["take"] for one in seen.values()}) > 1:
+        return "their takes"
+    for name in sorted(changed):
+        bare = name.removesuffix(".tar").removesuffix(".tgz")
+        has = {
+            member: any(
+                listed.removesuffix(".tgz").removesuffix(".tar") == bare
+                for listed, state in one["packages"]
+                if state == "installed"
+            )
+            for member, one in seen.items()
+        }
+        if len(set(has.values())) > 1:
+            return f"{name} ({', '.join(sorted(m for m, there in has.items() if there))})"
+    return ""
 
 
 def _p6(records: Sequence[Record]) -> Iterable[Finding]:

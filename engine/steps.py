@@ -8,9 +8,9 @@ journal. A person's stop comes as `Stopped`, and everything that the world refus
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine import headroom, invariants, planner, recovery
 from engine.duty import Duty
@@ -122,7 +122,7 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     package = duty.plan.package
     seen = duty.plan.concerning(facts).members
     if duty.plan.kind == "uninstall":
-        await _verify_uninstall(duty, step)
+        await _verify_uninstall(duty, step, facts)
         return
     lacking = [m.id for m in seen if m.package(package.name) is PackageState.AVAILABLE]
     if not lacking and duty.plan.phase != "fresh" and not duty.plan.changing:
@@ -135,34 +135,42 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     await duty.done(step, how="allowed on every member", members=lacking)
 
 
-async def _verify_uninstall(duty: Duty, step: Step) -> None:
+async def _verify_uninstall(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Ask CPUSE whether the package can be uninstalled from the members that are to lose it."""
     members = [one for group in duty.plan.changing for one in group.members]
     if not members:
         await duty.done(step, how="nothing is left to uninstall")
         return
-    await duty.intend(step, duty.state.facts or await duty.observe())
-    offered = await _in_turn(
-        duty, step, lambda: duty.group.verify_uninstall(duty.plan.package, members)
-    )
+    await duty.intend(step, facts)
+    listed = _as_listed(duty, facts, members)
+    offered = await _in_turn(duty, step, lambda: duty.group.verify_uninstall(listed))
     how = "allowed on every member" if offered else "this CPUSE cannot be asked before"
     await duty.done(step, how=how, members=members)
 
 
+def _as_listed(duty: Duty, facts: GroupFacts, members: Sequence[MemberId]) -> dict[MemberId, str]:
+    """Return what each member calls the package: a `.tar` is listed as `.tgz`."""
+    return {m.id: m.listed(duty.plan.package.name) for m in facts.some(members)}
+
+
 async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Switch image auto-clone off; from here on the group owes what it was (P5)."""
+    debt = None if duty.state.cloning_owed else await duty.journal.cloning_debt()
+    packages = _packages_of(debt, duty.plan.package.name)
     if _cloning(duty, facts) == {False}:
-        inherited = not duty.state.cloning_owed and await duty.journal.owes_cloning()
-        first = [duty.journal.draft(Kind.OWED, was=True, inherited=True)] if inherited else []
-        await duty.done(step, how="seen", first=first)
+        first, told = [], []
+        if debt is not None:
+            first = [duty.journal.draft(Kind.OWED, was=True, inherited=True, packages=packages)]
+            told = [duty.owed(Kind.OWED, was=True, packages=packages)]
+        await duty.done(step, how="seen", first=first, house=told)
         return
     owed = []
     house = []
     # One left out that came back with it on is no reason to switch it on everywhere at the end.
     others = {member.auto_clone for member in duty.plan.concerning(facts).members}
     if not duty.state.cloning_owed and others != {False}:
-        owed = [duty.journal.draft(Kind.OWED, was=True)]
-        house = [duty.owed(Kind.OWED, was=True)]
+        owed = [duty.journal.draft(Kind.OWED, was=True, packages=packages)]
+        house = [duty.owed(Kind.OWED, was=True, packages=packages)]
     await duty.intend(step, facts, first=owed, house=house)
     await duty.group.set_cloning(on=False)
     await duty.settle(
@@ -172,6 +180,12 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
         "auto-clone off on every member",
     )
     await duty.done(step, how="acted")
+
+
+def _packages_of(debt: Mapping[str, Any] | None, package: str) -> list[str]:
+    """Return the packages in which members may differ while auto-clone is owed."""
+    former = debt.get("packages", ()) if debt is not None else ()
+    return list(dict.fromkeys([*former, package]))
 
 
 def _cloning(duty: Duty, facts: GroupFacts) -> set[bool | None]:
@@ -203,7 +217,8 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await _in_turn(duty, step, lambda: duty.group.verify(package, step.members, at=at))
     elif duty.plan.phase == "fresh":
         # On the way back nothing may stand in between that the dialogue does not ask itself.
-        await _in_turn(duty, step, lambda: duty.group.verify_uninstall(package, step.members))
+        listed = _as_listed(duty, facts, step.members)
+        await _in_turn(duty, step, lambda: duty.group.verify_uninstall(listed))
     await duty.done(step, how="ready", facts=to_json(facts), headroom=_headroom(duty, step, facts))
 
 
@@ -682,7 +697,7 @@ def _all_in_service(duty: Duty, step: Step, facts: GroupFacts) -> bool:
 
 
 async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Put image auto-clone back to what it was, only when every member shows the same take.
+    """Put image auto-clone back to what it was, only when every member has the same software.
 
     One that is left out too: it would be cloned over, or clone others. Where only such a member
     stands against it the run ends, and the group goes on owing it.
@@ -697,7 +712,7 @@ async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
             raise
         await duty.done(step, how=f"owed: {differing}")
         return
-    settled = [duty.journal.draft(Kind.SETTLED)]
+    settled = [duty.journal.draft(Kind.SETTLED, seen=_software(duty, facts))]
     if _cloning(duty, facts) != {True}:
         await duty.intend(step, facts)
         await duty.group.set_cloning(on=True)
@@ -712,8 +727,15 @@ async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
 
 
 def _only_left_out_differ(duty: Duty, facts: GroupFacts) -> bool:
-    takes = {member.take for member in duty.plan.concerning(facts).members}
-    return bool(duty.plan.left_out) and len(takes) == 1 and None not in takes
+    concerned = duty.plan.concerning(facts).members
+    return bool(duty.plan.left_out) and not invariants.unlike(concerned, duty.state)
+
+
+def _software(duty: Duty, facts: GroupFacts) -> dict[MemberId, dict[str, Any]]:
+    """Return each member's take and packages, for whoever judges afterwards."""
+    return {
+        m.id: {"take": m.take, "packages": [list(one) for one in m.packages]} for m in facts.members
+    }
 
 
 async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -480,6 +480,8 @@ class Group:
                 **known,
             )
         )
+        if act == "auto_clone_on":
+            self.witness.cloning_on(self.now, {m.id: _software(m) for m in self.members.values()})
 
     def refused(self, member: Member, status: int) -> None:
         """Tell the witness that a line on this member refused to act."""

@@ -97,6 +97,20 @@ class Witness:
         if auto_clone:
             self._object(at, f"{member} rebooted after {after} with image auto-clone on")
 
+    def cloning_on(self, at: float, software: Mapping[str, tuple[int, frozenset[str]]]) -> None:
+        """Record that image auto-clone was ordered on, with take and packages of each member.
+
+        Of packages only those count that somebody began to install or uninstall here.
+        """
+        changed = {act.package for act in self.acts if act.act in ("install", "uninstall")}
+        of = {one: (take, has & changed) for one, (take, has) in software.items()}
+        if len(set(of.values())) > 1:
+            told = "; ".join(
+                f"{one} take {take}{''.join(f' and {name}' for name in sorted(has))}"
+                for one, (take, has) in of.items()
+            )
+            self._object(at, f"image auto-clone was ordered on, and members differ: {told}")
+
     def in_context(self, at: float, member: str, command: str, number: int) -> None:
         """Record that a command which acts was run in another context than 0.
 

@@ -34,11 +34,12 @@ def play(
     people: Reaction = everyone_agrees,
     then: Then | None = None,
     order: dict[str, Any] | None = None,
+    package: str = PACKAGE,
     **setup: Any,
 ) -> Played:
     async def night() -> Played:
         made = Setup(**{"members": 4, "faults": faults, "connections": 1000, **setup})
-        stage = Night(small_package(tmp_path), setup=made, policy=SPARSE, people=people)
+        stage = Night(small_package(tmp_path, package), setup=made, policy=SPARSE, people=people)
         stage.begin()
         stage.order(**(order or {}))
         await stage.until_over(hours=4)
@@ -239,6 +240,23 @@ def test_a_run_that_was_aborted_is_taken_back(tmp_path):
     assert uninstalls(night) == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
     assert [g.name for g in night.state.the_plan.changing] == ["A"]
     assert night.seen["auto_clone"] == {"before": "on", "after": "on"}
+    assert night.broken() == {}
+
+
+def test_a_package_that_came_as_tar_is_asked_about_by_the_name_that_is_listed(tmp_path):
+    async def then(stage: Night) -> None:
+        stage.order(kind="rollback", package="")
+        await stage.until_over()
+
+    tar = PACKAGE.replace(".tgz", ".tar")
+    night = play(tmp_path, then=then, package=tar)
+
+    assert night.state.the_plan.package.name == tar
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert takes(night) == {99}
+    assert set(uninstalls(night).values()) == {1}
+    verified = night.state.of("VERIFY")
+    assert verified.how == "allowed on every member"
     assert night.broken() == {}
 
 

@@ -107,6 +107,14 @@ async def all_members_down(shell, group, clock):
     await admin(shell, "1_1", "all")
 
 
+async def cloning_on_over_two_halves(shell, group, clock):
+    await cloning(shell, "off")
+    await admin(shell, "1_1", "1_3-1_4")
+    await install(shell, "1_3", "1_3-1_4")
+    await all_in_service(group, clock)
+    await cloning(shell, "on")
+
+
 WRONG: list[tuple[Night, str]] = [
     (all_members_at_once, "on all members at once"),
     (cloning_left_on, "rebooted after install with image auto-clone on"),
@@ -115,8 +123,21 @@ WRONG: list[tuple[Night, str]] = [
     (install_twice, "install was started twice on 1_3"),
     (second_group_before_the_first_is_back, "1_1 was ordered down while 1_3 was"),
     (installing_while_others_are_away, "install was started on 1_1 while 1_4 was DETACHED"),
+    (
+        cloning_on_over_two_halves,
+        "image auto-clone was ordered on, and members differ: 1_1 take 99",
+    ),
     (all_members_down, "was ordered down together with all members"),
 ]
+
+
+def test_the_witness_knows_a_hotfix_that_leaves_the_take_as_it_is(tmp_path: Path):
+    beside = [{"name": PACKAGE, "kind": "hotfix"}]
+    night = play(cloning_on_over_two_halves, tmp_path, packages=beside)
+
+    assert {one["take_after"] for one in night["members"]} == {99}
+    (objection,) = night["objections"]
+    assert f"1_2 take 99; 1_3 take 99 and {PACKAGE}" in objection
 
 
 @pytest.mark.parametrize(("night", "objection"), WRONG, ids=[n.__name__ for n, _ in WRONG])

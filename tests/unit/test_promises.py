@@ -1,6 +1,7 @@
 """Each checker is seen to fail once: a judge that never objects is none."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -236,6 +237,27 @@ def test_p5_notices_an_installation_before_cloning_was_off_and_a_debt_forgotten(
     assert verdict(ORDERED, off, INSTALL, COMMIT, promise="P5") == "held"
     assert verdict(ORDERED, owed, off, end, promise="P5") == "broken"
     assert verdict(ORDERED, owed, off, ("SETTLED", {}), end, promise="P5") == "held"
+
+
+@pytest.mark.parametrize(
+    ("other", "held"),
+    [
+        ({"take": 120, "packages": [["x.tgz", "installed"]]}, True),
+        ({"take": 99, "packages": [["x.tgz", "installed"]]}, False),
+        ({"take": 120, "packages": [["x.tgz", "available"]]}, False),
+        ({"take": 120, "packages": []}, False),
+        ({"take": 120, "packages": [["x.tgz", "installed"], ["y.tgz", "installed"]]}, True),
+    ],
+)
+def test_p5_notices_cloning_that_went_back_to_unlike_members(other: Any, held: bool):
+    owed = ("OWED", {"was": True, "packages": ["x.tar"]})
+    one = {"take": 120, "packages": [["x.tgz", "installed"]]}
+    settled = ("SETTLED", {"seen": {"1_1": one, "1_2": other}})
+    end = ("ENDED", {"state": "done", "members": {"1_1": 120}, "cloning_owed": False})
+
+    found = verdict(ORDERED, owed, ("DONE", {"step": "CLONING_OFF"}), settled, end, promise="P5")
+
+    assert found == ("held" if held else "broken")
 
 
 def test_p6_notices_a_hold_that_hides_what_was_printed():

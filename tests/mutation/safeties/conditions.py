@@ -318,7 +318,7 @@ SAFETIES = (
         promise="P5",
         why="An abort would leave cloning off, and nobody would know.",
         file="engine/steps.py",
-        old="        owed = [duty.journal.draft(Kind.OWED, was=True)]\n",
+        old="        owed = [duty.journal.draft(Kind.OWED, was=True, packages=packages)]\n",
         new="        owed = []\n",
         by=("simulation/test_night.py",),
     ),
@@ -327,8 +327,8 @@ SAFETIES = (
         promise="P5",
         why="It would stay off for ever.",
         file="engine/steps.py",
-        old="was=True, inherited=True)] if inherited else []",
-        new="was=True, inherited=True)] if False else []",
+        old="        if debt is not None:\n",
+        new="        if False:\n",
         by=(
             "simulation/test_faults.py::test_cloning_that_an_earlier_run_owes_is_settled_by_the_"
             "run_that_finishes",

@@ -162,6 +162,13 @@ SAFETIES = (
         P5,
     ),
     judge(
+        "P5 is judged: to whom cloning goes back",
+        "P5",
+        "if record.kind == Kind.SETTLED and (differ := _differ_in(records, record)):",
+        "if differ := '':",
+        f"{UNIT}::test_p5_notices_cloning_that_went_back_to_unlike_members",
+    ),
+    judge(
         "P6 is judged",
         "P6",
         'yield None if shown else f"record {record.seq}: nothing is shown',
@@ -250,6 +257,12 @@ SAFETIES = (
         "if False:",
     ),
     objection("the witness sees a restart with cloning on", "P5", "if auto_clone:", "if False:"),
+    objection(
+        "the witness sees cloning go on while members differ",
+        "P5",
+        "if len(set(of.values())) > 1:",
+        "if False:",
+    ),
     objection(
         "the witness sees a start while others are away",
         "P1",

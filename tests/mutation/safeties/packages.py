@@ -10,6 +10,7 @@ BOTH = "unit/test_package_kinds.py::test_a_config_that_contradicts_the_name_is_r
 UPLOADS = "engine/uploads.py"
 WAY = "simulation/test_uploads.py"
 LOGINS = "engine/logins.py"
+BESIDE = "simulation/test_hotfix_beside.py"
 EXPERT = "ssh/test_logins.py"
 
 SAFETIES = (
@@ -47,6 +48,36 @@ SAFETIES = (
         file="engine/steps.py",
         old="    _is_listed_as_it_should(duty, concerned)\n",
         by=("simulation/test_hotfix_beside.py::test_a_hotfix_that_nobody_lists_at_the_end_holds",),
+    ),
+    safety(
+        "cloning stays off while half of the group has a hotfix",
+        promise="P5",
+        why="Both halves show one take; who restarts next loses the hotfix, or gets it.",
+        file="engine/invariants.py",
+        old="    if len(has) == 1 and PackageState.UNKNOWN not in states.values():\n",
+        new="    if True:\n",
+        by=(f"{BESIDE}::test_cloning_stays_off_and_owed_while_half_of_the_group_has_the_hotfix",),
+    ),
+    safety(
+        "what members may differ in is owed with cloning",
+        promise="P5",
+        why="A later run about another package would give it back to two unlike halves.",
+        file="engine/steps.py",
+        old='    former = debt.get("packages", ()) if debt is not None else ()\n',
+        new="    former = ()\n",
+        by=(f"{BESIDE}::test_a_later_run_about_something_else_owes_it_too",),
+    ),
+    safety(
+        "a package is asked about by the name that its member lists",
+        promise="P10",
+        why="What came as .tar is not found there, so a run that has ended has no way back.",
+        file="engine/model.py",
+        old="(one for one, _ in self.packages if package_stem(one) == wanted)",
+        new="(one for one in () if one == wanted or not name)",
+        by=(
+            "simulation/test_uninstalls.py::"
+            "test_a_package_that_came_as_tar_is_asked_about_by_the_name_that_is_listed",
+        ),
     ),
     safety(
         "a package that unpacks without end is refused",
