@@ -326,7 +326,8 @@ class RunState:
     def by_hand(self) -> str:
         """Return the command that brings back what this run took down, or ""."""
         facts = self.plan.concerning(self.facts) if self.facts and self.plan else None
-        members = facts.members if facts else ()
+        # Whom others took down before this run, they bring back.
+        members = facts.others(self.the_plan.starting) if facts else ()
         down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
         return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 

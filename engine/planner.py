@@ -375,9 +375,10 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
         state: the run as it is.
         case: "nothing_down", "down_not_started" (bring `group` up), "interrupted" (nobody
             can tell what came of the work on it, but none of it goes on: bring `group` up),
-            "under_way" (wait until `group` is back, and end before the next one) or "not_back"
-            (it did not come back in time, and is not waited for again; what we took down is
-            still brought up).
+            "left_down" (none of the work on it goes on, and others took it out of service before
+            this run: who brings it up is for them to say), "under_way" (wait until `group` is
+            back, and end before the next one) or "not_back" (it did not come back in time, and is
+            not waited for again; what we took down is still brought up).
         group: the Logical Group in hand.
     """
     plan = state.the_plan
@@ -389,7 +390,9 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
         members = plan.group(name).members if name else ()
         tail.append(Step(f"{name or 'ABORT'}.{kind}.r{revision}", kind, name, members))
 
-    if case in ("down_not_started", "interrupted", "not_back"):
+    taken = state.taken_by(group) if group else None
+    ours = taken is None or not plan.starts_down(taken)
+    if case in ("down_not_started", "interrupted", "not_back") and ours:
         add(StepKind.ADMIN_UP, group)
     if case in ("down_not_started", "interrupted"):
         add(StepKind.COMEBACK, group)

@@ -309,9 +309,12 @@ def _other_take(duty: Duty, step: Step) -> bool:
 async def _rescued(duty: Duty, step: Step) -> bool:
     """Bring the group in hand up by ourselves, where others left service and nothing started.
 
-    Two looks must agree, so that one odd answer does not turn a night around.
+    Never one that others took out of service before this run: only they know why it is. Two looks
+    must agree, so that one odd answer does not turn a night around.
     """
     if not duty.state.group_in_hand(step) or duty.state.halted:
+        return False
+    if duty.plan.starts_down(step):
         return False
     members = duty.plan.group(step.group)
     down = Step(step.id, step.kind, members.name, members.members)

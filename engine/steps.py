@@ -439,8 +439,8 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
         # Nothing came of it, and its approval was for then: the runner asks for it anew.
         return
     if duty.state.aborted:
-        down = not duty.plan.starts_down(step)
-        await replan_abort(duty, "down_not_started" if down else "nothing_down", step.group)
+        ours = not duty.plan.starts_down(step)
+        await replan_abort(duty, "down_not_started" if ours else "left_down", step.group)
         return
     _downs_still_there(duty, step, facts)
     _still_tonight(duty, step)

@@ -93,6 +93,16 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
 
 
 async def _abort_case(duty: Duty) -> tuple[str, str]:
+    """Return the case of `engine.planner.plan_abort`, and the Logical Group in hand."""
+    case, group = await _case_of_down(duty)
+    down = duty.state.taken_by(group) if group else None
+    not_ours = down is not None and duty.plan.starts_down(down)
+    if not_ours and case in ("down_not_started", "interrupted"):
+        return "left_down", group
+    return case, group
+
+
+async def _case_of_down(duty: Duty) -> tuple[str, str]:
     coming_up = _coming_up(duty)
     if coming_up is not None:
         hold = duty.state.hold

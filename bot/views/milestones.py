@@ -500,10 +500,13 @@ def _taken_up(story: Story, record: Record, key: str) -> Message:
 
 
 _ABORTS = {
-    "nothing_down": "No group is down, so it settles auto-clone and ends.",
+    "nothing_down": "No group is down by this run, so it settles auto-clone and ends.",
     "down_not_started": "Nothing was started on {group}, so it is brought back up; then it ends.",
     "interrupted": "The work on {group} was interrupted, and nobody can tell what came of it. None "
     "of it goes on, so {group} is brought back up; then it ends. Look at its packages afterwards.",
+    "left_down": "{group} was out of service before this run, and none of the work on it goes on. "
+    "It stays as it is, and nobody brings it up; to end like that needs the votes of a failover. "
+    "Look at its packages afterwards.",
     "under_way": "What CPUSE has begun on {group} cannot be stopped: it is waited for until "
     "{group} is back, and no other group is touched.",
     "not_back": "{group} did not come back in time and is not waited for any longer; to end like "

@@ -384,3 +384,90 @@ def test_a_start_that_was_killed_before_it_began_is_asked_anew(tmp_path):
     assert "rejected by" in night.state.hold.reason
     assert set(uninstalls(night).values()) == {0}
     assert night.broken() == {}
+
+
+# ------------------------------------------------------------ who is down by others' hands
+
+
+def after_a_down_by_hand(go_on: Then, *faults: dict[str, Any]) -> Then:
+    """A run ends after A; then somebody takes 1_1 down by hand, and a rollback is ordered."""
+
+    async def then(stage: Night) -> None:
+        await end_degraded(stage)
+        stage.group.admin_down(stage.group.member("1_1"))
+        await stage.clock.sleep(timedelta(minutes=2))
+        for fault in faults:
+            stage.group.add_fault(fault)
+        stage.order(kind="rollback", package="")
+        await go_on(stage)
+
+    return then
+
+
+def left_alone(night: Played) -> bool:
+    """Whether 1_1 is as somebody's hand left it, and no step is about bringing it up."""
+    ups = [r for r in night.records if "_UP" in str(r.body.get("kind", ""))]
+    sent = [a for a in night.seen["acts"] if a["act"] == "admin_up" and a["member"] == "1_1"]
+    return night.states()["1_1"] == "DOWN" and not ups and not sent
+
+
+def test_an_abort_brings_up_nobody_whom_others_took_down(tmp_path):
+    """Killed at COMMITTING and aborted at once: it may be under way, and then it is not."""
+
+    async def go_on(stage: Night) -> None:
+        assert stage.mortal is not None
+        stage.mortal.die_after(Kind.COMMITTING, "C.UNINSTALL")
+        await stage.until_over()
+        await stage.kill()
+        stage.say("abort")
+        stage.begin()
+        await stage.until_over()
+
+    night = play(tmp_path, people=rejecting("B.FAILOVER"), then=after_a_down_by_hand(go_on))
+
+    (aborted,) = [r for r in night.records if r.kind == Kind.ABORTED]
+    assert aborted.body["case"] == "under_way"
+    assert night.state.the_plan.cause.startswith("degraded end")
+    causes = [r.body["cause"] for r in night.records if r.kind == Kind.PLANNED]
+    assert "abort: left_down" in causes
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.ended["state"] == "degraded"
+    assert night.state.ended["out_of_service"] == ["1_1"]
+    assert set(uninstalls(night).values()) == {0}
+    assert left_alone(night)
+    assert night.broken() == {}
+
+
+def test_an_abort_after_a_failed_start_brings_up_nobody_whom_others_took_down(tmp_path):
+    async def go_on(stage: Night) -> None:
+        await stage.until_over()
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+
+    fails = {"name": "install_fails", "member": "1_1", "percent": 32}
+    night = play(tmp_path, people=rejecting("B.FAILOVER"), then=after_a_down_by_hand(go_on, fails))
+
+    (aborted,) = [r for r in night.records if r.kind == Kind.ABORTED]
+    assert aborted.body["case"] == "left_down"
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.ended["state"] == "degraded"
+    assert left_alone(night)
+    assert night.broken() == {}
+
+
+def test_nobody_whom_others_took_down_is_rescued(tmp_path):
+    """A member that must carry traffic fails in the dialogue: it holds, and sends nothing."""
+
+    async def go_on(stage: Night) -> None:
+        await stage.until_over()
+
+    fails = {"name": "member_fails", "member": "1_4", "when": "dialogue:uninstall:name"}
+    night = play(tmp_path, people=rejecting("B.FAILOVER"), then=after_a_down_by_hand(go_on, fails))
+
+    assert night.state.hold is not None, night.state.ended
+    assert night.state.hold.step == "C.UNINSTALL"
+    assert night.state.of("C.UNINSTALL").status == "intended"
+    assert "1_4 is DETACHED" in night.state.hold.reason
+    assert night.state.by_hand() == ""
+    assert set(uninstalls(night).values()) == {0}
+    assert left_alone(night)
