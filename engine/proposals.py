@@ -194,21 +194,17 @@ def plan_other_take(state: RunState, change: Change, back: Step | None, *, by: s
     People agree to that before anything goes on. `back` is the RETURN that found it.
 
     Raises:
-        PlanRefused: not that take came back, or other groups have another one already.
+        PlanRefused: not that take came back, or the others would not end at it.
     """
     plan, facts = state.the_plan, state.facts
     if back is None or facts is None or change.take is None or plan.removal is None:
-        raise PlanRefused("no group came back from an uninstall at another take than expected")
+        raise PlanRefused(NOT_FROM_AN_UNINSTALL)
     now = facts.member(back.members[0]).take
     if change.take != now:
         raise PlanRefused(f"{back.group} came back at take {now}, not at take {change.take}")
+    if fault := other_take_fault(state, back):
+        raise PlanRefused(fault)
     done = tuple(step for step in plan.steps if state.of(step).status == "done")
-    before = [s for s in done if s.kind is StepKind.RETURN and s.take != now]
-    if before:
-        raise PlanRefused(
-            f"{before[0].group} is at take {before[0].take} already, so the members would stay at "
-            "different takes; say `rollback` or `abort`"
-        )
     revision = plan.revision + 1
     left = (step for step in plan.steps if state.of(step).status != "done")
     after = tuple(replace(s, id=f"{_base(s)}.r{revision}", take=now) for s in left)
@@ -221,6 +217,31 @@ def plan_other_take(state: RunState, change: Change, back: Step | None, *, by: s
         steps=(*done, gate, *after),
         removal=replace(plan.removal, source=source),
         cause=f"another take came back: {by} accepts take {now} in place of {plan.take_after}",
+    )
+
+
+NOT_FROM_AN_UNINSTALL = "no group came back from an uninstall at another take than expected"
+
+
+def other_take_fault(state: RunState, back: Step) -> str:
+    """Say why what a group came back with cannot be what is expected of all, or "".
+
+    Groups that this plan does not work on (any more) stay at the take that they have.
+    """
+    plan, change = state.the_plan, state.changing(back.group)
+    if state.facts is None or change is None or change.kind is not StepKind.UNINSTALL:
+        return NOT_FROM_AN_UNINSTALL
+    now = state.facts.member(back.members[0]).take
+    ahead = {step.group for step in plan.steps if state.of(step).status != "done"}
+    staying = [
+        member for group in plan.groups if group.name not in ahead for member in group.members
+    ]
+    other = [member for member in state.facts.some(staying) if member.take != now]
+    if not other:
+        return ""
+    return (
+        f"{other[0].id} is at take {other[0].take} and is not worked on any more, so the members "
+        "would stay at different takes"
     )
 
 

@@ -36,6 +36,7 @@ from engine.fold import RunState
 from engine.journal import Kind, planned_body
 from engine.model import GroupFacts, MemberFacts, Repetition, Step, StepKind, in_service
 from engine.planner import can_roll_back, plan_degraded_end
+from engine.proposals import other_take_fault
 from engine.steps import (
     FULL_LOOK,
     HANDLERS,
@@ -289,8 +290,9 @@ def _ways(duty: Duty, step: Step) -> list[str]:
     """Return the words that help here, the best first."""
     if _other_take(duty, step):
         now = duty.state.facts.member(step.members[0]).take if duty.state.facts else None
-        accept = [f"change take {now}"] if duty.plan.removal is not None else []
-        return [*accept, "rollback", "retry", "abort"]
+        accept = [f"change take {now}"] if not other_take_fault(duty.state, step) else []
+        back = ["rollback"] if can_roll_back(duty.state) else []
+        return [*accept, *back, "retry", "abort"]
     changing = duty.state.changing(step.group) if step.group else None
     if duty.state.group_in_hand(step) and changing is not None:
         begun = duty.state.of(changing)

@@ -195,6 +195,37 @@ def test_what_came_back_otherwise_can_be_taken_back(tmp_path):
     assert night.seen["objections"] == []
 
 
+def refused_other_take(night: Played, group: str) -> None:
+    """It holds at the group's RETURN; nobody is offered the other take, nor may say it."""
+    assert night.state.hold is not None, night.state.ended
+    assert night.state.hold.step == f"{group}.RETURN"
+    assert night.state.hold.ways == ("retry", "abort")
+    assert any("would stay at different takes" in text for _, text in night.said), night.said
+    assert night.state.the_plan.revision == 1
+
+
+@pytest.mark.parametrize("kind", ["finish", "rollback"])
+def test_another_take_is_not_accepted_where_others_stay_at_theirs(tmp_path, kind):
+    """Finishing an uninstall, or taking an install back: the rest of the group stays as it is."""
+    other_way = kind == "rollback"
+
+    async def then(stage: Night) -> None:
+        object.__setattr__(stage.group.setup, "uninstall_gives_back", "nothing")
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None)
+        stage.order(kind=kind, package="", method="", take=None)
+        await stage.until_over()
+        stage.change(take=0)
+        await stage.clock.sleep(timedelta(minutes=1))
+
+    uninstall = {"order": {**LAST, "take": 99}, "imported": THERE}
+    first: dict[str, Any] = {} if other_way else uninstall
+    night = play(tmp_path, people=rejecting("B.FAILOVER"), then=then, **first)
+
+    refused_other_take(night, "A" if other_way else "B")
+    assert night.broken() == {}
+
+
 # --------------------------------------------------------------------- finish and rollback
 
 

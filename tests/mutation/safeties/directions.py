@@ -108,6 +108,23 @@ SAFETIES = (
         ),
     ),
     safety(
+        "another take is accepted only where all members can end at it",
+        promise="P10",
+        why="The run would lead to members at different takes, with everybody's approval.",
+        file="engine/proposals.py",
+        old="    if fault := other_take_fault(state, back):\n        raise PlanRefused(fault)\n",
+        by=(f"{NIGHTS}::test_another_take_is_not_accepted_where_others_stay_at_theirs",),
+    ),
+    safety(
+        "another take is offered only where it would be accepted",
+        promise="P10",
+        why="At night people say what the hold offers first.",
+        file="engine/runner.py",
+        old="if not other_take_fault(duty.state, step) else []",
+        new="if True else []",
+        by=(f"{NIGHTS}::test_another_take_is_not_accepted_where_others_stay_at_theirs",),
+    ),
+    safety(
         "an abort brings up nobody whom others took down",
         promise="P10",
         why="Somebody works on it by hand, and it would carry traffic under their hands.",
