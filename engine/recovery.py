@@ -141,7 +141,25 @@ def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
     shown = member.package(plan.package.name)
     if step.kind is StepKind.INSTALL:
         return shown is PackageState.INSTALLED
-    return shown in (PackageState.AVAILABLE, PackageState.ABSENT)
+    if shown is PackageState.ABSENT:
+        return _gone_for_sure(member, plan)
+    return shown is PackageState.AVAILABLE
+
+
+def _gone_for_sure(member: MemberFacts, plan: Plan) -> bool:
+    """Tell whether a package that is not listed was uninstalled: a list may be incomplete.
+
+    A Jumbo took its take along. What leaves the take as it is shows in the newest CPUSE action.
+    Source: SGMUP ("Packages list might be incomplete").
+    """
+    if plan.package.is_jumbo:
+        return member.take not in (None, plan.package.take)
+    action = member.action
+    return (
+        action is not None
+        and action.type.lower().startswith("uninstall")
+        and action.status == "success"
+    )
 
 
 def _change(

@@ -10,7 +10,7 @@ import pytest
 from engine import recovery
 from engine.duty import Duty
 from engine.fold import RunState, StepState
-from engine.model import CpuseAction, PackageState
+from engine.model import CpuseAction, PackageState, StepKind
 from engine.recovery import Finding
 from engine.stopwatch import Stopwatch
 from tests.unit.builders import NAME, NOW, facts, member, plan
@@ -63,6 +63,47 @@ def test_each_sign_leads_to_one_finding_and_never_to_a_guess(
     seen = facts(member(1, **changes), member(2, **DOWN))
 
     found = recovery.change(STEP, seen, plan(), begun(committed=committed), quiet_for)
+
+    assert found["1_1"].finding is finding, found["1_1"].why
+
+
+AVAILABLE = ((NAME, PackageState.AVAILABLE),)
+GONE = CpuseAction(8, "Uninstall", "success", 100, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "finding"),
+    [
+        ("jumbo", {"packages": INSTALLED, "take": 120}, Finding.NOT_HAPPENED),
+        ("jumbo", {"packages": AVAILABLE, "take": 99}, Finding.HAPPENED),
+        ("jumbo", {"packages": (), "take": 99}, Finding.HAPPENED),
+        ("jumbo", {"packages": (), "take": 0}, Finding.HAPPENED),
+        ("jumbo", {"packages": (), "take": 120}, Finding.NOT_HAPPENED),
+        ("jumbo", {"packages": (), "take": None}, Finding.NOT_HAPPENED),
+        ("hotfix", {"packages": AVAILABLE, "take": 99}, Finding.HAPPENED),
+        ("hotfix", {"packages": (), "take": 99}, Finding.NOT_HAPPENED),
+        ("hotfix", {"packages": (), "take": 99, "action": GONE}, Finding.HAPPENED),
+        (
+            "hotfix",
+            {"packages": (), "take": 99, "action": replace(GONE, status="failure")},
+            Finding.CANNOT_TELL,
+        ),
+        (
+            "hotfix",
+            {"packages": (), "take": 99, "action": replace(GONE, type="Verify")},
+            Finding.CANNOT_TELL,
+        ),
+    ],
+)
+def test_what_is_not_listed_is_uninstalled_only_where_something_else_says_so(
+    kind, changes, finding
+):
+    """A list of packages may be incomplete; the take, or CPUSE's own action, is the other sign."""
+    step = replace(STEP, id="A.UNINSTALL", kind=StepKind.UNINSTALL)
+    about = plan(package=replace(plan().package, kind=kind))
+    seen = facts(member(1, **{**DOWN, **changes}), member(2, **DOWN))
+
+    found = recovery.change(step, seen, about, begun(), LONG)
 
     assert found["1_1"].finding is finding, found["1_1"].why
 

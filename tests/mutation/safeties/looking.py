@@ -9,6 +9,18 @@ IN_PART = "unit/test_resolving.py::test_what_shows_in_part_or_badly_holds"
 
 SAFETIES = (
     safety(
+        "what is not listed is not believed to be uninstalled for that alone",
+        promise="P3",
+        why="A list of packages may be incomplete, and the members would be waited for, or done.",
+        file=RECOVERY,
+        old="    if shown is PackageState.ABSENT:\n",
+        new="    if shown is PackageState.ABSENT:\n        return True\n    if False:\n",
+        by=(
+            "unit/test_recovery.py::test_what_is_not_listed_is_uninstalled_only_where_something_"
+            "else_says_so",
+        ),
+    ),
+    safety(
         "an installation that happened is seen",
         promise="P3",
         why="After a crash behind its end it would be begun a second time.",
