@@ -393,7 +393,8 @@ def test_a_time_that_the_clocks_show_twice_or_never_is_asked_about(text, zone, n
         # The slip of January.
         ("at 2026-01-03 02:00", "2026-12-30 12:00", "now; write `at 2027-01-03 02:00`."),
         ("at 2028-02-29 02:00", "2028-12-01 12:00", "now; write `at 2028-12-02 02:00`."),
-        ("at 0001-01-01 02:00", NOW, "now; write `at 2027-01-01 02:00`."),
+        ("at 0001-01-01 00:30", NOW, "now; write `at 2027-01-01 00:30`."),
+        ("window 9999-12-31 22:00-02:00", NOW, "write `window 2026-12-31 22:00-02:00`."),
         (
             "at 9999-12-31 02:00", NOW,
             "that is more than a year ahead; write `at 2026-12-31 02:00`.",
