@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine import calling, counting, freezes, gates
+from engine import appointments, calling, counting, freezes, gates, waits
 from engine.duty import Duty
 from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable
 from engine.fold import GateState
@@ -24,7 +24,7 @@ from storage.records import InboxRow
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
 
-_BEGINS = (StepKind.FAILOVER, StepKind.START)
+_BEGINS = appointments.BEGINNING
 """Gates after which a device is acted on at once: there is a grace time, and a freeze bars them."""
 
 TOLD_LATE = timedelta(minutes=1)
@@ -71,7 +71,7 @@ async def _open(duty: Duty, step: Step) -> None:
         facts_digest=plan.facts_digest(facts),
         facts=plan.digested(facts),
         evidence=_evidence(duty, facts),
-        expires_at=duty.clock.now() + policy.approval_expiry,
+        expires_at=appointments.expires_at(plan, step.kind, policy, duty.clock.now()),
         roles=sorted(policy.roles),
         votes=policy.votes,
         changed=list(_changed_since(duty, step, facts)),
@@ -87,7 +87,8 @@ def expires_anew(duty: Duty, gate: GateState) -> datetime | None:
     """
     if duty.stopwatch.about(gate.opened_at) <= SHOWN_LATE:
         return None
-    return duty.clock.now() + duty.state.policy_at(gate.step).approval_expiry
+    policy, kind = duty.state.policy_at(gate.step), duty.plan.step(gate.step).kind
+    return appointments.expires_at(duty.plan, kind, policy, duty.clock.now())
 
 
 def code_of(*parts: str) -> str:
@@ -150,7 +151,8 @@ async def _judge(duty: Duty, step: Step) -> bool:
     if gate.outcome != "approved":
         await _approve(duty, step, decision)
         gate = duty.state.gates[step.id]
-    return _grace_is_over(duty, gate)
+    approved = gate.closed_at or gate.opened_at
+    return _grace_is_over(duty, gate) and waits.may_begin(duty, step.kind, approved)
 
 
 async def _end_by_a_no(duty: Duty, step: Step) -> None:
@@ -197,7 +199,7 @@ async def _approve(duty: Duty, step: Step, decision: gates.Decision) -> None:
         voters=[vote.user for vote in decision.counted],
         names=[vote.name for vote in decision.counted],
         starts_at=now + grace,
-        good_until=now + grace + policy.execution_expiry,
+        good_until=appointments.good_until(duty.plan, step.kind, policy, now + grace),
     )
 
 

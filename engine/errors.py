@@ -12,6 +12,8 @@
       SessionOpen                a session of ours still lives on a member; it may yet act
       InDoubt                    we cannot tell whether an act happened
       EffectGone                 a step recorded as done is no longer true (UNDONE)
+      Missed                     the time that was agreed on came, and passed, without it
+        WindowEnded              no failover begins any more before people agree on another time
       PeopleUnreadable           Slack cannot be asked who approves now
       NotReading                 a line that may act came where only reading is allowed
     PlanRefused                  no plan is made of this request; the sentence is for the person
@@ -93,6 +95,14 @@ class InDoubt(MaintenanceError):
 
 class EffectGone(MaintenanceError):
     """A step recorded as done is no longer true on the device."""
+
+
+class Missed(MaintenanceError):
+    """The moment of an appointment came and nothing could begin; people say whether it may now."""
+
+
+class WindowEnded(Missed):
+    """The window of an appointment is over: nothing more fails over inside it."""
 
 
 class PeopleUnreadable(MaintenanceError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+from engine.appointments import PREPARING
 from engine.model import Plan, Step, StepKind
 
 # Minutes of work. Source: a vendor engineer's logs of two-member groups (2022): import under a
@@ -42,3 +43,22 @@ def work(plan: Plan, steps: Iterable[Step]) -> timedelta:
         minutes += shorter.get(step.kind, _MINUTES.get(step.kind, 0))
         soak += plan.policy.soak if step.kind is StepKind.SOAK else timedelta(0)
     return timedelta(minutes=minutes) + soak
+
+
+def too_long(plan: Plan) -> str:
+    """Say that the work is longer than its window, by our estimate, or ""."""
+    appointment = plan.appointment
+    if appointment is None or appointment.until is None:
+        return ""
+    later = [step for step in plan.steps if step.kind not in PREPARING]
+    takes, window = work(plan, later), appointment.until - appointment.start
+    if takes <= window:
+        return ""
+    return (
+        f"the work takes about {_minutes(takes)}, and the window is {_minutes(window)} long: at "
+        "its end the run holds before the next Logical Group"
+    )
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{int(duration.total_seconds()) // 60} min"

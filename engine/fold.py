@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from engine import appointments
 from engine.errors import NotUnderstood, RecordSpoilt
 from engine.model import (
     GatePolicy,
@@ -184,6 +185,7 @@ class RunState:
     cloning_packages: tuple[str, ...] = ()
     rescued: frozenset[str] = frozenset()
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    waits_for: str = ""
     alarms: list[Mapping[str, Any]] = field(default_factory=list)
     ended: Mapping[str, Any] | None = None
     restarts: int = 0
@@ -349,10 +351,36 @@ class RunState:
             return self._remind_at()
         gate = self.open_gate
         if gate is not None and gate.outcome == "approved":
-            return gate.starts_at
+            return self._begins_at(gate)
         if gate is not None:
             return self._gate_alarm(gate)
+        if self.at_appointment and not self.waits_for:
+            return appointments.opens_at(self.the_plan)
         return self.last_at
+
+    @property
+    def at_appointment(self) -> bool:
+        """Whether the run waits until the time that was agreed on."""
+        step = self.next_step()
+        return step is not None and step.kind is StepKind.APPOINTMENT
+
+    @property
+    def occupies(self) -> bool:
+        """Whether no other run may be about its group: not while nothing of it is under way.
+
+        One that has switched cloning off, or changed a member, keeps its group until it ends.
+        """
+        if self.ended is not None:
+            return False
+        begun = (s for s in self.steps if "." in s)
+        return not self.at_appointment or self.cloning_owed or any(begun)
+
+    def _begins_at(self, gate: GateState) -> datetime | None:
+        kinds = {step.id: step.kind for step in self.the_plan.steps}
+        kind = kinds.get(gate.step)
+        if kind is None or gate.starts_at is None:
+            return gate.starts_at
+        return appointments.begins_at(self.the_plan, kind, gate.starts_at)
 
     def _remind_at(self) -> datetime | None:
         if not self.out_of_service() or self.plan is None:
@@ -379,7 +407,7 @@ class RunState:
             group=request.security_group,
             kind=request.kind,
             open=self.ended is None,
-            occupies=self.ended is None,
+            occupies=self.occupies,
             wake_at=self.wake_at(),
             last_seq=self.last_seq,
         )
@@ -546,6 +574,9 @@ class RunState:
         An approval that was not begun is none any more: after the bar people have their grace
         time again.
         """
+        if body["step"] not in self.gates:
+            self.waits_for = body["reason"]
+            return
         gone = {"outcome": "", "starts_at": None, "good_until": None, "closed_at": None}
         self._gate(body["step"], barred=body["reason"], **gone)
 
@@ -582,7 +613,10 @@ class RunState:
         if body.get("facts"):
             self._look(body["facts"])
         kind = self.the_plan.step(step).kind if self.plan and step in self._ids() else None
-        if kind is StepKind.PREFLIGHT and self.facts is not None:
+        if kind is StepKind.APPOINTMENT:
+            self.waits_for = ""
+        measured = kind is StepKind.PREFLIGHT or (kind is StepKind.APPOINTMENT and body["facts"])
+        if measured and self.facts is not None:
             self.baseline = self.facts
         if kind is StepKind.READY and self.facts is not None:
             self.ready[self.the_plan.step(step).group] = self.facts

@@ -146,6 +146,12 @@ class RunJournal:
         debts = [r for r in said if r.kind in (Kind.OWED, Kind.SETTLED)]
         return debts[-1].body if debts and debts[-1].kind == Kind.OWED else None
 
+    async def occupant(self) -> str:
+        """Return which other open run has this one's group, or ""."""
+        group = self.state.the_request.security_group
+        rows = await asyncio.to_thread(self._store.runs, group=group)
+        return next((r.id for r in rows if r.occupies and r.id != self.state.run), "")
+
     def foreseen(self, draft: Draft) -> Record:
         """Return the record that a draft would become now, chained to the last one we read."""
         fields: dict[str, Any] = {
@@ -189,6 +195,8 @@ class RunJournal:
         Raises:
             Fenced: another executor has taken over.
             Stopped: a word is waiting (`unless_word`, `unless`).
+            GroupBusy: a run that left its group to others (`RunState.occupies`) wants it again,
+                and another one has it.
         """
         work = asyncio.ensure_future(self._append(drafts, take, unless_word, unless, house))
         try:

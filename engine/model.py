@@ -550,6 +550,8 @@ class Policy:
     `split` is "auto", "by_site" or "across_sites"; `order` is "vendor" or "smo_last".
     `state_words` are what its version prints for members in service: see `engine.gaia.dialect`.
     `rights` is None in plans of before there were any: `operators` has them, beside the approvers.
+    `gate_lead`, `late` and `prepare` ("now" or "in_window") are about runs with an appointment: see
+    `engine.appointments`.
     """
 
     proposal: GatePolicy = GatePolicy(votes=1)
@@ -574,6 +576,9 @@ class Policy:
     state_words: tuple[str, ...] = ("ACTIVE",)
     fence: bool = False
     rights: Rights | None = None
+    gate_lead: timedelta = timedelta(minutes=30)
+    late: timedelta = timedelta(minutes=15)
+    prepare: str = "now"
 
 
 # -------------------------------------------------------------------------------------- plan
@@ -604,6 +609,7 @@ class StepKind(StrEnum):
     START = "START"
     ACCEPT = "ACCEPT"
     DELETE = "DELETE"
+    APPOINTMENT = "APPOINTMENT"
 
 
 class Repetition(StrEnum):
@@ -639,6 +645,7 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.START: Repetition.GATE,
     StepKind.ACCEPT: Repetition.GATE,
     StepKind.DELETE: Repetition.CONVERGENT,
+    StepKind.APPOINTMENT: Repetition.WAIT,
 }
 
 
@@ -713,6 +720,19 @@ class Removal:
 
 
 @dataclass(frozen=True)
+class Appointment:
+    """From when on a run may fail over, and until when, where it is a window.
+
+    `said` are the words that asked for it, and `zone` the time zone that they were said in.
+    """
+
+    start: datetime
+    until: datetime | None = None
+    said: str = ""
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True)
 class Request:
     """What a person asked for, as it was understood.
 
@@ -721,7 +741,7 @@ class Request:
     to leave alone. `split` gives the members of each Logical Group; else `groups` says how many
     there are, and `divide` how two Sites are divided ("by_site" or "across_sites"). 0 and "" are as
     the policy has it. `method`, `take` and `delete` are about an uninstall: see `Removal`; "" and
-    None were not said.
+    None were not said. `appointment` is None for at once.
     """
 
     kind: str
@@ -739,6 +759,7 @@ class Request:
     method: str = ""
     take: int | None = None
     delete: bool = False
+    appointment: Appointment | None = None
 
 
 @dataclass(frozen=True)
@@ -771,6 +792,7 @@ class Plan:
     left_out: tuple[MemberId, ...] = ()
     removal: Removal | None = None
     takes: tuple[tuple[MemberId, int | None], ...] = ()
+    appointment: Appointment | None = None
 
     @property
     def digest(self) -> str:
@@ -780,17 +802,18 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """Return the plan as it stands in a journal.
 
-        Who is left out, how Sites are split, what is about uninstalling or differing members, and
-        what a package is beside a Jumbo, stands there only where it is said: other plans read, and
-        have the digest, as before there was this.
+        Who is left out, how Sites are split, what is about uninstalling or differing members, when
+        it may begin, and what a package is beside a Jumbo, stands there only where it is said:
+        other plans read, and have the digest, as before there was this.
         """
         data: dict[str, Any] = to_json(self)
         for name in ("kind", "reboots", "remarks"):
             if getattr(self.package, name) == getattr(PackageRef, name):
                 del data["package"][name]
-        if self.policy.split == Policy.split:
-            del data["policy"]["split"]
-        for name in ("left_out", "removal", "takes"):
+        for name in ("split", "gate_lead", "late", "prepare"):
+            if getattr(self.policy, name) == getattr(Policy, name):
+                del data["policy"][name]
+        for name in ("left_out", "removal", "takes", "appointment"):
             if not getattr(self, name):
                 del data[name]
         return data

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable
 
 from engine import house, rights
+from engine.appointments import appointed
 from engine.errors import MaintenanceError, NotUnderstood, PeopleUnreadable, PlanRefused
 from engine.fold import RunState
 from engine.following import goes_on_with, last_change, plan_after
@@ -154,18 +155,20 @@ class Orders:
         if request.kind == "install":
             package = await self._package(request.package, request.sha256)
             facts = await self._look(setup)
-            return plan_install(run, request, package, facts, policy, remarks=remarks), facts
+            plan = plan_install(run, request, package, facts, policy, remarks=remarks)
+            return appointed(plan, request.appointment), facts
         formers = await asyncio.to_thread(self._formers, request.security_group)
         if request.kind == "uninstall":
             facts = await self._look(setup)
-            return plan_uninstall(run, request, facts, policy, formers, remarks=remarks), facts
+            plan = plan_uninstall(run, request, facts, policy, formers, remarks=remarks)
+            return appointed(plan, request.appointment), facts
         last = last_change(formers, request)
         package = last.plan.package
         if goes_on_with(request, last) == "install":
             package = await self._package(package.name, request.sha256 or package.sha256)
         facts = await self._look(setup)
         plan = plan_after(run, request, last, package, facts, policy, remarks=remarks)
-        return plan, facts
+        return appointed(plan, request.appointment), facts
 
     async def _package(self, name: str, sha256: str) -> PackageRef:
         return package_ref(await self._packages.find(name, sha256=sha256 or None))

@@ -227,6 +227,7 @@ _NOTES = {
     StepKind.ACCEPT: "people approve another take than was announced",
     StepKind.RETURN: "only looks; where the package does not reboot, the members are set up again",
     StepKind.SOAK: "only looks",
+    StepKind.APPOINTMENT: "waits for the time that was agreed on, then looks at everything again",
 }
 
 _STEPS: dict[StepKind, Callable[[_Writing, Step], tuple[Sequence[Line], str]]] = {

@@ -194,10 +194,25 @@ def _approval_problem(records: Sequence[Record], intended: Record) -> Finding:
         return f"{at}: {told}"
     if intended.at >= datetime.fromisoformat(closed[-1].body["good_until"]):
         return f"{at}: the approval was no longer good"
+    if (told := _out_of_time(before, intended)) is not None:
+        return f"{at}: {told}"
     if intended.body["plan_digest"] != opened[-1].body["plan_digest"]:
         return f"{at}: another plan than the one approved"
     if intended.body["facts_digest"] != opened[-1].body["facts_digest"]:
         return f"{at}: other facts than those approved"
+    return None
+
+
+def _out_of_time(before: Sequence[Record], intended: Record) -> Finding:
+    """Say where a failover is not in the time that its plan agreed on."""
+    planned = _of(before, Kind.PLANNED)
+    agreed = planned[-1].body["plan"].get("appointment") if planned else None
+    if not agreed or intended.body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
+        return None
+    if intended.at < datetime.fromisoformat(agreed["start"]):
+        return f"it was agreed not to begin before {agreed['start']}"
+    if agreed["until"] and intended.at >= datetime.fromisoformat(agreed["until"]):
+        return f"its window ended at {agreed['until']}"
     return None
 
 

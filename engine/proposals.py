@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine import splitting
+from engine.appointments import appointed, when
 from engine.errors import PlanRefused
 from engine.fold import RunState
 from engine.headroom import active_site
 from engine.model import (
     COMPLETELY,
+    Appointment,
     GroupFacts,
     LogicalGroup,
     MemberId,
@@ -50,6 +52,7 @@ class Change:
         listed: the letters of all groups in the order wanted, with `order` "listed".
         left_out: exactly these members are left out; () is nobody, and None as it is.
         take: the take that is expected after an uninstall.
+        appointment: when it may fail over.
     """
 
     split: tuple[tuple[MemberId, ...], ...] = ()
@@ -59,6 +62,7 @@ class Change:
     listed: tuple[str, ...] = ()
     left_out: tuple[MemberId, ...] | None = None
     take: int | None = None
+    appointment: Appointment | None = None
 
 
 def parts_of(plan: Plan) -> tuple[tuple[MemberId, ...], ...]:
@@ -130,7 +134,7 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         changed += (f"take expected afterwards: {plan.take_after} → {fresh.take_after}",)
     if not changed:
         raise PlanRefused("the proposal says that already")
-    return replace(
+    changed_plan = replace(
         fresh,
         revision=revision,
         groups=groups,
@@ -139,6 +143,42 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         notes=(*remarks, *splitting.notes(groups, active_site(facts))),
         cause=f"changed by {by}: {'; '.join(changed)}",
     )
+    return appointed(changed_plan, plan.appointment)
+
+
+def plan_move(state: RunState, appointment: Appointment, *, by: str) -> Plan:
+    """Revise a plan so that it keeps another appointment: people agree to that before it does.
+
+    Possible as long as no member is out of service by this run, also where it holds because a
+    window ended between two Logical Groups.
+
+    Raises:
+        PlanRefused: it cannot be moved now, or it has that appointment.
+    """
+    plan, step = state.the_plan, state.next_step()
+    if state.aborted or state.rolled_back:
+        raise PlanRefused("it goes to its end already")
+    if step is None or state.group_in_hand(step):
+        raise PlanRefused("a Logical Group is out of service by this run; wait until it is back")
+    if plan.appointment == appointment:
+        raise PlanRefused("it has that appointment")
+    revision = plan.revision + 1
+    if revision > REVISIONS_LIMIT:
+        raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
+    done = tuple(one for one in plan.steps if state.of(one).status == "done")
+    asked = (StepKind.PROPOSAL, StepKind.APPOINTMENT)
+    left = [one for one in plan.steps if one not in done and one.kind not in asked]
+    moved = replace(
+        plan,
+        revision=revision,
+        steps=(
+            Step(f"{StepKind.PROPOSAL}.r{revision}", StepKind.PROPOSAL),
+            *(replace(one, id=f"{_base(one)}.r{revision}") if one.group else one for one in left),
+        ),
+        cause=f"moved by {by}: {when(plan.appointment)} → {when(appointment)}",
+    )
+    moved = appointed(moved, appointment)
+    return replace(moved, steps=(*done, *moved.steps))
 
 
 def _swapped(groups: tuple[LogicalGroup, ...]) -> tuple[LogicalGroup, ...]:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from engine import asking, freezes, invariants, promises, recovery, words
+from engine import asking, freezes, invariants, promises, recovery, waits, words
 from engine.duty import Duty
 from engine.errors import (
     ConditionFailed,
@@ -31,6 +31,7 @@ from engine.errors import (
     SessionOpen,
     Stopped,
     UnexpectedOutput,
+    WindowEnded,
 )
 from engine.fold import RunState
 from engine.journal import Kind, planned_body
@@ -100,6 +101,10 @@ async def _go_on(duty: Duty) -> RunState:
 
 async def _one_step(duty: Duty, step: Step) -> bool:
     """Bring one step on; False where the run now waits for people or for time."""
+    if step.kind is StepKind.APPOINTMENT:
+        return await waits.keep_appointment(duty, step)
+    if step.kind is StepKind.READY:
+        waits.inside(duty, step)
     if step.kind is StepKind.ADMIN_DOWN:
         return await _fail_over(duty, _beside(duty, step, -1), step)
     if step.repetition is Repetition.ONCE and duty.plan.starts_down(step):
@@ -265,7 +270,7 @@ async def _hold(duty: Duty, step: Step, error: MaintenanceError, revision: int) 
         reason=str(error),
         error=type(error).__name__,
         out_of_service=list(duty.state.out_of_service()),
-        ways=_ways(duty, step),
+        ways=_ways(duty, step, error),
         text=error.text[-2000:] if isinstance(error, UnexpectedOutput) else "",
         by_hand=duty.state.by_hand(),
     )
@@ -286,8 +291,10 @@ def _gone(duty: Duty, error: MaintenanceError) -> list[Draft]:
     return [duty.journal.draft(Kind.UNDONE, steps=steps, by="a look", reason=how)]
 
 
-def _ways(duty: Duty, step: Step) -> list[str]:
+def _ways(duty: Duty, step: Step, error: MaintenanceError) -> list[str]:
     """Return the words that help here, the best first."""
+    if isinstance(error, WindowEnded):
+        return ["move", "abort", *(["rollback"] if can_roll_back(duty.state) else [])]
     if _other_take(duty, step):
         now = duty.state.facts.member(step.members[0]).take if duty.state.facts else None
         accept = [f"change take {now}"] if not other_take_fault(duty.state, step) else []

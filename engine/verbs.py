@@ -7,14 +7,15 @@ cannot be done now, is refused with a reason. Who may say it is settled before, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from engine import gates, recovery
+from engine import gates, promises, recovery
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
-from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
+from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json, in_service
 from engine.planner import plan_abort, plan_rollback
-from engine.proposals import Change, plan_change, plan_other_take
+from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
 from storage.records import InboxRow, Json
 
@@ -81,6 +82,9 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     duty.asked_again()
     case, group = await _abort_case(duty)
     by = row.body["user"]
+    if not duty.state.occupies and await duty.journal.occupant():
+        await _cancel(duty, row)
+        return
     if case == "cannot_tell":
         await refuse(duty, row, f"it cannot be told whether {group} was started; use `retry`")
         return
@@ -90,6 +94,28 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
     drafts = [aborted, planned] if planned else [aborted]
     await duty.journal.append(drafts, take=[row.key])
+
+
+async def _cancel(duty: Duty, row: InboxRow) -> None:
+    """End a run that waits for its appointment while another one is about the group.
+
+    Nothing of it is under way. The uploaded file stays: the other run may be about the same one.
+    """
+    facts, words_ = duty.state.facts, duty.plan.policy.state_words
+    members = facts.members if facts is not None else ()
+    ended: dict[str, Any] = {
+        "state": "aborted",
+        "takes": sorted({m.take for m in members if m.take is not None}),
+        "members": {m.id: m.take for m in members},
+        "out_of_service": [m.id for m in members if not in_service(m, words_)],
+        "left_out": list(duty.plan.left_out),
+        "cloning_owed": False,
+    }
+    aborted = duty.journal.draft(Kind.ABORTED, by=row.body["user"], case="nothing_down", group="")
+    draft = duty.journal.draft(Kind.ENDED, **ended)
+    records = [*await duty.journal.records(), duty.journal.foreseen(draft)]
+    judged = duty.journal.draft(Kind.ENDED, **ended, promises=promises.judge(records))
+    await duty.journal.append([aborted, judged], take=[row.key])
 
 
 async def _abort_case(duty: Duty) -> tuple[str, str]:
@@ -170,7 +196,9 @@ async def _change(duty: Duty, row: InboxRow) -> None:
     held = duty.state.hold
     try:
         facts = await duty.glance()
-        if held is not None:
+        if change.appointment is not None:
+            plan = plan_move(duty.state, change.appointment, by=name)
+        elif held is not None:
             plan = plan_other_take(duty.state, change, _back_otherwise(duty, held.step), by=name)
         else:
             plan = plan_change(duty.state, change, facts, by=name)
@@ -233,6 +261,8 @@ def _back_otherwise(duty: Duty, held_at: str) -> Step | None:
 def _unchangeable(duty: Duty, revision: int, change: Mapping[str, Json]) -> str:
     """Say why the proposal cannot be changed now, or "" where it can."""
     state, step = duty.state, duty.state.next_step()
+    if change.get("appointment") is not None:
+        return _another_revision(duty, revision)
     if state.hold is not None and change.get("take") is not None:
         if _back_otherwise(duty, state.hold.step) is None:
             return "the run does not hold because another take came back"

@@ -21,7 +21,7 @@ from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, Stopped, S
 from engine.fold import GateState, Vote
 from engine.journal import Kind
 from engine.ports import Ballot
-from storage.records import UNREADABLE, InboxRow, LeaseLost, StorageDown, every_waiting
+from storage.records import UNREADABLE, GroupBusy, InboxRow, LeaseLost, StorageDown, every_waiting
 
 SHELL = "shell:"
 """Prefix of `by` for words said at the command line on the bot's machine."""
@@ -283,7 +283,10 @@ async def _word(duty: Duty, row: InboxRow) -> None:
     if stale := _for_another_rest(duty, row):
         await verbs.refuse(duty, row, stale)
         return
-    await verbs.VERBS.get(verb, _unknown)(duty, row)
+    try:
+        await verbs.VERBS.get(verb, _unknown)(duty, row)
+    except GroupBusy as busy:
+        await verbs.refuse(duty, row, f"{busy}; say it again when that has ended")
 
 
 def _for_another_rest(duty: Duty, row: InboxRow) -> str:

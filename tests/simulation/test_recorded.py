@@ -38,7 +38,7 @@ SINCE_THEN = {Kind.CLICKED, Kind.ESCALATED, Kind.BARRED, Kind.FROZEN, Kind.UNFRO
 """Kinds that are newer than the last release; its next recordings (`tests.recorded`) have them."""
 
 
-STEPS_SINCE_THEN = {StepKind.START, StepKind.ACCEPT, StepKind.DELETE}
+STEPS_SINCE_THEN = {StepKind.START, StepKind.ACCEPT, StepKind.DELETE, StepKind.APPOINTMENT}
 """The same of steps."""
 
 

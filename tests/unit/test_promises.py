@@ -1,12 +1,13 @@
 """Each checker is seen to fail once: a judge that never objects is none."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine import promises
-from engine.model import to_json
+from engine.model import Appointment, to_json
 from tests.unit.builders import NOW, REQUEST, plan, records
 
 ORDERED = ("ORDERED", {"request": to_json(REQUEST)})
@@ -373,3 +374,18 @@ def test_p12_lets_the_approval_of_a_start_alone_be_given_anew():
 
     assert asked_anew("A.START") == "held"
     assert asked_anew("A.FAILOVER") == "broken"
+
+
+def test_p2_notices_a_failover_out_of_the_time_that_was_agreed_on():
+    start, until = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+
+    def planned_for(start: datetime, until: datetime | None):
+        made = replace(plan(), appointment=Appointment(start, until))
+        return ("PLANNED", {"plan": made.as_json()})
+
+    def night(agreed: tuple[str, dict[str, object]]) -> str:
+        return verdict(ORDERED, agreed, *GOOD[2:], promise="P2")
+
+    assert night(planned_for(start, until)) == "held"
+    assert night(planned_for(until, None)) == "broken"
+    assert night(planned_for(start - timedelta(hours=1), start)) == "broken"

@@ -1,0 +1,114 @@
+"""When a run with an appointment may do what. Pure.
+
+Question: a run is ordered by day for Saturday at two. When is it approved, when is it prepared,
+and what happens where something is late? Answer:
+
+- The proposal is asked at once, and what touches no traffic follows: upload, import, verification
+  (`prepare` "in_window" leaves them for then). The run then waits at its step APPOINTMENT, and
+  other runs of the group may come and go.
+- `gate_lead` before the moment it goes on: a full look, cloning off, the first gate. A vote in that
+  time is good until the approval's execution expiry, reckoned from the moment itself.
+- No failover begins before the moment, nor after the window. At the window's end the run holds
+  before the next Logical Group, never inside one.
+- Who comes too late (the program was away, the group busy or frozen) asks, and begins nothing by
+  itself: `late` after the moment, or at the window's end.
+
+Given up: that a run which people take back (`rollback`) waits for another window. They say so when
+something is wrong, and each of its failovers has a gate all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from engine.model import Appointment, GatePolicy, Plan, Step, StepKind
+
+BEGINNING = (StepKind.FAILOVER, StepKind.START)
+"""Gates after which a device is acted on at once."""
+
+PROPOSAL_LIFE = timedelta(hours=24)
+"""The longest that a proposal for later waits for its votes; a guess: everybody had one day."""
+
+PREPARING = (StepKind.PREFLIGHT, StepKind.UPLOAD, StepKind.IMPORT, StepKind.VERIFY)
+"""What touches no traffic, and may be done days before."""
+
+
+def appointed(plan: Plan, appointment: Appointment | None) -> Plan:
+    """Return a plan that keeps an appointment: it waits for it where it is prepared."""
+    if appointment is None:
+        return plan
+    steps = [step for step in plan.steps if step.kind is not StepKind.APPOINTMENT]
+    before = (StepKind.PROPOSAL, *(PREPARING if plan.policy.prepare == "now" else ()))
+    place = next(n for n, step in enumerate(steps) if step.kind not in before)
+    suffix = f".r{plan.revision}" if plan.revision > 1 else ""
+    wait = Step(f"{StepKind.APPOINTMENT}{suffix}", StepKind.APPOINTMENT)
+    return replace(plan, steps=(*steps[:place], wait, *steps[place:]), appointment=appointment)
+
+
+def opens_at(plan: Plan) -> datetime | None:
+    """Return when a run goes on from its appointment; None without one."""
+    if plan.appointment is None:
+        return None
+    early = plan.policy.gate_lead if plan.policy.prepare == "now" else timedelta(0)
+    return plan.appointment.start - early
+
+
+def begins_at(plan: Plan, kind: StepKind, moment: datetime) -> datetime:
+    """Return when what a gate of this kind lets begin may do so: at a moment, or later."""
+    if plan.appointment is None or kind not in BEGINNING:
+        return moment
+    return max(moment, plan.appointment.start)
+
+
+def expires_at(plan: Plan, kind: StepKind, policy: GatePolicy, now: datetime) -> datetime:
+    """Return until when people may vote at a gate that is asked now.
+
+    A proposal for later waits until the run would go on, a day at most. A gate before a failover
+    waits as long as ever, reckoned from the appointment, and no longer than its window.
+    """
+    due = opens_at(plan)
+    if plan.appointment is None or due is None:
+        return now + policy.approval_expiry
+    if kind is StepKind.PROPOSAL:
+        return max(now + policy.approval_expiry, min(due, now + PROPOSAL_LIFE))
+    last = begins_at(plan, kind, now) + policy.approval_expiry
+    return min(last, ends_at(plan, kind) or last)
+
+
+def good_until(plan: Plan, kind: StepKind, policy: GatePolicy, starts_at: datetime) -> datetime:
+    """Return until when an approval is good that lets something begin at a moment."""
+    last = begins_at(plan, kind, starts_at) + policy.execution_expiry
+    return min(last, ends_at(plan, kind) or last)
+
+
+def ends_at(plan: Plan, kind: StepKind) -> datetime | None:
+    """Return from when nothing of this kind begins any more; None where it is no window."""
+    if plan.appointment is None or kind not in (*BEGINNING, StepKind.READY):
+        return None
+    return plan.appointment.until
+
+
+def latest_at(plan: Plan, asked_again: datetime | None) -> datetime | None:
+    """Return until when a run goes on from its appointment without asking.
+
+    `asked_again`: when people last said that it may.
+    """
+    if plan.appointment is None:
+        return None
+    if plan.appointment.until is not None:
+        return plan.appointment.until
+    return max(filter(None, (plan.appointment.start, asked_again))) + plan.policy.late
+
+
+def when(appointment: Appointment | None) -> str:
+    """Say when that is."""
+    if appointment is None:
+        return "at once"
+    until = f" until {told(appointment.until)}" if appointment.until is not None else ""
+    return f"{told(appointment.start)}{until}"
+
+
+def told(moment: datetime) -> str:
+    """Return a moment as the engine's sentences say it; who shows it to people can do better."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,134 @@
+"""A run waits for its appointment, and goes on when it has come, or asks where it cannot.
+
+When that is says `engine.appointments`. What may stand in the way then (a freeze, another run of
+the group) is waited for as long as the appointment allows; what differs from what was planned
+holds the run as it would have in the beginning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine import appointments, freezes, invariants
+from engine.appointments import told
+from engine.duty import Duty
+from engine.errors import Missed, WindowEnded
+from engine.journal import Kind
+from engine.model import Step, StepKind, to_json
+from engine.stopwatch import CLOCKS_DIFFER
+from storage.records import GroupBusy
+
+
+async def keep_appointment(duty: Duty, step: Step) -> bool:
+    """Go on where the moment has come; False where the run still waits.
+
+    What is seen then is what the rest of the run is measured by: days may have passed. Not where
+    a Logical Group is changed already; then it stays what was seen before that.
+
+    Raises:
+        Missed: people have to say whether it may still begin.
+    """
+    due = appointments.opens_at(duty.plan)
+    if due is not None and not _has_come(duty, due):
+        return False
+    _refuse_late(duty)
+    if why := await _in_the_way(duty):
+        await _wait_for(duty, step, why)
+        return False
+    seen: dict[str, Any] = {"facts": None}
+    if not _has_changed_any(duty):
+        facts = await duty.observe(full=True)
+        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, duty.state)
+        seen = {"facts": to_json(facts), "trouble": list(facts.trouble)}
+        _refuse_late(duty)
+    try:
+        await duty.done(step, how="kept", **seen)
+    except GroupBusy as busy:
+        await _wait_for(duty, step, str(busy))
+        return False
+    return True
+
+
+def inside(duty: Duty, step: Step) -> None:
+    """Refuse to begin with a Logical Group once the window is over.
+
+    Raises:
+        WindowEnded: it is.
+    """
+    until = appointments.ends_at(duty.plan, step.kind)
+    if until is not None and _latest(duty) >= until:
+        raise WindowEnded(f"the window ended at {told(until)}, before Logical Group {step.group}")
+
+
+def may_begin(duty: Duty, kind: StepKind, since: datetime) -> bool:
+    """Whether the moment has come from which what a gate lets begin may do so.
+
+    `since`: when the gate was approved.
+    """
+    begins = appointments.begins_at(duty.plan, kind, since)
+    return begins == since or since + duty.stopwatch.about(since) >= begins
+
+
+def _has_come(duty: Duty, due: datetime) -> bool:
+    """Whether a moment has come, whatever was done to the machine's clock since we wait.
+
+    Raises:
+        Missed: by that clock it has, and by the time that passed here it has not.
+    """
+    since = duty.state.last_at or due
+    now = since + duty.stopwatch.about(since)
+    if now >= due:
+        return True
+    if duty.clock.now() >= due + CLOCKS_DIFFER:
+        raise Missed(
+            f"this machine's clock says that {told(due)} has come, but it was set, or the machine "
+            "slept: look at the time, then say `retry`"
+        )
+    return False
+
+
+def _refuse_late(duty: Duty) -> None:
+    plan, latest = duty.plan, appointments.latest_at(duty.plan, duty.state.retried_at)
+    if plan.appointment is None or latest is None or _latest(duty) < latest:
+        return
+    why = duty.state.waits_for
+    because = f" ({why})" if why else ", since nobody was there to begin"
+    if plan.appointment.until is not None:
+        raise WindowEnded(f"the window ended at {told(latest)} and nothing had begun{because}")
+    late = _latest(duty) - plan.appointment.start
+    raise Missed(
+        f"it was to begin at {told(plan.appointment.start)}, and {_hours(late)} later it had not"
+        f"{because}: say `retry` where it may begin now"
+    )
+
+
+def _latest(duty: Duty) -> datetime:
+    now = duty.clock.now()
+    return max(now, duty.stopwatch.latest(duty.state.last_at or now))
+
+
+async def _in_the_way(duty: Duty) -> str:
+    """Say what keeps the run from going on, or ""."""
+    group = duty.plan.security_group
+    frozen = freezes.of_group(await duty.journal.house(), group, duty.clock.now())
+    if frozen is not None:
+        return str(frozen)
+    other = await duty.journal.occupant()
+    return f"{group} is busy with {other}" if other else ""
+
+
+def _has_changed_any(duty: Duty) -> bool:
+    kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
+    return any(s.kind in kinds and duty.state.of(s).status == "done" for s in duty.plan.steps)
+
+
+async def _wait_for(duty: Duty, step: Step, why: str) -> None:
+    if why != duty.state.waits_for:
+        await duty.journal.write(Kind.BARRED, step=step.id, reason=why)
+
+
+def _hours(duration: timedelta) -> str:
+    minutes = int(duration.total_seconds()) // 60
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"

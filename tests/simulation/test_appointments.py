@@ -1,0 +1,291 @@
+"""Runs with an appointment: approved by day, prepared at once, failed over in their time alone."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.journal import Kind
+from engine.model import Appointment, StepKind
+from engine.rehearsal.group import Setup
+from tests.simulation.loop import START, run_virtual
+from tests.simulation.night import (
+    POLICY,
+    Night,
+    Reaction,
+    everyone_agrees,
+    quick,
+    small_package,
+)
+from tests.simulation.played import Played
+
+SPARSE = quick(POLICY, watch=timedelta(seconds=30))
+DUE = START + timedelta(hours=6)
+LEAD = SPARSE.gate_lead
+AT = Appointment(DUE, said="in 6h")
+WINDOW = Appointment(DUE, DUE + timedelta(hours=3), said="window 04:00-07:00")
+ENDS_EARLY = DUE + timedelta(minutes=20)
+Then = Callable[[Night], Awaitable[Any]]
+
+
+def play(
+    tmp_path: Path,
+    appointment: Appointment,
+    then: Then,
+    *,
+    people: Reaction = everyone_agrees,
+    policy: Any = SPARSE,
+    **setup: Any,
+) -> Played:
+    async def night() -> Played:
+        made = Setup(**{"members": 4, "connections": 1000, **setup})
+        stage = Night(
+            small_package(tmp_path),
+            setup=made,
+            policy=policy,
+            people=people,
+            ticks=timedelta(seconds=5),
+        )
+        stage.begin()
+        stage.order(appointment=appointment)
+        run = stage.run
+        await then(stage)
+        await stage.clock.sleep(timedelta(seconds=10))
+        stage.run = run
+        played = Played(
+            stage.state(), stage.group.report(), list(stage.records()), stage.said.texts
+        )
+        await stage.close()
+        return played
+
+    return run_virtual(night())
+
+
+async def over(stage: Night) -> None:
+    await stage.until_over(hours=24)
+
+
+def when(night: Played, kind: Kind, step: str) -> datetime:
+    return next(r.at for r in night.records if r.kind == kind and r.body.get("step") == step)
+
+
+def failovers(night: Played) -> list[datetime]:
+    return [
+        r.at
+        for r in night.records
+        if r.kind == Kind.INTENDED and r.body["kind"] == StepKind.ADMIN_DOWN
+    ]
+
+
+@pytest.mark.parametrize("appointment", [AT, WINDOW], ids=["at", "window"])
+def test_a_run_for_later_is_prepared_at_once_and_fails_over_at_its_time(tmp_path, appointment):
+    night = play(tmp_path, appointment, over)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "done"
+    assert when(night, Kind.DONE, "VERIFY") < START + timedelta(hours=1)
+    assert DUE - LEAD <= when(night, Kind.DONE, "CLONING_OFF") < DUE
+    assert DUE - LEAD <= when(night, Kind.GATE_OPENED, "A.FAILOVER") < DUE
+    first, second = failovers(night)
+    assert DUE <= first < DUE + timedelta(minutes=2)
+    assert first < second
+    assert night.broken() == {}
+
+
+def test_what_is_prepared_in_the_window_touches_nothing_before_it(tmp_path):
+    night = play(tmp_path, WINDOW, over, policy=quick(SPARSE, prepare="in_window"))
+
+    assert night.state.ended is not None, night.state.hold
+    assert when(night, Kind.DONE, "PROPOSAL") < START + timedelta(hours=1)
+    assert when(night, Kind.DONE, "UPLOAD") >= DUE
+
+
+def test_an_approval_before_the_time_is_good_until_a_while_after_it(tmp_path):
+    night = play(tmp_path, AT, over)
+
+    closed = next(
+        r for r in night.records if r.kind == Kind.GATE_CLOSED and r.body["step"] == "A.FAILOVER"
+    )
+    assert closed.at < DUE - timedelta(minutes=20)
+    good_until = datetime.fromisoformat(closed.body["good_until"])
+    assert good_until == DUE + SPARSE.failover.execution_expiry
+
+
+def test_a_vote_that_is_taken_back_before_the_time_stops_it(tmp_path):
+    def people(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        if step == "A.FAILOVER":
+            night.later(600, lambda: night.react(gate, "U0BEN00001", "yes", added=False))
+
+    night = play(tmp_path, AT, over, people=people)
+
+    assert night.state.hold is not None
+    assert night.state.hold.error == "expired"
+    assert failovers(night) == []
+
+
+def test_a_window_that_ends_holds_before_the_next_group_and_never_inside_one(tmp_path):
+    short = Appointment(DUE, ENDS_EARLY, said="window 04:00-04:20")
+
+    night = play(tmp_path, short, over)
+
+    assert night.state.hold is not None
+    assert "the window ended at 2026-03-03 04:20 UTC" in night.state.hold.reason
+    assert night.state.hold.ways == ("move", "abort", "rollback")
+    assert night.state.of("A.SOAK").status == "done"
+    assert len(failovers(night)) == 1
+    assert set(night.installs().values()) == {0, 1}
+    assert night.broken() == {}
+
+
+def test_a_run_that_holds_after_its_window_goes_on_in_another_one(tmp_path):
+    short = Appointment(DUE, ENDS_EARLY)
+    tomorrow = DUE + timedelta(days=1)
+    next_night = Appointment(tomorrow, tomorrow + timedelta(hours=2))
+
+    async def then(stage: Night) -> None:
+        await over(stage)
+        stage.change(appointment=next_night)
+        await stage.until(lambda s: s.ended is not None, hours=40)
+
+    night = play(tmp_path, short, then)
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    first, second = failovers(night)
+    assert first < ENDS_EARLY
+    assert tomorrow <= second < tomorrow + timedelta(hours=2)
+    assert night.broken() == {}
+    opened = [r.body["step"] for r in night.records if r.kind == Kind.GATE_OPENED]
+    assert opened == ["PROPOSAL", "A.FAILOVER", "PROPOSAL.r2", "B.FAILOVER.r2"]
+
+
+def test_a_run_is_moved_while_it_waits(tmp_path):
+    later = Appointment(DUE + timedelta(hours=4))
+
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        stage.change(appointment=later)
+        await over(stage)
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert later.start <= failovers(night)[0]
+    assert night.broken() == {}
+
+
+def away(stage_hours: float) -> Then:
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        await stage.kill()
+        await stage.clock.sleep(timedelta(hours=stage_hours))
+        stage.begin()
+        await stage.until_over(hours=6)
+
+    return then
+
+
+def test_whoever_was_away_over_the_time_asks_and_begins_nothing(tmp_path):
+    night = play(tmp_path, AT, away(9))
+
+    assert night.state.hold is not None
+    assert "later it had not, since nobody was there to begin" in night.state.hold.reason
+    assert night.state.hold.ways[:2] == ("retry", "abort")
+    assert failovers(night) == []
+
+
+def test_whoever_comes_late_goes_on_once_people_say_so(tmp_path):
+    async def then(stage: Night) -> None:
+        await away(9)(stage)
+        stage.say("retry", "U0ANA00001")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.broken() == {}
+
+
+def test_whoever_was_away_within_the_window_goes_on(tmp_path):
+    night = play(tmp_path, WINDOW, away(7))
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.broken() == {}
+
+
+def test_a_window_that_passed_while_nobody_was_there_holds(tmp_path):
+    night = play(tmp_path, WINDOW, away(20))
+
+    assert night.state.hold is not None
+    assert "the window ended" in night.state.hold.reason
+    assert "retry" not in night.state.hold.ways
+    assert failovers(night) == []
+
+
+async def second_run(stage: Night) -> str:
+    """Another run of the group that waits for people over the time of the first."""
+    first = stage.run
+    await stage.until(lambda s: s.at_appointment)
+    await stage.clock.sleep(timedelta(hours=5))
+    stage.people = lambda *_: None
+    stage.order()
+    await stage.until(lambda s: s.open_gate is not None, hours=1)
+    stage.people = everyone_agrees
+    second, stage.run = stage.run, first
+    assert second != first
+    return second
+
+
+def test_other_runs_of_the_group_may_be_ordered_while_one_waits(tmp_path):
+    async def then(stage: Night) -> None:
+        second = await second_run(stage)
+        index = stage.stores.journal.run(second)
+        assert index is not None
+        assert index.open
+
+    night = play(tmp_path, WINDOW, then)
+
+    assert night.state.at_appointment
+
+
+def test_a_run_that_is_due_while_the_group_is_busy_waits_and_then_asks(tmp_path):
+    async def then(stage: Night) -> None:
+        second = await second_run(stage)
+        await stage.until(lambda s: bool(s.waits_for), hours=3)
+        assert stage.state().waits_for == f"site-1 is busy with {second}"
+        await stage.until_over(hours=5)
+
+    night = play(tmp_path, AT, then, policy=quick(SPARSE, late=timedelta(minutes=5)))
+
+    assert night.state.hold is not None
+    assert "is busy with" in night.state.hold.reason
+    assert failovers(night) == []
+
+
+def test_a_run_that_waits_can_be_aborted_beside_another_one(tmp_path):
+    async def then(stage: Night) -> None:
+        await second_run(stage)
+        stage.say("abort")
+        await stage.until(lambda s: s.ended is not None, hours=1)
+
+    night = play(tmp_path, WINDOW, then)
+
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "aborted"
+    assert night.broken() == {}
+
+
+def test_what_changed_by_hand_meanwhile_holds_when_it_is_due(tmp_path):
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        stage.group.add_fault({"name": "member_fails", "member": "1_3", "notes": ["ROUTED"]})
+        await over(stage)
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.hold is not None
+    assert night.state.hold.step == "APPOINTMENT"
+    assert "1_3" in night.state.hold.reason
+    assert failovers(night) == []
