@@ -39,7 +39,8 @@ def appointed(plan: Plan, appointment: Appointment | None) -> Plan:
     if appointment is None:
         return plan
     steps = [step for step in plan.steps if step.kind is not StepKind.APPOINTMENT]
-    before = (StepKind.PROPOSAL, *(PREPARING if plan.policy.prepare == "now" else ()))
+    asked = (StepKind.KEEP, StepKind.PROPOSAL)
+    before = (*asked, *(PREPARING if plan.policy.prepare == "now" else ()))
     place = next(n for n, step in enumerate(steps) if step.kind not in before)
     suffix = f".r{plan.revision}" if plan.revision > 1 else ""
     wait = Step(f"{StepKind.APPOINTMENT}{suffix}", StepKind.APPOINTMENT)
@@ -65,12 +66,18 @@ def expires_at(plan: Plan, kind: StepKind, policy: GatePolicy, now: datetime) ->
     """Return until when people may vote at a gate that is asked now.
 
     A proposal for later waits until the run would go on, a day at most. A gate before a failover
-    waits as long as ever, reckoned from the appointment, and no longer than its window.
+    waits as long as ever, reckoned from the appointment, and no longer than its window. Whether
+    something is kept can be said until it is taken back; a proposal that is asked only once it is
+    due (a rollback that nobody has kept) waits a day, and is asked again.
     """
     due = opens_at(plan)
     if plan.appointment is None or due is None:
         return now + policy.approval_expiry
+    if kind is StepKind.KEEP:
+        return plan.appointment.start
     if kind is StepKind.PROPOSAL:
+        if now >= due:
+            return now + max(policy.approval_expiry, PROPOSAL_LIFE)
         return max(now + policy.approval_expiry, min(due, now + PROPOSAL_LIFE))
     last = begins_at(plan, kind, now) + policy.approval_expiry
     return min(last, ends_at(plan, kind) or last)

@@ -19,7 +19,7 @@ from engine.invariants import described
 from engine.journal import Kind
 from engine.model import GroupFacts, Step, StepKind, differences, digest_in_letters
 from engine.planner import can_roll_back
-from storage.records import InboxRow
+from storage.records import Draft, InboxRow
 
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
@@ -57,6 +57,8 @@ async def _open(duty: Duty, step: Step) -> None:
     """Ask: bound to this plan and to the facts that READY saw."""
     plan, policy = duty.plan, duty.state.policy_at(step.id)
     facts = duty.state.ready.get(step.group) if step.group else duty.state.facts
+    if plan.is_scheduled_rollback and step.kind is StepKind.PROPOSAL:
+        facts = await duty.observe()  # the last look was days ago
     if facts is None:
         raise InDoubt(f"{step.id}: nothing was seen that people could approve")
     if duty.state.reopenings.get(step.id, 0) >= REOPENINGS_LIMIT:
@@ -214,6 +216,9 @@ async def _close_and_hold(duty: Duty, step: Step, decision: gates.Decision) -> N
         voters=[vote.user for vote in decision.counted],
         again=_asked_again_with(duty, step),
     )
+    if duty.plan.is_scheduled_rollback and (after := _unkept(duty, step, decision)) is not None:
+        await duty.journal.append([closed, *after])
+        return
     held = duty.journal.draft(
         Kind.HELD,
         step=step.id,
@@ -223,6 +228,19 @@ async def _close_and_hold(duty: Duty, step: Step, decision: gates.Decision) -> N
         out_of_service=list(duty.state.out_of_service()),
     )
     await duty.journal.append([closed, held])
+
+
+def _unkept(duty: Duty, step: Step, decision: gates.Decision) -> list[Draft] | None:
+    """Return what follows where nobody holds a rollback that was scheduled; None where it holds.
+
+    A no to keeping it is asked about anew; what nobody has kept in time is due; and what is due is
+    asked again until somebody answers.
+    """
+    expired = decision.outcome == "expired"
+    if step.kind is StepKind.KEEP:
+        due = duty.journal.draft(Kind.DONE, step=step.id, kind=step.kind, how="due", attempt=1)
+        return [due] if expired else []
+    return [] if step.kind is StepKind.PROPOSAL and expired else None
 
 
 def _asked_again_with(duty: Duty, gate: Step) -> list[str]:

@@ -370,10 +370,13 @@ class RunState:
 
         One that has switched cloning off, or changed a member, keeps its group until it ends.
         """
-        if self.ended is not None:
-            return False
-        begun = (s for s in self.steps if "." in s)
-        return not self.at_appointment or self.cloning_owed or any(begun)
+        step = self.next_step()
+        if self.ended is not None or step is None or self.plan is None:
+            return self.ended is None
+        waiting = [StepKind.APPOINTMENT]
+        waiting += [StepKind.KEEP, StepKind.PROPOSAL] if self.plan.is_scheduled_rollback else []
+        begun = any(s.group and self.of(s).status != "waiting" for s in self.plan.steps)
+        return step.kind not in waiting or self.cloning_owed or begun
 
     def _begins_at(self, gate: GateState) -> datetime | None:
         kinds = {step.id: step.kind for step in self.the_plan.steps}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -78,6 +79,16 @@ class Kind(StrEnum):
 
 ENGINE = "engine"
 """`by` of a record that no person caused."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that begins in the transaction of another one's record."""
+
+    run: str
+    drafts: tuple[Draft, ...]
+    index: RunRow
+
 
 Listener = Callable[[Sequence[Record]], None]
 
@@ -182,6 +193,7 @@ class RunJournal:
         unless_word: bool = False,
         unless: Callable[[InboxRow], bool] | None = None,
         house: Sequence[Draft] = (),
+        begins: Begun | None = None,
     ) -> None:
         """Append records in one transaction, with the index row that follows from them.
 
@@ -191,6 +203,7 @@ class RunJournal:
             unless_word: refuse while a person's word for this run waits in the inbox.
             unless: refuse while a row that belongs to no run waits of which this is true.
             house: records for the stream of what outlives a run, in the same transaction.
+            begins: another run that begins in the same transaction.
 
         Raises:
             Fenced: another executor has taken over.
@@ -198,7 +211,7 @@ class RunJournal:
             GroupBusy: a run that left its group to others (`RunState.occupies`) wants it again,
                 and another one has it.
         """
-        work = asyncio.ensure_future(self._append(drafts, take, unless_word, unless, house))
+        work = asyncio.ensure_future(self._append(drafts, take, unless_word, unless, house, begins))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -216,7 +229,10 @@ class RunJournal:
         unless_word: bool,  # noqa: FBT001 -- private, called in one place
         unless: Callable[[InboxRow], bool] | None,
         house: Sequence[Draft],
+        begins: Begun | None,
     ) -> None:
+        also = {HOUSE: list(house)} if house else {}
+        also |= {begins.run: list(begins.drafts)} if begins is not None else {}
         async with self._lock:
             preview = index_after(self.state, drafts)
             for draft in drafts:
@@ -232,7 +248,8 @@ class RunJournal:
                     take=take,
                     no_word_for=self.state.run if unless_word else None,
                     unless=unless,
-                    also={HOUSE: list(house)} if house else None,
+                    also=also or None,
+                    also_index=[begins.index] if begins is not None else [],
                 )
             except (LeaseLost, StreamMoved) as error:
                 raise Fenced(str(error)) from error

@@ -610,6 +610,7 @@ class StepKind(StrEnum):
     ACCEPT = "ACCEPT"
     DELETE = "DELETE"
     APPOINTMENT = "APPOINTMENT"
+    KEEP = "KEEP"
 
 
 class Repetition(StrEnum):
@@ -646,6 +647,7 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.ACCEPT: Repetition.GATE,
     StepKind.DELETE: Repetition.CONVERGENT,
     StepKind.APPOINTMENT: Repetition.WAIT,
+    StepKind.KEEP: Repetition.GATE,
 }
 
 
@@ -741,7 +743,8 @@ class Request:
     to leave alone. `split` gives the members of each Logical Group; else `groups` says how many
     there are, and `divide` how two Sites are divided ("by_site" or "across_sites"). 0 and "" are as
     the policy has it. `method`, `take` and `delete` are about an uninstall: see `Removal`; "" and
-    None were not said. `appointment` is None for at once.
+    None were not said. `appointment` is None for at once. `rollback_after`: how long
+    after its end an installation is taken back, unless people keep it; None is never.
     """
 
     kind: str
@@ -760,6 +763,8 @@ class Request:
     take: int | None = None
     delete: bool = False
     appointment: Appointment | None = None
+    rollback_after: timedelta | None = None
+    rollback_said: str = ""
 
 
 @dataclass(frozen=True)
@@ -770,7 +775,8 @@ class Plan:
     sends them nothing and asks nothing of them, but that they stay out of service. `removal` is
     there where it uninstalls. `takes` are the takes of the members in a plan whose members differ
     ("finish", "rollback"); elsewhere all are at `take_before`. Such a plan may have groups without
-    steps: they are as they should be, and carry the traffic.
+    steps: they are as they should be, and carry the traffic. `follows` is the installation that
+    this rollback was ordered with.
     """
 
     run: str
@@ -793,6 +799,7 @@ class Plan:
     removal: Removal | None = None
     takes: tuple[tuple[MemberId, int | None], ...] = ()
     appointment: Appointment | None = None
+    follows: str = ""
 
     @property
     def digest(self) -> str:
@@ -813,7 +820,7 @@ class Plan:
         for name in ("split", "gate_lead", "late", "prepare"):
             if getattr(self.policy, name) == getattr(Policy, name):
                 del data["policy"][name]
-        for name in ("left_out", "removal", "takes", "appointment"):
+        for name in ("left_out", "removal", "takes", "appointment", "follows"):
             if not getattr(self, name):
                 del data[name]
         return data
@@ -821,6 +828,11 @@ class Plan:
     def before(self, member: MemberId) -> int | None:
         """Return the take that a member had when this was planned."""
         return dict(self.takes).get(member, self.take_before)
+
+    @property
+    def is_scheduled_rollback(self) -> bool:
+        """Whether an installation was ordered with it: see `engine.afterwards`."""
+        return bool(self.follows)
 
     @property
     def changing(self) -> tuple[LogicalGroup, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from engine import splitting
 from engine.appointments import appointed, when
@@ -146,11 +147,12 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
     return appointed(changed_plan, plan.appointment)
 
 
-def plan_move(state: RunState, appointment: Appointment, *, by: str) -> Plan:
+def plan_move(state: RunState, appointment: Appointment, now: datetime, *, by: str) -> Plan:
     """Revise a plan so that it keeps another appointment: people agree to that before it does.
 
     Possible as long as no member is out of service by this run, also where it holds because a
-    window ended between two Logical Groups.
+    window ended between two Logical Groups. A scheduled rollback is brought forward by it: whether
+    the hotfix is kept is not asked any more once its time has come.
 
     Raises:
         PlanRefused: it cannot be moved now, or it has that appointment.
@@ -168,10 +170,15 @@ def plan_move(state: RunState, appointment: Appointment, *, by: str) -> Plan:
     done = tuple(one for one in plan.steps if state.of(one).status == "done")
     asked = (StepKind.PROPOSAL, StepKind.APPOINTMENT)
     left = [one for one in plan.steps if one not in done and one.kind not in asked]
+    if plan.is_scheduled_rollback and appointment.start <= now:
+        left = [one for one in left if one.kind is not StepKind.KEEP]
+    first = [replace(s, id=f"{s.kind}.r{revision}") for s in left if s.kind is StepKind.KEEP]
+    left = [one for one in left if one.kind is not StepKind.KEEP]
     moved = replace(
         plan,
         revision=revision,
         steps=(
+            *first,
             Step(f"{StepKind.PROPOSAL}.r{revision}", StepKind.PROPOSAL),
             *(replace(one, id=f"{_base(one)}.r{revision}") if one.group else one for one in left),
         ),

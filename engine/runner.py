@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from engine import asking, freezes, invariants, promises, recovery, waits, words
+from engine.afterwards import rollback_of
 from engine.duty import Duty
 from engine.errors import (
     ConditionFailed,
@@ -28,13 +29,14 @@ from engine.errors import (
     Fenced,
     MaintenanceError,
     MemberUnreachable,
+    PlanRefused,
     SessionOpen,
     Stopped,
     UnexpectedOutput,
     WindowEnded,
 )
 from engine.fold import RunState
-from engine.journal import Kind, planned_body
+from engine.journal import Begun, Kind, planned_body
 from engine.model import GroupFacts, MemberFacts, Repetition, Step, StepKind, in_service
 from engine.planner import can_roll_back, plan_degraded_end
 from engine.proposals import other_take_fault
@@ -117,6 +119,12 @@ async def _one_step(duty: Duty, step: Step) -> bool:
     if step.kind in (StepKind.PROPOSAL, StepKind.ACCEPT):
         await duty.done(step, how="approved")
         return True
+    if step.kind is StepKind.KEEP:
+        kept = duty.journal.draft(
+            Kind.DONE, step=step.id, kind=step.kind, how="approved", attempt=1
+        )
+        await waits.end_before_it_began(duty, "kept", kept)
+        return False
     if step.kind is StepKind.DEGRADED:
         return await _agree_to_end(duty, step)
     if step.kind is StepKind.START:
@@ -432,10 +440,25 @@ async def _end(duty: Duty) -> bool:
         "left_out": list(duty.plan.left_out),
         "cloning_owed": duty.state.cloning_owed,
     }
+    begins = _begins_with(duty, body, facts)
     draft = duty.journal.draft(Kind.ENDED, **body)
     verdict = promises.judge([*await duty.journal.records(), duty.journal.foreseen(draft)])
-    await duty.journal.write(Kind.ENDED, **body, promises=verdict)
+    judged = duty.journal.draft(Kind.ENDED, **body, promises=verdict)
+    await duty.journal.append([judged], begins=begins)
     return False
+
+
+def _begins_with(duty: Duty, body: dict[str, Any], facts: GroupFacts) -> Begun | None:
+    """Return the rollback that this end begins, and say in it which one, or why there is none."""
+    ended = duty.journal.foreseen(duty.journal.draft(Kind.ENDED, **body))
+    try:
+        begun = rollback_of(duty.state, ended, facts, duty.clock, version=duty.state.version)
+    except PlanRefused as refused:
+        body["no_rollback"] = str(refused)
+        return None
+    if begun is not None:
+        body["rollback"] = begun.run
+    return begun
 
 
 def not_agreed_to(state: RunState, ill: Sequence[MemberFacts]) -> list[MemberFacts]:

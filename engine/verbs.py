@@ -7,13 +7,12 @@ cannot be done now, is refused with a reason. Who may say it is settled before, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-from engine import gates, promises, recovery
+from engine import gates, recovery, waits
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
-from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json, in_service
+from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
@@ -83,7 +82,9 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     case, group = await _abort_case(duty)
     by = row.body["user"]
     if not duty.state.occupies and await duty.journal.occupant():
-        await _cancel(duty, row)
+        # The uploaded file stays: the other run may be about the same one.
+        aborted = duty.journal.draft(Kind.ABORTED, by=by, case="nothing_down", group="")
+        await waits.end_before_it_began(duty, "aborted", aborted, take=[row.key])
         return
     if case == "cannot_tell":
         await refuse(duty, row, f"it cannot be told whether {group} was started; use `retry`")
@@ -94,28 +95,6 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
     drafts = [aborted, planned] if planned else [aborted]
     await duty.journal.append(drafts, take=[row.key])
-
-
-async def _cancel(duty: Duty, row: InboxRow) -> None:
-    """End a run that waits for its appointment while another one is about the group.
-
-    Nothing of it is under way. The uploaded file stays: the other run may be about the same one.
-    """
-    facts, words_ = duty.state.facts, duty.plan.policy.state_words
-    members = facts.members if facts is not None else ()
-    ended: dict[str, Any] = {
-        "state": "aborted",
-        "takes": sorted({m.take for m in members if m.take is not None}),
-        "members": {m.id: m.take for m in members},
-        "out_of_service": [m.id for m in members if not in_service(m, words_)],
-        "left_out": list(duty.plan.left_out),
-        "cloning_owed": False,
-    }
-    aborted = duty.journal.draft(Kind.ABORTED, by=row.body["user"], case="nothing_down", group="")
-    draft = duty.journal.draft(Kind.ENDED, **ended)
-    records = [*await duty.journal.records(), duty.journal.foreseen(draft)]
-    judged = duty.journal.draft(Kind.ENDED, **ended, promises=promises.judge(records))
-    await duty.journal.append([aborted, judged], take=[row.key])
 
 
 async def _abort_case(duty: Duty) -> tuple[str, str]:
@@ -197,7 +176,7 @@ async def _change(duty: Duty, row: InboxRow) -> None:
     try:
         facts = await duty.glance()
         if change.appointment is not None:
-            plan = plan_move(duty.state, change.appointment, by=name)
+            plan = plan_move(duty.state, change.appointment, duty.clock.now(), by=name)
         elif held is not None:
             plan = plan_other_take(duty.state, change, _back_otherwise(duty, held.step), by=name)
         else:

@@ -7,18 +7,19 @@ holds the run as it would have in the beginning.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine import appointments, freezes, invariants
+from engine import appointments, freezes, invariants, promises
 from engine.appointments import told
 from engine.duty import Duty
 from engine.errors import Missed, WindowEnded
 from engine.journal import Kind
-from engine.model import Step, StepKind, to_json
+from engine.model import Step, StepKind, in_service, to_json
 from engine.stopwatch import CLOCKS_DIFFER
-from storage.records import GroupBusy
+from storage.records import Draft, GroupBusy
 
 
 async def keep_appointment(duty: Duty, step: Step) -> bool:
@@ -90,7 +91,7 @@ def _has_come(duty: Duty, due: datetime) -> bool:
 
 
 def _refuse_late(duty: Duty) -> None:
-    plan, latest = duty.plan, appointments.latest_at(duty.plan, duty.state.retried_at)
+    plan, latest = duty.plan, appointments.latest_at(duty.plan, _last_said(duty))
     if plan.appointment is None or latest is None or _latest(duty) < latest:
         return
     why = duty.state.waits_for
@@ -102,6 +103,13 @@ def _refuse_late(duty: Duty) -> None:
         f"it was to begin at {told(plan.appointment.start)}, and {_hours(late)} later it had not"
         f"{because}: say `retry` where it may begin now"
     )
+
+
+def _last_said(duty: Duty) -> datetime | None:
+    """Return when people last said that it may go on: by `retry`, or by approving the proposal."""
+    asked = [g.closed_at for g in duty.state.gates.values() if g.outcome == "approved"]
+    said = [one for one in (*asked, duty.state.retried_at) if one is not None]
+    return max(said, default=None)
 
 
 def _latest(duty: Duty) -> datetime:
@@ -132,3 +140,27 @@ async def _wait_for(duty: Duty, step: Step, why: str) -> None:
 def _hours(duration: timedelta) -> str:
     minutes = int(duration.total_seconds()) // 60
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+async def end_before_it_began(
+    duty: Duty, state: str, first: Draft, *, take: Sequence[str] = ()
+) -> None:
+    """End a run of which nothing is under way, without asking anything of its group.
+
+    Another run may be about that, with members out of service by its acts. `first` is the record
+    that says why, `take` the rows of the inbox that it comes from.
+    """
+    facts, words = duty.state.facts, duty.plan.policy.state_words
+    members = facts.members if facts is not None else ()
+    ended: dict[str, Any] = {
+        "state": state,
+        "takes": sorted({m.take for m in members if m.take is not None}),
+        "members": {m.id: m.take for m in members},
+        "out_of_service": [m.id for m in members if not in_service(m, words)],
+        "left_out": list(duty.plan.left_out),
+        "cloning_owed": False,
+    }
+    draft = duty.journal.draft(Kind.ENDED, **ended)
+    records = [*await duty.journal.records(), duty.journal.foreseen(draft)]
+    judged = duty.journal.draft(Kind.ENDED, **ended, promises=promises.judge(records))
+    await duty.journal.append([first, judged], take=take)

@@ -61,16 +61,18 @@ class Journal:
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
+        also_index: Sequence[RunRow] = (),
     ) -> Sequence[Record]:
         """See storage.records.JournalStore."""
         beside = dict(also or {})
         if stream in beside:
             raise ValueError(f"{stream} cannot be appended to beside itself")
-        occupied = index.group if index and index.open and index.occupies else None
+        rows = [*([index] if index is not None else []), *also_index]
+        occupied = [f"group {row.group}" for row in rows if row.open and row.occupies]
         with self._database.write() as session:
             if lease is not None:
                 refuse_lost(session, lease, shared=True)
-            names = [stream, *beside, no_word_for, occupied and f"group {occupied}"]
+            names = [stream, *beside, no_word_for, *occupied]
             names += [NO_RUN] if unless is not None else []
             self._database.lock(session, [name for name in names if name])
             seq, prev = _end(session, stream)
@@ -90,6 +92,8 @@ class Journal:
                 session.add_all(_row(record) for record in others)
             if index is not None:
                 _save_index(session, replace(index, last_seq=seq + len(records)))
+            for row in also_index:
+                _save_index(session, replace(row, last_seq=len(beside[row.id])))
             self._database.tell(session, "" if stream == HOUSE else stream)
         return records
 

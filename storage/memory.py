@@ -115,6 +115,7 @@ class MemoryJournal:
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
+        also_index: Sequence[RunRow] = (),
     ) -> Sequence[Record]:
         """See storage.records.JournalStore."""
         with self._door as shelf:
@@ -126,11 +127,14 @@ class MemoryJournal:
             _refuse_word(shelf, no_word_for, take)
             _refuse_unless(shelf, unless, take)
             _refuse_busy_group(shelf, index)
+            for one in also_index:
+                _refuse_busy_group(shelf, one)
             epoch = lease.epoch if lease else 0
             records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)
             others = _chained_beside(shelf, stream, also or {})
-            row = _indexed(index, seq + len(records)) if index else None
-            _keep(shelf, [*records, *others], row, take, seq + len(records))
+            rows = [_indexed(index, seq + len(records))] if index else []
+            rows += [_indexed(one, len((also or {})[one.id])) for one in also_index]
+            _keep(shelf, [*records, *others], rows, take, seq + len(records))
             return records
 
     def streams(self) -> Sequence[str]:
@@ -215,13 +219,13 @@ def _indexed(index: RunRow, last_seq: int) -> RunRow:
 
 
 def _keep(
-    shelf: Shelf, records: Sequence[Record], index: RunRow | None, take: Sequence[str], seq: int
+    shelf: Shelf, records: Sequence[Record], rows: Sequence[RunRow], take: Sequence[str], seq: int
 ) -> None:
     """Write what was checked; nothing in here can fail."""
     for record in records:
         shelf.streams.setdefault(record.stream, []).append(record)
-    if index is not None:
-        shelf.runs[index.id] = index
+    for row in rows:
+        shelf.runs[row.id] = row
     for key in take:
         shelf.inbox[key] = replace(shelf.inbox[key], taken_seq=seq)
 

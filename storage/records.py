@@ -265,6 +265,7 @@ class JournalStore(Protocol):
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
+        also_index: Sequence[RunRow] = (),
     ) -> Sequence[Record]:
         """Append drafts in one durable transaction and return them as records.
 
@@ -285,13 +286,15 @@ class JournalStore(Protocol):
                 `take`: what was said to a group bars its runs as well.
             also: further streams (without lease or expected seq, so with epoch 0) appended in
                 the same transaction, e.g. `HOUSE`. They are not among the records returned.
+            also_index: the index rows of runs that begin among these further streams.
 
         Raises:
             LeaseLost: the epoch in force is another, or the lease was given back.
             StreamMoved: `last_seq` is not the last, or an inbox row was already taken or is
                 not there.
             WordWaiting: see `no_word_for` and `unless`.
-            GroupBusy: `index` occupies a group that another open run occupies.
+            GroupBusy: `index`, or one of `also_index`, occupies a group that another open run
+                occupies.
         """
         ...
 

@@ -302,6 +302,12 @@ class Night:
 
     # ------------------------------------------------------------------------- people
 
+    def follow(self, run: str) -> None:
+        """From now on what is shown, said and seen is about another run."""
+        self.orders += 1
+        self.run = run
+        self._shown = set()
+
     def order(
         self,
         request: Request | None = None,
@@ -313,10 +319,8 @@ class Night:
 
         What is shown, said and seen from now on is about the run that it makes.
         """
-        self.orders += 1
-        key = f"cmd:{self.orders}"
-        self.run = run_id(key)
-        self._shown = set()
+        key = f"cmd:{self.orders + 1}"
+        self.follow(run_id(key))
         request = request or Request(
             "install", "site-1", self.package.name, REQUESTER, CHANNEL, "rita", left_out=left_out
         )
