@@ -38,7 +38,13 @@ SINCE_THEN = {Kind.CLICKED, Kind.ESCALATED, Kind.BARRED, Kind.FROZEN, Kind.UNFRO
 """Kinds that are newer than the last release; its next recordings (`tests.recorded`) have them."""
 
 
-STEPS_SINCE_THEN = {StepKind.START, StepKind.ACCEPT, StepKind.DELETE, StepKind.APPOINTMENT}
+STEPS_SINCE_THEN = {
+    StepKind.START,
+    StepKind.ACCEPT,
+    StepKind.DELETE,
+    StepKind.APPOINTMENT,
+    StepKind.KEEP,
+}
 """The same of steps."""
 
 
