@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot import changing
+from bot.commands.appointing import Clocks
 from bot.commands.help import help_text
 from bot.commands.kinds import (
     VOTES,
@@ -87,6 +88,10 @@ class Hearing:
     ) -> None:
         self._settings = settings
         self._groups = sorted(settings.groups)
+        self._zones = {name: group.timezone for name, group in settings.groups.items()}
+        self._shortest = {
+            name: settings.policy_of(name).shortest_window for name in settings.groups
+        }
         self._runs = runs
         self._deliveries = deliveries
         self._clock = clock
@@ -126,7 +131,10 @@ class Hearing:
             return Heard(text=elsewhere, to=to)
         try:
             command = read_command(
-                str(body.get("text", "")), groups=self._groups, command=self._name
+                str(body.get("text", "")),
+                groups=self._groups,
+                command=self._name,
+                clocks=self._clocks(),
             )
             if isinstance(command, Word) and self._is_order(command):
                 command = Order(command.verb, command.target)
@@ -142,6 +150,10 @@ class Hearing:
             return self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
+
+    def _clocks(self) -> Clocks:
+        """Return what the times in a command are read by, as it is heard now."""
+        return Clocks(self._clock.now(), self._zones, self._shortest)
 
     def _is_order(self, word: Word) -> bool:
         """Say whether this rollback is about a run that has ended: a new run takes it back."""

@@ -1,10 +1,11 @@
-"""When a command is to be carried out: `at sat 02:00`, `in 3h`, `window 02:00-05:00`, `after 72h`.
+"""When a command is to be carried out: `at sat 02:00`, `in 3h for 2h`, `window 02:00-05:00`.
 
-Pure: now and the zone are the caller's. Days and times of day are the group's; durations are
-elapsed time, and a day of one is 24 hours. Where no day is said, the next time is meant that is not
-over. Nothing is guessed: where the clocks leave a time out, or show it twice, every moment that can
-be meant is named with its offset from UTC and how to write it. How the words are written is in
-`bot.time_words`; what becomes of an appointment does not belong here.
+And how long after something else: `rollback after 72h`. Pure: now and the zone are the caller's.
+Days and times of day are the group's; durations are elapsed time, and a day of one is 24 hours.
+Where no day is said, the next time is meant that is not over. Nothing is guessed: where the clocks
+leave a time out, or show it twice, every moment that can be meant is named with its offset from
+UTC and how to write it. How the words are written is in `bot.time_words`; what becomes of an
+appointment does not belong here.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from zoneinfo import ZoneInfo
 
 from bot.local_time import WallTime, moments, offset_text, said, written
 from bot.time_words import AHEAD, HOW, CalendarWords, Days, Reader, TimeUnclear, duration
-from bot.views.format import span
+from bot.views.format import code, span
+from engine.model import Appointment
 
 APPOINTING = ("at", "in", "window")
 """The words that an appointment begins with."""
 
 SHORTEST_WINDOW = timedelta(minutes=30)
-"""A guess: about what one failover takes, with the looks before and after it."""
+"""A guess: about what one failover takes, with the looks before and after it. A group that lives
+faster says so in its policy."""
 
 LONGEST_WINDOW = timedelta(hours=24)
 """A guess: what is open for longer is no window, and more likely a slip."""
@@ -31,27 +34,18 @@ _HALF_YEAR = timedelta(days=183)
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Appointment:
-    """When something may begin.
-
-    Attributes:
-        start: the moment, in UTC; of a window that is open already, the moment it was read at.
-        until: the end of a window, in UTC; None of a moment alone.
-        words: as it was said.
-        zone: where that was read.
-    """
-
-    start: datetime
-    until: datetime | None
-    words: str
-    zone: str
-
-
 def appointment(
-    words: Sequence[str], place: int, *, now: datetime, zone: str, understood: str
+    words: Sequence[str],
+    place: int,
+    *,
+    now: datetime,
+    zone: str,
+    understood: str,
+    shortest: timedelta = SHORTEST_WINDOW,
 ) -> tuple[Appointment, int]:
     """Read what begins at a place in the words with one of `APPOINTING`; also how many they are.
+
+    Of a window that is open already, the start is now. `for 2h` behind a moment makes a window.
 
     Args:
         words: a command's, without HTML's escapes.
@@ -59,6 +53,7 @@ def appointment(
         now: the time, aware.
         zone: the group's, as in its settings.
         understood: what was read before, for a mistake.
+        shortest: a window that is shorter is refused.
 
     Raises:
         TimeUnclear: it is no time, one that is past or too far, or one that must be asked about.
@@ -68,8 +63,43 @@ def appointment(
     if keyword == "in":
         start, until = now + duration(reader), None
     else:
-        start, until = _Calendar(reader, keyword, now, ZoneInfo(zone)).read()
+        start, until = _Calendar(reader, keyword, now, ZoneInfo(zone), shortest).read()
+    if reader.next.lower() == "for":
+        until = start + _length(reader, keyword, shortest)
     return Appointment(start, until, reader.taken, zone), reader.count
+
+
+def _length(reader: Reader, keyword: str, shortest: timedelta) -> timedelta:
+    """Read `for 2h`, how long a moment's window is."""
+    before = reader.taken
+    if keyword == "window":
+        raise reader.unclear("not `for`: a window says its end; leave one of both out")
+    reader.take()
+    length = duration(reader)
+    for limit, beyond, word in _limits(length, shortest):
+        if beyond:
+            right = code(f"{before} for {_in_letters(limit)}")
+            raise reader.unclear(
+                f"that lasts {span(length)}, and a window lasts at {word} {span(limit)}; write "
+                f"{right}"
+            )
+    return length
+
+
+def _limits(length: timedelta, shortest: timedelta) -> tuple[tuple[timedelta, bool, str], ...]:
+    """Return the limits of a window, whether it is beyond each, and of which kind that is."""
+    return (
+        (shortest, length < shortest, "least"),
+        (LONGEST_WINDOW, length > LONGEST_WINDOW, "most"),
+    )
+
+
+def _in_letters(length: timedelta) -> str:
+    """Return a duration as a command takes it, rounded up."""
+    seconds = -(-length // timedelta(seconds=1))
+    if seconds % 3600 == 0:
+        return f"{seconds // 3600}h"
+    return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
 
 
 def after(words: Sequence[str], place: int, *, understood: str) -> tuple[timedelta, int]:
@@ -106,6 +136,7 @@ class _Calendar:
     keyword: str
     now: datetime
     zone: ZoneInfo
+    shortest: timedelta = SHORTEST_WINDOW
 
     def read(self) -> tuple[datetime, datetime | None]:
         """Return when it begins and when it ends."""
@@ -207,19 +238,16 @@ class _Calendar:
         if only.until is None:
             return
         length = only.until - only.start
-        for limit, beyond, word in (
-            (SHORTEST_WINDOW, length < SHORTEST_WINDOW, "least"),
-            (LONGEST_WINDOW, length > LONGEST_WINDOW, "most"),
-        ):
+        for limit, beyond, word in _limits(length, self.shortest):
             if beyond:
                 right = replace(only, until=only.start + limit)
                 how = f"write `{self._written(right)}`" if self._fits(right) else self._how
                 raise self.reader.unclear(
                     f"that lasts {span(length)}, and a window lasts at {word} {span(limit)}; {how}"
                 )
-        if only.until - self.now < SHORTEST_WINDOW:
+        if only.until - self.now < self.shortest:
             left = f"that ends in {span(only.until - self.now)}"
-            raise self._refused(f"{left}, and {span(SHORTEST_WINDOW)} are needed", days, walls)
+            raise self._refused(f"{left}, and {span(self.shortest)} are needed", days, walls)
 
     def _fits(self, one: _Meaning) -> bool:
         if one.start > self.now + AHEAD:
@@ -227,7 +255,7 @@ class _Calendar:
         if one.until is None:
             return one.start > self.now
         left = one.until - max(one.start, self.now)
-        return left >= SHORTEST_WINDOW and one.until - one.start <= LONGEST_WINDOW
+        return left >= self.shortest and one.until - one.start <= LONGEST_WINDOW
 
     # ........................................................................ what is offered
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from engine.model import MemberId, Request
+from engine.model import Appointment, MemberId, Request
 from engine.proposals import Change
 
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
@@ -48,6 +48,9 @@ class Order:
     method: str = ""
     take: int | None = None
     delete: bool = False
+    appointment: Appointment | None = None
+    rollback_after: timedelta | None = None
+    rollback_said: str = ""
 
     def request(self, requester: str, channel: str, name: str = "") -> Request:
         """Return what the engine takes, as somebody asks for it."""
@@ -67,6 +70,9 @@ class Order:
             method=self.method,
             take=self.take,
             delete=self.delete,
+            appointment=self.appointment,
+            rollback_after=self.rollback_after,
+            rollback_said=self.rollback_said,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bot.commands.appointing import TIME_WORDS, Clocks, Times, take_times
 from bot.commands.grammar import (
     known_group,
     read_groups,
@@ -20,22 +21,24 @@ from bot.views.format import code
 
 _USAGES = {
     "install": "install <group> <package> [sha256 <sum>] [ticket <id>] "
-    "[split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7]",
+    "[split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7] [at 02:00] [rollback after 72h]",
     "uninstall": "uninstall <group> [<package>] last take|completely [to take 99] [delete] "
-    "[ticket <id>] [split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7]",
+    "[ticket <id>] [split 1_1-1_4/1_5-1_8] [groups 3] [without 1_7] [at 02:00]",
 }
 
-_FOLLOWING = "<group> [ticket <id>] [without 1_7]"
+_FOLLOWING = "<group> [ticket <id>] [without 1_7] [at 02:00]"
 
 _HOW_MUCH = {("last", "take"): "last_take", ("completely",): "completely"}
 
 _OPTIONS = ("sha256", "ticket", "split", "groups", "without")
 
 
-def read_install(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+def read_install(
+    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None = None
+) -> Order:
     """Read what follows `install`."""
     usage = order_usage("install", command)
-    if len(words) < 2 or words[1].lower() in _OPTIONS:
+    if len(words) < 2 or words[1].lower() in (*_OPTIONS, *TIME_WORDS):
         understood = " ".join(["install", *words[:1]])
         what = "which package" if words else "which group and which package"
         raise Mistake(f"I understood {code(understood)}, but not {what}: {usage}")
@@ -47,11 +50,14 @@ def read_install(words: Sequence[str], groups: Sequence[str], command: str) -> O
             "give the file name alone, without a path"
         )
     understood = f"install {group} {package}"
-    found = read_options(rest, understood, usage, _OPTIONS)
-    return _made(Order("install", group, package), found, understood)
+    when, left = take_times(rest, group, understood, clocks, options=_OPTIONS, takes_back=True)
+    found = read_options(left, understood, usage, _OPTIONS)
+    return _made(Order("install", group, package), found, when, understood)
 
 
-def read_uninstall(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+def read_uninstall(
+    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None = None
+) -> Order:
     """Read what follows `uninstall`: the words that stand alone first, then options with a value.
 
     Whether the last take or all of it is meant may be left out here: then the engine asks, and says
@@ -64,6 +70,7 @@ def read_uninstall(words: Sequence[str], groups: Sequence[str], command: str) ->
     package = rest.pop(0) if rest and _is_package(rest[0]) else ""
     group = known_group(words[0], package, groups, command, "uninstall")
     understood = f"uninstall {group} {package}".strip()
+    when, rest = take_times(rest, group, understood, clocks, options=_OPTIONS)
     said, left = _said_alone(rest, understood)
     order = Order(
         "uninstall",
@@ -73,21 +80,30 @@ def read_uninstall(words: Sequence[str], groups: Sequence[str], command: str) ->
         take=read_take(said["take"], f"{understood} to take") if "take" in said else None,
         delete="delete" in said,
     )
-    return _made(order, read_options(left, understood, usage, _OPTIONS[1:]), understood)
+    found = read_options(left, understood, usage, _OPTIONS[1:])
+    return _made(order, found, when, understood)
 
 
-def read_following(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+def read_following(
+    verb: str,
+    words: Sequence[str],
+    groups: Sequence[str],
+    command: str,
+    clocks: Clocks | None = None,
+) -> Order:
     """Read what follows `finish`, or `rollback` with more than a name."""
     usage = order_usage(verb, command)
     if not words:
         raise Mistake(f"I understood `{verb}`, but not which group: {usage}")
     group = known_group(words[0], "", groups, command, verb)
     understood = f"{verb} {group}"
-    found = read_options(list(words[1:]), understood, usage, ("ticket", "without"))
-    return _made(Order(verb, group), found, understood)
+    options = ("ticket", "without")
+    when, left = take_times(words[1:], group, understood, clocks, options=options)
+    found = read_options(left, understood, usage, options)
+    return _made(Order(verb, group), found, when, understood)
 
 
-def _made(order: Order, found: Mapping[str, str], understood: str) -> Order:
+def _made(order: Order, found: Mapping[str, str], when: Times, understood: str) -> Order:
     """Add to an order what its options say."""
     split, count, divide = read_groups(found, understood)
     return replace(
@@ -98,11 +114,14 @@ def _made(order: Order, found: Mapping[str, str], understood: str) -> Order:
         left_out=read_left_out(found["without"], understood) if "without" in found else (),
         groups=count,
         divide=divide,
+        appointment=when.appointment,
+        rollback_after=when.rollback_after,
+        rollback_said=when.rollback_said,
     )
 
 
 def _is_package(word: str) -> bool:
-    known = (*_OPTIONS, "last", "completely", "to", "delete")
+    known = (*_OPTIONS, *TIME_WORDS, "last", "completely", "to", "delete")
     return word.lower() not in known and SAFE_NAME.fullmatch(word) is not None
 
 

@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Sequence
 
+from bot.commands.appointing import Clocks
 from bot.commands.changes import CHANGES, read_change
 from bot.commands.freezing import read_freezing
 from bot.commands.grammar import RUN, TARGET, example, listed
@@ -36,7 +37,12 @@ _ANY_MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
 
 
 def read_command(
-    text: str, *, groups: Sequence[str], command: str = "/hotfix", in_thread: bool = False
+    text: str,
+    *,
+    groups: Sequence[str],
+    command: str = "/hotfix",
+    in_thread: bool = False,
+    clocks: Clocks | None = None,
 ) -> Command:
     """Read what came after the slash command, or after the bot's name in a thread.
 
@@ -47,6 +53,7 @@ def read_command(
         groups: the names of the groups that there are, for suggestions.
         command: how the person addressed us, for suggestions.
         in_thread: whether it was said in a run's thread, where no name of a run is needed.
+        clocks: what times in it are read by; None where no time can be said.
 
     Raises:
         Mistake: it is no command.
@@ -63,11 +70,11 @@ def read_command(
     if verb not in VERBS:
         raise _unknown_verb(words, groups, command)
     if verb == "install":
-        return read_install(rest, groups, command)
+        return read_install(rest, groups, command, clocks)
     if verb == "uninstall":
-        return read_uninstall(rest, groups, command)
+        return read_uninstall(rest, groups, command, clocks)
     if verb == "finish" or (verb == "rollback" and len(rest) > 1):
-        return read_following(verb, rest, groups, command)
+        return read_following(verb, rest, groups, command, clocks)
     if verb == "change":
         return read_change(rest, groups, command)
     if verb in VOTES:

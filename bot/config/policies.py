@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.config.values import Duration, Positive, Section, parse_duration
+from bot.times import LONGEST_WINDOW, SHORTEST_WINDOW
 from engine.model import GatePolicy, Limits, Policy, Rights
 
 LEAST_EXPIRY = timedelta(seconds=1)
@@ -18,6 +19,9 @@ LEAST_EXPIRY = timedelta(seconds=1)
 
 LONGEST_GRACE = timedelta(minutes=10)
 """As long as an approval is good by default: who waits longer has begun nothing and holds all."""
+
+LONGEST_AHEAD = timedelta(hours=24)
+"""Longer before its appointment, or after it, nothing is done for one: that is another day."""
 
 
 def _time_to_vote(expiry: timedelta) -> timedelta:
@@ -31,6 +35,21 @@ def _second_thoughts(grace: timedelta) -> timedelta:
     if grace > LONGEST_GRACE:
         raise ValueError("more than 10m is no time for second thoughts, but a wait")
     return grace
+
+
+def _of_that_day(length: timedelta) -> timedelta:
+    if length > LONGEST_AHEAD:
+        raise ValueError("more than 24h is not about that appointment any more; write at most 24h")
+    return length
+
+
+def _some_window(length: timedelta) -> timedelta:
+    if length <= timedelta(0):
+        raise ValueError("in a window of no time nothing could begin; write it like 30m")
+    if length > LONGEST_WINDOW:
+        longest = f"{LONGEST_WINDOW // timedelta(hours=1)}h"
+        raise ValueError(f"no window lasts longer than {longest}, so none could be ordered")
+    return length
 
 
 def _share_or_duration(value: object) -> object:
@@ -210,6 +229,28 @@ class PolicySettings(Section):
     remind: Duration = Field(
         timedelta(minutes=5), description="Time between reminders of a hold with members down."
     )
+    gate_lead: Annotated[Duration, AfterValidator(_of_that_day)] = Field(
+        timedelta(minutes=30),
+        description="How long before its appointment a run goes on: a full look, cloning off, the "
+        "first gate. As long as a gate waits by default, so that it can be passed in time; before "
+        "that cloning would be off for nothing.",
+    )
+    late: Annotated[Duration, AfterValidator(_of_that_day)] = Field(
+        timedelta(minutes=15),
+        description="How late after its appointment a run still begins by itself; then it asks. A "
+        "window says so itself. A guess: for a restart or a short freeze, and no other night.",
+    )
+    prepare: Literal["now", "in_window"] = Field(
+        "now",
+        description="When a run with an appointment uploads, imports and verifies: now, once it is "
+        "approved, since no traffic is touched and what is wrong is found by day; or in_window, "
+        "where nothing may be done to a group outside of it. Then `gate_lead` does nothing.",
+    )
+    shortest_window: Annotated[Duration, AfterValidator(_some_window)] = Field(
+        SHORTEST_WINDOW,
+        description="A shorter window is refused when it is ordered: about what one failover "
+        "takes, with the looks before and after it. A guess.",
+    )
     core_dumps_allowed: Annotated[int, Field(ge=0)] = Field(
         1, description="New core dumps per member that do not hold a run."
     )
@@ -289,7 +330,7 @@ class PolicySettings(Section):
 
 
 _NOT_SIMPLE = (
-    *("proposal", "failover", "limits", "fence"),
+    *("proposal", "failover", "limits", "fence", "shortest_window"),
     *("requesters", "operators", "halters", "freezers"),
 )
 _SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]

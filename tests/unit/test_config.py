@@ -49,6 +49,15 @@ def refusal(read, text: str) -> str:
     return str(wrong.value)
 
 
+def test_what_is_said_of_appointments_reaches_the_engine(read):
+    text = 'gate_lead = "10s"\nlate = "3s"\nprepare = "in_window"\nshortest_window = "20s"\n'
+    policy = read(SMALL + text).settings.policy_of("site-1")
+    assert policy.shortest_window == timedelta(seconds=20)
+    assert policy.policy().gate_lead == timedelta(seconds=10)
+    assert policy.policy().late == timedelta(seconds=3)
+    assert policy.policy().prepare == "in_window"
+
+
 def test_the_example_is_read_and_says_every_default():
     settings = load(EXAMPLE).settings
 
@@ -120,6 +129,11 @@ def test_every_setting_says_what_it_is():
         ('[roles.a]\nmembers = ["@ana"]', "'@ana' is no id of a person; it begins with U or W"),
         ('[roles.a]\nusergroup = "team"', "'team' is no id of a user group; it begins with S"),
         ('[policy]\nfence = "maybe"', "policy.fence: 'maybe' may be true, false or 'auto'"),
+        ('[policy]\ngate_lead = "2d"', "policy.gate_lead: more than 24h is not about that"),
+        ('[policy]\nlate = "25h"', "policy.late: more than 24h is not about that appointment"),
+        ('[policy]\nprepare = "later"', "policy.prepare"),
+        ('[policy]\nshortest_window = "0s"', "policy.shortest_window: in a window of no time"),
+        ('[policy]\nshortest_window = "25h"', "no window lasts longer than 24h, so none could"),
         ("[policy.failover]\nvotes = true", "policy.failover.votes: True is no number"),
         (
             '[policy.failover]\napproval_expiry = "0m"',

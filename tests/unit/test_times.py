@@ -15,10 +15,10 @@ from bot.times import (
     APPOINTING,
     LONGEST_WINDOW,
     SHORTEST_WINDOW,
-    Appointment,
     after,
     appointment,
 )
+from engine.model import Appointment
 
 BERLIN, LONDON, NEW_YORK = "Europe/Berlin", "Europe/London", "America/New_York"
 SAO_PAULO, LORD_HOWE = "America/Sao_Paulo", "Australia/Lord_Howe"
@@ -45,6 +45,51 @@ def unclear(text: str, now: str = NOW, zone: str = BERLIN) -> str:
 def offered(told: str) -> list[str]:
     """Return what a mistake says to write; `like` is only an example."""
     return re.findall(r"(?:write|, or) `((?:at|in|window) [^`]*)`", told)
+
+
+def window_of(text: str) -> tuple[datetime, datetime | None]:
+    found, count = read(text)
+    assert (found.said, count) == (text, len(text.split()))
+    return found.start, found.until
+
+
+def test_a_moment_may_be_a_window_of_some_length():
+    assert window_of("at 02:00 for 3h") == (utc("2026-11-29 01:00"), utc("2026-11-29 04:00"))
+    assert window_of("in 3h FOR 90m") == (utc("2026-11-28 21:30"), utc("2026-11-28 23:00"))
+
+
+def test_a_day_by_the_hands_of_a_clock_that_goes_forward_is_an_hour_less():
+    found, _ = read("at 2027-03-27 12:00 for 24h")
+    assert found.until == utc("2027-03-28 11:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("in 3h for", "but not how long"),
+        ("in 3h for ever", "`ever` is no duration"),
+        ("in 3h for 10m", "and a window lasts at least 30 min; write `in 3h for 30m`"),
+        ("at 02:00 for 2d", "lasts at most 24 h 0 min; write `at 02:00 for 24h`"),
+        ("window 02:00-05:00 for 3h", "but not `for`: a window says its end"),
+    ],
+)
+def test_a_length_is_read_as_strictly_as_a_window(text, told):
+    assert told in unclear(text)
+
+
+@pytest.mark.parametrize("text", ["in 60s for 20s", "at 19:31 for 20s", "window 19:31-19:32"])
+def test_a_group_that_lives_faster_has_shorter_windows(text):
+    found, _ = appointment(
+        text.split(),
+        0,
+        now=utc(NOW),
+        zone=BERLIN,
+        understood="",
+        shortest=timedelta(seconds=20),
+    )
+    assert found.start == utc("2026-11-28 18:31")
+    with pytest.raises(TimeUnclear):
+        read(text)
 
 
 # ----------------------------------------------------------------------------- what is meant
@@ -100,7 +145,7 @@ def test_a_time_of_day_is_the_next_such_moment_in_the_groups_zone(text, zone, no
     found, count = read(text, now, zone)
 
     assert (found.start, found.until) == (utc(start), None)
-    assert (found.words, found.zone, count) == (text, zone, len(text.split()))
+    assert (found.said, found.zone, count) == (text, zone, len(text.split()))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +231,7 @@ def test_a_window_has_its_beginning_and_its_end_in_the_groups_zone(text, zone, n
     found, count = read(text, now, zone)
 
     assert (found.start, found.until) == (utc(start), utc(until))
-    assert (found.words, count) == (text, len(text.split()))
+    assert (found.said, count) == (text, len(text.split()))
 
 
 def test_what_stands_around_an_appointment_is_left_to_the_command():
@@ -194,7 +239,7 @@ def test_what_stands_around_an_appointment_is_left_to_the_command():
 
     found, count = appointment(text.split(), 5, now=utc(NOW), zone=BERLIN, understood="install")
 
-    assert (found.words, count) == ("window sat 02:00 - 05:00", 5)
+    assert (found.said, count) == ("window sat 02:00 - 05:00", 5)
     assert read("at 02:00 at")[1] == 2
     assert after(["x", "rollback", "after", "72h", "x"], 1, understood="")[1] == 3
 
@@ -648,7 +693,7 @@ def test_a_window_lasts_as_long_as_the_clock_on_the_wall_runs(start, ahead, leng
 PIECES = """
     sat sunday today tomorrow 2026-10-25 2027-03-28 2026-02-30 2026-11-01 2020-01-01 02:00 02:30
     01:30 2:00 2am 25:00 02:00-05:00 02:10-02:50 22:00-02:30 - 02:45 UTC+2 UTC-5 UTC+10:30 CEST Z
-    3h 90m 1h30m 0m 3 hours 1.5h to after rollback ticket <@U1> `x` & 9999-12-31
+    3h 90m 1h30m 0m 3 hours 1.5h for to after rollback ticket <@U1> `x` & 9999-12-31
 """
 typed = st.one_of(
     st.lists(st.sampled_from(PIECES.split()), max_size=6),
@@ -669,13 +714,13 @@ def test_any_words_are_an_appointment_to_come_or_a_mistake_that_mentions_nobody(
         return
     found, count = answer
     assert 2 <= count <= len(words) + 1
-    assert found.words == " ".join([keyword, *words][:count])
+    assert found.said == " ".join([keyword, *words][:count])
     assert now <= found.start <= now + AHEAD
     if found.until is None:
         assert keyword != "window"
         assert found.start > now
     else:
-        assert keyword == "window"
+        assert keyword == "window" or " for " in found.said.lower()
         assert SHORTEST_WINDOW <= found.until - found.start <= LONGEST_WINDOW
 
 

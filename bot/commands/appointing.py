@@ -1,0 +1,148 @@
+"""Times in a command: `at 02:00`, `in 3h for 2h`, `window sat 02:00-05:00`, `rollback after 72h`.
+
+They may stand anywhere among the other options. How they are written is in `bot.times`; here they
+are found between the other words, and a mistake in them is a mistake of the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot import times
+from bot.commands.kinds import Mistake
+from bot.time_words import TimeUnclear
+from bot.views.format import code
+from engine.model import Appointment
+
+NOW = "now"
+"""Said where something that is appointed is to begin at once."""
+
+TIME_WORDS = (*times.APPOINTING, "rollback", "after")
+"""Words that begin a time, and so name no package."""
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """What times are read by.
+
+    Attributes:
+        now: the time, aware.
+        zones: the time zone of each group.
+        shortest: the shortest window of each group, where it is another than the usual one.
+    """
+
+    now: datetime
+    zones: Mapping[str, str]
+    shortest: Mapping[str, timedelta] = field(default_factory=dict)
+
+    def read(
+        self, words: Sequence[str], place: int, group: str, understood: str
+    ) -> tuple[Appointment, int]:
+        """Read an appointment at a place in the words; also how many of them it is.
+
+        Raises:
+            Mistake: it is none.
+        """
+        try:
+            return times.appointment(
+                words,
+                place,
+                now=self.now,
+                zone=self.zones.get(group, "UTC"),
+                understood=understood,
+                shortest=self.shortest.get(group, times.SHORTEST_WINDOW),
+            )
+        except TimeUnclear as unclear:
+            raise Mistake(str(unclear)) from unclear
+
+
+@dataclass(frozen=True)
+class Times:
+    """What an order says of time: when it is carried out, and when it is taken back."""
+
+    appointment: Appointment | None = None
+    rollback_after: timedelta | None = None
+    rollback_said: str = ""
+
+
+def take_times(
+    words: Sequence[str],
+    group: str,
+    understood: str,
+    clocks: Clocks | None,
+    *,
+    options: Sequence[str],
+    takes_back: bool = False,
+) -> tuple[Times, list[str]]:
+    """Return what an order says of time, and the words that are left.
+
+    Args:
+        words: what follows the names in an order.
+        group: whose time zone counts.
+        understood: what was read before, for a mistake.
+        clocks: what times are read by; None where no time can be said.
+        options: names of options with one value, which is never a time.
+        takes_back: whether `rollback after 72h` may be said.
+
+    Raises:
+        Mistake: a time is none, is there twice, or cannot be said here.
+    """
+    found, left, place = Times(), list[str](), 0
+    while place < len(words):
+        word = words[place].lower()
+        if word in options:
+            left += words[place : place + 2]
+            place += 2
+        elif word in times.APPOINTING:
+            if clocks is None:
+                raise Mistake(
+                    f"I understood {code(understood)}, but no time can be said here; leave "
+                    f"{code(' '.join(words[place : place + 2]))} out."
+                )
+            if found.appointment is not None:
+                raise Mistake(
+                    f"I understood {code(f'{understood} {found.appointment.said}')}, but "
+                    f"{code(word)} says a second time when; say it once."
+                )
+            appointment, count = clocks.read(words, place, group, understood)
+            found = Times(appointment, found.rollback_after, found.rollback_said)
+            place += count
+        elif word in ("rollback", "after"):
+            length, count = _taken_back(words, place, understood, takes_back=takes_back)
+            if found.rollback_after is not None:
+                raise Mistake(
+                    f"I understood {code(f'{understood} {found.rollback_said}')}, but "
+                    f"{code(word)} says it a second time; say it once."
+                )
+            said = " ".join(words[place : place + count])
+            found = Times(found.appointment, length, said)
+            place += count
+        else:
+            left.append(words[place])
+            place += 1
+    return found, left
+
+
+def _taken_back(
+    words: Sequence[str], place: int, understood: str, *, takes_back: bool
+) -> tuple[timedelta, int]:
+    """Read `rollback after 72h`, where it may be said."""
+    word = words[place].lower()
+    if word == "after":
+        length = words[place + 1] if place + 1 < len(words) else "72h"
+        back = f", or {code(f'rollback after {length}')} to have it taken back" * takes_back
+        raise Mistake(
+            f"I understood {code(understood)}, but not after what; write {code(f'in {length}')} "
+            f"for when it begins{back}."
+        )
+    if not takes_back:
+        raise Mistake(
+            f"I understood {code(understood)}, but not {code(word)}: only an installation is "
+            "ordered with its rollback."
+        )
+    try:
+        return times.after(words, place, understood=understood)
+    except TimeUnclear as unclear:
+        raise Mistake(str(unclear)) from unclear
