@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from bot.views.gates import degraded_end, failover, other_take, start
+from bot.views.keeping import keeping
 from bot.views.message import Message
 from bot.views.milestones import installing, milestone, preparing
 from bot.views.proposal import proposal
@@ -27,6 +28,7 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
     places: list[Callable[[], Message]] = []
     links: list[tuple[str, str]] = []
     written: list[Callable[[], Iterable[Message]]] = []
+    prepares = False
     for record in records:
         begun = set(story.installations)
         story.take(record)
@@ -40,7 +42,8 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
             places.append(partial(_same, message))
             if record.kind in (Kind.HELD, Kind.BROKEN):
                 links.append((f"hold at {record.body['step']}", message.key))
-        if _prepares(story, record):
+        if _prepares(story, record) and not prepares:
+            prepares = True
             places.append(partial(preparing, story, f"{record.stream}/m/{record.seq}/live"))
         for key in story.installations.keys() - begun:
             running = story.installations[key]
@@ -65,6 +68,7 @@ _GATES = {
     StepKind.DEGRADED: degraded_end,
     StepKind.START: start,
     StepKind.ACCEPT: other_take,
+    StepKind.KEEP: keeping,
 }
 
 

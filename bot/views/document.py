@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.views import words
 from bot.views.format import phrase, printed, span
 from bot.views.story import Opening, Story
+from engine.model import StepKind
 
 
 def document(story: Story, first: str, sentence: str) -> str:
@@ -31,6 +32,7 @@ def document(story: Story, first: str, sentence: str) -> str:
                 f"- Asked for by: {_cell(request.requester_name or request.requester)}",
                 *([f"- Ticket: {_cell(request.ticket)}"] if request.ticket else []),
                 *_times(story),
+                *_rollback(story),
                 f"- Auto-clone: {_cell(words.cloning_words(story).replace('*', ''))}",
                 f"- Journal: record {state.last_seq}, {state.last_hash}",
             ]
@@ -47,6 +49,17 @@ def document(story: Story, first: str, sentence: str) -> str:
         or "Not judged.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _rollback(story: Story) -> list[str]:
+    state, after = story.state, story.state.the_request.rollback_after
+    if after is None or state.last_at is None:
+        return []
+    ended = state.ended or {}
+    if run := ended.get("rollback"):
+        due = (state.last_at + after).strftime("%Y-%m-%d %H:%M UTC")
+        return [f"- Rollback: {_cell(str(run))}, due {due} unless the hotfix is kept"]
+    return [f"- Rollback: none was scheduled; {_cell(str(ended.get('no_rollback') or 'not done'))}"]
 
 
 def _times(story: Story) -> list[str]:
@@ -71,11 +84,12 @@ def _members(story: Story) -> str:
 
 
 def _approvals(story: Story) -> list[str]:
-    return [_approval(opening) for opening in story.openings.values() if opening.begun_at]
+    return [_approval(opening) for opening in story.openings.values() if opening.was_agreed]
 
 
 def _approval(opening: Opening) -> str:
     what = f"failover of {opening.step.group}" if opening.step.group else "proposal"
+    what = "the hotfix is kept" if opening.step.kind is StepKind.KEEP else what
     who = ", ".join(f"{_cell(v.name)} ({', '.join(sorted(v.roles))})" for v in opening.yes)
     at = opening.begun_at.strftime("%Y-%m-%d %H:%M:%S UTC") if opening.begun_at else ""
     return f"- {opening.gate.name}, {what}: {who}, begun {at}"

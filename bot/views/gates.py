@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.views import reach, words
+from bot.views import reach, schedule, words
 from bot.views.format import (
     LONGEST_QUESTION,
     LONGEST_TEXT,
@@ -34,6 +34,7 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
+from engine.appointments import BEGINNING, begins_at, good_until
 from engine.estimate import work
 from engine.fold import GateState
 from engine.headroom import WARN
@@ -180,7 +181,8 @@ def asks(story: Story, opening: Opening) -> bool:
 
 def mark(opening: Opening) -> str:
     """Return the sign of a gate's state; the words beside it say the same."""
-    if opening.begun_at or opening.gate.outcome == "approved":
+    over = opening.begun_at and opening.gate.outcome != "expired"
+    if over or opening.gate.outcome == "approved":
         return "✅"
     return {"": "⛔", "rejected": "❌", "expired": "⌛", "superseded": "♻️"}.get(
         opening.gate.outcome, "⛔"
@@ -192,6 +194,8 @@ def outcome(story: Story, opening: Opening) -> str:
     gate = opening.gate
     at = f" {moment(opening.closed_at)}" if opening.closed_at else ""
     yes = listed(words.voter(v.name, v.roles, opening) for v in opening.yes)
+    if opening.step.kind is StepKind.KEEP and gate.outcome in _KEEPING:
+        return _KEEPING[gate.outcome].format(at=at, yes=yes)
     if opening.begun_at:
         return f"Approved by {yes}; begun {moment(opening.begun_at)}."
     if gate.outcome == "approved":
@@ -209,6 +213,14 @@ def outcome(story: Story, opening: Opening) -> str:
     if gate.barred:
         return f"Cannot be approved for now: {escape(gate.barred)}. Votes are kept."
     return f"Waiting: {words.counted(opening)}; still missing: {escape(opening.missing) or 'none'}."
+
+
+_KEEPING = {
+    "approved": "Kept by {yes}{at}: the hotfix stays.",
+    "rejected": "Somebody said no to keeping it{at}: these votes fell, and it is asked anew.",
+    "expired": "Due{at}: nobody kept it. The rollback is asked for; the hotfix stays meanwhile.",
+}
+"""How it ended where it was asked whether the hotfix is kept."""
 
 
 # ------------------------------------------------------------------------------ the content
@@ -358,14 +370,13 @@ def votes(story: Story, opening: Opening, first: str) -> list[Block]:
             f"*Needs* {words.needs(opening, story)}",
             f"*Counted* {words.counted(opening)}",
             f"*Still missing* {escape(opening.missing) or 'nothing'}",
-            f"*Expires* {moment(gate.expires_at)}; once approved, it must begin within "
-            f"{span(opening.policy.execution_expiry)}",
+            f"*Expires* {moment(gate.expires_at)}{_good_for(opening)}",
             reach.fallback_words(opening),
         ),
         *reach.who_is_awake(story, opening),
         buttons(story, opening, first),
         context(
-            "React with ✅ to approve or ❌ to stop, or press a button. Removing your ✅ before "
+            f"React with ✅ to {_yes_and_no(opening)}, or press a button. Removing your ✅ before "
             "the start takes back that vote; a vote by button is taken back with Withdraw. What "
             "counts is the line above, not the numbers beside the emoji."
         ),
@@ -374,6 +385,28 @@ def votes(story: Story, opening: Opening, first: str) -> list[Block]:
             f"(or `reject {gate.name} …`, `withdraw {gate.name}`)."
         ),
     ]
+
+
+def _good_for(opening: Opening) -> str:
+    """Say how long an approval is good that is given now."""
+    plan, kind, gate = opening.plan, opening.step.kind, opening.gate
+    if kind is StepKind.KEEP:
+        return "; unanswered, the rollback is asked for then"
+    if kind is StepKind.PROPOSAL and plan.is_scheduled_rollback:
+        return "; unanswered, it is asked again, and the hotfix stays meanwhile"
+    if plan.appointment is not None and kind in BEGINNING:
+        start = begins_at(plan, kind, gate.opened_at)
+        if start > gate.opened_at:
+            good = good_until(plan, kind, opening.policy, start)
+            return (
+                f"; once approved, it begins {schedule.both(start, plan.appointment.zone)}, and "
+                f"the approval is good until {moment(good)}"
+            )
+    return f"; once approved, it must begin within {span(opening.policy.execution_expiry)}"
+
+
+def _yes_and_no(opening: Opening) -> str:
+    return "keep it or ❌ not to" if opening.step.kind is StepKind.KEEP else "approve or ❌ to stop"
 
 
 VOTE = "vote:"
@@ -386,6 +419,12 @@ _BUTTONS = {
 }
 """Label, style, and what it does, asked once more before it is done."""
 
+_KEEP_BUTTONS = {
+    "approve": ("Keep", "primary", "Your yes is for keeping the hotfix for good."),
+    "reject": ("Do not keep", "danger", "The votes so far fall, and it is asked anew."),
+}
+"""The same where yes and no are about keeping what is installed."""
+
 
 def buttons(story: Story, opening: Opening, first: str) -> Block:
     """Return the buttons that vote. They stand only as long as a vote can change anything.
@@ -395,8 +434,9 @@ def buttons(story: Story, opening: Opening, first: str) -> Block:
     gate, closing = opening.gate, opening.gate.outcome == "approved"
     offered = [verb for verb in _BUTTONS if not (closing and verb == "approve")]
     made = []
+    labels = _BUTTONS | (_KEEP_BUTTONS if opening.step.kind is StepKind.KEEP else {})
     for verb in offered:
-        label, style, effect = _BUTTONS[verb]
+        label, style, effect = labels[verb]
         asked = phrase(first, LONGEST_QUESTION - len(effect) - 2)
         made.append(
             button(
@@ -426,7 +466,8 @@ def start_words(opening: Opening) -> str:
     """Say when an approved gate starts, and how it can still be stopped."""
     if opening.step.kind is StepKind.PROPOSAL or opening.gate.starts_at is None:
         return ""
-    return f"Starting {moment(opening.gate.starts_at)} — {how_to_stop(opening.gate.name)}."
+    starts = schedule.begins(opening) or opening.gate.starts_at
+    return f"Starting {moment(starts)} — {how_to_stop(opening.gate.name)}."
 
 
 def how_to_stop(gate: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.views import cards, reach, words
+from bot.views import cards, reach, schedule, words
 from bot.views.format import (
     LONGEST_SHOWN,
     LONGEST_TEXT,
@@ -35,6 +35,8 @@ from engine.model import Step, StepKind
 from storage.records import Record
 
 Teller = Callable[[Story, Record, str], Message | None]
+
+APPOINTMENT, PROPOSAL = StepKind.APPOINTMENT, StepKind.PROPOSAL
 
 PREPARING = (
     StepKind.PREFLIGHT,
@@ -64,6 +66,8 @@ def preparing(story: Story, key: str) -> Message:
         uploads = any(step.kind is StepKind.UPLOAD for step in steps)
         what = "package uploaded, imported and verified" if uploads else "group checked"
         first = f"✅ Prepared: {what}; auto-clone off"
+    elif now is not None and now.kind in (StepKind.APPOINTMENT, StepKind.KEEP, StepKind.PROPOSAL):
+        first = f"🕑 Prepared so far, {len(done)} of {len(steps)}: the rest at its time"
     elif now in steps:
         first = f"▶️ Preparing, {len(done)} of {len(steps)}: {lowered(words.doing(now))}"
     else:
@@ -214,12 +218,15 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
     if gate.outcome == "approved":
         who = listed(escape(v.name, 80) for v in opening.yes)
         if opening.step.kind is StepKind.PROPOSAL:
-            return told(key, f"✅ {asker}{gate.name} approved by {who}. The preparation begins.")
+            begins = _what_begins(story, opening)
+            return told(key, f"✅ {asker}{gate.name} approved by {who}. {begins}")
+        if opening.step.kind is StepKind.KEEP:
+            return told(key, f"✅ {asker}{gate.name}: kept by {who}. The hotfix stays.")
         if opening.step.kind is StepKind.ACCEPT:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. It goes on to that take.")
         if opening.step.kind is StepKind.DEGRADED:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. The run ends as it stands.")
-        grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"
+        grace = _starting(opening, record)
         return told(
             key,
             f"✅ {asker}{gate.name} approved by {who}: {grace} — {how_to_stop(gate.name)}.",
@@ -229,6 +236,8 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
         votes = f" The votes of {fallen} fell." if fallen else ""
         if record.body.get("changed_by"):
             who = escape(str(record.body["changed_by"]), 80)
+            if gate.reason.startswith("moved by"):
+                return told(key, f"♻️ {gate.name} is superseded: {who} moved the run.{votes}")
             changes = gate.reason.partition(": ")[2].split("; ")
             return told(
                 key,
@@ -242,11 +251,59 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
             *bullets(gate.reason.split("; ")),
             "It is looked at again, and asked again.",
         )
-    return None  # rejected and expired hold the run, and the hold says so
+    return _unkept(opening, key)
+
+
+def _starting(opening: Opening, record: Record) -> str:
+    starts, appointment = schedule.begins(opening), opening.plan.appointment
+    if starts is None:
+        return "starting"
+    if appointment is not None and starts > (opening.gate.starts_at or starts):
+        return f"starting {schedule.both(starts, appointment.zone)}"
+    return f"starting in {span(starts - record.at)}"
+
+
+def _what_begins(story: Story, opening: Opening) -> str:
+    plan = opening.plan
+    if plan.appointment is None:
+        return "The preparation begins."
+    if plan.is_scheduled_rollback:
+        return "It begins with a full look; each failover is asked for here."
+    waits = f"it waits until {schedule.both(plan.appointment.start, plan.appointment.zone)}"
+    before = plan.steps[: next(n for n, s in enumerate(plan.steps) if s.kind is APPOINTMENT)]
+    to_do = [s for s in before if s.kind is not PROPOSAL and story.state.of(s).status != "done"]
+    if to_do:
+        return f"The preparation begins; after that {waits}."
+    return f"{'It is prepared' if len(before) > 2 else 'Nothing begins yet'}: {waits}."
+
+
+def _unkept(opening: Opening, key: str) -> Message | None:
+    """Say what follows where a scheduled rollback was not kept, or not approved, in time.
+
+    Elsewhere what is rejected or expired holds the run, and the hold says so.
+    """
+    gate, kind = opening.gate, opening.step.kind
+    if not opening.plan.is_scheduled_rollback:
+        return None
+    if kind is StepKind.KEEP and gate.outcome == "rejected":
+        return told(key, f"❌ {gate.name}: not kept. The votes fell, and it is asked anew.")
+    if kind is StepKind.KEEP and gate.outcome == "expired":
+        return told(
+            key,
+            f"⌛ {gate.name}: nobody has kept it in time, so the rollback is due, and asked for "
+            "now. The hotfix stays until that is approved.",
+            broadcast=True,
+        )
+    if kind is StepKind.PROPOSAL and gate.outcome == "expired":
+        return told(key, f"⌛ {gate.name}: nobody answered. It is asked again; the hotfix stays.")
+    return None
 
 
 def _barred(story: Story, record: Record, key: str) -> Message:
-    gate = story.state.gates[record.body["step"]]
+    gate = story.state.gates.get(record.body["step"])
+    if gate is None:
+        waits = schedule.next_words(story) or escape(str(record.body["reason"]))
+        return told(key, f"⏳ {_requester(story)} {waits[:1].upper()}{waits[1:]}.", broadcast=True)
     if not record.body["reason"]:
         return told(key, f"▶️ {gate.name} can be approved again; the votes that stand count.")
     return told(
@@ -323,6 +380,20 @@ def _cloning_restored(story: Story, record: Record, step: Step) -> tuple[str, ..
     return ("✅ Image auto-clone is back on, as it was before.",)
 
 
+def _came(story: Story, record: Record, step: Step) -> tuple[str, ...]:
+    """The run goes on from its appointment: a while before it, where it was prepared by then."""
+    plan = story.plan
+    if plan.appointment is None:
+        return ()
+    start, zone = plan.appointment.start, plan.appointment.zone
+    if record.at < start:
+        return (
+            "🕑 The appointment is near, and all is as it was seen before, so it goes on. No "
+            f"failover begins before {schedule.both(start, zone)}.",
+        )
+    return ("🕑 Its time has come, so it goes on.",)
+
+
 _DONE: dict[StepKind, Callable[[Story, Record, Step], tuple[str, ...]]] = {
     StepKind.CLONING_OFF: _cloning_off,
     StepKind.ADMIN_DOWN: _admin_down,
@@ -330,6 +401,7 @@ _DONE: dict[StepKind, Callable[[Story, Record, Step], tuple[str, ...]]] = {
     StepKind.COMEBACK: _came_back,
     StepKind.SOAK: _soaked,
     StepKind.CLONING_RESTORE: _cloning_restored,
+    StepKind.APPOINTMENT: _came,
 }
 
 
@@ -407,10 +479,17 @@ def _held(story: Story, record: Record, key: str) -> Message:
     out = words.out_words(body.get("out_of_service", ()), story.plan)
     hold = story.state.hold
     first = f"🛑 *{word} · {out}* · {_requester(story)}"
+    appointment = story.plan.appointment
+    agreed = schedule.when(appointment) if appointment and schedule.is_ahead(story.state) else ""
     lines = (
         first,
         f"Why: {escape(str(body['reason']))}.",
-        ways(tuple(hold.ways if hold else ()) or ("retry", "abort"), str(body.get("by_hand", ""))),
+        f"Agreed was: {agreed}." if agreed else "",
+        ways(
+            tuple(hold.ways if hold else ()) or ("retry", "abort"),
+            str(body.get("by_hand", "")),
+            story.state.run,
+        ),
     )
     text = clip("\n".join(lines), LONGEST_TEXT)
     shown = printed(str(body.get("text", "")))
@@ -432,7 +511,7 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
     return told(
         key,
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
-        ways(tuple(offered) or ("retry", "abort"), story.by_hand),
+        ways(tuple(offered) or ("retry", "abort"), story.by_hand, story.state.run),
     )
 
 
@@ -539,7 +618,22 @@ def _rolled_back(story: Story, record: Record, key: str) -> Message:
     )
 
 
+def _moved(story: Story, record: Record, key: str) -> Message | None:
+    """Say what became of the appointment; other revisions are told by what asks anew."""
+    before, now = story.appointed_before, story.plan.appointment
+    if now is None or before == now or record.body["revision"] == 1:
+        return None
+    former = f" It was {schedule.when(before)}." if before is not None else ""
+    said = f" ({escape(now.said, 80)})" if now.said else ""
+    return told(
+        key,
+        f"🕑 {_who(story, record)} moved it: {schedule.when(now)}{said}.{former} It is asked anew.",
+        broadcast=True,
+    )
+
+
 _TELLERS: dict[Kind, Teller] = {
+    Kind.PLANNED: _moved,
     Kind.TAKEN_UP: _taken_up,
     Kind.SEEN: _seen,
     Kind.GATE_SHOWN: _shown,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot.views import gates, words
+from bot.views import gates, schedule, words
 from bot.views.format import Block, code, context, escape, section, span
 from bot.views.message import Message
 from bot.views.reach import awake_for_failovers
 from bot.views.story import Opening, Story
-from engine.estimate import work
+from engine.estimate import too_long, work
 from engine.model import LAST_TAKE, GatePolicy, MemberFacts, Plan, StepKind, surely_out
 
 
@@ -21,16 +21,21 @@ def proposal(story: Story, opening: Opening) -> Message:
         what = f"{plan.phase}: every member is at {words.take_words(plan.take_after)} already"
     without = f"{words.left_out_named(plan)}{words.alone_named(plan)}"
     first = f"{gate.name} · {gate.code} · {plan.security_group}: {what}{without}"
-    notes = [*filter(None, [words.left_out_words(plan)]), *plan.notes]
+    if plan.appointment is not None and not plan.is_scheduled_rollback:
+        first = f"{first}, {schedule.shortly(plan.appointment)}"
+    notes = [*filter(None, [words.left_out_words(plan), too_long(plan)]), *plan.notes]
     blocks = [
         *gates.title(opening, first),
         *([gates.warning(notes)] if notes else []),
         *_away(opening),
         *_revised(plan),
+        *_due(story, plan),
         section(*_asked(story, plan)),
+        *([section(*schedule.appointment_lines(plan))] if plan.appointment else []),
         *_expected(plan),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
+        *_afterwards(story, plan),
         section(*_who(opening)),
         *gates.votes(story, opening, first),
         *_change(story, opening),
@@ -64,6 +69,28 @@ def _revised(plan: Plan) -> list[Block]:
     if plan.revision == 1:
         return []
     return [section(f"*Revision {plan.revision}:* {escape(plan.cause)}")]
+
+
+def _due(story: Story, plan: Plan) -> list[Block]:
+    """Say why a rollback is asked for that was ordered with its installation."""
+    if not plan.is_scheduled_rollback:
+        return []
+    said = plan.appointment.said if plan.appointment is not None else ""
+    brought = words.brought(plan)
+    return [
+        section(
+            f"*Due:* {code(said or f'the rollback of {plan.follows}', 120)}, and nobody has kept "
+            f"{brought}. *{brought.capitalize()} stays until this is approved;* unanswered, it is "
+            "asked again.",
+            f"To keep it: `@hotfix abort` in this thread. To wait: "
+            f"{schedule.move_words(story.state.run)}.",
+        )
+    ]
+
+
+def _afterwards(story: Story, plan: Plan) -> list[Block]:
+    lines = schedule.rollback_lines(plan, story.state.the_request)
+    return [section(*lines)] if lines else []
 
 
 def _expected(plan: Plan) -> list[Block]:
@@ -174,6 +201,10 @@ def _what_will_happen(plan: Plan) -> list[str]:
         asked = "CPUSE is asked whether it can be uninstalled, and " if plan.changing else ""
         first = f"{asked}image auto-clone is switched off where it is on".capitalize()
         first = first.replace("Cpuse", "CPUSE")
+    if plan.appointment is not None and not plan.is_scheduled_rollback:
+        first = first.replace(", and image", ". Before its time image").replace(
+            " switched off", " is switched off"
+        )
     removed = ", the file is removed" if StepKind.CLEANUP in kinds else ""
     removed = ", the package is deleted" if StepKind.DELETE in kinds else removed
     return [

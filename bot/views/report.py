@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.views import words
+from bot.views import schedule, words
 from bot.views.document import document
 from bot.views.format import (
     LONGEST_TEXT,
@@ -43,6 +43,7 @@ def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
         section(f"{mention(request.requester, request.requester_name)} {_sentence(story)}"),
         _table(story),
         section(f"*Auto-clone:* {words.cloning_words(story)}."),
+        *_rollback(story),
         *_to_catch_up(story),
         *_not_by_us(story),
         section("*Approvals*", *_approvals(story)),
@@ -63,7 +64,7 @@ def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
 def _first(story: Story) -> str:
     state = story.state
     out = state.out_of_service()
-    sign = "✅" if words.ended_word(story) == "Done" and not out else "⚠️"
+    sign = "✅" if words.ended_word(story) in ("Done", "Kept") and not out else "⚠️"
     if story.plan.left_out:
         sign = "⚠️"
     owed = " · auto-clone is owed" if state.cloning_owed else ""
@@ -71,6 +72,27 @@ def _first(story: Story) -> str:
         f"{sign} {words.ended_word(story)}: {words.out_words(out, story.plan)}{owed} · "
         f"{state.run} · {story.plan.security_group}"
     )
+
+
+def rollback_words(story: Story) -> str:
+    """Say which rollback began with the end of an installation, or why none did; "" of others."""
+    ended, request, at = story.state.ended or {}, story.state.the_request, story.state.last_at
+    if request.rollback_after is None or at is None:
+        return ""
+    if run := ended.get("rollback"):
+        due = schedule.both(at + request.rollback_after, schedule.zone_of(request))
+        return (
+            f"{code(str(run), 60)} has begun and is due {due}. It asks until then whether the "
+            "hotfix is kept; where nobody keeps it, it asks for the rollback, and the hotfix stays "
+            "meanwhile"
+        )
+    why = ended.get("no_rollback") or "the installation did not end as it was ordered"
+    return f"⚠️ none was scheduled, although it was ordered: {escape(str(why))}"
+
+
+def _rollback(story: Story) -> list[Block]:
+    said = rollback_words(story)
+    return [section(f"*Rollback:* {said}.")] if said else []
 
 
 def _to_catch_up(story: Story) -> list[Block]:
@@ -112,6 +134,9 @@ def _sentence(story: Story) -> str:
     takes = [str(take) for take in sorted(numbers)]
     group = escape(story.plan.security_group, 80)
     rest = f" Left out, and not looked after: {words.ids(left_out)}." if left_out else ""
+    seen = story.state.facts
+    if words.ended_word(story) == "Kept" and seen is not None:
+        rest = f" Seen last {moment(seen.at)}; nothing was begun since.{rest}"
     if len(takes) == 1:
         who = "Every other member" if left_out else "Every member"
         return f"{who} of {group} is at take {escape(takes[0], 20)}.{rest}"
@@ -134,7 +159,8 @@ def _take(take: int | None) -> str:
 
 
 def _not_by_us(story: Story) -> list[Block]:
-    if story.state.aborted and not story.not_by_us:
+    kept = words.ended_word(story) == "Kept"
+    if (story.state.aborted or kept) and not story.not_by_us:
         return []
     if not story.not_by_us:
         return [section("*Other differences to before:* none.")]
@@ -142,13 +168,13 @@ def _not_by_us(story: Story) -> list[Block]:
 
 
 def _approvals(story: Story) -> list[str]:
-    lines = [_approval(opening) for opening in story.openings.values() if opening.begun_at]
+    lines = [_approval(opening) for opening in story.openings.values() if opening.was_agreed]
     return lines or ["None was needed: nothing was approved and begun."]
 
 
 def _approval(opening: Opening) -> str:
     what = words.asked_about(opening.step)
-    short = ("the proposal", "the failover ", "the start ")
+    short = ("the proposal", "the failover ", "the start ", "whether ")
     what = what.removeprefix("the ") if what.startswith(short) else what
     who = listed(words.voter(v.name, v.roles, opening) for v in opening.yes)
     at = f" · {moment(opening.begun_at)}" if opening.begun_at else ""

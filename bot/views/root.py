@@ -6,7 +6,7 @@ next and when. Everything that happened is in the thread below it.
 
 from __future__ import annotations
 
-from bot.views import cards, words
+from bot.views import cards, schedule, words
 from bot.views.format import (
     LONGEST_TEXT,
     Block,
@@ -26,8 +26,11 @@ from bot.views.format import (
     visible,
 )
 from bot.views.message import Message
-from bot.views.story import Story
+from bot.views.story import Opening, Story
 from engine.model import MemberFacts, Step, StepKind
+
+MOVED = "move"
+"""The way out of a hold by another appointment; it is no word of the thread."""
 
 
 def root(story: Story) -> Message:
@@ -52,17 +55,19 @@ def root(story: Story) -> Message:
 def _sign(story: Story) -> str:
     state = story.state
     if state.ended is not None:
-        if state.ended.get("state") != "done":
+        if state.ended.get("state") not in ("done", "kept"):
             return "⏹️"
         return "⚠️" if story.plan.left_out else "✅"
     if words.alarming(story):
         return "🛑"
+    if state.at_appointment:
+        return "🕑"
     return "✋" if story.opening is not None else "▶️"
 
 
 def _running(story: Story, plan: Block) -> list[Block]:
     return [
-        section(_asked(story)),
+        section(_asked(story), *_when(story)),
         section(
             f"*{words.steps_done(story)}*{_bar(story)}",
             _next(story),
@@ -77,6 +82,16 @@ def _running(story: Story, plan: Block) -> list[Block]:
         *([] if words.alarming(story) else _controls(story)),
         context(_small_print(story)),
     ]
+
+
+def _when(story: Story) -> list[str]:
+    """Say when it may fail over, as long as a person can still be asked about that."""
+    appointment = story.plan.appointment
+    if appointment is None:
+        return []
+    name = "Due" if story.plan.is_scheduled_rollback else "When"
+    move = f" {schedule.move_words(story.state.run)}." if schedule.is_ahead(story.state) else ""
+    return [f"*{name}:* {schedule.when(appointment)}.{move}"]
 
 
 def _left_out(story: Story) -> list[str]:
@@ -115,6 +130,8 @@ def _controls(story: Story) -> list[Block]:
         verbs = [verb for verb in state.hold.ways if verb in _WAYS]
     elif state.halted:
         verbs = ["resume", "abort"]
+    elif schedule.can_be_cancelled(state):
+        return [{"type": "actions", "elements": [schedule.stop(state)]}]
     else:
         verbs = ["resume" if state.paused else "pause", "halt"]
     made = [
@@ -160,7 +177,10 @@ def _next(story: Story) -> str:
     if words.alarming(story):
         return "*Next:* nothing happens until a person says so, in the thread."
     if opening is not None and opening.gate.outcome == "approved" and opening.gate.starts_at:
-        return f"*Next:* it starts {moment(opening.gate.starts_at)}; a ❌ at the gate stops it."
+        starts = schedule.begins(opening) or opening.gate.starts_at
+        return f"*Next:* it starts {moment(starts)}; a ❌ at the gate stops it."
+    if opening is not None and story.plan.is_scheduled_rollback and not state.occupies:
+        return _kept_or_not(story, opening)
     if opening is not None:
         return (
             f"*Next:* {opening.gate.name} ({opening.gate.code}) needs your votes until "
@@ -168,7 +188,23 @@ def _next(story: Story) -> str:
         )
     if state.resting:
         return "*Next:* paused; say `@hotfix resume` to go on."
+    if waits := schedule.next_words(story):
+        return f"*Next:* {waits}. {_upper(words.work_left(story))}."
     return f"*Next:* {_coming(story)}. {_upper(words.work_left(story))}."
+
+
+def _kept_or_not(story: Story, opening: Opening) -> str:
+    """Say what a scheduled rollback asks now, and that nothing happens without an answer."""
+    gate, until = opening.gate, moment(opening.gate.expires_at)
+    if opening.step.kind is StepKind.KEEP:
+        return (
+            f"*Next:* {gate.name} ({gate.code}) asks until {until} whether the hotfix is kept. "
+            "Where nobody keeps it, the rollback is asked for then; the hotfix stays meanwhile."
+        )
+    return (
+        f"*Next:* {gate.name} ({gate.code}) asks for the rollback until {until}, and again after "
+        "that. The hotfix stays until it is approved."
+    )
 
 
 def _upper(text: str) -> str:
@@ -198,7 +234,7 @@ def _stopped(story: Story) -> list[Block]:
             section(
                 f"🛑 *{words.state_word(story)}* since {moment(state.hold.at)}: "
                 f"{escape(state.hold.reason)}",
-                ways(state.hold.ways or ("retry", "abort"), story.by_hand),
+                ways(state.hold.ways or ("retry", "abort"), story.by_hand, state.run),
             )
         ]
     if state.halted:
@@ -209,11 +245,15 @@ def _stopped(story: Story) -> list[Block]:
     return []
 
 
-def ways(offered: tuple[str, ...], by_hand: str) -> str:
-    """Say which words help, and how to bring members up without us."""
-    said = " or ".join(code(f"@hotfix {way}", 60) for way in offered)
+def ways(offered: tuple[str, ...], by_hand: str, run: str = "") -> str:
+    """Say which words help, and how to bring members up without us.
+
+    What is moved is moved with the slash command, and to a time.
+    """
+    said = " or ".join(code(f"@hotfix {way}", 60) for way in offered if way != MOVED)
     hand = f"\nBy hand, on a member in Expert mode: {code(by_hand, 200)}" if by_hand else ""
-    return f"Say {said} in the thread.{hand}"
+    move = f" Or {schedule.move_words(run)}." if MOVED in offered else ""
+    return f"Say {said} in the thread.{move}{hand}"
 
 
 def _members(story: Story) -> Block:

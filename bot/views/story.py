@@ -14,7 +14,7 @@ from typing import Any
 from engine.fold import GateState, RunState, Vote
 from engine.gates import in_force, missing
 from engine.journal import Kind
-from engine.model import GatePolicy, Plan, Step, StepKind
+from engine.model import Appointment, GatePolicy, Plan, Step, StepKind
 from storage.records import Record
 
 
@@ -53,6 +53,11 @@ class Opening:
         return tuple(vote for vote in self.gate.votes.values() if vote.choice == "yes")
 
     @property
+    def was_agreed(self) -> bool:
+        """Whether it was approved, and what it was asked for has begun."""
+        return self.begun_at is not None and self.gate.outcome != "expired"
+
+    @property
     def missing(self) -> str:
         """What is still needed, or ""."""
         return missing(self.rules, self.yes)
@@ -86,10 +91,13 @@ class Story:
     cloning: str = ""
     by_hand: str = ""
     out_before: tuple[str, ...] = ()
+    appointed_before: Appointment | None = None
 
     def take(self, record: Record) -> None:
         """Take one more record into account."""
         self.out_before = self.state.out_of_service()
+        plan = self.state.plan
+        self.appointed_before = plan.appointment if plan is not None else None
         self.state.apply(record)
         if note := getattr(self, f"_on_{record.kind.lower()}", None):
             note(record, record.body)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bot.views import schedule
 from bot.views.format import escape, lowered, size, span
 from bot.views.story import Opening, Story
 from engine.estimate import work
@@ -48,6 +49,8 @@ DOING: Mapping[StepKind, str] = {
     StepKind.START: "Waiting for approval to start on {group}",
     StepKind.ACCEPT: "Waiting for approval of another take",
     StepKind.DELETE: "Deleting the package",
+    StepKind.APPOINTMENT: "Waiting for the appointment",
+    StepKind.KEEP: "Asking whether the hotfix is kept",
 }
 
 TITLES: Mapping[StepKind, str] = {
@@ -73,6 +76,8 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.START: "approval of the start",
     StepKind.ACCEPT: "another take approved",
     StepKind.DELETE: "package deleted",
+    StepKind.APPOINTMENT: "the appointment has come",
+    StepKind.KEEP: "keep it, or roll back",
 }
 
 
@@ -127,6 +132,7 @@ def asked_about(step: Step) -> str:
         StepKind.FAILOVER: f"the failover of {escape(step.group, 10)}",
         StepKind.START: f"the start on {escape(step.group, 10)}, which is out of service",
         StepKind.ACCEPT: "another take than was announced",
+        StepKind.KEEP: "whether the hotfix is kept",
     }.get(step.kind, "the end with members out of service")
 
 
@@ -259,6 +265,8 @@ def state_word(story: Story) -> str:
     opening = story.opening
     if state.resting:
         return "Paused"
+    if scheduled := schedule.state_word(story):
+        return scheduled
     if opening is not None and opening.gate.outcome == "approved":
         return f"Approved {opening.gate.name}, about to start"
     if opening is not None:
@@ -275,6 +283,8 @@ def ended_word(story: Story) -> str:
         return "Done"
     if ended.get("state") == "rolled back":
         return "Rolled back"
+    if ended.get("state") == "kept":
+        return "Kept"
     return "DEGRADED" if ended.get("state") == "degraded" else "Ended by abort"
 
 

@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.model import Policy
+from engine.afterwards import rollback_id
+from engine.model import Appointment, Policy
 from engine.rehearsal.group import Setup
-from storage.records import Record
-from tests.simulation.loop import run_virtual
+from storage.records import HOUSE, Draft, Record
+from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import (
     POLICY,
     Night,
@@ -33,18 +34,23 @@ def recorded(
     hours: float = 6,
     policy: Policy = SPARSE,
     left_out: tuple[str, ...] = (),
+    ticks: timedelta = timedelta(seconds=1),
+    **asked: Any,
 ) -> list[Record]:
-    """Return the journal of one night; whoever is left out of it has failed before."""
+    """Return the journal of one night; whoever is left out of it has failed before.
+
+    `then` may leave the stage following another run: then that is told.
+    """
 
     async def night(package: Path) -> list[Record]:
         failed = [{"name": "member_fails", "member": one, "after_s": 0} for one in left_out]
         setup = Setup(members=4 + len(left_out), faults=[*failed, *faults], connections=1000)
-        stage = Night(package, setup=setup, policy=policy, people=people)
+        stage = Night(package, setup=setup, policy=policy, people=people, ticks=ticks)
         stage.crowd.roles_of["U0MAX00001"] = {"managers"}
         stage.crowd.states["U0NOOR0001"] = "quiet"
         await stage.clock.sleep(timedelta(minutes=2 if left_out else 0))
         stage.begin()
-        stage.order(left_out=left_out)
+        stage.order(left_out=left_out, **asked)
         await stage.until_over(hours=hours)
         if then is not None:
             await then(stage)
@@ -154,6 +160,91 @@ async def retry(stage: Night) -> None:
     await stage.until_over()
 
 
+DUE = START + timedelta(hours=6)
+AT = Appointment(DUE, said="at 02:00", zone="Europe/Berlin")
+WINDOW = Appointment(DUE, DUE + timedelta(hours=3), said="window 02:00-05:00", zone="Europe/Berlin")
+BRIEF = replace(WINDOW, until=DUE + timedelta(minutes=20))
+"""Appointments; the clocks of Berlin are what people there say, whatever the night's are."""
+
+SELDOM = timedelta(seconds=15)
+LATER: dict[str, Any] = {"ticks": SELDOM, "hours": 24}
+AFTER: dict[str, Any] = {
+    "rollback_after": timedelta(hours=72),
+    "rollback_said": "rollback after 72h",
+}
+
+
+def for_later(*faults: dict[str, Any], **asked: Any) -> list[Record]:
+    """Return the journal of a run with an appointment."""
+    return recorded(*faults, **{**LATER, "appointment": AT, **asked})
+
+
+def scheduled(people: Reaction, then: Callable[[Night], Awaitable[Any]]) -> list[Record]:
+    """Return the journal of the rollback that an installation was ordered with."""
+
+    async def follow(stage: Night) -> None:
+        stage.people = people
+        stage.follow(rollback_id(stage.run))
+        await then(stage)
+
+    return recorded(then=follow, ticks=SELDOM, **AFTER)
+
+
+async def until_it_is_over(stage: Night) -> None:
+    """It goes on to its end or to a hold, which may take days."""
+    await stage.until_over(hours=200)
+
+
+async def for_days(stage: Night) -> None:
+    """Nobody answers for some days after it is due."""
+    stage.ticks = timedelta(minutes=10)
+    await stage.clock.sleep(timedelta(hours=72 + 30))
+
+
+async def put_off(stage: Night) -> None:
+    """Somebody says that it is to be another day."""
+    await stage.clock.sleep(timedelta(hours=1))
+    moved = replace(AT, start=stage.clock.now() + timedelta(days=7), said="in 7d")
+    stage.change(appointment=moved)
+    await stage.clock.sleep(timedelta(minutes=5))
+
+
+async def away_when_due(stage: Night) -> None:
+    """The executor was away at the appointment, and for hours after it."""
+    await stage.kill()
+    await stage.clock.sleep(timedelta(hours=9))
+    stage.begin()
+    await stage.until_over()
+
+
+def _refusing_to_keep(night: Night, gate: str, step: str) -> None:
+    if gate == "G1":
+        night.later(20, lambda: night.react(gate, "U0ANA00001", "no"))
+    else:
+        everyone_agrees(night, gate, step)
+
+
+def _only_what_is_due(night: Night, gate: str, step: str) -> None:
+    if step != "KEEP":
+        everyone_agrees(night, gate, step)
+
+
+def _frozen_when_due(night: Night, gate: str, step: str) -> None:
+    """Everybody agrees; the group is frozen over the moment at which it goes on."""
+    everyone_agrees(night, gate, step)
+    if gate == "G1":
+        night.later(300, lambda: freeze(night))
+
+
+def freeze(night: Night) -> None:
+    """Freeze the group for seven hours."""
+    until = (night.clock.now() + timedelta(hours=7)).isoformat()
+    body = {"scope": "site-1", "name": "ana", "reason": "the fair is on", "until": until}
+    draft = Draft("FROZEN", night.clock.now(), "U0ANA00001", body)
+    journal = night.stores.journal
+    journal.append(HOUSE, [draft], lease=None, last_seq=len(journal.read(HOUSE)))
+
+
 NIGHTS: dict[str, Callable[[], list[Record]]] = {
     "good": recorded,
     "rejected": lambda: recorded(people=rejecting("G3")),
@@ -186,6 +277,18 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
         hours=0.05,
     ),
     "without a member": lambda: recorded(left_out=("1_5",)),
+    "appointed": lambda: for_later(appointment=WINDOW),
+    "appointed for the window alone": lambda: for_later(
+        policy=replace(SPARSE, prepare="in_window"), appointment=BRIEF
+    ),
+    "moved": lambda: for_later(hours=2, then=put_off),
+    "frozen when due": lambda: for_later(people=_frozen_when_due, appointment=WINDOW, hours=6.5),
+    "away when due": lambda: for_later(hours=0.5, then=away_when_due),
+    "with its rollback": lambda: recorded(ticks=SELDOM, **AFTER),
+    "kept": lambda: scheduled(_refusing_to_keep, until_it_is_over),
+    "taken back": lambda: scheduled(_only_what_is_due, until_it_is_over),
+    "nobody answers": lambda: scheduled(_nobody, for_days),
+    "put off": lambda: scheduled(_nobody, put_off),
     "failed": lambda: recorded(
         {"name": "install_fails", "member": "1_1", "percent": 40, "message": "Installation failed"}
     ),
