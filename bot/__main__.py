@@ -121,11 +121,19 @@ def demo(context: typer.Context) -> None:
     raise typer.Exit(stage.main(context.args))
 
 
+OnlyScheduled = Annotated[
+    bool, typer.Option("--scheduled", help="Only those that wait for their time, sorted by it.")
+]
+
+
 @app.command()
-def runs(config: Config = None, as_json: AsJson = False) -> None:
-    """List all runs, oldest first."""
+def runs(config: Config = None, as_json: AsJson = False, scheduled: OnlyScheduled = False) -> None:
+    """List all runs, oldest first; or those that wait for their time, what comes first first."""
     from bot.chronicle import header, unread
 
+    if scheduled:
+        _tell_scheduled(config, as_json=as_json)
+        return
     headers = []
     with _reading(config) as (_, stores):
         for row in stores.journal.runs(open_only=False):
@@ -147,6 +155,29 @@ def runs(config: Config = None, as_json: AsJson = False) -> None:
         print("There are no runs.")
     for one in headers:
         print(f"{one['run']}  {one['group']}  {one['package']}  {one['state']}")
+
+
+def _tell_scheduled(config: Path | None, *, as_json: bool) -> None:
+    from bot.runs import story_of
+    from bot.scheduled import in_order
+
+    stories, unread = [], []
+    with _reading(config) as (_, stores):
+        for row in stores.journal.runs():
+            try:
+                stories.append(story_of(stores.journal.read(row.id)))
+            except NotUnderstood as error:
+                unread.append({"run": row.id, "group": row.group, "state": str(error)})
+    found = in_order(stories)
+    if as_json:
+        print_json([*(one.as_json() for one in found), *unread])
+        return
+    if not found and not unread:
+        print("Nothing is scheduled.")
+    for one in found:
+        print(one)
+    for run in unread:
+        print(f"{run['run']}  {run['group']}  may be scheduled: {run['state']}")
 
 
 @app.command()

@@ -20,8 +20,10 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import Trouble, called
-from bot.overview import Overview, Snapshot, gate_line, run_line
-from bot.views.home import GroupLine, Home, home
+from bot.overview import Overview, Run, Snapshot, gate_line, run_line, scheduled_line
+from bot.scheduled import Scheduled
+from bot.views.home import GroupLine, Home, ScheduledLine, home
+from bot.views.schedule import stop
 from bot.views.words import state_word
 from engine.errors import PeopleUnreadable
 from engine.freezes import ALL
@@ -135,9 +137,11 @@ class Homes:
             waiting = [gate_line(run, opening) for run, opening in found]
         except PeopleUnreadable:
             waiting = None
+        ahead = [(run, one) for run in now.open if (one := run.scheduled) is not None]
         states = {
             run.row.group: f"{state_word(run.story)}, {run.row.id}" if run.story else run.row.id
             for run in now.open
+            if run.scheduled is None
         }
         groups = [
             GroupLine(
@@ -149,5 +153,23 @@ class Homes:
             )
             for name, channel in sorted(now.groups.items())
         ]
-        running, ended = ([run_line(run) for run in part] for part in (now.open, now.ended))
-        return home(Home(waiting, groups, running, ended, self._command))
+        going = [run for run in now.open if run.scheduled is None]
+        running, ended = ([run_line(run) for run in part] for part in (going, now.ended))
+        scheduled = await self._scheduled(user, ahead)
+        return home(Home(waiting, groups, running, ended, self._command, scheduled))
+
+    async def _scheduled(
+        self, user: str, ahead: Sequence[tuple[Run, Scheduled]]
+    ) -> list[ScheduledLine]:
+        """Return what will happen when, each with a way to cancel it for who may."""
+        try:
+            may = await self._overview.may_cancel(user, [run for run, _ in ahead])
+        except PeopleUnreadable:
+            may = frozenset()
+        return [
+            ScheduledLine(
+                scheduled_line(run, one),
+                stop(run.story.state) if run.story and run.row.id in may else None,
+            )
+            for run, one in sorted(ahead, key=lambda pair: (pair[1].start, pair[1].run))
+        ]

@@ -19,16 +19,20 @@ from bot.config.settings import Settings
 from bot.packages import PackageFolder
 from bot.permalinks import permalink
 from bot.runs import story_of
+from bot.scheduled import Scheduled, scheduled
+from bot.views import schedule
 from bot.views.format import channel, code, escape, link, moment
-from bot.views.reach import Person, people_lines
+from bot.views.reach import Person as Told
+from bot.views.reach import people_lines
 from bot.views.story import Opening, Story
 from bot.views.words import asked_about, counted, headline, policy_words
+from engine import rights
 from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.freezes import Freeze, in_force
 from engine.gates import can_help
 from engine.journal import Kind
 from engine.model import GatePolicy, Policy, StepKind
-from engine.ports import Clock, People
+from engine.ports import Clock, People, Person
 from storage.records import HOUSE, Record, RunRow, Stores
 
 log = structlog.get_logger(__name__)
@@ -50,6 +54,11 @@ class Run:
     story: Story | None
     place: str = ""
     address: str = ""
+
+    @property
+    def scheduled(self) -> Scheduled | None:
+        """What it waits to do at its time; None where it waits for none."""
+        return scheduled(self.story) if self.story else None
 
     @property
     def opening(self) -> Opening | None:
@@ -150,6 +159,28 @@ class Overview:
         roles = await self._people.roles(user)
         return [(run, opening) for run, opening in waiting if _helps(run, opening, user, roles)]
 
+    async def may_cancel(self, user: str, runs: Iterable[Run]) -> frozenset[str]:
+        """Return the ids of the runs that this person may cancel.
+
+        Raises:
+            PeopleUnreadable: Slack did not say who they are.
+        """
+        given = [(run, run.story) for run in runs if run.story is not None]
+        if not given or not await self._may_vote(user):
+            return frozenset()
+        person, roles = Person(id=user, name=""), await self._people.roles(user)
+        return frozenset(
+            run.row.id
+            for run, story in given
+            if not rights.refusal(
+                "abort",
+                person,
+                roles,
+                story.plan.policy,
+                requester=story.state.the_request.requester,
+            )
+        )
+
     async def _may_vote(self, user: str) -> bool:
         now = self._clock.monotonic()
         since, fit = self._fit.get(user, (float("-inf"), False))
@@ -204,7 +235,7 @@ class Overview:
         story = found.story if found else None
         policy = story.plan.policy if story else self._settings.policy_of(group).policy()
         reach = await self._people.reach(_roles_of(policy))
-        people: list[Person] = [
+        people: list[Told] = [
             {
                 "user": one.user,
                 "name": one.name,
@@ -239,14 +270,26 @@ def gate_line(run: Run, opening: Opening) -> str:
     )
 
 
+def scheduled_line(run: Run, one: Scheduled) -> str:
+    """Return one line about a run that waits for its time, with the way to it."""
+    begins = schedule.both(one.start, one.zone)
+    until = f" until {schedule.there(one.until, one.zone)}" if one.until is not None else ""
+    return (
+        f"*{begins}*{until} · {code(one.group, 80)}: {escape(one.what, 200)}; "
+        f"{escape(one.state, 300)}; ordered by {escape(one.by, 80)} — {_way_to(run)}"
+    )
+
+
 def run_line(run: Run) -> str:
     """Return one line about a run, with the way to it."""
     if run.story is None:
         return f"{code(run.row.id, 40)} on {code(run.row.group, 80)}: only a newer version reads it"
+    return f"*{escape(headline(run.story))}* — {_way_to(run)}"
+
+
+def _way_to(run: Run) -> str:
     where = link(run.address, "thread")
-    if where == "thread":
-        where = channel(run.place) or "not told in Slack yet"
-    return f"*{escape(headline(run.story))}* — {where}"
+    return where if where != "thread" else channel(run.place) or "not told in Slack yet"
 
 
 def _helps(run: Run, opening: Opening, user: str, roles: frozenset[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The app's home: what waits for its reader, how each group stands, what runs, what ended. Pure.
+"""The app's home: what waits for its reader, what runs, what is scheduled, what ended. Pure.
 
 Times are shown in the reader's own zone. It may have 100 blocks; what does not fit is said.
 """
@@ -14,6 +14,9 @@ from bot.views.format import Block, channel, code, context, divider, escape, fit
 MOST_BLOCKS_OF_HOME = 100
 MOST_GROUPS = 40
 """Groups shown one by one; more are told by `status`. A guess at what somebody still reads."""
+
+MOST_SCHEDULED = 20
+"""Scheduled runs shown, what comes first first. A guess, as the one above."""
 
 AT_A_TIME = 5
 """Lines in one section, so that a long list stays below Slack's 3,000 characters for it."""
@@ -34,6 +37,17 @@ class GroupLine:
 
 
 @dataclass(frozen=True)
+class ScheduledLine:
+    """What will happen at some time, as finished mrkdwn, with the button that cancels it.
+
+    `stop` is None for who may not.
+    """
+
+    text: str
+    stop: Block | None = None
+
+
+@dataclass(frozen=True)
 class Home:
     """What the home of one person shows; all lines are finished mrkdwn.
 
@@ -45,6 +59,7 @@ class Home:
     running: Sequence[str]
     ended: Sequence[str]
     command: str = "/hotfix"
+    scheduled: Sequence[ScheduledLine] = ()
 
 
 def home(shown: Home) -> dict[str, Any]:
@@ -55,6 +70,7 @@ def home(shown: Home) -> dict[str, Any]:
         divider(),
         header("Running"),
         *_listed(shown.running, "No run is open."),
+        *_scheduled(shown),
         divider(),
         header("Security Groups"),
         *_groups(shown),
@@ -74,6 +90,19 @@ def _waiting(lines: Sequence[str] | None) -> list[Block]:
     if lines is None:
         return [section("⚠️ Slack did not say which roles you are in; open this again in a while.")]
     return _listed(lines, "No gate waits for you.")
+
+
+def _scheduled(shown: Home) -> list[Block]:
+    """Return a block for each, since each may have a button; nothing where nothing is scheduled."""
+    if not shown.scheduled:
+        return []
+    told = [
+        {**section(one.text), **({"accessory": one.stop} if one.stop else {})}
+        for one in shown.scheduled[:MOST_SCHEDULED]
+    ]
+    left = len(shown.scheduled) - MOST_SCHEDULED
+    more = f"… and {left} more; `{escape(shown.command, 40)} schedule` tells of all"
+    return [divider(), header("Scheduled"), *told, *([context(more)] if left > 0 else [])]
 
 
 def _listed(lines: Sequence[str], nothing: str) -> list[Block]:

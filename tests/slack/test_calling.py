@@ -365,3 +365,35 @@ async def test_what_was_perhaps_written_is_not_written_again(stage: Stage):
 
     assert direct(stage) == {}
     assert stage.delivery(key).state == "sent"
+
+
+async def until_woken(people, house: House) -> None:
+    """Wait until a run was woken by what somebody did."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not house.woken:
+            await people.state()
+
+
+async def test_the_home_shows_what_is_scheduled_and_one_press_cancels_it(house, people, watch):
+    run = house.play(until(night("appointed"), Kind.DONE, step="VERIFY"))
+    house.homes.start()
+    await house.connect()
+    await people.act("ana", "open_home")
+    mine = await published(watch, ANA)
+    await people.act("gus", "open_home")
+    theirs = await published(watch, "U000000GUS0")
+
+    for shown in (mine, theirs):
+        assert "*Tue 3 Mar 05:00 CET (UTC+1), your time <!date^" in shown
+        assert "`site-1`: install take 120; appointed; ordered by rita" in shown
+        assert "No run is open." in shown, "nothing of it is under way"
+    assert "Cancel it" in mine
+    assert "Cancel it" not in theirs
+
+    pressed = await people.act("ana", "click", home=True, action_id="word:abort", value=f"{run} 0")
+
+    assert pressed["ok"], pressed
+    await until_woken(people, house)
+    (row,) = house.rows
+    assert (row.run, row.body["verb"], row.body["user"]) == (run, "abort", ANA)
+    assert row.body["seen"] == 0

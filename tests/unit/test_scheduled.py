@@ -1,0 +1,111 @@
+"""What will happen when, as programs and people are told it."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from bot.runs import story_of
+from bot.scheduled import in_order, scheduled
+from engine.fold import RunState
+from engine.journal import Kind
+from storage.records import Draft, Record
+from storage.stores import open_stores
+from tests.unit.nights import DUE, WINDOW, night, until
+from tests.unit.test_cli import config, database, run, told
+
+__all__ = ["config", "database", "told"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body", "state"),
+    [
+        ("appointed", Kind.GATE_SHOWN, {"gate": "G1"}, "waiting for approval"),
+        ("appointed", Kind.DONE, {"step": "VERIFY"}, "appointed"),
+        ("kept", Kind.GATE_SHOWN, {"gate": "G1"}, "keep asked"),
+        ("nobody answers", Kind.GATE_SHOWN, {"gate": "G2"}, "due"),
+    ],
+)
+def test_a_run_that_waits_for_its_time_says_how_it_stands(name, kind, body, state):
+    one = scheduled(story_of(until(night(name), str(kind), **body)))
+
+    assert one is not None
+    assert one.state == state
+
+
+def test_what_is_in_the_way_and_why_it_holds_is_said():
+    barred = scheduled(story_of(until(night("frozen when due"), Kind.BARRED)))
+    held = scheduled(story_of(night("away when due")))
+
+    assert barred is not None
+    assert barred.state.startswith("waits: site-1 is frozen by ana")
+    assert held is not None
+    assert held.state.startswith("held: it was to begin at 2026-03-03 04:00 UTC")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body"),
+    [
+        ("good", Kind.GATE_SHOWN, {"gate": "G1"}),
+        ("appointed", Kind.DONE, {"step": "APPOINTMENT"}),
+        ("appointed", Kind.ENDED, {}),
+        ("kept", Kind.ENDED, {}),
+    ],
+)
+def test_a_run_without_an_appointment_or_past_it_is_not_scheduled(name, kind, body):
+    assert scheduled(story_of(until(night(name), str(kind), **body))) is None
+
+
+def test_what_comes_first_stands_first():
+    later = story_of(until(night("kept"), Kind.GATE_SHOWN, gate="G1"))
+    sooner = story_of(until(night("appointed"), Kind.GATE_SHOWN, gate="G1"))
+
+    first, _ = in_order([later, sooner])
+
+    assert first.start == DUE
+
+
+def put(database: str, records: Sequence[Record]) -> None:
+    stores = open_stores(database, acting=True)
+    drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
+    index = RunState.replay(records).index()
+    stores.journal.append(records[0].stream, drafts, lease=None, last_seq=0, index=index)
+    stores.close()
+
+
+def test_the_command_line_lists_what_is_scheduled_and_nothing_else(told, database):
+    assert told("runs", "--scheduled") == "Nothing is scheduled.\n"
+    assert json.loads(told("runs", "--scheduled", "--json")) == []
+    stores = open_stores(database, acting=True)
+    stores.close()
+
+    records = until(night("appointed"), Kind.DONE, step="VERIFY")
+    put(database, records)
+
+    (one,) = json.loads(told("runs", "--scheduled", "--json"))
+    assert one == {
+        "run": records[0].stream,
+        "group": "site-1",
+        "kind": "install",
+        "what": "install take 120",
+        "start": WINDOW.start.isoformat(),
+        "until": WINDOW.until.isoformat() if WINDOW.until else None,
+        "state": "appointed",
+        "ordered_by": "rita",
+    }
+    line = told("runs", "--scheduled")
+    assert line.startswith("Tue 3 Mar 05:00 CET (UTC+1) until Tue 3 Mar 08:00 CET (UTC+1)  hf-")
+    assert line.endswith("  site-1  install take 120  appointed  ordered by rita\n")
+
+
+def test_a_run_that_only_a_newer_version_reads_is_not_left_out(told, database, config):
+    records = until(night("appointed"), Kind.DONE, step="VERIFY")
+    put(database, records)
+    stores = open_stores(database, acting=True)
+    newer = Draft("CAMPAIGN", records[-1].at, "engine", {})
+    stores.journal.append(records[0].stream, [newer], lease=None, last_seq=len(records))
+    stores.close()
+
+    shown = run("runs", "--scheduled", "--config", str(config))
+
+    assert f"{records[0].stream}  site-1  may be scheduled: " in shown
