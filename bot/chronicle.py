@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.runs import story_of
+from bot.views.schedule import shortly
 from bot.views.words import headline, state_word, titled
 from engine.errors import NotUnderstood, RecordSpoilt
 from engine.fold import RunState
 from engine.journal import ENGINE
-from engine.model import spelled
+from engine.model import Appointment, StepKind, from_json, spelled, to_json
 from storage.records import Record, RunRow
 
 _MEMBER = re.compile(r"\d+_\d+")
@@ -47,6 +48,7 @@ def header(records: Sequence[Record]) -> dict[str, Any]:
         "sha256": plan.package.sha256,
         "requester": request.requester_name or request.requester,
         "ticket": request.ticket,
+        "appointment": to_json(plan.appointment) if plan.appointment is not None else None,
         "take": {"before": plan.take_before, "after": plan.take_after},
         "revision": plan.revision,
         "digest": plan.digest,
@@ -120,7 +122,12 @@ Names = Mapping[str, str]
 
 def _ordered(body: Body, _: Names) -> Told:
     request = body["request"]
-    facts = [f"ticket {request['ticket']}" if request.get("ticket") else "", _version(body)]
+    facts = [
+        f"ticket {request['ticket']}" if request.get("ticket") else "",
+        _appointed(request.get("appointment")),
+        _text(request, "rollback_said"),
+        _version(body),
+    ]
     return f"ordered: {request['kind']} {request['package']} on {request['security_group']}", facts
 
 
@@ -131,7 +138,13 @@ def _planned(body: Body, _: Names) -> Told:
     again = f"revision {body['revision']} ({cause})" if body["revision"] > 1 else "planned"
     take = f"take {plan['take_before']} → {plan['take_after']}"
     steps = f"{len(plan['steps'])} steps"
-    return f"{again}: {'; '.join(groups)}", [take, steps, f"digest {body['digest'][:12]}"]
+    facts = [take, steps, _appointed(plan.get("appointment")), f"digest {body['digest'][:12]}"]
+    return f"{again}: {'; '.join(groups)}", facts
+
+
+def _appointed(appointment: Body | None) -> str:
+    """Say for when, as the zone's clocks show it in which somebody said so."""
+    return f"for {shortly(from_json(Appointment, appointment))}" if appointment else ""
 
 
 def _taken_up(body: Body, _: Names) -> Told:
@@ -228,6 +241,8 @@ def _gate_closed(body: Body, names: Names) -> Told:
 
 
 def _barred(body: Body, _: Names) -> Told:
+    if body["step"].partition(".")[0] == StepKind.APPOINTMENT:
+        return f"{body['step']}: its time has come, and it waits", [body["reason"]]
     if not body["reason"]:
         return f"{body['step']}: can be approved again", []
     return f"{body['step']}: cannot be approved for now", [body["reason"]]
@@ -352,6 +367,8 @@ def _ended(body: Body, _: Names) -> Told:
         f"take {takes}" if takes else "",
         f"left out: {', '.join(body['left_out'])}" if body.get("left_out") else "",
         "auto-clone is owed" if body.get("cloning_owed") else "",
+        f"{body['rollback']} began, to be kept or taken back" if body.get("rollback") else "",
+        f"no rollback was scheduled: {body['no_rollback']}" if body.get("no_rollback") else "",
         f"promises broken: {', '.join(broken)}" if broken else "no promise broken",
     ]
 

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from bot.chronicle import Line, header, lines
 from bot.runs import story_of
 from bot.scheduled import in_order, scheduled
 from engine.fold import RunState
@@ -96,6 +98,31 @@ def test_the_command_line_lists_what_is_scheduled_and_nothing_else(told, databas
     line = told("runs", "--scheduled")
     assert line.startswith("Tue 3 Mar 05:00 CET (UTC+1) until Tue 3 Mar 08:00 CET (UTC+1)  hf-")
     assert line.endswith("  site-1  install take 120  appointed  ordered by rita\n")
+
+
+def told_of(name: str, kind: str, **body: Any) -> Line:
+    """One record of a night, as `show` tells it."""
+    records = night(name)
+    found = until(records, kind, **body)[-1]
+    return next(line for line in lines(records) if line.seq == found.seq)
+
+
+def test_show_tells_for_when_it_was_ordered_and_what_stood_in_the_way_then():
+    ordered, barred = told_of("appointed", "ORDERED"), told_of("frozen when due", "BARRED")
+
+    assert "for Tue 3 Mar 05:00 CET (UTC+1) until Tue 3 Mar 08:00 CET (UTC+1)" in ordered.facts
+    assert barred.what == "APPOINTMENT: its time has come, and it waits"
+    assert barred.facts[0].startswith("site-1 is frozen by ana")
+    assert header(night("appointed"))["appointment"]["said"] == "window 02:00-05:00"
+    assert header(night("good"))["appointment"] is None
+
+
+def test_show_tells_which_rollback_began_with_an_end():
+    records = night("with its rollback")
+
+    assert "rollback after 72h" in told_of("with its rollback", "ORDERED").facts
+    began = f"{records[0].stream}-rollback began, to be kept or taken back"
+    assert began in told_of("with its rollback", "ENDED").facts
 
 
 def test_a_run_that_only_a_newer_version_reads_is_not_left_out(told, database, config):
