@@ -94,6 +94,8 @@ WORK = (Kind.DONE, Kind.INTENDED)
 GUS = at(Kind.REFUSED, name="gus")
 SUPERSEDED = at(Kind.GATE_CLOSED, outcome="superseded")
 
+TOO_SHORT = "appointed for the window alone"
+
 EXHIBITS = (
     # What is asked, and how it ends.
     Exhibit("proposal", "good", at(Kind.GATE_SHOWN, gate="G1"), ("proposal",)),
@@ -138,6 +140,19 @@ EXHIBITS = (
     Exhibit("root-done", "good", at(Kind.ENDED), ("root",)),
     Exhibit("root-owed", "rejected and aborted", at(Kind.ENDED), ("root",)),
     Exhibit("root-left-out", "without a member", at(Kind.ENDED), ("root",)),
+    # What waits for its time.
+    Exhibit("proposal-for-later", "appointed", at(Kind.GATE_SHOWN, gate="G1"), ("proposal",)),
+    Exhibit("root-scheduled", "appointed", at(Kind.DONE, step="VERIFY"), ("root",)),
+    Exhibit("root-window-over", TOO_SHORT, at(Kind.HELD), ("root",)),
+    Exhibit("waits", "frozen when due", at(Kind.BARRED), (Kind.BARRED,)),
+    Exhibit("moved", "moved", at(Kind.PLANNED, revision=2), (Kind.PLANNED,)),
+    Exhibit("keep", "kept", at(Kind.GATE_SHOWN, gate="G1"), ("gate/G1",)),
+    Exhibit("keep-no", "kept", at(Kind.GATE_CLOSED, outcome="rejected"), ("gate/G1",)),
+    Exhibit("kept", "kept", at(Kind.ENDED), ("gate/G2",)),
+    Exhibit("keep-due", "nobody answers", at(Kind.DONE, how="due"), ("gate/G1",)),
+    Exhibit("keep-put-off", "put off", at(Kind.PLANNED, revision=2), ("gate/G1",)),
+    Exhibit("rollback-due", "nobody answers", at(Kind.GATE_SHOWN, gate="G2"), ("proposal/G2",)),
+    Exhibit("end-with-rollback", "with its rollback", at(Kind.ENDED), ("end",)),
     Exhibit("end", "good", at(Kind.ENDED), ("end",)),
     Exhibit("end-degraded", "degraded", at(Kind.ENDED), ("end",)),
 )

@@ -15,9 +15,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.changing import OPEN, Place, form
 from bot.localslack import LocalSlack
-from bot.overview import Run, gate_line, run_line
+from bot.overview import Run, gate_line, run_line, scheduled_line
 from bot.views import render
-from bot.views.home import GroupLine, Home, home
+from bot.views.home import GroupLine, Home, ScheduledLine, home
+from bot.views.schedule import stop
 from bot.views.story import Story
 from bot.views.words import state_word
 from engine.journal import Kind
@@ -150,6 +151,26 @@ def _home(scene: Scene) -> dict[str, Any]:
     return home(Home([gate_line(run, run.opening)], groups, [run_line(run)], []))
 
 
+async def _home_ahead(page: Page, slack: LocalSlack, scene: Scene) -> Locator:
+    """Ben opens the home while a run waits for its time."""
+    client = AsyncWebClient(token="xoxb-localslack", base_url=slack.base_url)
+    await client.views_publish(user_id=BEN, view=_ahead(scene))
+    await _becomes(page, "Ben Lindqvist")
+    await page.locator("#sidebar [data-focus=app]").click()
+    return page.get_by_role("region", name="Home").locator(".card")
+
+
+def _ahead(scene: Scene) -> dict[str, Any]:
+    row = RunRow(scene.records()[0].stream, "site-1", "install", True, False, None)
+    run = Run(row, _story(scene), CHANNEL)
+    one = run.scheduled
+    assert run.story is not None
+    assert one is not None
+    line = ScheduledLine(scheduled_line(run, one), stop(run.story.state))
+    groups = [GroupLine("site-1", CHANNEL), GroupLine("site-2", CHANNEL)]
+    return home(Home([], groups, [], [], scheduled=[line]))
+
+
 async def _becomes(page: Page, name: str) -> None:
     await page.locator("#sidebar label.person", has_text=name).click()
 
@@ -187,6 +208,14 @@ SCENES: tuple[Exhibit, ...] = (
         ("gate/G2",),
         play=_written_to,
         content=_direct,
+    ),
+    Scene(
+        "home-scheduled",
+        "appointed",
+        at(Kind.DONE, step="VERIFY"),
+        ("root",),
+        play=_home_ahead,
+        content=_ahead,
     ),
     Scene("home", "called", at(Kind.REMINDED), ("gate/G2",), play=_at_home, content=_home),
 )
