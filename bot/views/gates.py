@@ -394,6 +394,8 @@ def _good_for(opening: Opening) -> str:
         return "; unanswered, the rollback is asked for then"
     if kind is StepKind.PROPOSAL and plan.is_scheduled_rollback:
         return "; unanswered, it is asked again, and the hotfix stays meanwhile"
+    if kind is StepKind.PROPOSAL and plan.appointment is not None:
+        return "; once approved, it waits for its time"
     if plan.appointment is not None and kind in BEGINNING:
         start = begins_at(plan, kind, gate.opened_at)
         if start > gate.opened_at:

@@ -176,7 +176,7 @@ def appointment_lines(plan: Plan) -> list[str]:
             "appointment."
         )
     good = appointments.good_until(plan, StepKind.FAILOVER, plan.policy.failover, start)
-    lines.append(f"• A failover that is approved before then is good until {both(good, zone)}.")
+    lines.append(f"• A failover that is approved before its time is good until {both(good, zone)}.")
     if appointment.until is None:
         lines.append(
             f"• No failover begins before {there(start, zone)}. More than "

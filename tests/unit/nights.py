@@ -161,8 +161,8 @@ async def retry(stage: Night) -> None:
 
 
 DUE = START + timedelta(hours=6)
-AT = Appointment(DUE, said="at 02:00", zone="Europe/Berlin")
-WINDOW = Appointment(DUE, DUE + timedelta(hours=3), said="window 02:00-05:00", zone="Europe/Berlin")
+AT = Appointment(DUE, said="at 05:00", zone="Europe/Berlin")
+WINDOW = Appointment(DUE, DUE + timedelta(hours=3), said="window 05:00-08:00", zone="Europe/Berlin")
 BRIEF = replace(WINDOW, until=DUE + timedelta(minutes=20))
 """Appointments; the clocks of Berlin are what people there say, whatever the night's are."""
 

@@ -113,7 +113,7 @@ def test_show_tells_for_when_it_was_ordered_and_what_stood_in_the_way_then():
     assert "for Tue 3 Mar 05:00 CET (UTC+1) until Tue 3 Mar 08:00 CET (UTC+1)" in ordered.facts
     assert barred.what == "APPOINTMENT: its time has come, and it waits"
     assert barred.facts[0].startswith("site-1 is frozen by ana")
-    assert header(night("appointed"))["appointment"]["said"] == "window 02:00-05:00"
+    assert header(night("appointed"))["appointment"]["said"] == "window 05:00-08:00"
     assert header(night("good"))["appointment"] is None
 
 

@@ -35,11 +35,12 @@ def test_a_proposal_for_later_says_when_for_the_group_and_for_each_reader_and_wh
 
     assert heading(proposal).endswith(f", {THERE} until Tue 3 Mar 08:00 CET (UTC+1)")
     assert f"*When:* from {YOURS}" in shown
-    assert "(`window 02:00-05:00`)" in shown
+    assert "(`window 05:00-08:00`)" in shown
     assert "the package is prepared at once, without touching traffic" in shown
     assert "• *Tue 3 Mar 04:30 CET (UTC+1), your time <!date^" in shown
     assert "is good until Tue 3 Mar 05:10 CET (UTC+1)" in shown
     assert "No failover begins outside of the window" in shown
+    assert "; once approved, it waits for its time" in shown
 
 
 def test_a_proposal_for_the_window_alone_says_so_and_that_the_window_is_too_short():
