@@ -484,7 +484,7 @@ def _held(story: Story, record: Record, key: str) -> Message:
     lines = (
         first,
         f"Why: {escape(str(body['reason']))}.",
-        f"Agreed was: {agreed}." if agreed else "",
+        *([f"Agreed was: {agreed}."] if agreed else []),
         ways(
             tuple(hold.ways if hold else ()) or ("retry", "abort"),
             str(body.get("by_hand", "")),
