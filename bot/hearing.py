@@ -20,6 +20,7 @@ from bot.commands.kinds import (
     Freezing,
     Mistake,
     Order,
+    Planning,
     Question,
     Revision,
     Vote,
@@ -132,6 +133,8 @@ class Hearing:
                 command = Order(command.verb, command.target)
             if isinstance(command, Order):
                 return self._order(key, command, to, str(body.get("user_name", "")))
+            if isinstance(command, Planning):
+                return self._planning(key, command, to, str(body.get("user_name", "")))
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
@@ -155,20 +158,24 @@ class Hearing:
         channel = self._settings.groups[command.group].channel
         request = command.request(to["user"], channel, name)
         body = {"request": to_json(request), "answer": to}
-        without = f" without {ids(command.left_out)}" if command.left_out else ""
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
-        what = {
-            "install": f"install {code(request.package)} on",
-            "uninstall": f"uninstall {code(request.package or 'the newest take')} from",
-            "finish": "finish the last run on",
-            "rollback": "roll back the last run on",
-        }[request.kind]
         text = (
-            f"Understood: {what} {code(command.group)}{without}. I "
-            f"look first; the proposal or the reason follows {where}."
+            f"Understood: {_wanted(command)}. I look first; the proposal or the reason follows "
+            f"{where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
+
+    def _planning(self, key: str, command: Planning, to: dict[str, str], name: str) -> Heard:
+        """Have a dry run made by whoever acts on the group: they can look at it."""
+        order = command.order
+        request = order.request(to["user"], self._settings.groups[order.group].channel, name)
+        body = {"request": to_json(request), "answer": to}
+        text = (
+            f"Understood: plan to {_wanted(order)}. I only look, and begin nothing; what it would "
+            "do follows, for you alone."
+        )
+        return Heard(self._row(key, None, "plan", body), text, to)
 
     def _said(
         self, key: str, command: Word | Revision | Question, to: dict[str, str], thread: str
@@ -329,6 +336,8 @@ class Hearing:
             if isinstance(command, Order):
                 text = f"That is ordered with `{self._name} {command.kind} …`."
                 return Heard(text=text, to=to)
+            if isinstance(command, Planning):
+                return self._planning(key, command, to, "")
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
@@ -471,6 +480,18 @@ class Hearing:
 
     def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
         return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())
+
+
+def _wanted(order: Order) -> str:
+    """Say what an order is for, as it was understood."""
+    what = {
+        "install": f"install {code(order.package)} on",
+        "uninstall": f"uninstall {code(order.package or 'the newest take')} from",
+        "finish": "finish the last run on",
+        "rollback": "roll back the last run on",
+    }[order.kind]
+    without = f" without {ids(order.left_out)}" if order.left_out else ""
+    return f"{what} {code(order.group)}{without}"
 
 
 def moment_of(ts: str) -> datetime:

@@ -10,7 +10,7 @@ from bot.commands.kinds import ORDERS
 from bot.commands.orders import order_usage
 
 _HELP = {
-    "Order": (*ORDERS, "change"),
+    "Order": (*ORDERS, "plan", "change"),
     "Stop": ("halt", "pause", "abort", "freeze"),
     "Go on": ("resume", "retry", "rollback"),
 }
@@ -18,8 +18,8 @@ _HELP = {
 
 
 def _needed(word: str) -> str:
-    """Return the right that a word takes: to order anything is one and the same."""
-    return "install" if word in ORDERS else word
+    """Return the right that a word takes: to order anything, or plan it, is one."""
+    return "install" if word in (*ORDERS, "plan") else word
 
 
 def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
@@ -36,6 +36,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "uninstall": f"{order_usage('uninstall', command)} plans an uninstallation",
         "finish": f"`{command} finish {name}` goes on, on another night, with what an ended run "
         "left to do",
+        "plan": f"`{command} plan install {name} …`, and what else can be ordered: tells you alone "
+        "what it would do, and begins nothing",
         "pause": f"`{command} pause {name}` waits after the group in hand",
         "resume": f"`{command} resume {name}` goes on after `pause` or `halt`",
         "halt": f"`{command} halt {name}` sends nothing more, not even to bring a group up",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.commands.grammar import (
     known_group,
+    listed,
     read_groups,
     read_left_out,
     read_options,
@@ -14,7 +15,7 @@ from bot.commands.grammar import (
     read_take,
     read_ticket,
 )
-from bot.commands.kinds import Mistake, Order
+from bot.commands.kinds import ORDERS, Mistake, Order, Planning
 from bot.packages import SAFE_NAME
 from bot.views.format import code
 
@@ -27,13 +28,38 @@ _USAGES = {
 
 _FOLLOWING = "<group> [ticket <id>] [without 1_7]"
 
+PLANNED = (*ORDERS, "rollback")
+"""What can be planned without being ordered."""
+
 _HOW_MUCH = {("last", "take"): "last_take", ("completely",): "completely"}
 
 _OPTIONS = ("sha256", "ticket", "split", "groups", "without")
 
 
-def read_install(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
-    """Read what follows `install`."""
+def read_ordered(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+    """Read what follows `install`, `uninstall`, `finish`, or a `rollback` that is ordered."""
+    if verb == "install":
+        return _install(words, groups, command)
+    if verb == "uninstall":
+        return _uninstall(words, groups, command)
+    return _following(verb, words, groups, command)
+
+
+def read_planning(words: Sequence[str], groups: Sequence[str], command: str) -> Planning:
+    """Read what follows `plan`: an order, as it would be given."""
+    verb = words[0].lower() if words else ""
+    if verb in PLANNED:
+        return Planning(read_ordered(verb, words[1:], groups, f"{command} plan"))
+    usage = order_usage("install", f"{command} plan")
+    if not words:
+        raise Mistake(f"I understood `plan`, but not what: {usage}")
+    raise Mistake(
+        f"I understood `plan`, but {code(words[0], 80)} is nothing that can be planned; I plan "
+        f"{listed(PLANNED)}: {usage}"
+    )
+
+
+def _install(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
     usage = order_usage("install", command)
     if len(words) < 2 or words[1].lower() in _OPTIONS:
         understood = " ".join(["install", *words[:1]])
@@ -51,7 +77,7 @@ def read_install(words: Sequence[str], groups: Sequence[str], command: str) -> O
     return _made(Order("install", group, package), found, understood)
 
 
-def read_uninstall(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
+def _uninstall(words: Sequence[str], groups: Sequence[str], command: str) -> Order:
     """Read what follows `uninstall`: the words that stand alone first, then options with a value.
 
     Whether the last take or all of it is meant may be left out here: then the engine asks, and says
@@ -76,8 +102,7 @@ def read_uninstall(words: Sequence[str], groups: Sequence[str], command: str) ->
     return _made(order, read_options(left, understood, usage, _OPTIONS[1:]), understood)
 
 
-def read_following(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Order:
-    """Read what follows `finish`, or `rollback` with more than a name."""
+def _following(verb: str, words: Sequence[str], groups: Sequence[str], command: str) -> Order:
     usage = order_usage(verb, command)
     if not words:
         raise Mistake(f"I understood `{verb}`, but not which group: {usage}")

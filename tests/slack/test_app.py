@@ -64,6 +64,20 @@ async def test_an_order_is_stored_before_its_ack_and_answered(house, people):
     assert f"Understood: install `{PACKAGE}` on `site-1`" in told
 
 
+@pytest.mark.parametrize("verb", ["install", "uninstall", "finish", "rollback"])
+async def test_what_an_order_would_do_can_be_asked_without_ordering(house, people, verb):
+    package = f" {PACKAGE}" if verb == "install" else ""
+
+    told = await say(people, f"plan {verb} site-1{package}")
+
+    (row,) = house.rows
+    assert (row.kind, row.run) == ("plan", None)
+    request = from_json(Request, row.body["request"])
+    assert (request.kind, request.security_group, request.requester) == (verb, "site-1", RITA)
+    assert row.body["answer"]["response_url"]
+    assert "I only look, and begin nothing" in told
+
+
 async def test_an_order_for_a_group_told_elsewhere_says_where(house, people):
     told = await say(people, f"install site-2 {PACKAGE}")
 
