@@ -215,6 +215,12 @@ def _holds(plan: Plan, facts: GroupFacts) -> str:
 # ----------------------------------------------------------------------------------- in words
 
 
+_LEGEND = (
+    "Each line names where it runs. `reads` changes nothing, `acts` changes something, `goes`",
+    "opens a shell on a member, `asks` is typed there and asks back first, and `copies` uploads.",
+)
+
+
 def text(dry: DryPlan) -> list[str]:
     """Return all of it as lines for people."""
     plan = dry.plan
@@ -236,7 +242,7 @@ def text(dry: DryPlan) -> list[str]:
             command = "one line that reads everything; --json shows it" if looks else line.command
             note = f"  ({line.note})" if line.note else ""
             lines.append(f"      {line.on or 'group address'} {line.how}: {command}{note}")
-    return [*lines, "", _number(dry), _estimate(dry)]
+    return [*lines, "", *_LEGEND, _number(dry), _estimate(dry)]
 
 
 def brief(dry: DryPlan) -> list[str]:

@@ -235,7 +235,7 @@ def _expected(
     if said is None and recorded is None:
         raise PlanRefused(
             f"no run of ours saw what was there before take {package.take}, so say which take you "
-            "expect: `last take to take 99` (`to take 0` where there was none)"
+            "expect: `last take to take 45` (`to take 0` where there was none)"
         )
     if said is None:
         take, run = recorded or (0, "")
@@ -256,9 +256,9 @@ def _which_is_meant(package: PackageRef, recorded: tuple[int, str] | None) -> st
         f"take {recorded[0]}, which {recorded[1]} saw before"
         if recorded
         else "the take that was there before, which no run of ours saw (say it as well: `last take "
-        "to take 99`)"
+        "to take 45`)"
     )
     return (
         f"take {package.take} can be uninstalled in two ways, and you did not say which: `last "
-        f"take` gives back {back}; `completely` leaves no Jumbo Hotfix at all. Say one of both"
+        f"take` gives back {back}; `completely` leaves no Jumbo Hotfix at all; say one of both"
     )

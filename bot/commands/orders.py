@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -53,6 +54,11 @@ def read_planning(words: Sequence[str], groups: Sequence[str], command: str) -> 
     usage = order_usage("install", f"{command} plan")
     if not words:
         raise Mistake(f"I understood `plan`, but not what: {usage}")
+    if close := difflib.get_close_matches(verb, PLANNED, n=1):
+        right = " ".join([command, "plan", close[0], *words[1:]])
+        raise Mistake(
+            f"I understood `plan`, but not {code(words[0], 80)}. Did you mean {code(right)}?"
+        )
     raise Mistake(
         f"I understood `plan`, but {code(words[0], 80)} is nothing that can be planned; I plan "
         f"{listed(PLANNED)}: {usage}"

@@ -167,6 +167,7 @@ def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
         ("install site-1", ["`install site-1`, but not which package"]),
         ("plan", ["I understood `plan`, but not what: `/hotfix plan install &lt;group&gt;"]),
         ("plan halt site-1", ["`halt` is nothing that can be planned; I plan `install`"]),
+        ("plan instal site-1 x", ["Did you mean `/hotfix plan install site-1 x`?"]),
         ("plan install site-1", ["but not which package: `/hotfix plan install &lt;group&gt;"]),
         ("plan uninstall sit-1", ["Did you mean `/hotfix plan uninstall site-1`?"]),
         (f"install site1 {PACKAGE}", ["there is no group `site1`", f"install site-1 {PACKAGE}"]),
