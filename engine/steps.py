@@ -9,7 +9,9 @@ journal. A person's stop comes as `Stopped`, and everything that the world refus
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from engine import headroom, invariants, planner, recovery
@@ -748,8 +750,10 @@ async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if not there:
         await duty.done(step, how="seen")
         return
-    await duty.intend(step, facts)
-    await _in_turn(duty, step, lambda: duty.group.delete_package(package, there, at=there[0]))
+    for one in there:
+        # Lists differ per member, so each is told its own number: an act, and an intent, for each.
+        await duty.intend(replace(step, members=(one,)), facts)
+        await _in_turn(duty, step, partial(duty.group.delete_package, package, one))
     await duty.settle(
         step,
         lambda seen: all(
