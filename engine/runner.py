@@ -40,9 +40,11 @@ from engine.proposals import other_take_fault
 from engine.steps import (
     FULL_LOOK,
     HANDLERS,
+    bring_back,
     change,
     nothing_started,
     rescue,
+    rescue_step,
     traffic_trouble,
 )
 from storage.records import Draft, StorageDown
@@ -73,6 +75,7 @@ async def _go_on(duty: Duty) -> RunState:
             continue
         revision = duty.plan.revision
         try:
+            await _end_rescue(duty)
             if not await _one_step(duty, step):
                 break
         except Stopped:
@@ -339,6 +342,28 @@ async def _rescued(duty: Duty, step: Step) -> bool:
         # The hold that follows tells people; they decide.
         return False
     return True
+
+
+async def _end_rescue(duty: Duty) -> None:
+    """Bring a rescue to its end that was begun and not seen through, and hold as it would have.
+
+    Else the group that is up again would go down again, by the approval of before the rescue.
+
+    Raises:
+        ConditionFailed: a group was rescued, and people were not told yet.
+        SessionOpen: a session of ours is open that could still take it down.
+    """
+    if name := duty.state.rescuing:
+        up = rescue_step(duty.plan.group(name))
+        facts = await duty.observe()
+        if not nothing_started(duty, up, facts):
+            return
+        if not any("ADMIN" in m.notes for m in facts.some(up.members)):
+            invariants.nobody_else(facts, duty.plan)
+        told = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "rescue"]
+        await bring_back(duty, up, facts, told[-1])
+    if duty.state.untold_rescue:
+        raise ConditionFailed(duty.state.untold_rescue)
 
 
 async def _keep_watch(duty: Duty, step: Step) -> bool:

@@ -31,6 +31,7 @@ from engine.journal import Kind, planned_body
 from engine.model import (
     LAST_TAKE,
     GroupFacts,
+    LogicalGroup,
     MemberFacts,
     MemberId,
     PackageState,
@@ -890,14 +891,24 @@ async def rescue(duty: Duty, step: Step, facts: GroupFacts, why: str) -> None:
     Only where every sign says that nothing was started there; covered by the failover's
     approval, and not done while people have halted the run.
     """
-    up = Step(f"{step.group}.RESCUE_UP", StepKind.ADMIN_UP, step.group, step.members)
+    up = rescue_step(duty.plan.group(step.group))
     await duty.journal.write(Kind.ALARMED, what="rescue", reason=why, step=step.id, mention=True)
-    await duty.intend(up, facts, act="rescue")
-    down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes]
-    await bring_up(duty, up, facts, down)
+    await bring_back(duty, up, facts, why)
+
+
+def rescue_step(group: LogicalGroup) -> Step:
+    """Return the step that brings a Logical Group up by itself; it is in no plan."""
+    return Step(f"{group.name}.RESCUE_UP", StepKind.ADMIN_UP, group.name, group.members)
+
+
+async def bring_back(duty: Duty, up: Step, facts: GroupFacts, why: str) -> None:
+    """Carry out a rescue, or bring one to its end; a failover after it needs a new gate."""
+    if down := [m.id for m in facts.some(up.members) if "ADMIN" in m.notes]:
+        await duty.intend(up, facts, act="rescue")
+        await bring_up(duty, up, facts, down)
     await duty.settle(
         up,
-        lambda seen: not any("ADMIN" in m.notes for m in seen.some(step.members)),
+        lambda seen: not any("ADMIN" in m.notes for m in seen.some(up.members)),
         duty.plan.policy.limits.admin_down,
         "the group without admin-down",
     )
@@ -907,11 +918,11 @@ async def rescue(duty: Duty, step: Step, facts: GroupFacts, why: str) -> None:
         (StepKind.ADMIN_DOWN,),
         (StepKind.INSTALL, StepKind.UNINSTALL),
     )
-    latest = [duty.state.step_of(step.group, *sort) for sort in kinds]
+    latest = [duty.state.step_of(up.group, *sort) for sort in kinds]
     undone = [s.id for s in latest if s is not None and duty.state.of(s).status != "waiting"]
     finished = duty.journal.draft(Kind.DONE, step=up.id, kind="RESCUE_UP", how="acted", attempt=1)
     gone = duty.journal.draft(
-        Kind.UNDONE, steps=undone, by="the rescue", reason=why, rescued=step.group
+        Kind.UNDONE, steps=undone, by="the rescue", reason=why, rescued=up.group
     )
     await duty.journal.append([finished, gone])
 
