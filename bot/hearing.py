@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot import changing
+from bot.commands.grammar import read_left_out
 from bot.commands.help import help_text
 from bot.commands.kinds import (
     VOTES,
@@ -43,6 +44,9 @@ from storage.records import DeliveryStore, InboxRow
 
 ACTION = "word:"
 """A button whose `action_id` begins so says the word that follows to the run in its `value`."""
+
+WITHOUT = "without"
+"""Its button names the members too: a way out of a hold."""
 
 ASKED = "asked"
 """Kind of the row of a mention that is answered at once: what to tell, and whom. It belongs to no
@@ -373,13 +377,17 @@ class Hearing:
         if pressed.get("action_id") in (changing.COUNT, changing.OUT):
             return self._counted(body)
         verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
-        if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
+        known = (*WORDS, WITHOUT)
+        if verb not in known or not str(pressed.get("action_id", "")).startswith(ACTION):
             return NOTHING
         key, to = self._pressed(body, pressed)
-        run, _, seen = str(pressed.get("value", "")).partition(" ")
+        run, seen, out = (*str(pressed.get("value", "")).split(" "), "", "")[:3]
+        command: Word | Revision = Word(verb, run)
         try:
-            heard = self._said(key, Word(verb, run), to, "")
-        except NoSuchRun as mistake:
+            if verb == WITHOUT:
+                command = Revision(Change(left_out=read_left_out(out, WITHOUT)), run)
+            heard = self._said(key, command, to, "")
+        except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
         if heard.row is not None and seen.isdecimal():
             row = replace(heard.row, body={**heard.row.body, "seen": int(seen)})

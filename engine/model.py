@@ -604,6 +604,7 @@ class StepKind(StrEnum):
     START = "START"
     ACCEPT = "ACCEPT"
     DELETE = "DELETE"
+    WITHOUT = "WITHOUT"
 
 
 class Repetition(StrEnum):
@@ -639,6 +640,7 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.START: Repetition.GATE,
     StepKind.ACCEPT: Repetition.GATE,
     StepKind.DELETE: Repetition.CONVERGENT,
+    StepKind.WITHOUT: Repetition.GATE,
 }
 
 

@@ -227,6 +227,7 @@ _NOTES = {
     StepKind.FAILOVER: "people approve the failover",
     StepKind.START: "people approve the start on members that are out of service already",
     StepKind.ACCEPT: "people approve another take than was announced",
+    StepKind.WITHOUT: "people approve going on without members",
     StepKind.RETURN: "only looks; where the package does not reboot, the members are set up again",
     StepKind.SOAK: "only looks",
 }

@@ -25,7 +25,7 @@ FREEZING = ("freeze", "unfreeze")
 ORDERS = ("install", "uninstall", "finish")
 """What people order; `rollback` too, where no run is open on the group."""
 
-VERBS = (*ORDERS, "plan", "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
+VERBS = (*ORDERS, "plan", "change", "without", *WORDS, *FREEZING, *VOTES, *ANSWERED)
 
 
 @dataclass(frozen=True)

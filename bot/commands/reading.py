@@ -69,6 +69,8 @@ def read_command(
         return read_planning(rest, groups, command)
     if verb == "change":
         return read_change(rest, groups, command)
+    if verb == "without":
+        return read_change([*rest[:-1], verb, *rest[-1:]], groups, command)
     if verb in VOTES:
         return read_vote(verb, rest)
     if verb in FREEZING:

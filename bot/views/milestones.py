@@ -217,6 +217,9 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. The preparation begins.")
         if opening.step.kind is StepKind.ACCEPT:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. It goes on to that take.")
+        if opening.step.kind is StepKind.WITHOUT:
+            out = words.ids(opening.step.members)
+            return told(key, f"✅ {asker}{gate.name} approved by {who}. It goes on without {out}.")
         if opening.step.kind is StepKind.DEGRADED:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. The run ends as it stands.")
         grace = f"starting in {span(gate.starts_at - record.at)}" if gate.starts_at else "starting"

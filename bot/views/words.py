@@ -48,6 +48,7 @@ DOING: Mapping[StepKind, str] = {
     StepKind.START: "Waiting for approval to start on {group}",
     StepKind.ACCEPT: "Waiting for approval of another take",
     StepKind.DELETE: "Deleting the package",
+    StepKind.WITHOUT: "Waiting for approval to go on without members",
 }
 
 TITLES: Mapping[StepKind, str] = {
@@ -72,6 +73,7 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.DEGRADED: "degraded end approved",
     StepKind.START: "approval of the start",
     StepKind.ACCEPT: "another take approved",
+    StepKind.WITHOUT: "going on without members approved",
     StepKind.DELETE: "package deleted",
 }
 
@@ -127,6 +129,7 @@ def asked_about(step: Step) -> str:
         StepKind.FAILOVER: f"the failover of {escape(step.group, 10)}",
         StepKind.START: f"the start on {escape(step.group, 10)}, which is out of service",
         StepKind.ACCEPT: "another take than was announced",
+        StepKind.WITHOUT: f"going on without {ids(step.members)}",
     }.get(step.kind, "the end with members out of service")
 
 

@@ -40,7 +40,7 @@ SINCE_THEN: set[Kind] = set()
 """Kinds that are newer than the last recordings; the next ones (`tests.recorded`) have them."""
 
 
-STEPS_SINCE_THEN: set[StepKind] = set()
+STEPS_SINCE_THEN = {StepKind.WITHOUT}
 """The same of steps."""
 
 OF_THE_HOUSE = {Kind.FROZEN, Kind.UNFROZEN}

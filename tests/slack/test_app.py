@@ -501,6 +501,19 @@ async def test_a_word_button_says_which_hold_its_presser_saw(house, people):
     assert (row.run, row.body["verb"], row.body["seen"]) == (run, "retry", 17)
 
 
+async def test_a_button_that_goes_on_without_somebody_says_who(house, people):
+    run = house.add_run()
+    press = button("Without 1_7", "word:without", f"{run} 17 1_6,1_7", "Again?")
+    ts = await house.post(f"{run}/root", blocks=[{"type": "actions", "elements": [press]}])
+
+    await people.act("ana", "click", channel=CHANNEL, ts=ts, action_id="word:without")
+
+    await until(people, lambda: house.woken == [run])
+    (row,) = house.rows
+    assert (row.run, row.body["verb"], row.body["seen"]) == (run, "change", 17)
+    assert row.body["change"]["left_out"] == ["1_6", "1_7"]
+
+
 @pytest.mark.parametrize(
     ("verb", "choice"), [("approve", "yes"), ("reject", "no"), ("withdraw", "withdraw")]
 )
