@@ -78,7 +78,9 @@ class DryPlan:
         plan, removal = self.plan, self.plan.removal
         if plan.phase != "fresh":
             return f"{plan.phase} {plan.security_group}"
-        how = f" {WORDS[removal.method]}" if removal is not None else ""
+        how = ""
+        if removal is not None and plan.package.is_jumbo:
+            how = f" {WORDS[removal.method]}"
         return f"{plan.kind} {plan.security_group} {plan.package.name}{how}"
 
     @property

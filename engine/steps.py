@@ -790,9 +790,11 @@ def _is_listed_as_it_should(duty: Duty, members: Sequence[MemberFacts]) -> None:
     package = duty.plan.package
     if package.is_jumbo or duty.plan.phase == "rollback":
         return
-    lacking = [m.id for m in members if m.package(package.name) is not PackageState.INSTALLED]
-    if lacking:
-        raise StepFailed(f"{package.name} is not listed as installed on {', '.join(lacking)}")
+    goes = duty.plan.kind == "uninstall"
+    has = {m.id: m.package(package.name) is PackageState.INSTALLED for m in members}
+    if wrong := [one for one, installed in has.items() if installed is goes]:
+        listed = "still" if goes else "not"
+        raise StepFailed(f"{package.name} is {listed} listed as installed on {', '.join(wrong)}")
 
 
 def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
