@@ -164,7 +164,7 @@ def without(story: Story, opening: Opening) -> Message:
             "2. Each further failover is asked for as before, with fewer members to carry the "
             "traffic.",
             "3. Auto-clone, where it was on, stays off and owed until every member shows the take.",
-            "Otherwise say no here, and then `@hotfix retry` or `@hotfix abort`.",
+            "Otherwise say no here, and then `@hotfix abort`; `@hotfix retry` asks this again.",
         ),
         section(*_facts(opening)),
         section(*plan_lines(opening)),

@@ -73,7 +73,7 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.DEGRADED: "degraded end approved",
     StepKind.START: "approval of the start",
     StepKind.ACCEPT: "another take approved",
-    StepKind.WITHOUT: "going on without members approved",
+    StepKind.WITHOUT: "members left out, as approved",
     StepKind.DELETE: "package deleted",
 }
 

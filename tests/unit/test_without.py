@@ -307,6 +307,7 @@ def test_cloning_goes_back_only_when_it_too_shows_the_take_and_can_be_reached():
         member(5, **GONE, take=None),
         member(5, take=99, **DOWN),
         member(5, take=120, **DOWN),
+        member(5, take=99),
     ):
         with pytest.raises(ConditionFailed, match="so cloning stays off and is owed"):
             invariants.check(restore, facts(*others, fifth, count=5), state)
