@@ -224,27 +224,31 @@ def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
 def plan(
     words: Annotated[
         list[str],
-        typer.Argument(help="As in Slack: install GROUP PACKAGE [split …] [groups N] [without …]."),
+        typer.Argument(
+            help="What would be ordered, as in Slack: install GROUP PACKAGE [split …] [groups N] "
+            "[without …], uninstall GROUP last take, finish GROUP, or rollback GROUP."
+        ),
     ],
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at the real group, only reading, and tell the plan with every line it would send."""
-    from bot.commands.kinds import Mistake, Order
-    from bot.commands.reading import read_command
+    """Look at the real group, only reading, and tell the plan with every line it would send.
+
+    Ends with 0 where a plan can be made, 2 where none can (with the reason), and 1 where the group
+    cannot be looked at.
+    """
+    from bot.commands.kinds import Mistake
+    from bot.commands.orders import read_planning
     from engine.dryrun import text
 
     with mistakes_told():
         settings = load(config).settings
         secrets = Secrets.read(settings.in_gclish)
         try:
-            wanted = read_command(
-                " ".join(words), groups=sorted(settings.groups), command="hotfix-bot plan"
-            )
+            said = " ".join(words).split()
+            wanted = read_planning(said, sorted(settings.groups), "hotfix-bot").order
         except Mistake as error:
             raise refusal(_plainly(str(error))) from error
-        if not isinstance(wanted, Order) or wanted.kind != "install":
-            raise refusal(f"only an installation can be planned here, not {words[0]!r}")
         channel = settings.groups[wanted.group].channel
         try:
             dry = asyncio.run(wiring.plan_dry(settings, secrets, wanted.request(_login(), channel)))

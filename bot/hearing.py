@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from bot import changing
 from bot.commands.appointing import Clocks
+from bot.commands.grammar import read_left_out
 from bot.commands.help import help_text
 from bot.commands.kinds import (
     VOTES,
@@ -21,6 +22,7 @@ from bot.commands.kinds import (
     Freezing,
     Mistake,
     Order,
+    Planning,
     Question,
     Revision,
     Vote,
@@ -43,6 +45,9 @@ from storage.records import DeliveryStore, InboxRow
 
 ACTION = "word:"
 """A button whose `action_id` begins so says the word that follows to the run in its `value`."""
+
+WITHOUT = "without"
+"""Its button names the members too: a way out of a hold."""
 
 ASKED = "asked"
 """Kind of the row of a mention that is answered at once: what to tell, and whom. It belongs to no
@@ -140,6 +145,8 @@ class Hearing:
                 command = Order(command.verb, command.target)
             if isinstance(command, Order):
                 return self._order(key, command, to, str(body.get("user_name", "")))
+            if isinstance(command, Planning):
+                return self._planning(key, command, to, str(body.get("user_name", "")))
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
@@ -167,20 +174,24 @@ class Hearing:
         channel = self._settings.groups[command.group].channel
         request = command.request(to["user"], channel, name)
         body = {"request": to_json(request), "answer": to}
-        without = f" without {ids(command.left_out)}" if command.left_out else ""
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
-        what = {
-            "install": f"install {code(request.package)} on",
-            "uninstall": f"uninstall {code(request.package or 'the newest take')} from",
-            "finish": "finish the last run on",
-            "rollback": "roll back the last run on",
-        }[request.kind]
         text = (
-            f"Understood: {what} {code(command.group)}{without}. I "
-            f"look first; the proposal or the reason follows {where}."
+            f"Understood: {_wanted(command)}. I look first; the proposal or the reason follows "
+            f"{where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
+
+    def _planning(self, key: str, command: Planning, to: dict[str, str], name: str) -> Heard:
+        """Have a dry run made by whoever acts on the group: they can look at it."""
+        order = command.order
+        request = order.request(to["user"], self._settings.groups[order.group].channel, name)
+        body = {"request": to_json(request), "answer": to}
+        text = (
+            f"Understood: plan to {_wanted(order)}. I only look, and begin nothing; what it would "
+            "do follows, for you alone."
+        )
+        return Heard(self._row(key, None, "plan", body), text, to)
 
     def _said(
         self, key: str, command: Word | Revision | Question, to: dict[str, str], thread: str
@@ -341,6 +352,8 @@ class Hearing:
             if isinstance(command, Order):
                 text = f"That is ordered with `{self._name} {command.kind} …`."
                 return Heard(text=text, to=to)
+            if isinstance(command, Planning):
+                return self._planning(key, command, to, "")
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
@@ -376,13 +389,17 @@ class Hearing:
         if pressed.get("action_id") in (changing.COUNT, changing.OUT):
             return self._counted(body)
         verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
-        if verb not in WORDS or not str(pressed.get("action_id", "")).startswith(ACTION):
+        known = (*WORDS, WITHOUT)
+        if verb not in known or not str(pressed.get("action_id", "")).startswith(ACTION):
             return NOTHING
         key, to = self._pressed(body, pressed)
-        run, _, seen = str(pressed.get("value", "")).partition(" ")
+        run, seen, out = (*str(pressed.get("value", "")).split(" "), "", "")[:3]
+        command: Word | Revision = Word(verb, run)
         try:
-            heard = self._said(key, Word(verb, run), to, "")
-        except NoSuchRun as mistake:
+            if verb == WITHOUT:
+                command = Revision(Change(left_out=read_left_out(out, WITHOUT)), run)
+            heard = self._said(key, command, to, "")
+        except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
         if heard.row is not None and seen.isdecimal():
             row = replace(heard.row, body={**heard.row.body, "seen": int(seen)})
@@ -483,6 +500,18 @@ class Hearing:
 
     def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
         return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())
+
+
+def _wanted(order: Order) -> str:
+    """Say what an order is for, as it was understood."""
+    what = {
+        "install": f"install {code(order.package)} on",
+        "uninstall": f"uninstall {code(order.package or 'the newest take')} from",
+        "finish": "finish the last run on",
+        "rollback": "roll back the last run on",
+    }[order.kind]
+    without = f" without {ids(order.left_out)}" if order.left_out else ""
+    return f"{what} {code(order.group)}{without}"
 
 
 def moment_of(ts: str) -> datetime:

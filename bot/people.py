@@ -33,6 +33,7 @@ from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, lost_key, run_of
 from bot.standing import Standing
 from bot.thread import pages
+from bot.views.format import code, link
 from engine.errors import PeopleUnreadable, StopUnheard
 from engine.ports import Answers, Ballot, Clock, Person, Reach
 from engine.rights import STOPS
@@ -348,14 +349,21 @@ class SlackPeople:
 
 
 class SlackAnswers:
-    """See engine.ports.Answers: on the command's own address, else in the thread, else directly."""
+    """See engine.ports.Answers: on the command's own address, else in the thread, else directly.
+
+    A file cannot be shown to one person in a channel, so it is always written to them directly.
+    """
 
     def __init__(self, client: AsyncWebClient, deliveries: DeliveryStore) -> None:
         self._client = client
         self._deliveries = deliveries
 
-    async def answer(self, to: dict[str, str], text: str) -> None:
+    async def answer(
+        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+    ) -> None:
         """See engine.ports.Answers. Never raises: an answer that cannot be given is logged."""
+        if file is not None:
+            text = f"{text}\n{await self._hand_over(to, *file)}"
         try:
             told = await self._respond(to, text) or await self._whisper(to, text)
             told = told or await self._write_to(to, text)
@@ -364,6 +372,24 @@ class SlackAnswers:
             return
         if not told:
             log.warning("answer not given", user=to.get("user"))
+
+    async def _hand_over(self, to: dict[str, str], name: str, content: str) -> str:
+        """Write a file to the person directly; return where it is, as finished mrkdwn."""
+        user = to.get("user", "")
+        try:
+            if not is_person(user):
+                raise LookupError
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                opened = await self._client.conversations_open(users=user)
+                sent = await self._client.files_upload_v2(
+                    channel=opened["channel"]["id"], filename=name, title=name, content=content
+                )
+            file: Mapping[str, Any] = sent["files"][0]
+        except UNREADABLE as error:
+            log.warning("no file", file=name, user=user, error=type(error).__name__)
+            return f"More is in {code(name)}, which could not be sent to you now; ask again later."
+        where = link(str(file.get("permalink") or ""), name)
+        return f"All of it is in {where}, which I wrote to you directly."
 
     async def _respond(self, to: dict[str, str], text: str) -> bool:
         """Use the address that came with a command: five times within half an hour."""
@@ -420,9 +446,11 @@ class PlainAnswers:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    async def answer(self, to: dict[str, str], text: str) -> None:
+    async def answer(
+        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+    ) -> None:
         """See engine.ports.Answers."""
-        await self._answers.answer(to, html.escape(text, quote=False))
+        await self._answers.answer(to, html.escape(text, quote=False), file=file)
 
 
 def unfit(user: Mapping[str, Any], me: Identity) -> str:

@@ -12,7 +12,7 @@ import secrets as random_words
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -149,7 +149,10 @@ async def plan_dry(settings: Settings, secrets: Secrets, request: Request) -> Dr
     shell = setup.open_shell()
     try:
         packages = PackageFolder(settings.packages.directory)
-        return await dry_plan(request, setup, shell, packages, SystemClock())
+        with ExitStack() as opened:
+            there = is_there(settings)
+            journal = opened.enter_context(stores_to_read(settings)).journal if there else None
+            return await dry_plan(request, setup, shell, packages, SystemClock(), journal)
     finally:
         await shell.close()
 

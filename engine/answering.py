@@ -32,24 +32,26 @@ class AnswerQueue:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._waiting: deque[tuple[dict[str, str], str]] = deque()
+        self._waiting: deque[tuple[dict[str, str], str, tuple[str, str] | None]] = deque()
         self._giving: asyncio.Task[None] | None = None
 
-    async def answer(self, to: dict[str, str], text: str) -> None:
+    async def answer(
+        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+    ) -> None:
         """See engine.ports.Answers."""
         if len(self._waiting) >= MOST_WAITING:
-            dropped, _ = self._waiting.popleft()
+            dropped, *_ = self._waiting.popleft()
             log.warning("answer not given", user=dropped.get("user"), error="too many wait")
-        self._waiting.append((to, text))
+        self._waiting.append((to, text, file))
         if self._giving is None or self._giving.done():
             self._giving = asyncio.ensure_future(self._give())
 
     async def _give(self) -> None:
         while self._waiting:
-            to, text = self._waiting.popleft()
+            to, text, file = self._waiting.popleft()
             try:
                 async with asyncio.timeout(GIVEN_WITHIN.total_seconds()):
-                    await self._answers.answer(to, text)
+                    await self._answers.answer(to, text, file=file)
             except TimeoutError:
                 log.warning("answer not given", user=to.get("user"), error="no time left")
             except Exception:

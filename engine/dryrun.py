@@ -1,22 +1,39 @@
 """A plan made of the real group without anything of it being carried out: look, plan, tell.
 
-Everything goes through a Shell that can only read (`engine.reading`).
+Everything goes through a Shell that can only read (`engine.reading`). No run comes of it, no gate,
+and no record.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from engine import invariants
+from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
+from engine.fold import RunState
+from engine.freezes import of_group
 from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
-from engine.model import GroupFacts, LogicalGroup, Plan, Request, StepKind, spelled, to_json
+from engine.model import (
+    GroupFacts,
+    LogicalGroup,
+    Plan,
+    Request,
+    StepKind,
+    from_json,
+    spelled,
+    to_json,
+)
 from engine.outline import NUMBER, Outline, outline
-from engine.packages import package_ref
-from engine.planner import plan_install
-from engine.ports import Clock, GroupSetup, Packages, Shell
+from engine.planning import occupant, planned, refuse_unless_allowed
+from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.reading import ReadingShell
+from engine.uninstalling import WORDS
+from storage.records import HOUSE, InboxRow, JournalStore, Lease, StorageDown, Stores
 
 RUN = "hf-dryrun"
 """Stands where a run has its id; no run is made."""
@@ -26,11 +43,22 @@ _LOOKS = (StepKind.PREFLIGHT, StepKind.READY, StepKind.POSTFLIGHT)
 
 @dataclass(frozen=True)
 class DryPlan:
-    """The plan that would be proposed, what it was made of, and what it would send."""
+    """The plan that would be proposed, what it was made of, and what it would send.
+
+    Attributes:
+        plan: as an order would propose it now.
+        facts: what was seen.
+        steps: each with the lines that it would send.
+        refusals: why an order would be refused now all the same.
+        holds: for what the run would hold at PREFLIGHT now; "" as well while another one goes on,
+            which keeps the group from looking as it will.
+    """
 
     plan: Plan
     facts: GroupFacts
     steps: tuple[Outline, ...]
+    refusals: tuple[str, ...] = ()
+    holds: str = ""
 
     @property
     def minutes(self) -> int:
@@ -38,20 +66,59 @@ class DryPlan:
         return round(work(self.plan, self.plan.steps).total_seconds() / 60)
 
     def staying(self, group: LogicalGroup) -> str:
-        """Say what the members that stay carry while a group is down."""
+        """Say what the members that stay carry while a group is down, or that nothing is done."""
+        if group not in self.plan.changing:
+            return "as it should be already: nothing is done to it"
         members = self.plan.members
         return in_words(group.name, headroom(group.members, members, active_site(self.facts)))
 
+    @property
+    def order(self) -> str:
+        """What was asked for, in the words of a command."""
+        plan, removal = self.plan, self.plan.removal
+        if plan.phase != "fresh":
+            return f"{plan.phase} {plan.security_group}"
+        how = ""
+        if removal is not None and plan.package.is_jumbo:
+            how = f" {WORDS[removal.method]}"
+        return f"{plan.kind} {plan.security_group} {plan.package.name}{how}"
+
+    @property
+    def takes(self) -> str:
+        """Which takes this leads from and to, and how the one afterwards is known."""
+        plan = self.plan
+        before = "not known" if plan.take_before is None else str(plan.take_before)
+        source = f" ({plan.removal.source})" if plan.removal is not None else ""
+        return f"take {before} -> {plan.take_after}{source}"
+
+    @property
+    def what(self) -> str:
+        """What the group is."""
+        plan = self.plan
+        return (
+            f"{plan.platform}, {plan.mode} mode, {plan.version}, {len(plan.everyone)} members, "
+            f"SMO {self.facts.smo or 'none'}"
+        )
+
+    @property
+    def obstacles(self) -> list[str]:
+        """What stands against it now, one sentence each."""
+        refused = [f"An order would be refused now: {reason}" for reason in self.refusals]
+        held = [f"The run would hold at PREFLIGHT now: {self.holds}"] if self.holds else []
+        return refused + held
+
     def as_json(self) -> dict[str, Any]:
         """Return all of it for programs."""
-        plan, package = self.plan, self.plan.package
+        plan, package, removal = self.plan, self.plan.package, self.plan.removal
         return {
             "group": plan.security_group,
             "kind": plan.kind,
+            "phase": plan.phase,
             "package": {"name": package.name, "version": package.version, "take": package.take}
             | {"sha256": package.sha256, "size": package.size}
             | {"kind": package.kind, "reboots": package.reboots},
-            "take": {"before": plan.take_before, "after": plan.take_after},
+            "take": {"before": plan.take_before, "after": plan.take_after}
+            | ({"source": removal.source} if removal is not None else {}),
             "platform": plan.platform,
             "mode": plan.mode,
             "version": plan.version,
@@ -65,6 +132,8 @@ class DryPlan:
             ],
             "left_out": list(plan.left_out),
             "notes": list(plan.notes),
+            "would_refuse": list(self.refusals),
+            "would_hold": self.holds,
             "estimate_min": self.minutes,
             "steps": [_told(one) for one in self.steps],
             "facts": to_json(self.facts),
@@ -93,35 +162,80 @@ def _told(one: Outline) -> dict[str, Any]:
 
 
 async def dry_plan(
-    request: Request, setup: GroupSetup, shell: Shell, packages: Packages, clock: Clock
+    request: Request,
+    setup: GroupSetup,
+    shell: Shell,
+    packages: Packages,
+    clock: Clock,
+    journal: JournalStore | None = None,
 ) -> DryPlan:
     """Look at the real group through a Shell that can only read, and plan.
+
+    Args:
+        request: what was asked for.
+        setup: its group.
+        shell: to the group; what does more than read is not sent.
+        packages: the repository.
+        clock: the time.
+        journal: former runs, freezes and who is at work; None where there is no database yet.
 
     Raises:
         PlanRefused: no plan is made of this.
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
-    package = package_ref(await packages.find(request.package, sha256=request.sha256 or None))
     live = LiveGroup(ReadingShell(shell), clock, setup.policy, pins=setup.pins)
-    facts = await live.observe(full=True)
-    plan = plan_install(RUN, request, package, facts, setup.policy, remarks=setup.remarks)
-    return DryPlan(plan, facts, outline(plan, facts))
+
+    async def look() -> GroupFacts:
+        return await live.observe(full=True)
+
+    plan, facts = await planned(RUN, request, setup, packages, journal, look)
+    busy, frozen = await asyncio.to_thread(_barred, journal, setup.name, clock)
+    refusals = [f"{setup.name} is busy with {busy}"] if busy else []
+    refusals += [frozen] if frozen else []
+    holds = "" if busy else _holds(plan, facts)
+    return DryPlan(plan, facts, outline(plan, facts), tuple(refusals), holds)
+
+
+def _barred(journal: JournalStore | None, group: str, clock: Clock) -> tuple[str, str]:
+    """Return the run that a group is busy with, and the freeze that it is in; "" where none is."""
+    if journal is None:
+        return "", ""
+    frozen = of_group(journal.read(HOUSE), group, clock.now())
+    return occupant(journal, group), str(frozen or "")
+
+
+def _holds(plan: Plan, facts: GroupFacts) -> str:
+    """Return for what the first full look of the run would hold, as things are now."""
+    preflight = next(step for step in plan.steps if step.kind is StepKind.PREFLIGHT)
+    try:
+        invariants.check(preflight, facts, RunState(run=RUN, plan=plan, facts=facts))
+    except MaintenanceError as error:
+        return str(error)
+    return ""
+
+
+# ----------------------------------------------------------------------------------- in words
+
+
+_LEGEND = (
+    "Each line names where it runs. `reads` changes nothing, `acts` changes something, `goes`",
+    "opens a shell on a member, `asks` is typed there and asks back first, and `copies` uploads.",
+)
 
 
 def text(dry: DryPlan) -> list[str]:
-    """Return it as lines for people."""
+    """Return all of it as lines for people."""
     plan = dry.plan
-    before = "not known" if plan.take_before is None else str(plan.take_before)
     lines = [
-        f"{plan.security_group}: {plan.platform}, {plan.mode} mode, {plan.version}, "
-        f"{len(plan.everyone)} members, SMO {dry.facts.smo or 'none'}",
-        f"{plan.package.name}: take {before} -> {plan.take_after}",
+        f"{plan.security_group}: {dry.what}",
+        f"{dry.order}: {dry.takes}",
         "",
         "Logical Groups, in this order",
         *(f"  {g.name}  {spelled(g.members)}  ({dry.staying(g)})" for g in plan.groups),
     ]
     lines += [f"  left out: {spelled(plan.left_out)}"] if plan.left_out else []
     lines += ["", *(f"Warning: {note}" for note in plan.notes)] if plan.notes else []
+    lines += ["", *dry.obstacles] if dry.obstacles else []
     lines += ["", "Steps, and what each would send"]
     for one in dry.steps:
         lines.append(f"  {one.step.id}{f'  ({one.note})' if one.note else ''}")
@@ -130,11 +244,125 @@ def text(dry: DryPlan) -> list[str]:
             command = "one line that reads everything; --json shows it" if looks else line.command
             note = f"  ({line.note})" if line.note else ""
             lines.append(f"      {line.on or 'group address'} {line.how}: {command}{note}")
-    lines += [
-        "",
-        f"{NUMBER} is the package's number in a member's list: it is read there right before it "
-        "is used.",
-        f"Estimate: about {dry.minutes} min of work, and the time for votes. Nothing was sent but "
-        "what reads.",
+    return [*lines, "", *_LEGEND, _number(dry), _estimate(dry)]
+
+
+def brief(dry: DryPlan) -> list[str]:
+    """Return what a person reads first: everything but the lines that would be sent."""
+    plan = dry.plan
+    names = [group.name for group in plan.changing]
+    return [
+        f"A dry run of `{dry.order}`: nothing was begun, and nobody was asked.",
+        f"{plan.security_group} is {dry.what}. It would go from {dry.takes}.",
+        *(f"{g.name}: {spelled(g.members)} ({dry.staying(g)})" for g in plan.groups),
+        *([f"Left out: {spelled(plan.left_out)}."] if plan.left_out else []),
+        *(f":warning: {note}" for note in plan.notes),
+        *(f":no_entry: {one}" for one in dry.obstacles),
+        f"{len(plan.steps)} steps; the order of the groups is {', '.join(names) or 'none'}. "
+        f"{_estimate(dry)}",
     ]
-    return lines
+
+
+def _number(dry: DryPlan) -> str:
+    sent = any(NUMBER in line.command for one in dry.steps for line in one.lines)
+    what = f"{NUMBER} is the package's number in a member's list: it is read there right before it"
+    return f"{what} is used." if sent else "No line names a package by its number."
+
+
+def _estimate(dry: DryPlan) -> str:
+    return (
+        f"Estimate: about {dry.minutes} min of work, and the time for votes. Nothing was sent but "
+        "what reads."
+    )
+
+
+# ------------------------------------------------------------------------------ asked in Slack
+
+
+class DryRuns:
+    """Answers whoever asks what would be done; whoever may order may ask.
+
+    Args:
+        stores: journal and inbox; nothing is written but that a question was taken.
+        clock: the time.
+        inventory: the groups.
+        packages: the repository.
+        answers: how the person is told.
+        people: who it is.
+        shell_of: returns the kept shell of a group.
+        redact: takes secrets out of what is told.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        clock: Clock,
+        inventory: Inventory,
+        packages: Packages,
+        answers: Answers,
+        people: People,
+        shell_of: Callable[[GroupSetup], Shell],
+        redact: Callable[[str], str],
+    ) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._inventory = inventory
+        self._packages = packages
+        self._answers = answers
+        self._people = people
+        self._shell_of = shell_of
+        self._redact = redact
+
+    async def take(self, row: InboxRow, lease: Lease | None) -> None:
+        """Answer one question, once; it is gone then, also where a mistake of ours came of it.
+
+        Args:
+            row: the question.
+            lease: on its group, so that one worker alone answers; None where there is no group.
+
+        Raises:
+            LeaseLost: another worker answers.
+        """
+        request = from_json(Request, row.body["request"])
+        to = {**row.body.get("answer", {}), "user": request.requester}
+        asked = f"plan {request.kind} {request.security_group} {request.package}".strip()
+        file: tuple[str, str] | None = None
+        mistake: Exception | None = None
+        try:
+            dry = await self._planned(request, to.get("channel", ""))
+            told = "\n".join(brief(dry))
+            whole = "\n".join(text(dry))
+            file = (f"plan-{request.security_group}.txt", self._redact(f"{whole}\n"))
+        except PlanRefused as error:
+            told = f"I understood `{asked}`, and no plan can be made: {_sentence(str(error))}"
+        except MaintenanceError as error:
+            told = (
+                f"I understood `{asked}`, but {request.security_group} could not be looked at: "
+                f"{_sentence(str(error))}"
+            )
+        except StorageDown:
+            raise
+        except Exception as error:  # noqa: BLE001 -- or it would be tried again every second
+            mistake = error
+            told = (
+                f"I understood `{asked}`, but no plan came of it: a mistake of ours "
+                f"({type(error).__name__}); the log says more."
+            )
+        await self._answers.answer(to, self._redact(told), file=file)
+        await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
+        if mistake is not None:
+            raise mistake
+
+    async def _planned(self, request: Request, channel: str) -> DryPlan:
+        setup = self._inventory.group(request.security_group)
+        if setup is None:
+            known = ", ".join(self._inventory.names()) or "none"
+            raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
+        await refuse_unless_allowed(self._people, request.requester, setup.policy, channel)
+        shell = self._shell_of(setup)
+        journal = self._stores.journal
+        return await dry_plan(request, setup, shell, self._packages, self._clock, journal)
+
+
+def _sentence(reason: str) -> str:
+    return reason if reason.endswith((".", "?")) else f"{reason}."

@@ -184,6 +184,8 @@ class RunState:
     cloning_owed: bool = False
     cloning_packages: tuple[str, ...] = ()
     rescued: frozenset[str] = frozenset()
+    rescuing: str = ""
+    untold_rescue: str = ""
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waits_for: str = ""
     alarms: list[Mapping[str, Any]] = field(default_factory=list)
@@ -451,6 +453,7 @@ class RunState:
 
     def _on_planned(self, record: Record, body: Mapping[str, Any]) -> None:
         self.plan = self._understood(record, body["plan"])
+        self.rescuing = self.untold_rescue = ""
         if author := body.get("author"):
             self.authors |= {author}
         if body.get("facts"):
@@ -599,6 +602,8 @@ class RunState:
             intended_at=record.at,
             before=body.get("before", {}),
         )
+        if body.get("act") == "rescue":
+            self.rescuing = body["step"].partition(".")[0]
 
     def _on_committing(self, record: Record, body: Mapping[str, Any]) -> None:
         self._step(body["step"], committed_at=record.at, committed_on=body.get("on", ""))
@@ -630,6 +635,9 @@ class RunState:
     def _on_undone(self, _: Record, body: Mapping[str, Any]) -> None:
         if body.get("rescued"):
             self.rescued |= {body["rescued"]}
+            # A plan that people made meanwhile has ended `rescuing`: they know how it goes on.
+            self.untold_rescue = body.get("reason", "") if self.rescuing else ""
+            self.rescuing = ""
         for step in body["steps"]:
             if step in self.gates and self.gates[step].open:
                 # What people approved is over: a failover after this needs a new gate (P4).
@@ -651,6 +659,7 @@ class RunState:
             seq=record.seq,
         )
         self.reminded_at = None
+        self.untold_rescue = ""
 
     def _on_broken(self, record: Record, body: Mapping[str, Any]) -> None:
         self._on_held(record, {**body, "ways": ["retry", "abort"]})

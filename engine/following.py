@@ -54,7 +54,7 @@ def last_change(formers: Sequence[Former], request: Request) -> Former:
     if found is None:
         raise PlanRefused(
             f"no run has changed anything on {request.security_group}, so there is nothing to "
-            f"{request.kind}"
+            f"{'finish' if request.kind == FINISH else 'roll back'}"
         )
     named = request.package
     if named and package_stem(named) != package_stem(found.package):
@@ -189,9 +189,7 @@ def _refuse_nothing_left(
     request: Request, last: Former, seen: GroupFacts, to_do: Sequence[MemberId], target: int
 ) -> None:
     if not to_do and not (last.cloning_owed and request.kind == FINISH):
-        raise PlanRefused(
-            f"every member is at take {target} already, so nothing is left to {request.kind}"
-        )
+        raise PlanRefused(f"every member is at take {target} already, so nothing is left to do")
     if request.kind == FINISH and len(to_do) == len(seen.members):
         raise PlanRefused(
             f"{last.run} left no member changed, so there is nothing to finish; order it anew"

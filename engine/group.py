@@ -306,16 +306,15 @@ class LiveGroup:
                 raise TooLate(f"CPUSE on {member} did not end action {number}")
             await self._clock.sleep(ACTION_EVERY)
 
-    async def delete_package(
-        self, package: PackageRef, members: Sequence[MemberId], *, at: MemberId
-    ) -> str:
-        """Take the package out of the CPUSE repository of these members; return what was printed.
+    async def delete_package(self, package: PackageRef, member: MemberId) -> str:
+        """Take the package out of a member's CPUSE repository; return what was printed.
 
+        Nothing asks which package is meant, so nobody is told another member's number of it.
         Whether it is gone is seen by whoever looks.
         """
-        number = await self._number(package, at, commands.available_packages())
-        line = commands.delete_package(number, members)
-        text, _ = await self._tell(line, self._policy.limits.verify, at=at)
+        number = await self._number(package, member, commands.available_packages())
+        line = commands.delete_package(number, [member])
+        text, _ = await self._tell(line, self._policy.limits.verify, at=member)
         return text
 
     async def set_cloning(self, *, on: bool) -> str:

@@ -480,8 +480,14 @@ def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def _restore(_step: Step, facts: GroupFacts, state: RunState) -> list[str]:
-    """One left out counts here too: with other software it would be cloned over (P5)."""
-    return [f"{one}, so cloning stays off and is owed" for one in unlike(facts.members, state)]
+    """One left out counts here too: with other software it would be cloned over (P5).
+
+    While it is out of service nobody reaches it to switch its own auto-clone on.
+    """
+    words = state.the_plan.policy.state_words
+    out = [m.id for m in facts.some(state.the_plan.left_out) if surely_out(m, words)]
+    against = unlike(facts.members, state) or [f"{one} is out of service" for one in out]
+    return [f"{one}, so cloning stays off and is owed" for one in against]
 
 
 def unlike(members: Sequence[MemberFacts], state: RunState) -> list[str]:

@@ -611,6 +611,7 @@ class StepKind(StrEnum):
     DELETE = "DELETE"
     APPOINTMENT = "APPOINTMENT"
     KEEP = "KEEP"
+    WITHOUT = "WITHOUT"
 
 
 class Repetition(StrEnum):
@@ -648,6 +649,7 @@ REPETITION: dict[StepKind, Repetition] = {
     StepKind.DELETE: Repetition.CONVERGENT,
     StepKind.APPOINTMENT: Repetition.WAIT,
     StepKind.KEEP: Repetition.GATE,
+    StepKind.WITHOUT: Repetition.GATE,
 }
 
 

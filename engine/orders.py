@@ -7,31 +7,21 @@ nothing was sent to a device but a look.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
-from engine import house, rights
-from engine.appointments import appointed
-from engine.errors import MaintenanceError, NotUnderstood, PeopleUnreadable, PlanRefused
-from engine.fold import RunState
-from engine.following import goes_on_with, last_change, plan_after
-from engine.former import Former, former
+from engine import house
+from engine.errors import MaintenanceError, PlanRefused
 from engine.freezes import of_group
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
 from engine.model import (
     GroupFacts,
-    PackageRef,
-    Plan,
-    Policy,
     Request,
     digest_in_letters,
     from_json,
 )
-from engine.packages import package_ref
-from engine.planner import plan_install
+from engine.planning import occupant, planned, refuse_unless_allowed
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
-from engine.uninstalling import plan_uninstall
 from storage.records import (
     HOUSE,
     Draft,
@@ -42,9 +32,6 @@ from storage.records import (
     Stores,
     StreamMoved,
 )
-
-FORMERS_LIMIT = 30
-"""So many ended runs of a group are read for what they saw; one that is older tells little."""
 
 
 def run_id(key: str, other: int = 0) -> str:
@@ -113,7 +100,7 @@ class Orders:
             known = ", ".join(self._inventory.names()) or "none"
             raise PlanRefused(f"there is no group {request.security_group}; known: {known}")
         said_in = row.body.get("answer", {}).get("channel", "")
-        await self._refuse_unless_allowed(request.requester, setup.policy, said_in)
+        await refuse_unless_allowed(self._people, request.requester, setup.policy, said_in)
         house_records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
         frozen = of_group(house_records, request.security_group, self._clock.now())
         if frozen is not None:
@@ -122,7 +109,14 @@ class Orders:
         if busy:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")
         run = await self._unused_id(row.key)
-        plan, facts = await self._planned(run, request, setup)
+        plan, facts = await planned(
+            run,
+            request,
+            setup,
+            self._packages,
+            self._stores.journal,
+            lambda: self._look(setup),
+        )
         drafts, index = first_records(
             run,
             request,
@@ -143,67 +137,9 @@ class Orders:
         )
         return run
 
-    async def _planned(
-        self, run: str, request: Request, setup: GroupSetup
-    ) -> tuple[Plan, GroupFacts]:
-        """Look, and plan what was asked for.
-
-        Raises:
-            PlanRefused: no plan can be made of it.
-        """
-        policy, remarks = setup.policy, setup.remarks
-        if request.kind == "install":
-            package = await self._package(request.package, request.sha256)
-            facts = await self._look(setup)
-            plan = plan_install(run, request, package, facts, policy, remarks=remarks)
-            return appointed(plan, request.appointment), facts
-        formers = await asyncio.to_thread(self._formers, request.security_group)
-        if request.kind == "uninstall":
-            facts = await self._look(setup)
-            plan = plan_uninstall(run, request, facts, policy, formers, remarks=remarks)
-            return appointed(plan, request.appointment), facts
-        last = last_change(formers, request)
-        package = last.plan.package
-        if goes_on_with(request, last) == "install":
-            package = await self._package(package.name, request.sha256 or package.sha256)
-        facts = await self._look(setup)
-        plan = plan_after(run, request, last, package, facts, policy, remarks=remarks)
-        return appointed(plan, request.appointment), facts
-
-    async def _package(self, name: str, sha256: str) -> PackageRef:
-        return package_ref(await self._packages.find(name, sha256=sha256 or None))
-
     async def _look(self, setup: GroupSetup) -> GroupFacts:
-        setup.asked_again()
         shell = self._shell_of(setup)
         return await LiveGroup(shell, self._clock, setup.policy, pins=setup.pins).observe()
-
-    def _formers(self, group: str) -> list[Former]:
-        """Return the runs of a group that have ended, newest first; none that cannot be read."""
-        found = []
-        for row in reversed(self._stores.journal.runs(group=group, open_only=False)):
-            with contextlib.suppress(NotUnderstood):
-                one = former(RunState.replay(self._stores.journal.read(row.id)))
-                found += [one] if one is not None else []
-            if len(found) >= FORMERS_LIMIT:
-                break
-        return found
-
-    async def _refuse_unless_allowed(self, user: str, policy: Policy, channel: str) -> None:
-        """Ask Slack who orders, in which roles that person is now, and who else reads there.
-
-        Raises:
-            PlanRefused: it may not order, or not there, or nobody can say who it is.
-        """
-        try:
-            person = await self._people.person(user)
-            roles = await self._people.roles(user)
-            shared = await self._people.shared(channel)
-        except PeopleUnreadable as error:
-            raise PlanRefused(f"Slack could not be asked who you are: {error}") from error
-        refused = shared or rights.refusal(rights.ORDER, person, roles, policy)
-        if refused:
-            raise PlanRefused(refused)
 
     async def _unused_id(self, key: str) -> str:
         """Return the first id of an order that no other one has: two never share a journal.
@@ -217,8 +153,7 @@ class Orders:
         return run_id(key, other)
 
     async def _occupant(self, group: str) -> str:
-        rows = await asyncio.to_thread(self._stores.journal.runs, group=group)
-        return next((row.id for row in rows if row.occupies), "")
+        return await asyncio.to_thread(occupant, self._stores.journal, group)
 
     async def _refuse(self, row: InboxRow, reason: str) -> None:
         """Record the refusal where no run exists to hold it, then tell the person."""

@@ -207,11 +207,13 @@ class _Writing:
         return [self._acts(commands.set_cloning(self._dialect, on=True))], ""
 
     def delete(self, _step: Step) -> tuple[Sequence[Line], str]:
-        members = [member.id for member in self._facts.members]
-        return [
-            self._reads(commands.available_packages(), members[0], "gives the number"),
-            self._acts(commands.delete_package(NUMBER, members), members[0]),
-        ], ""
+        lines = []
+        for member in self._facts.members:
+            lines += [
+                self._reads(commands.available_packages(), member.id, "gives the number"),
+                self._acts(commands.delete_package(NUMBER, [member.id]), member.id),
+            ]
+        return lines, ""
 
     def cleanup(self, _step: Step) -> tuple[Sequence[Line], str]:
         line = commands.remove_file(self._path)
@@ -225,6 +227,7 @@ _NOTES = {
     StepKind.FAILOVER: "people approve the failover",
     StepKind.START: "people approve the start on members that are out of service already",
     StepKind.ACCEPT: "people approve another take than was announced",
+    StepKind.WITHOUT: "people approve going on without members",
     StepKind.RETURN: "only looks; where the package does not reboot, the members are set up again",
     StepKind.SOAK: "only looks",
     StepKind.APPOINTMENT: "waits for the time that was agreed on, then looks at everything again",

@@ -341,9 +341,18 @@ def plan_rollback(state: RunState) -> Plan:
         plan,
         revision=revision,
         phase="rollback",
-        steps=(*done, *tail, *last_steps(plan.take_before, f".r{revision}")),
+        steps=(*done, *_not_agreed(state), *tail, *last_steps(plan.take_before, f".r{revision}")),
         cause="rollback",
     )
+
+
+def _not_agreed(state: RunState) -> tuple[Step, ...]:
+    """Return the gates at which people have not agreed yet that members are left out.
+
+    They stay in every later plan: nobody is left out without them.
+    """
+    asked = (step for step in state.the_plan.steps if step.kind is StepKind.WITHOUT)
+    return tuple(step for step in asked if state.of(step).status != "done")
 
 
 def plan_degraded_end(state: RunState) -> Plan:
@@ -408,4 +417,5 @@ def plan_abort(state: RunState, *, case: str, group: str = "") -> Plan:
     if state.cloning_owed:
         add(StepKind.CLONING_RESTORE)
     add(StepKind.CLEANUP)
+    tail += _not_agreed(state)
     return replace(plan, revision=revision, steps=done + tuple(tail), cause=f"abort: {case}")

@@ -237,8 +237,14 @@ class People(Protocol):
 class Answers(Protocol):
     """How the engine says something to one person, outside of any run's thread."""
 
-    async def answer(self, to: dict[str, str], text: str) -> None:
-        """Tell the person named in `to` (as it came in with the command). Best effort."""
+    async def answer(
+        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+    ) -> None:
+        """Tell the person named in `to` (as it came in with the command). Best effort.
+
+        `file` is the name and the content of what is too long to be said; it is for that person
+        alone, too.
+        """
         ...
 
 

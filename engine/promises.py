@@ -121,6 +121,7 @@ def _p2(records: Sequence[Record]) -> Iterable[Finding]:
         elif kind in ONCE_KINDS and group not in down:
             yield _approval_problem(records, record)
     yield from _degraded_end(records)
+    yield from _left_out_midway(records)
     # The promise is about failovers: a proposal can break it, and alone never keeps it.
     passed = (r for r in _of(records, Kind.DONE) if r.body.get("kind") == "PROPOSAL")
     approved = [r for r in passed if r.body.get("how") == "approved"]
@@ -149,6 +150,22 @@ def _degraded_end(records: Sequence[Record]) -> Iterable[Finding]:
         }
         if worse := sorted(served & set(end.body.get("out_of_service", ()))):
             yield f"record {end.seq}: {', '.join(worse)} served when people agreed to this end"
+
+
+def _left_out_midway(records: Sequence[Record]) -> Iterable[Finding]:
+    """Who is left out midway is so by an approval, before a group goes down or the run ends."""
+    proposed, known, pending = False, frozenset[str](), frozenset[str]()
+    for record in _of(records, Kind.PLANNED, Kind.DONE, Kind.INTENDED, Kind.ENDED):
+        kind = record.body.get("kind")
+        if record.kind == Kind.PLANNED:
+            pending |= _left_out(record) - known if proposed else frozenset()
+            known = _left_out(record)
+        elif record.kind == Kind.DONE and kind == "WITHOUT":
+            yield _approval_problem(records, record)
+            pending = frozenset()
+        elif pending and (record.kind == Kind.ENDED or kind in DOWN_KINDS):
+            yield f"record {record.seq}: {', '.join(sorted(pending))} left out, and nobody agreed"
+        proposed = proposed or kind == "PROPOSAL"
 
 
 def _asked_of(records: Sequence[Record], passed: Record) -> str:

@@ -100,7 +100,8 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
     if plan.phase != "fresh":
         raise PlanRefused(
-            "which groups it is about follows from the run before it; abort it, and order it anew"
+            "what is left to do, and in which groups, follows from the run before it; say `abort`, "
+            "and order it anew, with `without 1_7` where a member is out of service"
         )
     if change.take is not None and plan.removal is None:
         raise PlanRefused("the take of an installation is the one of its package")
@@ -228,6 +229,8 @@ def _removal(plan: Plan, change: Change, by: str) -> Removal | None:
     """Return what an uninstall takes away, and from where the take afterwards is known now."""
     if plan.removal is None or change.take is None:
         return plan.removal
+    if not plan.package.is_jumbo:
+        raise PlanRefused(f"{plan.package.name} is no Jumbo, so the take stays as it is")
     if change.take >= plan.package.take:
         raise PlanRefused(f"take {change.take} is not older than take {plan.package.take}")
     if plan.removal.method == COMPLETELY and change.take:

@@ -43,11 +43,14 @@ from engine.proposals import other_take_fault
 from engine.steps import (
     FULL_LOOK,
     HANDLERS,
+    bring_back,
     change,
     nothing_started,
     rescue,
+    rescue_step,
     traffic_trouble,
 )
+from engine.without import can_leave_out
 from storage.records import Draft, StorageDown
 
 
@@ -76,6 +79,7 @@ async def _go_on(duty: Duty) -> RunState:
             continue
         revision = duty.plan.revision
         try:
+            await _end_rescue(duty)
             if not await _one_step(duty, step):
                 break
         except Stopped:
@@ -115,7 +119,7 @@ async def _one_step(duty: Duty, step: Step) -> bool:
         await carry_out(duty, step)
         return True
     if not await asking.ask(duty, step):
-        return _asked_again(duty, step)
+        return _asked_again(duty, step) or await _looks_on(duty, step)
     if step.kind in (StepKind.PROPOSAL, StepKind.ACCEPT):
         await duty.done(step, how="approved")
         return True
@@ -125,8 +129,8 @@ async def _one_step(duty: Duty, step: Step) -> bool:
         )
         await waits.end_before_it_began(duty, "kept", kept)
         return False
-    if step.kind is StepKind.DEGRADED:
-        return await _agree_to_end(duty, step)
+    if step.kind in (StepKind.DEGRADED, StepKind.WITHOUT):
+        return await _agree(duty, step)
     if step.kind is StepKind.START:
         return await _start(duty, step, _beside(duty, step, +1))
     return await _fail_over(duty, step, _beside(duty, step, +1))
@@ -144,8 +148,22 @@ async def carry_out(duty: Duty, step: Step) -> None:
     await HANDLERS[step.kind](duty, step, facts)
 
 
-async def _agree_to_end(duty: Duty, step: Step) -> bool:
-    """Take the approval of a degraded end, after the same last look as before a failover."""
+async def _looks_on(duty: Duty, gate: Step) -> bool:
+    """While people are asked with a group of ours down, look as often as in a hold; True then."""
+    steps = duty.plan.steps
+    after = steps[steps.index(gate) + 1 :] if gate.kind is StepKind.WITHOUT else ()
+    if not any(duty.state.group_in_hand(step) for step in after[:1]):
+        return False
+    await _look(duty)
+    await duty.pause(duty.plan.policy.watch)
+    return True
+
+
+async def _agree(duty: Duty, step: Step) -> bool:
+    """Take the approval of an end, or of a plan, with members out of service.
+
+    After the same last look as before a failover.
+    """
     facts = await duty.observe()
     if not await asking.last_look(duty, step, facts):
         return _asked_again(duty, step)
@@ -303,6 +321,11 @@ def _ways(duty: Duty, step: Step, error: MaintenanceError) -> list[str]:
     """Return the words that help here, the best first."""
     if isinstance(error, WindowEnded):
         return ["move", "abort", *(["rollback"] if can_roll_back(duty.state) else [])]
+    out = ",".join(can_leave_out(duty.state))
+    return [*_ways_for(duty, step), *([f"without {out}"] if out else [])]
+
+
+def _ways_for(duty: Duty, step: Step) -> list[str]:
     if _other_take(duty, step):
         now = duty.state.facts.member(step.members[0]).take if duty.state.facts else None
         accept = [f"change take {now}"] if not other_take_fault(duty.state, step) else []
@@ -354,6 +377,28 @@ async def _rescued(duty: Duty, step: Step) -> bool:
         # The hold that follows tells people; they decide.
         return False
     return True
+
+
+async def _end_rescue(duty: Duty) -> None:
+    """Bring a rescue to its end that was begun and not seen through, and hold as it would have.
+
+    Else the group that is up again would go down again, by the approval of before the rescue.
+
+    Raises:
+        ConditionFailed: a group was rescued, and people were not told yet.
+        SessionOpen: a session of ours is open that could still take it down.
+    """
+    if name := duty.state.rescuing:
+        up = rescue_step(duty.plan.group(name))
+        facts = await duty.observe()
+        if not nothing_started(duty, up, facts):
+            return
+        if not any("ADMIN" in m.notes for m in facts.some(up.members)):
+            invariants.nobody_else(facts, duty.plan)
+        told = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "rescue"]
+        await bring_back(duty, up, facts, told[-1])
+    if duty.state.untold_rescue:
+        raise ConditionFailed(duty.state.untold_rescue)
 
 
 async def _keep_watch(duty: Duty, step: Step) -> bool:
@@ -493,12 +538,13 @@ def _how_it_ended(state: RunState) -> str:
 
 
 async def _hold_at_end(duty: Duty, reason: str) -> None:
+    out = ",".join(can_leave_out(duty.state))
     await duty.journal.write(
         Kind.HELD,
         step="",
         reason=f"the run cannot end: {reason}",
         error="ConditionFailed",
         out_of_service=list(duty.state.out_of_service()),
-        ways=["retry"],
+        ways=["retry", *([f"without {out}"] if out else [])],
         by_hand=duty.state.by_hand(),
     )

@@ -9,7 +9,9 @@ journal. A person's stop comes as `Stopped`, and everything that the world refus
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from engine import headroom, invariants, planner, recovery
@@ -29,6 +31,7 @@ from engine.journal import Kind, planned_body
 from engine.model import (
     LAST_TAKE,
     GroupFacts,
+    LogicalGroup,
     MemberFacts,
     MemberId,
     PackageState,
@@ -748,8 +751,10 @@ async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if not there:
         await duty.done(step, how="seen")
         return
-    await duty.intend(step, facts)
-    await _in_turn(duty, step, lambda: duty.group.delete_package(package, there, at=there[0]))
+    for one in there:
+        # Lists differ per member, so each is told its own number: an act, and an intent, for each.
+        await duty.intend(replace(step, members=(one,)), facts)
+        await _in_turn(duty, step, partial(duty.group.delete_package, package, one))
     await duty.settle(
         step,
         lambda seen: all(
@@ -785,9 +790,11 @@ def _is_listed_as_it_should(duty: Duty, members: Sequence[MemberFacts]) -> None:
     package = duty.plan.package
     if package.is_jumbo or duty.plan.phase == "rollback":
         return
-    lacking = [m.id for m in members if m.package(package.name) is not PackageState.INSTALLED]
-    if lacking:
-        raise StepFailed(f"{package.name} is not listed as installed on {', '.join(lacking)}")
+    goes = duty.plan.kind == "uninstall"
+    has = {m.id: m.package(package.name) is PackageState.INSTALLED for m in members}
+    if wrong := [one for one, installed in has.items() if installed is goes]:
+        listed = "still" if goes else "not"
+        raise StepFailed(f"{package.name} is {listed} listed as installed on {', '.join(wrong)}")
 
 
 def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
@@ -886,14 +893,24 @@ async def rescue(duty: Duty, step: Step, facts: GroupFacts, why: str) -> None:
     Only where every sign says that nothing was started there; covered by the failover's
     approval, and not done while people have halted the run.
     """
-    up = Step(f"{step.group}.RESCUE_UP", StepKind.ADMIN_UP, step.group, step.members)
+    up = rescue_step(duty.plan.group(step.group))
     await duty.journal.write(Kind.ALARMED, what="rescue", reason=why, step=step.id, mention=True)
-    await duty.intend(up, facts, act="rescue")
-    down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes]
-    await bring_up(duty, up, facts, down)
+    await bring_back(duty, up, facts, why)
+
+
+def rescue_step(group: LogicalGroup) -> Step:
+    """Return the step that brings a Logical Group up by itself; it is in no plan."""
+    return Step(f"{group.name}.RESCUE_UP", StepKind.ADMIN_UP, group.name, group.members)
+
+
+async def bring_back(duty: Duty, up: Step, facts: GroupFacts, why: str) -> None:
+    """Carry out a rescue, or bring one to its end; a failover after it needs a new gate."""
+    if down := [m.id for m in facts.some(up.members) if "ADMIN" in m.notes]:
+        await duty.intend(up, facts, act="rescue")
+        await bring_up(duty, up, facts, down)
     await duty.settle(
         up,
-        lambda seen: not any("ADMIN" in m.notes for m in seen.some(step.members)),
+        lambda seen: not any("ADMIN" in m.notes for m in seen.some(up.members)),
         duty.plan.policy.limits.admin_down,
         "the group without admin-down",
     )
@@ -903,11 +920,11 @@ async def rescue(duty: Duty, step: Step, facts: GroupFacts, why: str) -> None:
         (StepKind.ADMIN_DOWN,),
         (StepKind.INSTALL, StepKind.UNINSTALL),
     )
-    latest = [duty.state.step_of(step.group, *sort) for sort in kinds]
+    latest = [duty.state.step_of(up.group, *sort) for sort in kinds]
     undone = [s.id for s in latest if s is not None and duty.state.of(s).status != "waiting"]
     finished = duty.journal.draft(Kind.DONE, step=up.id, kind="RESCUE_UP", how="acted", attempt=1)
     gone = duty.journal.draft(
-        Kind.UNDONE, steps=undone, by="the rescue", reason=why, rescued=step.group
+        Kind.UNDONE, steps=undone, by="the rescue", reason=why, rescued=up.group
     )
     await duty.journal.append([finished, gone])
 

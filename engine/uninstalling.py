@@ -28,7 +28,7 @@ from engine.model import (
     Request,
     package_stem,
 )
-from engine.packages import package_ref
+from engine.packages import HOTFIX, package_ref
 from engine.planner import common_take, concerned, grouped, uninstall_steps
 from engine.ports import PackageFile
 
@@ -61,9 +61,14 @@ def plan_uninstall(
     Raises:
         PlanRefused: unsupported, forbidden by what is installed, or something was not said.
     """
-    package = _newest(request, facts)
+    package = _beside(request, facts, formers) or _newest(request, facts)
     left_out, seen, policy = concerned(request, package, facts, policy)
     take = common_take(seen, policy)
+    _refuse_unlike(package, seen)
+    if not package.is_jumbo:
+        removal, after = _leaving_the_take(request, package, take)
+        asked = replace(request, left_out=left_out)
+        return made(run, asked, package, seen, policy, removal, after, remarks=remarks)
     _refuse_stack(package, seen)
     if take != package.take:
         raise PlanRefused(
@@ -115,7 +120,7 @@ def made(
         version=seen.version,
         platform=seen.platform,
         mode=seen.mode,
-        take_before=package.take,
+        take_before=package.take if package.is_jumbo else after,
         take_after=after,
         notes=(*remarks, *splitting.notes(groups, active_site(seen))),
         left_out=request.left_out,
@@ -131,7 +136,7 @@ def installed_ref(name: str) -> PackageRef:
     """
     found = package_ref(PackageFile(name, Path(name), "", 0))
     if not found.is_jumbo:
-        raise PlanRefused(f"{name} is no Jumbo, and only those are uninstalled here")
+        raise PlanRefused(f"{name} is no Jumbo Hotfix Accumulator")
     return replace(found, path="", remarks=())
 
 
@@ -156,6 +161,44 @@ def jumbos(names: Sequence[str]) -> list[PackageRef]:
     return sorted(found, key=lambda one: -one.take)
 
 
+def _beside(request: Request, facts: GroupFacts, formers: Sequence[Former]) -> PackageRef | None:
+    """Return the hotfix beside the Jumbo that is meant by its name, None where it is none.
+
+    It is installed, so it is for the version of the group, whatever its name says of that. Whether
+    its members restart is known from a former run's archive, or not at all.
+    """
+    wanted = package_stem(request.package)
+    listed = _installed(facts.without(request.left_out))
+    found = [name for name in listed if request.package and package_stem(name) == wanted]
+    if not found or _is_version(found[0]) or jumbos(found):
+        return None
+    known = (one.plan.package for one in formers if package_stem(one.package) == wanted)
+    reboots = next((package.reboots for package in known), None)
+    return PackageRef(found[0], "", 0, "", facts.version, 0, kind=HOTFIX, reboots=reboots)
+
+
+def _leaving_the_take(
+    request: Request, package: PackageRef, take: int | None
+) -> tuple[Removal, int]:
+    """Return how a hotfix beside the Jumbo is uninstalled, and the take that stays.
+
+    Whatever stands on top of it CPUSE tells at VERIFY [C: SNOW, "Uninstall the hotfix(es) X and
+    try again"]: in which order hotfixes stand on each other is shown nowhere.
+    """
+    if take is None:
+        raise PlanRefused(
+            f"the take of {request.security_group} was not seen, so nobody could tell that "
+            f"{package.name} left it as it is"
+        )
+    if request.take not in (None, take):
+        raise PlanRefused(
+            f"{package.name} is no Jumbo, so its uninstallation leaves take {take} as it is, and "
+            f"leads to no take {request.take}"
+        )
+    source = "it is no Jumbo Hotfix Accumulator, so the take stays as it is"
+    return Removal(LAST_TAKE, source, request.delete), take
+
+
 def _newest(request: Request, facts: GroupFacts) -> PackageRef:
     """Return the package that is meant: the one named, or the newest one installed."""
     seen = facts.without(request.left_out)
@@ -167,27 +210,32 @@ def _newest(request: Request, facts: GroupFacts) -> PackageRef:
     wanted = package_stem(request.package)
     found = [one for one in there if package_stem(one.name) == wanted]
     if not found:
-        shown = ", ".join(one.name for one in there) or "none"
+        others = (name for name in _installed(seen) if not jumbos([name]))
+        names = (*(one.name for one in there), *(n for n in others if not _is_version(n)))
+        shown = ", ".join(names) or "none"
         raise PlanRefused(f"{request.package} is installed on no member; installed: {shown}")
     return found[0]
 
 
-def _refuse_stack(package: PackageRef, seen: GroupFacts) -> None:
-    """What stands on top goes first, and all members must be alike.
-
-    Source: a newer take blocks the uninstall [C: DACLI]; "a private hotfix on top of a Jumbo first"
-    [C: DACLI, SNOW]. That every other hotfix installed stands on the Jumbo is [I]: none was seen
-    without one below, and to refuse costs one look by a person.
-    """
-    installed = _installed(seen)
-    have = installed.get(package.name, [])
+def _refuse_unlike(package: PackageRef, seen: GroupFacts) -> None:
+    """All members must be alike in it."""
+    have = _installed(seen).get(package.name, [])
     lacking = [m.id for m in seen.members if m.id not in have]
     if lacking:
         raise PlanRefused(
             f"{package.name} is installed on {', '.join(have)}, but not on {', '.join(lacking)}; "
             "`rollback` takes back what a run of ours has done in part"
         )
-    names = list(installed)
+
+
+def _refuse_stack(package: PackageRef, seen: GroupFacts) -> None:
+    """What stands on top goes first.
+
+    Source: a newer take blocks the uninstall [C: DACLI]; "a private hotfix on top of a Jumbo first"
+    [C: DACLI, SNOW]. That every other hotfix installed stands on the Jumbo is [I]: none was seen
+    without one below, and to refuse costs one look by a person.
+    """
+    names = list(_installed(seen))
     newer = [one for one in jumbos(names) if one.take > package.take]
     if newer:
         raise PlanRefused(
@@ -235,7 +283,7 @@ def _expected(
     if said is None and recorded is None:
         raise PlanRefused(
             f"no run of ours saw what was there before take {package.take}, so say which take you "
-            "expect: `last take to take 99` (`to take 0` where there was none)"
+            "expect: `last take to take 45` (`to take 0` where there was none)"
         )
     if said is None:
         take, run = recorded or (0, "")
@@ -256,9 +304,9 @@ def _which_is_meant(package: PackageRef, recorded: tuple[int, str] | None) -> st
         f"take {recorded[0]}, which {recorded[1]} saw before"
         if recorded
         else "the take that was there before, which no run of ours saw (say it as well: `last take "
-        "to take 99`)"
+        "to take 45`)"
     )
     return (
         f"take {package.take} can be uninstalled in two ways, and you did not say which: `last "
-        f"take` gives back {back}; `completely` leaves no Jumbo Hotfix at all. Say one of both"
+        f"take` gives back {back}; `completely` leaves no Jumbo Hotfix at all; say one of both"
     )

@@ -16,6 +16,7 @@ from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
+from engine.without import plan_without
 from storage.records import InboxRow, Json
 
 
@@ -177,6 +178,9 @@ async def _change(duty: Duty, row: InboxRow) -> None:
         facts = await duty.glance()
         if change.appointment is not None:
             plan = plan_move(duty.state, change.appointment, duty.clock.now(), by=name)
+        elif held is not None and change.left_out is not None:
+            seen = facts.listing(duty.plan.everyone)
+            plan = plan_without(duty.state, change.left_out, seen, by=name)
         elif held is not None:
             plan = plan_other_take(duty.state, change, _back_otherwise(duty, held.step), by=name)
         else:
@@ -241,6 +245,12 @@ def _unchangeable(duty: Duty, revision: int, change: Mapping[str, Json]) -> str:
     """Say why the proposal cannot be changed now, or "" where it can."""
     state, step = duty.state, duty.state.next_step()
     if change.get("appointment") is not None:
+        return _another_revision(duty, revision)
+    proposed = step is not None and step.kind is StepKind.PROPOSAL
+    if state.hold is not None and not proposed and change.get("left_out") is not None:
+        others = [name for name, value in change.items() if value and name != "left_out"]
+        if others:
+            return f"where a run holds `without` is said alone, not with {', '.join(others)}"
         return _another_revision(duty, revision)
     if state.hold is not None and change.get("take") is not None:
         if _back_otherwise(duty, state.hold.step) is None:

@@ -18,6 +18,7 @@ import structlog
 
 from engine import runner
 from engine.answering import AnswerQueue
+from engine.dryrun import DryRuns
 from engine.duty import Duty
 from engine.errors import Fenced, NotUnderstood, RecordSpoilt
 from engine.fence import Fence
@@ -126,6 +127,9 @@ class Worker:
         self._orders = Orders(
             stores, clock, inventory, packages, answers, people, self._shell, version=version
         )
+        self._dry_runs = DryRuns(
+            stores, clock, inventory, packages, answers, people, self._shell, redact
+        )
 
     # ---------------------------------------------------------------------------- waking
 
@@ -202,7 +206,7 @@ class Worker:
                 await self._set_aside(row)
             elif row.kind == "freeze" and "freezes" not in self._ordering:
                 self._ordering["freezes"] = asyncio.ensure_future(self._take_freezes())
-            elif row.kind == "order" and row.key not in self._ordering:
+            elif row.kind in ("order", "plan") and row.key not in self._ordering:
                 self._ordering[row.key] = asyncio.ensure_future(self._order(row))
         for index in await asyncio.to_thread(self._stores.journal.due, self._clock.now()):
             if self._is_mine(index.group):
@@ -387,12 +391,15 @@ class Worker:
         return fence
 
     async def _order(self, row: InboxRow) -> None:
-        """Make a run of an order, unless its group is another worker's."""
+        """Make a run of an order, or tell what it would do, unless its group is another's."""
         group = row.body["request"]["security_group"]
         try:
             known = self._inventory.group(group) is not None
             lease = await self._lease(group) if known and self._is_mine(group) else None
             if known and lease is None:
+                return
+            if row.kind == "plan":
+                await self._dry_runs.take(row, lease)
                 return
             run = await self._orders.take(row, lease)
             if run is not None and lease is not None:

@@ -10,16 +10,16 @@ from bot.commands.kinds import ORDERS
 from bot.commands.orders import order_usage
 
 _HELP = {
-    "Order": (*ORDERS, "change"),
+    "Order": (*ORDERS, "plan", "change"),
     "Stop": ("halt", "pause", "abort", "freeze"),
-    "Go on": ("resume", "retry", "rollback"),
+    "Go on": ("resume", "retry", "rollback", "without"),
 }
 """Under which heading help tells each word that takes a right."""
 
 
 def _needed(word: str) -> str:
-    """Return the right that a word takes: to order anything is one and the same."""
-    return "install" if word in ORDERS else word
+    """Return the right that a word takes: to order anything, or plan it, is one."""
+    return "install" if word in (*ORDERS, "plan") else {"without": "change"}.get(word, word)
 
 
 def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
@@ -36,6 +36,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "uninstall": f"{order_usage('uninstall', command)} plans an uninstallation",
         "finish": f"`{command} finish {name}` goes on, on another night, with what an ended run "
         "left to do",
+        "plan": f"`{command} plan install {name} …`, and what else can be ordered: tells you alone "
+        "what it would do, and begins nothing",
         "pause": f"`{command} pause {name}` waits after the group in hand",
         "resume": f"`{command} resume {name}` goes on after `pause` or `halt`",
         "halt": f"`{command} halt {name}` sends nothing more, not even to bring a group up",
@@ -43,6 +45,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "abort": f"`{command} abort {name}` goes to the nearest safe end",
         "rollback": f"`{command} rollback {name}` plans the way back for the groups already done, "
         "also after the run has ended",
+        "without": f"`{command} without {name} 1_7` has a run that holds go on without a member "
+        "that is out of service, once others agree",
         "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",

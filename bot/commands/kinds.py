@@ -25,7 +25,7 @@ FREEZING = ("freeze", "unfreeze")
 ORDERS = ("install", "uninstall", "finish")
 """What people order; `rollback` too, where no run is open on the group."""
 
-VERBS = (*ORDERS, "change", *WORDS, *FREEZING, *VOTES, *ANSWERED)
+VERBS = (*ORDERS, "plan", "change", "without", *WORDS, *FREEZING, *VOTES, *ANSWERED)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,14 @@ class Freezing:
     reason: str = ""
 
 
-Command = Order | Word | Revision | Vote | Question | Freezing
+@dataclass(frozen=True)
+class Planning:
+    """Ask what an order would do; nothing of it is begun."""
+
+    order: Order
+
+
+Command = Order | Planning | Word | Revision | Vote | Question | Freezing
 
 
 class Mistake(Exception):

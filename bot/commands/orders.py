@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.commands.appointing import TIME_WORDS, Clocks, Times, take_times
 from bot.commands.grammar import (
     known_group,
+    listed,
     read_groups,
     read_left_out,
     read_options,
@@ -15,7 +17,7 @@ from bot.commands.grammar import (
     read_take,
     read_ticket,
 )
-from bot.commands.kinds import Mistake, Order
+from bot.commands.kinds import ORDERS, Mistake, Order, Planning
 from bot.packages import SAFE_NAME
 from bot.views.format import code
 
@@ -28,15 +30,53 @@ _USAGES = {
 
 _FOLLOWING = "<group> [ticket <id>] [without 1_7] [at 02:00]"
 
+PLANNED = (*ORDERS, "rollback")
+"""What can be planned without being ordered."""
+
 _HOW_MUCH = {("last", "take"): "last_take", ("completely",): "completely"}
 
 _OPTIONS = ("sha256", "ticket", "split", "groups", "without")
 
 
-def read_install(
-    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None = None
+def read_ordered(
+    verb: str,
+    words: Sequence[str],
+    groups: Sequence[str],
+    command: str,
+    clocks: Clocks | None = None,
 ) -> Order:
-    """Read what follows `install`."""
+    """Read what follows `install`, `uninstall`, `finish`, or a `rollback` that is ordered."""
+    if verb == "install":
+        return _install(words, groups, command, clocks)
+    if verb == "uninstall":
+        return _uninstall(words, groups, command, clocks)
+    return _following(verb, words, groups, command, clocks)
+
+
+def read_planning(
+    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None = None
+) -> Planning:
+    """Read what follows `plan`: an order, as it would be given."""
+    verb = words[0].lower() if words else ""
+    if verb in PLANNED:
+        return Planning(read_ordered(verb, words[1:], groups, f"{command} plan", clocks))
+    usage = order_usage("install", f"{command} plan")
+    if not words:
+        raise Mistake(f"I understood `plan`, but not what: {usage}")
+    if close := difflib.get_close_matches(verb, PLANNED, n=1):
+        right = " ".join([command, "plan", close[0], *words[1:]])
+        raise Mistake(
+            f"I understood `plan`, but not {code(words[0], 80)}. Did you mean {code(right)}?"
+        )
+    raise Mistake(
+        f"I understood `plan`, but {code(words[0], 80)} is nothing that can be planned; I plan "
+        f"{listed(PLANNED)}: {usage}"
+    )
+
+
+def _install(
+    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None
+) -> Order:
     usage = order_usage("install", command)
     if len(words) < 2 or words[1].lower() in (*_OPTIONS, *TIME_WORDS):
         understood = " ".join(["install", *words[:1]])
@@ -55,8 +95,8 @@ def read_install(
     return _made(Order("install", group, package), found, when, understood)
 
 
-def read_uninstall(
-    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None = None
+def _uninstall(
+    words: Sequence[str], groups: Sequence[str], command: str, clocks: Clocks | None
 ) -> Order:
     """Read what follows `uninstall`: the words that stand alone first, then options with a value.
 
@@ -84,14 +124,13 @@ def read_uninstall(
     return _made(order, found, when, understood)
 
 
-def read_following(
+def _following(
     verb: str,
     words: Sequence[str],
     groups: Sequence[str],
     command: str,
-    clocks: Clocks | None = None,
+    clocks: Clocks | None,
 ) -> Order:
-    """Read what follows `finish`, or `rollback` with more than a name."""
     usage = order_usage(verb, command)
     if not words:
         raise Mistake(f"I understood `{verb}`, but not which group: {usage}")

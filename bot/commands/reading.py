@@ -13,6 +13,7 @@ from bot.commands.freezing import read_freezing
 from bot.commands.grammar import RUN, TARGET, example, listed
 from bot.commands.kinds import (
     FREEZING,
+    ORDERS,
     VERBS,
     VOTES,
     WORDS,
@@ -22,7 +23,7 @@ from bot.commands.kinds import (
     Vote,
     Word,
 )
-from bot.commands.orders import read_following, read_install, read_uninstall
+from bot.commands.orders import read_ordered, read_planning
 from bot.commands.votes import HOW_TO_VOTE, read_vote
 from bot.views.format import code
 
@@ -69,14 +70,14 @@ def read_command(
     verb, rest = words[0].lower(), words[1:]
     if verb not in VERBS:
         raise _unknown_verb(words, groups, command)
-    if verb == "install":
-        return read_install(rest, groups, command, clocks)
-    if verb == "uninstall":
-        return read_uninstall(rest, groups, command, clocks)
-    if verb == "finish" or (verb == "rollback" and len(rest) > 1):
-        return read_following(verb, rest, groups, command, clocks)
+    if verb in ORDERS or (verb == "rollback" and len(rest) > 1):
+        return read_ordered(verb, rest, groups, command, clocks)
+    if verb == "plan":
+        return read_planning(rest, groups, command, clocks)
     if verb == "change":
         return read_change(rest, groups, command)
+    if verb == "without":
+        return read_change([*rest[:-1], verb, *rest[-1:]], groups, command)
     if verb in VOTES:
         return read_vote(verb, rest)
     if verb in FREEZING:

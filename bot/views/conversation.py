@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from bot.views.gates import degraded_end, failover, other_take, start
+from bot.views.gates import degraded_end, failover, other_take, start, without
 from bot.views.keeping import keeping
 from bot.views.message import Message
 from bot.views.milestones import installing, milestone, preparing
@@ -69,6 +69,7 @@ _GATES = {
     StepKind.START: start,
     StepKind.ACCEPT: other_take,
     StepKind.KEEP: keeping,
+    StepKind.WITHOUT: without,
 }
 
 

@@ -146,6 +146,34 @@ def other_take(story: Story, opening: Opening) -> Message:
     return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
 
 
+def without(story: Story, opening: Opening) -> Message:
+    """Return the message that asks whether a run that held goes on without some members."""
+    gate, plan = opening.gate, opening.plan
+    out = words.ids(opening.step.members)
+    first = (
+        f"{gate.name} · {gate.code} · {plan.security_group}: go on without {out}, which "
+        f"{'is' if len(opening.step.members) == 1 else 'are'} out of service"
+    )
+    named = ", ".join(words.group_named(group) for group in plan.groups)
+    blocks = [
+        *title(opening, first),
+        *_warnings(opening),
+        section(
+            "*What happens*",
+            f"1. The run goes on with {named}. Nothing is sent to {out} any more, and nothing is "
+            "asked of it.",
+            "2. Each further failover is asked for as before, with fewer members to carry the "
+            "traffic.",
+            "3. Auto-clone, where it was on, stays off and owed until every member shows the take.",
+            "Otherwise say no here, and then `@hotfix abort`; `@hotfix retry` asks this again.",
+        ),
+        section(*_facts(opening)),
+        section(*plan_lines(opening)),
+        *votes(story, opening, first),
+    ]
+    return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
+
+
 def _upper(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 

@@ -224,6 +224,9 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
             return told(key, f"✅ {asker}{gate.name}: kept by {who}. The hotfix stays.")
         if opening.step.kind is StepKind.ACCEPT:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. It goes on to that take.")
+        if opening.step.kind is StepKind.WITHOUT:
+            out = words.ids(opening.step.members)
+            return told(key, f"✅ {asker}{gate.name} approved by {who}. It goes on without {out}.")
         if opening.step.kind is StepKind.DEGRADED:
             return told(key, f"✅ {asker}{gate.name} approved by {who}. The run ends as it stands.")
         grace = _starting(opening, record)

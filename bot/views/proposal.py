@@ -49,14 +49,14 @@ def _away(opening: Opening) -> list[Block]:
     plan, seen = opening.plan, opening.gate.facts.get("members", ())
     looked = [MemberFacts(m["id"], m["state"], answered=False) for m in seen]
     out = [m.id for m in looked if surely_out(m, plan.policy.state_words)]
-    away = [one for one in plan.members if one in out]
+    away = [one for one in plan.members if one in out and one not in plan.starting]
     if not away:
         return []
     told = (
         f"⚠️ *Out of service: {words.ids(away)}.* As long as that is so, the run stops at its "
         "first check."
     )
-    if len(plan.members) - len(away) < 2:
+    if len(plan.members) - len(away) < 2 or plan.phase != "fresh":
         return [section(told)]
     all_out = ",".join([*plan.left_out, *away])
     return [section(f"{told} To go on without: {code(f'@hotfix change without {all_out}', 200)}")]
@@ -103,12 +103,16 @@ def _expected(plan: Plan) -> list[Block]:
         "the last take goes" if removal.method == LAST_TAKE else "the Jumbo Hotfix goes as a whole"
     )
     looked = f" {first} is looked at when it is back, and no other group is asked for before that."
+    if not plan.package.is_jumbo:
+        how = f"{words.brought(plan)} goes"
     return [
         section(
             f"*Expected afterwards:* {words.take_words(plan.take_after)}; {how}. Known because: "
             f"{escape(removal.source, 300)}.",
             "The installer of a group is not known to ask how much is meant, so what it gives back "
-            f"may be another take.{looked if first else ''}",
+            f"may be another take.{looked if first else ''}"
+            if plan.package.is_jumbo
+            else "",
             "The package is deleted from every member's repository afterwards, so it cannot be "
             "installed again without an upload."
             if removal.delete

@@ -27,7 +27,7 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
-from engine.model import MemberFacts, Step, StepKind
+from engine.model import MemberFacts, MemberId, Step, StepKind, spelled
 
 MOVED = "move"
 """The way out of a hold by another appointment; it is no word of the thread."""
@@ -138,7 +138,24 @@ def _controls(story: Story) -> list[Block]:
         button(label, f"word:{verb}", f"{state.run} {state.stopped_by}", question, style=style)
         for verb, (label, question, style) in ((verb, _WAYS[verb]) for verb in verbs)
     ]
+    if out := _leaving(story):
+        made.append(
+            button(
+                f"Without {spelled(out)}"[:75],
+                "word:without",
+                f"{state.run} {state.stopped_by} {','.join(out)}",
+                "The run goes on and leaves alone who is out of service. Others have to agree "
+                "first, with the votes of a failover.",
+            )
+        )
     return [{"type": "actions", "elements": made}] if made else []
+
+
+def _leaving(story: Story) -> tuple[MemberId, ...]:
+    """Return who could be left out now, as the hold says."""
+    ways = story.state.hold.ways if story.state.hold is not None else ()
+    said = next((way for way in ways if way.startswith("without ")), "")
+    return tuple(said.removeprefix("without ").split(",")) if said else ()
 
 
 def _final(story: Story) -> list[Block]:

@@ -51,6 +51,7 @@ DOING: Mapping[StepKind, str] = {
     StepKind.DELETE: "Deleting the package",
     StepKind.APPOINTMENT: "Waiting for the appointment",
     StepKind.KEEP: "Asking whether the hotfix is kept",
+    StepKind.WITHOUT: "Waiting for approval to go on without members",
 }
 
 TITLES: Mapping[StepKind, str] = {
@@ -75,6 +76,7 @@ TITLES: Mapping[StepKind, str] = {
     StepKind.DEGRADED: "degraded end approved",
     StepKind.START: "approval of the start",
     StepKind.ACCEPT: "another take approved",
+    StepKind.WITHOUT: "members left out, as approved",
     StepKind.DELETE: "package deleted",
     StepKind.APPOINTMENT: "the appointment has come",
     StepKind.KEEP: "keep it, or roll back",
@@ -133,6 +135,7 @@ def asked_about(step: Step) -> str:
         StepKind.START: f"the start on {escape(step.group, 10)}, which is out of service",
         StepKind.ACCEPT: "another take than was announced",
         StepKind.KEEP: "whether the hotfix is kept",
+        StepKind.WITHOUT: f"going on without {ids(step.members)}",
     }.get(step.kind, "the end with members out of service")
 
 

@@ -154,6 +154,9 @@ class RehearsalShell:
                 raise MemberUnreachable(f"the session broke: {login.why}")
             if progress is not None:
                 progress(begun + (size - begun) * part // (PARTS + 1), size)
+        if begun and there is not None and not _begins_with(source, there):
+            # Gone on with behind something else: what lies there is neither the one nor the other.
+            digest = hashlib.sha256(f"{there.sha256}{digest}".encode()).hexdigest()
         store_upload(group, login, target, File(None, size, digest))
         if progress is not None:
             progress(size, size)
@@ -216,6 +219,17 @@ LARGE = 4 * 1024 * 1024
 
 def _size(source: Path) -> int:
     return source.stat().st_size
+
+
+def _begins_with(source: Path, there: File) -> bool:
+    """Tell whether a file that lies there is the beginning of what is sent.
+
+    Of one whose content is not kept that is believed: it came from an upload that broke off.
+    """
+    if there.content is None:
+        return True
+    with source.open("rb") as file:
+        return file.read(there.size) == there.content
 
 
 def _digest(source: Path) -> str:

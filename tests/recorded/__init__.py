@@ -8,7 +8,11 @@ At each release, before its version is raised:
 
     python -m tests.recorded
 
-writes `tests/recorded/<version>/`, for ever: what is there is never written again, and never
+writes `tests/recorded/<version>/`, and between two releases, for what no folder has yet,
+
+    python -m tests.recorded <version>.post<number>
+
+Both are for ever: what is there is never written again, and never
 removed as long as a run of that version may still be open, or be read, somewhere. When a test here
 fails the code is wrong, not the recording. So a kind of record and a kind of step keep their
 meaning for ever, and a field may be added only with a default; what changes its meaning gets a new

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from engine.journal import Kind
 from engine.model import Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
-from tests.recorded import FOLDER, outcome
+from tests.recorded import FOLDER, outcome, recordings
 from tests.simulation.effects import Effects
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
@@ -30,7 +30,7 @@ from tests.simulation.night import (
 )
 from tests.simulation.stage import Stage
 from tests.simulation.surroundings import PHASES, SPARSE, Phase, Surroundings
-from tests.simulation.writing import click
+from tests.simulation.writing import click, freeze
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +45,9 @@ class Script:
         policy: what governs it.
         faults: what goes wrong on the devices.
         people: what they do at gates.
+        setup: how the devices are otherwise than in most of these nights.
+        order: what is asked for otherwise than an installation.
+        before: what the night before left, where this one goes on with it.
         then: what happens besides.
         until: where the recording is cut; without it the run ends.
     """
@@ -52,12 +55,15 @@ class Script:
     policy: Policy = SPARSE
     faults: tuple[dict[str, Any], ...] = ()
     people: Reaction = everyone_agrees
+    setup: dict[str, Any] = field(default_factory=dict)
+    order: dict[str, Any] = field(default_factory=dict)
+    before: Callable[[Surroundings], Awaitable[None]] | None = None
     then: Callable[[Surroundings], Awaitable[None]] | None = None
     until: Phase | None = None
 
 
 def _no_to_b(night: Night, gate: str, step: str) -> None:
-    if step == "B.FAILOVER":
+    if step == "B.FAILOVER" and night.orders == 1:
         night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
     else:
         everyone_agrees(night, gate, step)
@@ -130,6 +136,26 @@ async def _killed(stage: Surroundings) -> None:
     stage.begin()
 
 
+async def _aborted_before(stage: Surroundings) -> None:
+    stage.order()
+    await _aborts(stage)
+    await stage.until(lambda s: s.ended is not None)
+
+
+async def _accepts(stage: Surroundings) -> None:
+    await stage.until(lambda s: s.hold is not None)
+    await stage.steady.sleep(timedelta(minutes=3))
+    stage.change(take=0)
+
+
+def _frozen_a_while(night: Night, gate: str, step: str) -> None:
+    """After both have agreed somebody freezes the group, and lifts that later."""
+    everyone_agrees(night, gate, step)
+    if step == "A.FAILOVER":
+        night.later(50, partial(freeze, night, "freeze"))
+        night.later(400, partial(freeze, night, "unfreeze"))
+
+
 _WITH_FALLBACK = replace(
     SPARSE, failover=replace(SPARSE.failover, voters=("network",), fallback="firewall")
 )
@@ -141,6 +167,29 @@ _FAILS_EARLY: dict[str, Any] = {
     "delay_s": 5,
 }
 _STAYS_DOWN: dict[str, Any] = {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}
+
+_GONE: dict[str, Any] = {"name": "member_fails", "member": "1_5", "after_s": 0}
+
+_THERE: dict[str, Any] = {"imported": ({"name": PACKAGE, "installed": True},)}
+_UNINSTALL: dict[str, Any] = {
+    "kind": "uninstall",
+    "package": "",
+    "method": "last_take",
+    "take": 99,
+}
+_ANOTHER_TAKE = Script(
+    setup={**_THERE, "uninstall_gives_back": "nothing"}, order=_UNINSTALL, then=_accepts
+)
+_OF_A_GROUP_THAT_IS_DOWN = Script(
+    faults=(_STAYS_DOWN,),
+    before=_aborted_before,
+    order={"kind": "rollback", "package": ""},
+)
+
+
+def _at(kind: Kind, step: str) -> Phase:
+    return lambda record: record.kind == kind and record.body.get("step") == step
+
 
 SCRIPTS = {
     "install": Script(),
@@ -160,16 +209,44 @@ SCRIPTS = {
     "open-held": Script(
         faults=({"name": "unknown_prompt", "in": "install"},), until=lambda r: r.kind == Kind.HELD
     ),
+    "frozen": Script(people=_frozen_a_while),
+    "without": Script(faults=(_GONE,), setup={"members": 5}, order={"left_out": ("1_5",)}),
+    "uninstall": Script(setup=_THERE, order={**_UNINSTALL, "delete": True}),
+    "another-take": _ANOTHER_TAKE,
+    "finish": Script(
+        people=_no_to_b, before=_aborted_before, order={"kind": "finish", "package": ""}
+    ),
+    "rollback-next-night": Script(
+        people=_no_to_b, before=_aborted_before, order={"kind": "rollback", "package": ""}
+    ),
+    "rollback-of-a-down-group": _OF_A_GROUP_THAT_IS_DOWN,
+    "open-uninstalling": Script(
+        setup=_THERE, order=_UNINSTALL, until=_at(Kind.PROGRESS, "A.UNINSTALL")
+    ),
+    "open-accept": replace(_ANOTHER_TAKE, until=_at(Kind.GATE_SHOWN, "ACCEPT.r2")),
+    "open-start": replace(_OF_A_GROUP_THAT_IS_DOWN, until=_at(Kind.INTENDED, "C.UNINSTALL")),
 }
 
 
-async def _play(script: Script, package: Path) -> list[Record]:
-    setup = Setup(members=4, faults=script.faults, connections=1000, frame_s=10.0)
+async def begun(script: Script, package: Path) -> Surroundings:
+    """Set the stage, play the night before, and order the one that is recorded."""
+    devices = {"members": 4, "connections": 1000, "frame_s": 10.0, "faults": script.faults}
     stage = Surroundings(
-        package, setup=setup, policy=script.policy, people=script.people, effects=Effects()
+        package,
+        setup=Setup(**{**devices, **script.setup}),
+        policy=script.policy,
+        people=script.people,
+        effects=Effects(),
     )
     stage.begin()
-    stage.order()
+    if script.before is not None:
+        await script.before(stage)
+    stage.order(**script.order)
+    return stage
+
+
+async def _play(script: Script, package: Path) -> list[Record]:
+    stage = await begun(script, package)
     if script.then is not None:
         await script.then(stage)
     await stage.until(lambda s: s.ended is not None or _is_over(script, stage))
@@ -189,16 +266,22 @@ def _cut(records: Sequence[Record], until: Phase | None) -> list[Record]:
     return list(records[: last + 1])
 
 
-def main() -> None:
-    """Write a folder for the present version, unless it is there."""
+def main(between: str = "") -> None:
+    """Write a folder for the present version, unless it is there.
+
+    `between`: the name of a folder for what no folder has yet, between two releases.
+    """
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    folder = FOLDER / version
+    folder = FOLDER / (between or version)
+    known = {file.stem for file in recordings()} if between else set()
     if folder.exists():
         sys.exit(f"{folder} is there already, and is never written again")
     folder.mkdir()
     with tempfile.TemporaryDirectory() as away, contextlib.chdir(away):
         small_package(Path())
         for name, script in SCRIPTS.items():
+            if name in known:
+                continue
             records = run_virtual(_play(script, Path(PACKAGE)))
             lines = "".join(f"{line}\n" for line in exported(records))
             if len(lines) > LARGEST_KB * 1000:
@@ -209,4 +292,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

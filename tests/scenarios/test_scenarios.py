@@ -47,7 +47,9 @@ OF_DEVICES = {
     "smo-last",
     "three-groups",
     "vsnext",
+    "vsnext-elasticxl",
     "vsx",
+    "vsx-dual-site",
     "vsx-one-vs-without-policy",
 }
 PLAYED_OF_THEM = {"elasticxl", "vsx", "dual-site"}

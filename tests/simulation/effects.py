@@ -113,7 +113,7 @@ class Effects:
     def __init__(
         self, fate: Callable[[int, str], Fate] = lambda _number, _name: Fate.GOES_ON
     ) -> None:
-        self._fate = fate
+        self.fate = fate
         self.names: list[str] = []
         self.stalled: Life | None = None
         self.on_stall: Callable[[], None] = lambda: None
@@ -121,7 +121,7 @@ class Effects:
     def at(self, name: str) -> Fate:
         """Number this moment, and tell what happens there."""
         self.names.append(name)
-        return self._fate(len(self.names), name)
+        return self.fate(len(self.names), name)
 
     def stalls(self, life: Life) -> None:
         """Remember who stands still."""

@@ -26,7 +26,7 @@ import structlog
 
 from bot.views import render
 from engine import promises
-from engine.fold import RunState
+from engine.fold import Hold, RunState
 from engine.rehearsal.group import Setup
 from tests.simulation.effects import Effects, Fate, Killed
 from tests.simulation.loop import run_virtual
@@ -59,6 +59,11 @@ class Plot:
         file: the database is an SQLite file.
         stalls: the first executor is not killed but stands still, a second one takes over when
             the lease has run out, and the first one wakes in the middle of the second one's work.
+        sites: two Sites of two members, of which the other one takes over each time.
+        stays: the second Site never takes over, so that the first one is rescued; then `abort`.
+        starts: another night ended with a member of the first group down; this one takes back
+            what it did, and what is down needs a start instead of a failover.
+        accepts: another take comes back than announced, and people accept that.
     """
 
     groups: int = 2
@@ -67,6 +72,10 @@ class Plot:
     slack: bool = False
     file: bool = False
     stalls: bool = False
+    sites: bool = False
+    stays: bool = False
+    starts: bool = False
+    accepts: bool = False
 
     @property
     def name(self) -> str:
@@ -75,19 +84,29 @@ class Plot:
         if self.uninstall:
             way = "newest take, and back" if self.back else "newest take"
         marks = ["with Slack"] * self.slack + ["on a file"] * self.file
-        marks += ["two executors"] * self.stalls
+        marks += ["two executors"] * self.stalls + ["two Sites"] * self.sites
+        marks += ["no takeover"] * self.stays + ["from a start"] * self.starts
+        marks += ["another take"] * self.accepts
         return ", ".join([f"{way}, {self.groups} groups", *marks])
 
     def stage(self, package: Path, effects: Effects, folder: Path) -> Stage:
         """Set it up."""
-        members = 4 if self.groups == 2 else self.groups
         there = [{"name": PACKAGE, "installed": True}] if self.uninstall else []
+        setup = Setup(
+            members=4 if self.groups == 2 else self.groups,
+            sites=[2, 2] if self.sites else [],
+            connections=1000,
+            frame_s=10.0,
+            imported=there,
+            uninstall_gives_back="nothing" if self.accepts else "previous",
+            faults=[*[NEVER_TAKES_OVER] * self.stays, *[STAYS_DOWN] * self.starts],
+        )
         stage = Stage(
             package,
             effects=effects,
             vault=FileVault(folder) if self.file else MemoryVault(),
             with_slack=self.slack,
-            setup=Setup(members=members, connections=1000, frame_s=10.0, imported=there),
+            setup=setup,
             policy=quick(SPARSE, groups=self.groups, fence=self.stalls),
             people=rejects_b if self.back else everyone_agrees,
             ticks=timedelta(seconds=20 if self.file else 3),
@@ -95,6 +114,33 @@ class Plot:
         if self.uninstall:
             stage.asked = {"kind": "uninstall", "package": "", "method": "last_take", "take": 99}
         return stage
+
+    async def before(self, stage: Stage) -> None:
+        """Play what was before the night in which executors die."""
+        stage.begin()
+        if self.starts:
+            stage.order()
+            await stage.until(lambda s: s.hold is not None)
+            stage.say("abort")
+            await stage.until(lambda s: s.ended is not None)
+            stage.asked = {"kind": "rollback", "package": ""}
+
+    def word(self, hold: Hold) -> str | None:
+        """Return what people say to this hold where all goes as the plot has it, or None."""
+        if hold.error == "rejected":
+            return "rollback"
+        if self.stays and hold.step.endswith("READY"):
+            return "abort"
+        if self.accepts and hold.step.endswith("RETURN"):
+            return ACCEPTED
+        return None
+
+
+NEVER_TAKES_OVER: dict[str, Any] = {"name": "site_stays", "after_s": 0}
+STAYS_DOWN: dict[str, Any] = {"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}
+
+ACCEPTED = "change take 0"
+"""What people say where no Jumbo Hotfix is left."""
 
 
 Pick = Callable[[int, Sequence[int]], bool]
@@ -112,24 +158,26 @@ def rejects_b(night: Night, gate: str, step: str) -> None:
 # ------------------------------------------------------------------------------- a night
 
 
-async def play(stage: Stage, deaths: Sequence[int]) -> RunState:
+async def play(plot: Plot, stage: Stage, deaths: Sequence[int]) -> RunState:
     """Play to the end, whoever dies on the way; the next executor comes after a while."""
     said: list[str] = []
-    stage.begin()
     stage.order()
     while True:
         state = await stage.until(
-            lambda s: _word_for(stage, s, said) is not None or _over(stage, s)
+            lambda s: _word_for(plot, stage, s, said) is not None or _over(stage, s)
         )
         if stage.died:
             await stage.kill()
             await stage.clock.sleep(timedelta(seconds=ABSENCES[deaths[-1] % len(ABSENCES)]))
             stage.begin()
-        elif (word := _word_for(stage, state, said)) is not None:
+        elif (word := _word_for(plot, stage, state, said)) is not None:
             said.append(word)
             if word == "retry":
                 await stage.kill_the_stalled()
-            stage.say(word)
+            if word == ACCEPTED:
+                stage.change(take=0)
+            else:
+                stage.say(word)
             await stage.clock.sleep(timedelta(seconds=30))
         elif await _stays(stage, state):
             return state
@@ -146,7 +194,7 @@ async def _stays(stage: Stage, state: RunState) -> bool:
 MOST_RETRIES = 2
 
 
-def _word_for(stage: Stage, state: RunState, said: Sequence[str]) -> str | None:
+def _word_for(plot: Plot, stage: Stage, state: RunState, said: Sequence[str]) -> str | None:
     """Return what a person says to a run that holds, or None: then it holds for good.
 
     Where a process stands still and its session is open, the run holds, and rightly so: nobody
@@ -155,8 +203,8 @@ def _word_for(stage: Stage, state: RunState, said: Sequence[str]) -> str | None:
     """
     if state.hold is None or state.ended is not None:
         return None
-    if state.hold.error == "rejected":
-        return "rollback" if "rollback" not in said else None
+    if (word := plot.word(state.hold)) is not None:
+        return word if word not in said else None
     stalled = any(executor.life.stalled is not None for executor in stage.living)
     return "retry" if stalled and said.count("retry") < MOST_RETRIES else None
 
@@ -182,8 +230,11 @@ def _unsaid(stage: Stage) -> list[str]:
     return wrong + [f"{key} should not be there" for key in stand.keys() - wanted.keys()]
 
 
-def unsafe_in(stage: Night) -> list[str]:
-    """Say what the judges of this night object to: the journal's and the devices'."""
+def unsafe_in(stage: Night, *, lost: int = 0) -> list[str]:
+    """Say what the judges of this night object to: the journal's and the devices'.
+
+    `lost`: so many connections are lost by what fails on the devices, whoever dies.
+    """
     seen = stage.group.report()
     unsafe = [
         f"{promise}: {why}"
@@ -197,7 +248,7 @@ def unsafe_in(stage: Night) -> list[str]:
                 unsafe.append(f"{member['id']}: {member[started]} {started}")
     if stage.stores.journal.run(stage.run) != stage.state().index():
         unsafe.append("the index of runs is not what the journal says")
-    if seen["connections_lost"]:
+    if seen["connections_lost"] > lost:
         unsafe.append(f"{seen['connections_lost']} connections lost")
     return unsafe
 
@@ -212,6 +263,7 @@ def ending(stage: Stage) -> dict[str, Any]:
         "members": seen["members"],
         "active_min": seen["active_min"],
         "auto_clone": seen["auto_clone"],
+        "connections_lost": seen["connections_lost"],
         "unsaid": _unsaid(stage),
     }
 
@@ -235,16 +287,20 @@ class Explorer:
     def run(self) -> None:
         """Play the undisturbed night, then again with a fork at every picked moment."""
         self._clean = run_virtual(self._play(lambda _number, _name: Fate.GOES_ON, "clean"))
-        if self._clean["unsaid"] or self._clean["hold"]:
+        lost = self._clean["connections_lost"] and not self._plot.stays
+        if self._clean["unsaid"] or self._clean["hold"] or lost:
             raise AssertionError(f"the undisturbed night went wrong: {self._clean}")
         run_virtual(self._play(self._fate, "forked"))
 
     async def _play(self, fate: Callable[[int, str], Fate], folder: str) -> dict[str, Any]:
         (self._folder / folder).mkdir()
         asyncio.get_running_loop().set_exception_handler(_tell_unless_killed)
-        stage = self._plot.stage(self._package, Effects(fate), self._folder / folder)
+        effects = Effects()
+        stage = self._plot.stage(self._package, effects, self._folder / folder)
         try:
-            await play(stage, self._deaths)
+            await self._plot.before(stage)
+            effects.fate = fate
+            await play(self._plot, stage, self._deaths)
             if self._deaths:
                 self._judge(stage)
             await stage.close()
@@ -276,7 +332,7 @@ class Explorer:
     def _judge(self, stage: Stage) -> None:
         end = ending(stage)
         differs = {k: v for k, v in end.items() if v != self._clean[k]}
-        unsafe = unsafe_in(stage)
+        unsafe = unsafe_in(stage, lost=self._clean["connections_lost"])
         stage.vault.clear()
         self._leave(unsafe, f"not as undisturbed: {differs}" if differs else "")
 

@@ -161,9 +161,13 @@ class Said:
     """What the engine told single persons."""
 
     texts: list[tuple[str, str]] = field(default_factory=list)
+    files: list[tuple[str, str, str]] = field(default_factory=list)
 
-    async def answer(self, to: dict[str, str], text: str) -> None:
+    async def answer(
+        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+    ) -> None:
         self.texts.append((to.get("user", ""), text))
+        self.files += [(to.get("user", ""), *file)] if file is not None else []
 
 
 class Shelf:

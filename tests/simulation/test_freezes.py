@@ -4,29 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 
 from engine.journal import Kind
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, InboxRow, Record
+from storage.records import HOUSE, Record
 from tests.simulation.explore import SPARSE
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package
 from tests.simulation.played import Played
 from tests.simulation.test_holds import acts, at, intended, play
 from tests.simulation.test_stops import RIGHTS
+from tests.simulation.writing import freeze as say
 
 ANA, BEN, EVE = "U0ANA00001", "U0BEN00001", "U0EVE00001"
-
-
-def say(night: Night, verb: str, scope: str = "site-1", user: str = BEN, **body: Any) -> None:
-    """Say something about a freeze."""
-    night._hints += 1
-    row = {"verb": verb, "scope": scope, "user": user, "until": None, "reason": "fair", **body}
-    key = f"cmd:freeze:{night._hints}"
-    night.stores.inbox.put(InboxRow(key, None, "freeze", row, night.clock.now()))
 
 
 def house(night: Night) -> list[Record]:

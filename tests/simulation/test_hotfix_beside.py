@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine import promises
 from engine.fold import RunState
 from engine.journal import Kind
@@ -145,3 +147,54 @@ def test_a_later_run_about_something_else_owes_it_too(tmp_path):
     assert f"members are not alike in {HOTFIX}" in state.hold.reason
     assert set(night.group.auto_clones().values()) == {False}
     assert night.group.report()["objections"] == []
+
+
+def order_uninstall(**asked: Any) -> Callable[[Night], Awaitable[Any]]:
+    """After the installation somebody wants it gone again."""
+
+    async def order(night: Night) -> None:
+        state = await night.until_over()
+        assert state.ended is not None, state.hold
+        night.order(kind="uninstall", package=HOTFIX, **asked)
+
+    return order
+
+
+@pytest.mark.parametrize("reboots", [True, False])
+def test_a_hotfix_goes_again_by_its_name_and_the_take_stays(tmp_path, reboots):
+    state, night = play(tmp_path, order_uninstall(delete=True), reboots=reboots)
+
+    assert state.ended is not None, (state.hold, night.said.texts)
+    assert (state.ended["state"], state.the_plan.kind) == ("done", "uninstall")
+    assert (state.the_plan.take_before, state.the_plan.take_after) == (99, 99)
+    members = night.group.members.values()
+    assert [(m.take, m.package(HOTFIX)) for m in members] == [(99, None)] * 4
+    judged = promises.explained(night.records())
+    assert {p: why for p, (word, why) in judged.items() if word == "broken"} == {}
+    report = night.group.report()
+    assert report["connections_lost"] == 0
+    assert {m["uninstalls_started"] for m in report["members"]} == {1}
+    assert night.state().cloning_owed is False
+
+
+def test_a_hotfix_that_no_run_installed_goes_too_and_leads_to_no_other_take(tmp_path):
+    there = ({"name": "Check_Point_private_hotfix.tgz", "installed": True},)
+    name = there[0]["name"]
+
+    async def play_it(**asked: Any) -> tuple[RunState, Night]:
+        setup = Setup(members=4, connections=1000, imported=there)
+        night = Night(small_package(tmp_path), setup=setup, policy=POLICY)
+        night.begin()
+        night.order(kind="uninstall", package=name, **asked)
+        await night.until_over(hours=3)
+        state = RunState.replay(night.records())
+        await night.close()
+        return state, night
+
+    state, night = run_virtual(play_it())
+    assert state.ended is not None, (state.hold, night.said.texts)
+    assert state.ended["state"] == "done"
+    assert {m.take for m in night.group.members.values()} == {99}
+
+    _, night = run_virtual(play_it(take=45))
+    assert "leaves take 99 as it is, and leads to no take 45" in night.said.texts[0][1]

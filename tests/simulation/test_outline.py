@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -74,26 +75,34 @@ class Overheard:
 REQUEST = Request("install", "site-1", PACKAGE, REQUESTER, CHANNEL)
 
 
-async def planned(night: Night, **wanted: Any) -> DryPlan:
+UNINSTALL = replace(REQUEST, kind="uninstall", package="", method="last_take", take=99, delete=True)
+
+
+async def planned(night: Night, request: Request = REQUEST) -> DryPlan:
     setup = GroupSetup("site-1", CHANNEL, night.policy, lambda: night.shell)
-    return await dry_plan(REQUEST, setup, night.shell, Shelf(night.package), night.clock)
+    return await dry_plan(request, setup, night.shell, Shelf(night.package), night.clock)
 
 
 @pytest.mark.parametrize(
-    "setup",
-    [Setup(members=5), Setup(sites=[2, 2]), Setup(sites=[4, 2])],
-    ids=["one Site", "by Site", "across Sites"],
+    ("setup", "request_"),
+    [
+        (Setup(members=5), REQUEST),
+        (Setup(sites=[2, 2]), REQUEST),
+        (Setup(sites=[4, 2]), REQUEST),
+        (Setup(members=4, imported=({"name": PACKAGE, "installed": True},)), UNINSTALL),
+    ],
+    ids=["one Site", "by Site", "across Sites", "uninstall"],
 )
-def test_what_a_dry_plan_says_is_what_the_night_sends(tmp_path, setup):
+def test_what_a_dry_plan_says_is_what_the_night_sends(tmp_path, setup, request_):
     async def play() -> tuple[DryPlan, list[str], Night]:
         night = Night(small_package(tmp_path), setup=setup)
-        dry = await planned(night)
+        dry = await planned(night, request_)
         night.begin()
         assert night.worker is not None
         heard = Overheard(night.shell)
         inventory: Any = night.worker._inventory
         inventory.shell = heard
-        night.order()
+        night.order(request_)
         await night.until_over()
         await night.close()
         return dry, heard.sent, night

@@ -184,12 +184,16 @@ def test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_let_go():
     told: list[str] = []
 
     class Stuck:
-        async def answer(self, to: dict[str, str], text: str) -> None:
+        async def answer(
+            self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+        ) -> None:
             await clocks[0].sleep(timedelta(seconds=300))
             told.append(text)
 
     class Prompt:
-        async def answer(self, to: dict[str, str], text: str) -> None:
+        async def answer(
+            self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+        ) -> None:
             told.append(text)
 
     clocks: list[VirtualClock] = []

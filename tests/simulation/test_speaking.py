@@ -12,8 +12,10 @@ from tests.simulation.night import small_package
 
 def test_posts_of_a_whole_night_keep_their_distance(tmp_path: Path):
     async def night() -> list[float]:
-        stage = Plot(slack=True).stage(small_package(tmp_path), Effects(), tmp_path)
-        await play(stage, [])
+        plot = Plot(slack=True)
+        stage = plot.stage(small_package(tmp_path), Effects(), tmp_path)
+        await plot.before(stage)
+        await play(plot, stage, [])
         assert stage.chat is not None
         posted = [float(message.ts) for message in stage.chat.messages() if message.by_app]
         await stage.close()

@@ -10,6 +10,9 @@ from engine import promises
 from engine.journal import Kind
 from engine.model import Policy
 from engine.rehearsal.group import Setup
+from tests.simulation.effects import Effects, Fate
+from tests.simulation.explore import Plot
+from tests.simulation.explore import play as play_with_deaths
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, Reaction, everyone_agrees, small_package
 
@@ -163,3 +166,36 @@ def test_a_site_that_does_not_take_over_brings_the_one_that_went_down_back_in_tw
     assert (begun["B.RESCUE_UP"] - begun["B.ADMIN_DOWN"]).total_seconds() < 120
     ours = [m for m in stage.group.report()["members"] if m["id"] in ("1_1", "1_2")]
     assert [(m["state"], m["installs_started"]) for m in ours] == [("ACTIVE", 0)] * 2
+
+
+@pytest.mark.parametrize("durable", ["before", "after"])
+def test_an_executor_that_dies_at_the_end_of_a_rescue_leaves_no_second_failover(tmp_path, durable):
+    """The group is up again: it does not go down again by the approval of before, and it holds."""
+    deaths: list[int] = []
+
+    def fate(number: int, name: str) -> Fate:
+        if deaths or name != f"commit journal.append DONE+UNDONE {durable}":
+            return Fate.GOES_ON
+        deaths.append(number)
+        return Fate.DIES
+
+    async def night() -> tuple[dict[str, Any], list[Any]]:
+        plot = Plot(sites=True, stays=True)
+        stage = plot.stage(small_package(tmp_path), Effects(fate), tmp_path)
+        await plot.before(stage)
+        await play_with_deaths(plot, stage, deaths)
+        found = stage.group.report(), stage.records()
+        await stage.close()
+        return found
+
+    seen, records = run_virtual(night())
+
+    assert len(deaths) == 1
+    downs = [act["member"] for act in seen["acts"] if act["act"] == "admin_down"]
+    assert sorted(downs) == ["1_1", "1_2", "2_1", "2_2"]
+    held = [r.body for r in records if r.kind == Kind.HELD]
+    assert [(body["step"], body["reason"]) for body in held] == [
+        ("B.READY", "no Site is active (Site 1 ACTIVE without a member, Site 2 STANDBY)")
+    ]
+    assert seen["objections"] == []
+    assert "broken" not in promises.judge(records).values()

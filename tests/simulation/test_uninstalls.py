@@ -129,6 +129,23 @@ def test_the_package_is_deleted_afterwards_where_that_was_said(tmp_path):
     assert night.broken() == {}
 
 
+def test_each_member_is_told_its_own_number_of_what_is_deleted(tmp_path):
+    """On one member another package stands first; each act has an intent of its own."""
+    another = {"name": PACKAGE.replace("T120", "T89"), "members": ["1_3"]}
+    order = {**LAST, "take": 99, "delete": True}
+    night = play(tmp_path, order=order, imported=(another, *THERE))
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    deleted = [a for a in night.seen["acts"] if a["act"] == "delete"]
+    everyone = [m["id"] for m in night.seen["members"]]
+    assert [(a["member"], list(a["group"]), a["package"]) for a in deleted] == [
+        (one, [one], PACKAGE) for one in everyone
+    ]
+    intents = [r for r in night.records if r.kind == Kind.INTENDED and r.body["step"] == "DELETE"]
+    assert [r.body["members"] for r in intents] == [[one] for one in everyone]
+    assert night.broken() == {}
+
+
 # ------------------------------------------------------------------------- another take
 
 

@@ -1,5 +1,6 @@
 """The package's way to the group: damaged, without room, far too slow, stored in another build."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from engine.fold import RunState
 from engine.journal import Kind
+from engine.rehearsal.files import text_file
 from engine.rehearsal.group import Setup
 from engine.uploads import importing, stored_otherwise
 from tests.simulation.loop import run_virtual
@@ -76,6 +78,25 @@ def test_a_file_that_arrives_damaged_twice_is_removed_and_holds(tmp_path):
     assert (state.hold.step, state.hold.error) == ("UPLOAD", "StepFailed")
     assert "2 times" in state.hold.reason
     assert files(night) == []
+
+
+@pytest.mark.parametrize("size", [100, 512, 4096], ids=["smaller", "as large", "larger"])
+def test_another_file_of_that_name_is_never_what_is_imported(tmp_path, size):
+    """Somebody left it there: whatever its size, it is our file that the members get."""
+
+    async def left_behind(night: Night) -> None:
+        for one in night.group.members.values():
+            one.files.put(UPLOADED, text_file("x" * size))
+        await prepared(night)
+
+    state, night = play(tmp_path, left_behind)
+
+    assert state.of("VERIFY").status == "done", state.hold
+    ours = hashlib.sha256((tmp_path / PACKAGE).read_bytes()).hexdigest()
+    assert state.the_plan.package.sha256 == ours
+    imported = {m.id: m.package(PACKAGE) for m in night.group.members.values()}
+    assert {one.sha256 for one in imported.values() if one is not None} == {ours}
+    assert len(notes(night)) == (1 if size < 512 else 0)
 
 
 def test_without_room_nothing_is_sent(tmp_path):

@@ -14,8 +14,8 @@ from storage.records import HOUSE, InboxRow
 from tests.simulation.explore import SPARSE
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package
-from tests.simulation.test_freezes import say as say_freeze
 from tests.simulation.writing import click
+from tests.simulation.writing import freeze as say_freeze
 
 ANA, BEN, NOOR, ZOE = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0ZOE00001"
 MANY = 250

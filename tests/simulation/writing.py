@@ -1,6 +1,7 @@
 """People who write their votes: what Slack shows of it, and the row that says where to look."""
 
 from datetime import timedelta
+from typing import Any
 
 from engine.journal import Kind
 from engine.ports import Ballot
@@ -71,3 +72,13 @@ def click(
     }
     key = key or f"act:{at or gate}:{user}:{pressed.timestamp()}"
     night.stores.inbox.put(InboxRow(key, night.run, "click", body, now))
+
+
+def freeze(
+    night: Night, verb: str, scope: str = "site-1", user: str = "U0BEN00001", **body: Any
+) -> None:
+    """Freeze a group, or lift that."""
+    night._hints += 1
+    row = {"verb": verb, "scope": scope, "user": user, "until": None, "reason": "fair", **body}
+    key = f"cmd:freeze:{night._hints}"
+    night.stores.inbox.put(InboxRow(key, None, "freeze", row, night.clock.now()))

@@ -64,6 +64,20 @@ async def test_an_order_is_stored_before_its_ack_and_answered(house, people):
     assert f"Understood: install `{PACKAGE}` on `site-1`" in told
 
 
+@pytest.mark.parametrize("verb", ["install", "uninstall", "finish", "rollback"])
+async def test_what_an_order_would_do_can_be_asked_without_ordering(house, people, verb):
+    package = f" {PACKAGE}" if verb == "install" else ""
+
+    told = await say(people, f"plan {verb} site-1{package}")
+
+    (row,) = house.rows
+    assert (row.kind, row.run) == ("plan", None)
+    request = from_json(Request, row.body["request"])
+    assert (request.kind, request.security_group, request.requester) == (verb, "site-1", RITA)
+    assert row.body["answer"]["response_url"]
+    assert "I only look, and begin nothing" in told
+
+
 async def test_an_order_for_a_group_told_elsewhere_says_where(house, people):
     told = await say(people, f"install site-2 {PACKAGE}")
 
@@ -485,6 +499,19 @@ async def test_a_word_button_says_which_hold_its_presser_saw(house, people):
     await until(people, lambda: house.woken == [run])
     (row,) = house.rows
     assert (row.run, row.body["verb"], row.body["seen"]) == (run, "retry", 17)
+
+
+async def test_a_button_that_goes_on_without_somebody_says_who(house, people):
+    run = house.add_run()
+    press = button("Without 1_7", "word:without", f"{run} 17 1_6,1_7", "Again?")
+    ts = await house.post(f"{run}/root", blocks=[{"type": "actions", "elements": [press]}])
+
+    await people.act("ana", "click", channel=CHANNEL, ts=ts, action_id="word:without")
+
+    await until(people, lambda: house.woken == [run])
+    (row,) = house.rows
+    assert (row.run, row.body["verb"], row.body["seen"]) == (run, "change", 17)
+    assert row.body["change"]["left_out"] == ["1_6", "1_7"]
 
 
 @pytest.mark.parametrize(

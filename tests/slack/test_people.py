@@ -554,6 +554,33 @@ async def test_what_the_engine_says_mentions_nobody(house, watch):
     assert (await whispered(watch, ANA))["text"] == "frozen: &lt;!channel&gt; &amp; &lt;@U1&gt;"
 
 
+async def test_what_is_too_long_to_be_said_is_a_file_for_that_person_alone(house, slack, watch):
+    to = {"channel": CHANNEL, "user": ANA}
+
+    await PlainAnswers(house.answers).answer(to, "in short", file=("plan.txt", "line <1>\n" * 900))
+
+    text = (await whispered(watch, ANA))["text"]
+    assert text.startswith("in short\nAll of it is in <http")
+    assert text.endswith("|plan.txt>, which I wrote to you directly.")
+    (file,) = slack.workspace.files.values()
+    assert (file.name, file.content) == ("plan.txt", b"line <1>\n" * 900)
+    (where,) = file.shares
+    assert set(slack.workspace.channels[where].members) == {ANA, BOT}
+
+
+async def test_where_a_file_cannot_be_given_the_answer_still_comes(house, people, watch):
+    await people.fault("server_error", method="files.getUploadURLExternal", n=9)
+    to = {"channel": CHANNEL, "user": ANA}
+
+    await house.answers.answer(to, "in short", file=("plan.txt", "long"))
+
+    text = (await whispered(watch, ANA))["text"]
+    assert (
+        text
+        == "in short\nMore is in `plan.txt`, which could not be sent to you now; ask again later."
+    )
+
+
 async def test_an_answer_that_nobody_can_hear_is_let_go(house, people, slack):
     await house.answers.answer({"user": "shell:root"}, "halted")
     await house.answers.answer({}, "halted")

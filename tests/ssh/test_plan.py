@@ -75,6 +75,26 @@ async def test_a_plan_of_a_real_group_is_told_and_nothing_is_done(tmp_path):
         assert told["estimate_min"] > 30
 
         code, out, err = await plan(
+            config, "uninstall", "site-1", "last", "take", "to", "take", "45", "--json"
+        )
+        assert (code, err) == (0, "")
+        told = json.loads(out)
+        assert (told["take"]["before"], told["take"]["after"]) == (99, 45)
+        assert (told["would_refuse"], told["would_hold"]) == ([], "")
+        commands = [line["command"] for step in told["steps"] for line in step["lines"]]
+        assert "gclish -c 'installer uninstall <N> member_ids 1_4-1_5'" in commands
+
+        for words, reason in (
+            (["uninstall", "site-1"], "take 99 can be uninstalled in two ways"),
+            (["rollback", "site-1"], "no run has changed anything on site-1, so there is nothing"),
+            (["halt", "site-1"], "I understood plan, but halt is nothing that can be planned"),
+        ):
+            code, out, err = await plan(config, *words)
+            assert (code, out) == (2, "")
+            assert err.startswith(reason)
+            assert len(err.splitlines()) == 1
+
+        code, out, err = await plan(
             config, "install", "site-1", PACKAGE, "split", "1_1-1_2/1_3-1_5"
         )
         assert (code, err) == (0, "")

@@ -355,8 +355,8 @@ def test_a_record_of_a_later_version_is_shown_as_it_stands():
         (("install", "site-1", PACKAGE.name, "split", "1-4"), "1-4 is no split"),
         (("install", "site-1", PACKAGE.name, "groups", "none"), "none is no number of groups"),
         (("install", "site-1", PACKAGE.name, "without", "x"), "x are no members"),
-        (("status",), "only an installation can be planned here, not 'status'"),
-        (("uninstal", "site-1"), "I do not know uninstal"),
+        (("status",), "status is nothing that can be planned; I plan install, uninstall"),
+        (("uninstal", "site-1"), "Did you mean hotfix-bot plan uninstall site-1?"),
     ],
 )
 def test_a_plan_of_what_is_not_there_is_one_sentence_and_code_2(config, words, sentence):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.commands.grammar import LONGEST_REASON
 from bot.commands.help import help_text
-from bot.commands.kinds import Mistake, Order, Question, Revision, Vote, Word
+from bot.commands.kinds import Mistake, Order, Planning, Question, Revision, Vote, Word
 from bot.commands.reading import read_command
 from bot.commands.votes import addressed
 from bot.reactions import choice_of, is_gate, plain_name, run_of
@@ -42,6 +42,15 @@ def refusal(text: str) -> str:
             f"install site-1 {PACKAGE} split 1_1-1_2,1_04/1_5,1_3",
             Order("install", "site-1", PACKAGE, split=(("1_1", "1_2", "1_4"), ("1_5", "1_3"))),
         ),
+        (f"plan install site-1 {PACKAGE}", Planning(Order("install", "site-1", PACKAGE))),
+        (
+            "plan uninstall site-1 last take to take 99",
+            Planning(Order("uninstall", "site-1", method="last_take", take=99)),
+        ),
+        ("Plan rollback site-1", Planning(Order("rollback", "site-1"))),
+        ("plan finish site-1 without 1_7", Planning(Order("finish", "site-1", left_out=("1_7",)))),
+        ("without 1_7", Revision(Change(left_out=("1_7",)))),
+        ("without site-1 1_6-1_7", Revision(Change(left_out=("1_6", "1_7")), "site-1")),
         ("change swap", Revision(Change(order="swap"))),
         ("change site-1 swap", Revision(Change(order="swap"), "site-1")),
         ("<@U0000HOTFIX> change groups 3", Revision(Change(groups=3))),
@@ -158,6 +167,11 @@ def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
         ("frobnicate", ["I do not know `frobnicate`", "`status`", "/hotfix help"]),
         ("install", ["not which group and which package", "/hotfix install &lt;group&gt;"]),
         ("install site-1", ["`install site-1`, but not which package"]),
+        ("plan", ["I understood `plan`, but not what: `/hotfix plan install &lt;group&gt;"]),
+        ("plan halt site-1", ["`halt` is nothing that can be planned; I plan `install`"]),
+        ("plan instal site-1 x", ["Did you mean `/hotfix plan install site-1 x`?"]),
+        ("plan install site-1", ["but not which package: `/hotfix plan install &lt;group&gt;"]),
+        ("plan uninstall sit-1", ["Did you mean `/hotfix plan uninstall site-1`?"]),
         (f"install site1 {PACKAGE}", ["there is no group `site1`", f"install site-1 {PACKAGE}"]),
         (f"install berlin {PACKAGE}", ["there is no group `berlin`", "`site-1`, `site-2`"]),
         ("install site-1 ../etc/passwd", ["`../etc/passwd` cannot be a package", "without a path"]),
@@ -179,7 +193,7 @@ def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
         ("change hf-000001", ["`/hotfix change hf-000001 swap`"]),
         ("change ordr B,A", ["not `ordr`; did you mean `order`?"]),
         ("change site-1 swp", ["not `swp`; did you mean `swap`?"]),
-        ("without 1_7", ["`/hotfix change without 1_7`"]),
+        ("without", ["I understood `change without`, but nothing follows"]),
         ("change everything", ["not `everything`", "`groups 3`"]),
         ("change site-1 everything", ["not `everything`"]),
         ("change groups", ["`change groups`, but nothing follows"]),

@@ -10,6 +10,7 @@ RUNNER = "engine/runner.py"
 FAULTS = "simulation/test_faults.py"
 HOLDS = "simulation/test_holds.py"
 STOPS = "simulation/test_stops.py"
+TWO_SITES = "simulation/test_two_sites.py"
 SURROUNDINGS = "simulation/test_surroundings.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 HELD_WHERE = f"{HOLDS}::test_a_hold_comes_at_the_step_that_sees_it"
@@ -375,6 +376,30 @@ SAFETIES = (
         file=RUNNER,
         old="    await _rescued(duty, duty.state.next_step() or step)\n",
         by=(f"{FAULTS}::test_a_member_of_b_failing_before_the_install_brings_a_back_up",),
+    ),
+    safety(
+        "a rescue that was cut off is brought to its end",
+        promise="P2",
+        why="The group is up again, and the approval of before would take it down once more.",
+        file=RUNNER,
+        old="    if name := duty.state.rescuing:\n",
+        new='    if name := "":\n',
+        by=(
+            f"{TWO_SITES}::test_an_executor_that_dies_at_the_end_of_a_rescue_leaves_no_second_"
+            "failover",
+        ),
+    ),
+    safety(
+        "a rescue that nobody was told of holds",
+        promise="P1",
+        why="The run would go on to the next failover, and the Site still does not take over.",
+        file=RUNNER,
+        old="    if duty.state.untold_rescue:\n",
+        new="    if False:\n",
+        by=(
+            f"{TWO_SITES}::test_an_executor_that_dies_at_the_end_of_a_rescue_leaves_no_second_"
+            "failover",
+        ),
     ),
     safety(
         "an unknown host key is refused",

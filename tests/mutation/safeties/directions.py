@@ -6,7 +6,67 @@ NIGHTS = "simulation/test_uninstalls.py"
 UNINSTALLING = "engine/uninstalling.py"
 PLANS = "unit/test_uninstalling.py"
 
+MIDWAY = "simulation/test_without_midway.py"
+WITHOUT = "engine/without.py"
+
 SAFETIES = (
+    safety(
+        "nobody who may carry traffic is left out midway",
+        promise="P1",
+        why="A failover would be planned as if that member carried nothing.",
+        file=WITHOUT,
+        old="    if not surely_out(member, plan.policy.state_words):\n",
+        new="    if False:\n",
+        by=(f"{MIDWAY}::test_what_cannot_be_left_out_is_refused_and_nothing_changes",),
+    ),
+    safety(
+        "who is down by us is brought up, not left out",
+        promise="P10",
+        why="A healthy member would stay down for good because a dialogue asked something new.",
+        file=WITHOUT,
+        old='    if "ADMIN" in member.notes and _in_hand(state, one):\n',
+        new="    if False:\n",
+        by=(f"{MIDWAY}::test_nobody_is_left_out_who_is_down_by_us_or_whose_group_would_be_empty",),
+    ),
+    safety(
+        "going on without somebody is agreed to",
+        promise="P2",
+        why="One person alone would decide that a firewall goes on with a member less.",
+        file=WITHOUT,
+        old="    return (*kept, gate, *left)\n",
+        new="    return (*kept, *left)\n",
+        by=(f"{MIDWAY}::test_before_anything_was_done_the_others_go_on",),
+    ),
+    safety(
+        "an abort leaves nobody out by itself",
+        promise="P10",
+        why="The run would end well with a dead member that nobody agreed to leave.",
+        file="engine/planner.py",
+        old="    tail += _not_agreed(state)\n",
+        by=(f"{MIDWAY}::test_a_no_holds_and_an_abort_does_not_leave_anybody_out_by_itself",),
+    ),
+    safety(
+        "what was begun is not begun again without a member",
+        promise="P3",
+        why="The others of the group would be installed a second time.",
+        file=WITHOUT,
+        old="    fresh = {group.name for group in plan.groups if not _begun(state, group.name)}\n",
+        new="    fresh = {group.name for group in plan.groups}\n",
+        by=(
+            f"{MIDWAY}::test_one_that_does_not_come_back_is_left_behind_and_nothing_is_begun_twice",
+        ),
+    ),
+    safety(
+        "cloning is not restored past one that is left out and out of service",
+        promise="P5",
+        why="It would be called settled while that member still has it off.",
+        file="engine/invariants.py",
+        old=' or [f"{one} is out of service" for one in out]\n',
+        new="\n",
+        by=(
+            f"{MIDWAY}::test_one_that_does_not_come_back_is_left_behind_and_nothing_is_begun_twice",
+        ),
+    ),
     safety(
         "a start that began nothing is asked for anew",
         promise="P2",
@@ -123,6 +183,24 @@ SAFETIES = (
         old="if not other_take_fault(duty.state, step) else []",
         new="if True else []",
         by=(f"{NIGHTS}::test_another_take_is_not_accepted_where_others_stay_at_theirs",),
+    ),
+    safety(
+        "what is deleted on a member has an intent of its own",
+        promise="P8",
+        why="An act would stand in no journal, and a stop would come after all of them.",
+        file="engine/steps.py",
+        old="        await duty.intend(replace(step, members=(one,)), facts)\n",
+        new="        await duty.intend(step, facts)\n",
+        by=(f"{NIGHTS}::test_each_member_is_told_its_own_number_of_what_is_deleted",),
+    ),
+    safety(
+        "nobody is told another member's number of a package",
+        promise="P10",
+        why="Another package would be deleted, and nothing asks before.",
+        file="engine/group.py",
+        old="        line = commands.delete_package(number, [member])\n",
+        new='        line = commands.delete_package(number, ["1_1", "1_2", "1_3", "1_4"])\n',
+        by=(f"{NIGHTS}::test_each_member_is_told_its_own_number_of_what_is_deleted",),
     ),
     safety(
         "an abort brings up nobody whom others took down",

@@ -140,8 +140,8 @@ SAFETIES = (
         promise="P12",
         why="A reason with <!channel> would wake everybody.",
         file="bot/people.py",
-        old="await self._answers.answer(to, html.escape(text, quote=False))",
-        new="await self._answers.answer(to, text)",
+        old="await self._answers.answer(to, html.escape(text, quote=False), file=file)",
+        new="await self._answers.answer(to, text, file=file)",
         by=("slack/test_people.py::test_what_the_engine_says_mentions_nobody",),
     ),
 )

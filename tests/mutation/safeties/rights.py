@@ -54,8 +54,30 @@ SAFETIES = (
         promise="P2",
         why="Anybody whom the channel lets in would have a proposal made.",
         file="engine/orders.py",
-        old="        await self._refuse_unless_allowed(request.requester, setup.policy, said_in)\n",
+        old="        await refuse_unless_allowed("
+        "self._people, request.requester, setup.policy, said_in)\n",
         by=(f"{ORDERS}::test_who_may_not_order_is_refused_before_anything_is_looked_at",),
+    ),
+    safety(
+        "who may not order is told no plan",
+        promise="P11",
+        why="Anybody whom the channel lets in would learn what every member of a firewall runs.",
+        file="engine/dryrun.py",
+        old="        await refuse_unless_allowed("
+        "self._people, request.requester, setup.policy, channel)\n",
+        by=(
+            "simulation/test_dry_runs.py::test_where_no_plan_can_be_made_one_sentence_says_why"
+            "[request_4-`install` needs one of these roles]",
+        ),
+    ),
+    safety(
+        "a dry run goes through a shell that can only read",
+        promise="P2",
+        why="A mistake in a look would act on a group that nobody approved anything for.",
+        file="engine/dryrun.py",
+        old="LiveGroup(ReadingShell(shell),",
+        new="LiveGroup(shell,",
+        by=("simulation/test_dry_runs.py::test_nothing_but_what_reads_reaches_the_group",),
     ),
     Safety(
         "who cannot be named does not order",
@@ -63,10 +85,10 @@ SAFETIES = (
         "A Slack that is away would be a way around the roles.",
         (
             Edit(
-                "engine/orders.py",
-                '            raise PlanRefused(f"Slack could not be asked who you are: {error}") '
+                "engine/planning.py",
+                '        raise PlanRefused(f"Slack could not be asked who you are: {error}") '
                 "from error\n",
-                "            return\n",
+                "        return\n",
             ),
         ),
         (f"{ORDERS}::test_who_slack_cannot_name_does_not_order",),
@@ -125,7 +147,7 @@ SAFETIES = (
         "nothing is ordered in a channel that others share",
         promise="P2",
         why="A night would be planned before the eyes of another organisation.",
-        file="engine/orders.py",
+        file="engine/planning.py",
         old="refused = shared or rights.refusal(",
         new="refused = rights.refusal(",
         by=(f"{ORDERS}::test_nothing_is_ordered_in_a_channel_that_others_share",),
