@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from bot.views import schedule
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
@@ -45,8 +46,8 @@ class Runs:
         return row is not None and row.open
 
     def is_busy(self, group: str) -> bool:
-        """Say whether a run is open on a group."""
-        return any(row.group == group for row in self._journal.runs())
+        """Say whether a run is under way on a group; one that waits for its time is not."""
+        return any(row.group == group and row.occupies for row in self._journal.runs())
 
     def revision(self, run: str) -> int:
         """Return at which revision a run's plan is: what a person sees who changes it now.
@@ -70,15 +71,18 @@ class Runs:
     def open_one(self, target: str) -> str:
         """Return the open run that a person means by a group, a run, or nothing.
 
+        By a group, the one that is under way there is meant, and none that waits for its time.
+
         Raises:
             NoSuchRun: there is none, or more than one.
         """
         rows = self._journal.runs()
         if not target:
             return self._the_only(rows)
-        found = next((row for row in rows if target in (row.id, row.group)), None)
-        if found is not None:
-            return found.id
+        found = [row for row in rows if target in (row.id, row.group)]
+        found = [row for row in found if row.occupies] or found
+        if found:
+            return self._the_only(found)
         if self._journal.run(target) is not None:
             raise NoSuchRun(f"{code(target)} has ended.")
         if target in self._groups:
@@ -112,7 +116,8 @@ class Runs:
             return "\n".join([*lines, self._overview([row for row in rows if row.open])])
         mine = [row for row in rows if target in (row.id, row.group)]
         if mine:
-            return "\n".join([*self._frozen(mine[-1].group), self._told(mine[-1])])
+            told = [row for row in mine if row.open] or mine[-1:]
+            return "\n".join([*self._frozen(mine[-1].group), *(self._told(row) for row in told)])
         if target in self._groups:
             return "\n".join([*self._frozen(target), f"There was never a run on {code(target)}."])
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
@@ -171,6 +176,9 @@ class Runs:
         except NotUnderstood as error:
             return f"{escape(str(error))}."
         lines = [f"*{escape(headline(story))}*"]
+        appointment = story.plan.appointment
+        if appointment is not None and schedule.is_ahead(story.state):
+            lines.append(f"When: {schedule.when(appointment)}")
         hold = story.state.hold
         if hold is not None:
             lines.append(f"Held since {moment(hold.at)}: {escape(hold.reason)}")

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from bot.chronicle import Line, header, lines
-from bot.runs import story_of
+from bot.runs import NoSuchRun, Runs, story_of
 from bot.scheduled import in_order, scheduled
 from engine.fold import RunState
 from engine.journal import Kind
+from storage.memory import MemoryStores
 from storage.records import Draft, Record
 from storage.stores import open_stores
 from tests.unit.nights import DUE, WINDOW, night, until
@@ -136,3 +137,51 @@ def test_a_run_that_only_a_newer_version_reads_is_not_left_out(told, database, c
     shown = run("runs", "--scheduled", "--config", str(config))
 
     assert f"{records[0].stream}  site-1  may be scheduled: " in shown
+
+
+def house(*runs: Sequence[Record]) -> Runs:
+    """Some runs on one group."""
+    stores = MemoryStores()
+    for records in runs:
+        drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
+        index = RunState.replay(records).index()
+        stores.journal.append(records[0].stream, drafts, lease=None, last_seq=0, index=index)
+    return Runs(stores.journal, stores.deliveries, ["site-1"])
+
+
+def waiting_rollback() -> Sequence[Record]:
+    return until(night("kept"), Kind.GATE_SHOWN, gate="G1")
+
+
+def test_by_a_group_the_run_is_meant_that_is_under_way_there_and_none_that_waits():
+    """A halt is for what sends something."""
+    works = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    known = house(waiting_rollback(), works)
+
+    assert known.open_one("site-1") == works[0].stream
+    assert known.open_one(waiting_rollback()[0].stream) == waiting_rollback()[0].stream
+    assert known.is_busy("site-1")
+
+
+def test_a_run_that_waits_for_its_time_is_meant_where_it_is_the_only_one():
+    known = house(waiting_rollback())
+
+    assert known.open_one("site-1") == waiting_rollback()[0].stream
+    assert not known.is_busy("site-1"), "another run may be ordered"
+
+
+def test_of_two_that_wait_nobody_can_tell_which_is_meant():
+    known = house(waiting_rollback(), until(night("appointed"), Kind.DONE, step="VERIFY"))
+
+    with pytest.raises(NoSuchRun, match="Which run\\? Open runs: `hf-"):
+        known.open_one("site-1")
+
+
+def test_the_status_of_a_group_tells_every_open_run_and_when_it_may_begin():
+    shown = house(waiting_rollback(), until(night("appointed"), Kind.DONE, step="VERIFY")).status(
+        "site-1"
+    )
+
+    assert "*Keep it? G1, due Thu 5 Mar 22:56 UTC · hf-" in shown
+    assert "*Scheduled for Tue 3 Mar 05:00 CET (UTC+1) · hf-" in shown
+    assert "When: from Tue 3 Mar 05:00 CET (UTC+1), your time <!date^" in shown
