@@ -1,5 +1,6 @@
 """The product's own home, as its reader sees it: what waits, how each group stands, what ended."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
@@ -11,6 +12,7 @@ from tests.browser.camera import take
 from tests.browser.person import Person
 from tests.slack.house import House
 from tests.slack.test_calling import wait_at
+from tests.slack.watch import PATIENCE_S
 from tests.unit.nights import night, until
 
 
@@ -73,3 +75,27 @@ async def test_who_cannot_help_sees_that_nothing_waits_for_them(person: Person, 
 
     await expect(home).to_contain_text("No gate waits for you.")
     await expect(home).to_contain_text("Waiting for approval G2")
+
+
+async def test_who_may_cancels_what_is_scheduled_with_one_press_and_others_only_read_it(
+    person: Person, house: House
+):
+    run = house.play(until(night("appointed"), Kind.DONE, step="VERIFY"))
+
+    home = await opens_home(person, "Gus Weber")
+    await expect(home).to_contain_text("install take 120; appointed; ordered by rita")
+    await expect(home.get_by_role("button", name="Cancel")).to_have_count(0)
+
+    home = await opens_home(person, "Ana Okafor")
+    await take(person.page, "home-scheduled", home)
+    await person.sees_no_overflow()
+    await home.get_by_role("button", name="Cancel").click()
+    asked = person.page.get_by_role("dialog")
+    await expect(asked).to_contain_text("nothing is begun at its time")
+    await asked.get_by_role("button", name="Cancel it").click()
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not house.woken:
+            await person.page.title()  # each question lets others run
+    (row,) = house.rows
+    assert (row.run, row.body["verb"]) == (run, "abort")

@@ -14,6 +14,18 @@ UNUSED = (
 
 SAFETIES = (
     safety(
+        "by a group the run under way is meant",
+        promise="P7",
+        why="A halt for a group would go to a run that waits for its time, beside the one at work.",
+        file="bot/runs.py",
+        old="found = [row for row in found if row.occupies] or found",
+        new="found = found[:1]",
+        by=(
+            "unit/test_scheduled.py::test_by_a_group_the_run_is_meant_that_is_under_way_there_and_"
+            "none_that_waits",
+        ),
+    ),
+    safety(
         "a right needs a role that has it",
         promise="P2",
         why="Everybody in the channel could order, operate and freeze.",
