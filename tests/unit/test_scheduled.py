@@ -155,11 +155,12 @@ def waiting_rollback() -> Sequence[Record]:
 
 def test_by_a_group_the_run_is_meant_that_is_under_way_there_and_none_that_waits():
     """A halt is for what sends something."""
-    works = until(night("good"), Kind.GATE_SHOWN, gate="G2")
-    known = house(waiting_rollback(), works)
+    waits = until(night("appointed"), Kind.DONE, step="VERIFY")
+    works = until(night("taken back"), Kind.DONE, step="PREFLIGHT")
+    known = house(waits, works)
 
     assert known.open_one("site-1") == works[0].stream
-    assert known.open_one(waiting_rollback()[0].stream) == waiting_rollback()[0].stream
+    assert known.open_one(waits[0].stream) == waits[0].stream
     assert known.is_busy("site-1")
 
 
