@@ -78,10 +78,7 @@ def state_word(story: Story) -> str:
         return ""
     starts = there(plan.appointment.start, plan.appointment.zone)
     if opening is None:
-        if not state.at_appointment or state.aborted:
-            return ""
-        waits = f"Due, and waits: {state.waits_for}"
-        return waits if state.waits_for else f"Scheduled for {starts}"
+        return _between(state, plan, starts)
     gate, kind = opening.gate, opening.step.kind
     if gate.outcome == "approved":
         late = begins(opening)
@@ -101,6 +98,21 @@ def begins(opening: Opening) -> datetime | None:
     if gate.starts_at is None:
         return None
     return appointments.begins_at(opening.plan, opening.step.kind, gate.starts_at)
+
+
+def _between(state: RunState, plan: Plan, starts: str) -> str:
+    """Say how it stands where nobody is asked."""
+    step = state.next_step()
+    if state.aborted or step is None:
+        return ""
+    if step.kind is StepKind.APPOINTMENT:
+        return (
+            f"Due, and waits: {state.waits_for}" if state.waits_for else f"Scheduled for {starts}"
+        )
+    if step.kind is StepKind.KEEP:
+        return f"Keep it? Due {starts}"
+    due = step.kind is StepKind.PROPOSAL and plan.is_scheduled_rollback
+    return "Rollback due" if due else ""
 
 
 def next_words(story: Story) -> str:

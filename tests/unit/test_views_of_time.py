@@ -198,6 +198,8 @@ def test_what_nobody_has_kept_is_due_and_says_that_the_hotfix_stays_meanwhile():
     )
     assert "⌛ G2: nobody answered. It is asked again; the hotfix stays." in thread(records)
     assert "*Take 120 stays until this is approved;* unanswered, it is asked again." in whole(asked)
+    between = by_key(until(records, Kind.DONE, how="due"))["root"]
+    assert heading(between).startswith("▶️ Rollback due · hf-")
     assert heading(messages["root"]).startswith("✋ Rollback due, waiting for approval G3")
     assert "The hotfix stays until it is approved." in whole(messages["root"])
 
