@@ -88,11 +88,12 @@ def changes(before: MemberFacts, now: MemberFacts) -> Iterator[str]:
 
 def described_virtual(one: VirtualFacts, member: MemberFacts) -> str:
     """Say what is wrong with a Virtual System on a member; "" where nothing is."""
-    name = f"VS {one.id} ({one.name})" if one.name else f"VS {one.id}"
+    what = f"{one.kind} {one.id}" if one.kind else f"VS {one.id}"
+    name = f"{what} ({one.name})" if one.name else what
     if one.unread:
         return f"{name} cannot be read ({one.unread})"
     held = one.policy.name if one.policy else "no policy"
-    policy = "" if enforces(one.policy) else f" with {held}"
+    policy = "" if one.kind or enforces(one.policy) else f" with {held}"
     notes = f" ({', '.join(one.notes)})" if one.notes else ""
     if not notes and not policy and one.state == member.own_state:
         return ""

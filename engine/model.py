@@ -152,7 +152,8 @@ class VirtualFacts:
     """What was seen on one member of one Virtual System or Virtual Gateway.
 
     `id` is its number, never 0: that one is the member itself. `unread` says what could not be
-    read; then nothing else counts.
+    read; then nothing else counts. `kind` is "Virtual Switch" or "Virtual Router" where it is one
+    of these, which enforce no policy; "" for whatever must.
     """
 
     id: int
@@ -161,6 +162,7 @@ class VirtualFacts:
     notes: tuple[str, ...] = ()
     policy: InstalledPolicy | None = None
     unread: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -385,7 +387,7 @@ def _digested_virtual(one: VirtualFacts) -> str:
     """One text for each, so that a difference is told as one."""
     said = ", ".join([one.state or "not seen", *sorted(one.notes)])
     policy = f"{one.policy.name} {one.policy.signature}".strip() if one.policy else "no policy"
-    return f"{one.id}: {said}, {policy};"
+    return f"{one.id}: {said}, {one.kind or policy};"
 
 
 def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
@@ -407,7 +409,8 @@ def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
 
 def virtual_in_service(one: VirtualFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     """Tell whether a Virtual System or Virtual Gateway does its work on a member."""
-    return not one.unread and one.state in words and not one.notes and enforces(one.policy)
+    well = not one.unread and one.state in words and not one.notes
+    return well and (bool(one.kind) or enforces(one.policy))
 
 
 def enforces(policy: InstalledPolicy | None) -> bool:

@@ -56,6 +56,16 @@ def test_an_ill_virtual_system_forbids_the_failover_and_is_named(number, changes
     assert f"1_{number} is ACTIVE; {words.removeprefix('ACTIVE; ')}" in at_failover(four(ill))
 
 
+@pytest.mark.parametrize("kind", ["Virtual Switch", "Virtual Router"])
+def test_what_has_no_policy_by_its_sort_is_well_without_one_and_ill_for_all_else(kind):
+    well = [with_bern(n, kind=kind, policy=None) for n in range(1, 5)]
+    assert all(in_service(one) for one in well)
+    assert at_failover(facts(*well)) == ""
+    ill = with_bern(3, kind=kind, policy=None, state="DOWN", notes=("ROUTED",))
+    assert not in_service(ill)
+    assert f"{kind} 2 (Bern) is DOWN (ROUTED)" in at_failover(facts(*well[:2], ill, well[3]))
+
+
 def test_another_policy_of_a_virtual_system_forbids_the_failover():
     other = replace(BERN, date="13Mar24 09:00")
     assert "VS 2 of 1_4 has policy Bern_Policy of 13Mar24 09:00" in at_failover(

@@ -21,6 +21,31 @@ SAFETIES = (
         ),
     ),
     safety(
+        "without a policy only a Virtual Switch or Router is well",
+        promise="P1",
+        why="What a Virtual System without policy should carry, nobody would carry.",
+        file="engine/model.py",
+        old="    return well and (bool(one.kind) or enforces(one.policy))\n",
+        new="    return well\n",
+        by=(
+            f"{JUDGED}::test_an_ill_virtual_system_forbids_the_failover_and_is_named",
+            "simulation/test_identity.py::"
+            "test_without_a_policy_all_are_ill_that_no_list_calls_a_switch",
+        ),
+    ),
+    safety(
+        "only what the device calls a Virtual Switch or Router needs no policy",
+        promise="P1",
+        why="A Virtual System that lost its policy would pass for one that has none.",
+        file="engine/gaia/virtual.py",
+        old="        if row[2] in _KINDS and ",
+        new="        if ",
+        by=(
+            "unit/test_parsers.py::"
+            "test_only_switches_and_routers_without_a_policy_are_listed_as_such",
+        ),
+    ),
+    safety(
         "a Virtual System that nobody lists any more forbids a failover",
         promise="P1",
         why="It would pass for one that was never there.",
