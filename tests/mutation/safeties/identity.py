@@ -270,4 +270,13 @@ SAFETIES = (
         new="    if False:\n",
         by=("unit/test_guards.py::test_an_act_that_cannot_enter_the_context_of_0_is_none",),
     ),
+    safety(
+        "a word of another column beside two Sites is no state",
+        promise="P6",
+        why="A member would be in service by what stands there for something else.",
+        file=PICTURE,
+        old="        if mixed and not (cell.start < head.end and head.start < cell.end):\n",
+        new="        if False:\n",
+        by=("unit/test_other_layouts.py::test_a_word_that_stands_under_no_heading_is_no_state",),
+    ),
 )
