@@ -90,6 +90,29 @@ def test_a_verification_that_failed_forbids_the_failover_and_is_not_bound():
     assert invariants.left_service(["1_1"], failed, plan()) == []
 
 
+def test_a_verification_that_failed_on_all_alike_is_one_thing_and_one_sentence():
+    healthy = member(4).policy
+    assert healthy is not None
+    ill = replace(healthy, failed=True)
+    failed = facts(*(member(n, policy=ill) for n in range(1, 5)))
+    of_bern = four(*(with_bern(n, policy=replace(BERN, failed=True)) for n in range(1, 5)))
+
+    assert invariants.carrying_traffic(["1_1"], failed, plan()) == [
+        "the verification of policy Standard of 12Mar24 10:51 [9107a1ef3] failed on all of "
+        "1_2-1_4 alike: probably it is one thing for all, the policy or the management, and not "
+        "these members; install the policy again, then retry"
+    ]
+    assert at_failover(of_bern).startswith(
+        "the verification of policy Bern_Policy of 12Mar24 10:51 [9107a1ef3] (VS 2) failed on all"
+    )
+    assert invariants.left_service(["1_1"], failed, plan()) == []
+    three = facts(*(member(n, policy=ill) for n in range(1, 4)))
+    assert [one[:3] for one in invariants.carrying_traffic(["1_1"], three, plan())] == [
+        "1_2",
+        "1_3",
+    ]
+
+
 def test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover():
     assert at_failover(four(member(4))) == "VS 2 of 1_4 is not listed any more"
 

@@ -131,6 +131,10 @@ ROWS = "|SGM |Policy Name |Policy Date |Policy Signature |Status |\n"
             ),
             [],
         ),
+        # All have one and the same, so nothing in the table explains it: it is one thing for all.
+        (("1_01 |P |d |aa |Failed", "1_02 |P |d |aa |Failed"), ["1_1", "1_2"]),
+        (("1_01 |P |d |aa |Failed",), []),
+        (("1_01 |P |d |aa |Failed", "1_02 |Q |d |aa |Failed"), []),
         # The same where only those fail that are fewer, or that the SMO does not agree with.
         (("1_01 |P |d |aa |Failed", "1_02 |P |d |bb |Success", "1_03 |P |d |bb |Success"), []),
         # Another name or date: that is said of the policy itself.

@@ -121,4 +121,27 @@ SAFETIES = (
         new="            if False\n",
         by=(f"{REHEARSED}::test_the_witness_objects_when_others_go_down_while_a_system_is_ill",),
     ),
+    safety(
+        "a verification that failed on all members alike forbids a failover",
+        promise="P1",
+        why="Nobody could tell what the members that stay enforce.",
+        file="engine/gaia/readings.py",
+        old="((number, own) in well or one_for_all)",
+        new="((number, own) in well)",
+        by=(
+            "unit/test_parsers.py::"
+            "test_a_verification_that_failed_counts_where_nothing_in_the_table_explains_it",
+        ),
+    ),
+    safety(
+        "a verification that failed on all members alike is said to be one thing",
+        promise="P10",
+        why="At night people would look for N broken members, and find none.",
+        file="engine/enforced.py",
+        old="    if len(failed) == len(held) > 1 and ",
+        new="    if False and ",
+        by=(
+            f"{JUDGED}::test_a_verification_that_failed_on_all_alike_is_one_thing_and_one_sentence",
+        ),
+    ),
 )
