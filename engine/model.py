@@ -297,6 +297,20 @@ class GroupFacts:
         return tuple(one for one in self.ids if by_number(one)[0] in resting)
 
     @property
+    def said_active(self) -> tuple[MemberId, ...]:
+        """With two Sites the members that are on none that stands by, and say so themselves."""
+        if len(self.sites) < 2:
+            return ()
+        resting = self.standing_by
+        return tuple(m.id for m in self.members if m.own_state == "ACTIVE" and m.id not in resting)
+
+    @property
+    def tells_sites_apart(self) -> bool:
+        """Whether what members call themselves says which Site carries; with one Site it does."""
+        own = {m.own_state for m in self.some(self.standing_by) if m.answered}
+        return len(self.sites) < 2 or (bool(self.said_active) and "ACTIVE" not in own)
+
+    @property
     def ids(self) -> tuple[MemberId, ...]:
         """All members, lowest first."""
         return tuple(member.id for member in self.members)

@@ -68,9 +68,14 @@ def plan_install(
         mode=facts.mode,
         take_before=take_before,
         take_after=take_after,
-        notes=(*remarks, *package.remarks, *splitting.notes(groups, active_site(facts))),
+        notes=(*remarks, *package.remarks, *about_split(groups, facts)),
         left_out=left_out,
     )
+
+
+def about_split(groups: Sequence[LogicalGroup], facts: GroupFacts) -> tuple[str, ...]:
+    """Return what people must know of a split of what was seen, before they agree to it."""
+    return splitting.notes(groups, active_site(facts), told_apart=facts.tells_sites_apart)
 
 
 def concerned(

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engine import splitting
 from engine.errors import PlanRefused
 from engine.fold import RunState
-from engine.headroom import active_site
 from engine.model import (
     COMPLETELY,
     GroupFacts,
@@ -28,7 +26,13 @@ from engine.model import (
     by_number,
     spelled,
 )
-from engine.planner import concerned, install_steps, plan_install, uninstall_steps
+from engine.planner import (
+    about_split,
+    concerned,
+    install_steps,
+    plan_install,
+    uninstall_steps,
+)
 from engine.splitting import by_sites, is_about_split, size_fault
 from engine.uninstalling import made
 
@@ -137,7 +141,7 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         groups=groups,
         steps=_steps(fresh, groups, revision),
         policy=policy,
-        notes=(*remarks, *splitting.notes(groups, active_site(facts))),
+        notes=(*remarks, *about_split(groups, facts)),
         cause=f"changed by {by}: {'; '.join(changed)}",
     )
 

@@ -279,4 +279,38 @@ SAFETIES = (
         new="        if False:\n",
         by=("unit/test_other_layouts.py::test_a_word_that_stands_under_no_heading_is_no_state",),
     ),
+    safety(
+        "a Site that did not take over is known by its members' own word",
+        promise="P1",
+        why="Where all are listed as active nobody carries, and the line would be sent.",
+        file=GUARDS,
+        old="        if guard.said_active:\n",
+        new="        if False:\n",
+        by=(
+            "unit/test_guards.py::test_where_all_are_listed_as_active_a_site_that_did_not_take_"
+            "over_is_known_by_its_own_word",
+        ),
+    ),
+    safety(
+        "with two Sites whoever carries is asked for its own word",
+        promise="P1",
+        why="The list of the active ones may have everybody in it.",
+        file="engine/group.py",
+        old="        self._said_active = frozenset(facts.said_active)\n",
+        by=(
+            f"{NIGHTS}::test_a_line_is_not_sent_where_the_sites_changed_places_and_all_are_listed",
+        ),
+    ),
+    safety(
+        "people are told where no line can tell that no Site took over",
+        promise="P10",
+        why="They would rely on a condition that says nothing there.",
+        file="engine/splitting.py",
+        old="        told.append(UNGUARDED)\n",
+        new="        pass\n",
+        by=(
+            "unit/test_splitting.py::test_where_members_of_a_standby_site_call_themselves_active_"
+            "people_are_told_in_the_proposal",
+        ),
+    ),
 )
