@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.model import GroupFacts, InstalledPolicy, MemberFacts, VirtualFacts, enforces
+from engine.model import (
+    GroupFacts,
+    InstalledPolicy,
+    MemberFacts,
+    VirtualFacts,
+    enforces,
+    spelled,
+)
 
 
 def named(policy: InstalledPolicy) -> str:
@@ -22,10 +29,30 @@ def same_policy(members: Sequence[MemberFacts]) -> list[str]:
         f"{member.id} has policy {named(policy)}, {other.id} has {named(theirs)}"
         for member, policy, other, theirs in _unlike(known)
     ]
-    problems += [
-        f"{m.id} has policy {named(p)}, and its verification failed" for m, p in known if p.failed
-    ]
+    problems += _failed(known)
     return problems + _same_virtual(members)
+
+
+def _failed(held: Sequence[Held], number: int = 0) -> list[str]:
+    """Say whose verification failed; `number` is of a Virtual System, 0 of the members themselves.
+
+    Where it is everybody's, with one and the same policy, it is one thing for people to look at,
+    and one sentence. What helps is from SGMUP and POLM: the policy is installed again.
+    """
+    failed = [(member, policy) for member, policy in held if policy.failed]
+    if len(failed) == len(held) > 1 and len({named(policy) for _, policy in failed}) == 1:
+        of = f" (VS {number})" if number else ""
+        who = spelled(member.id for member, _ in failed)
+        return [
+            f"the verification of policy {named(failed[0][1])}{of} failed on all of {who} alike: "
+            "probably it is one thing for all, the policy or the management, and not these "
+            "members; install the policy again, then retry"
+        ]
+    of = f"VS {number} of " if number else ""
+    return [
+        f"{of}{member.id} has policy {named(policy)}, and its verification failed"
+        for member, policy in failed
+    ]
 
 
 Held = tuple[MemberFacts, InstalledPolicy]
@@ -55,12 +82,7 @@ def _same_virtual(members: Sequence[MemberFacts]) -> list[str]:
         for one in member.virtual:
             if one.policy is not None:
                 held.setdefault(one.id, []).append((member, one.policy))
-    failed = [
-        f"VS {number} of {member.id} has policy {named(policy)}, and its verification failed"
-        for number, these in held.items()
-        for member, policy in these
-        if policy.failed
-    ]
+    failed = [said for number, these in held.items() for said in _failed(these, number)]
     return failed + [
         f"VS {number} of {member.id} has policy {named(policy)}, that of {other.id} has "
         f"{named(theirs)}"
@@ -88,11 +110,12 @@ def changes(before: MemberFacts, now: MemberFacts) -> Iterator[str]:
 
 def described_virtual(one: VirtualFacts, member: MemberFacts) -> str:
     """Say what is wrong with a Virtual System on a member; "" where nothing is."""
-    name = f"VS {one.id} ({one.name})" if one.name else f"VS {one.id}"
+    what = f"{one.kind} {one.id}" if one.kind else f"VS {one.id}"
+    name = f"{what} ({one.name})" if one.name else what
     if one.unread:
         return f"{name} cannot be read ({one.unread})"
     held = one.policy.name if one.policy else "no policy"
-    policy = "" if enforces(one.policy) else f" with {held}"
+    policy = "" if one.kind or enforces(one.policy) else f" with {held}"
     notes = f" ({', '.join(one.notes)})" if one.notes else ""
     if not notes and not policy and one.state == member.own_state:
         return ""

@@ -15,10 +15,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from string import ascii_uppercase
 
-from engine import splitting
 from engine.errors import PlanRefused
 from engine.former import Former
-from engine.headroom import active_site
 from engine.model import (
     LAST_TAKE,
     GroupFacts,
@@ -37,7 +35,7 @@ from engine.model import (
     spelled,
     surely_out,
 )
-from engine.planner import concerned, group_steps, refuse_too_few_left
+from engine.planner import about_split, concerned, group_steps, refuse_too_few_left
 
 FINISH, ROLLBACK = "finish", "rollback"
 
@@ -121,7 +119,7 @@ def plan_after(
         kept = last.plan.removal if request.kind == FINISH else None
         removal = kept or Removal(LAST_TAKE, source)
     quiet = {f"while {group.name} is down" for group in standing}
-    notes = splitting.notes(groups, active_site(seen))
+    notes = about_split(groups, seen)
     return Plan(
         run=run,
         revision=1,

@@ -101,6 +101,7 @@ class LiveGroup:
         self._pins = pins
         self._virtual: frozenset[int] = frozenset()
         self._standing_by: frozenset[MemberId] = frozenset()
+        self._said_active: frozenset[MemberId] = frozenset()
         self._fence = fence
         self._may_send = may_send
         self._actions: dict[MemberId, int] = {}
@@ -187,6 +188,7 @@ class LiveGroup:
         self._actions |= {m.id: m.action.id for m in facts.members if m.action is not None}
         self._virtual = frozenset(one.id for m in facts.members for one in m.virtual)
         self._standing_by = frozenset(facts.standing_by)
+        self._said_active = frozenset(facts.said_active)
 
     async def _words(self) -> Dialect:
         return dialect((await self.identify()).version)
@@ -429,6 +431,7 @@ class LiveGroup:
             self._policy.own_directory,
             stamp,
             standing_by=tuple(sorted(self._standing_by & set(outside), key=by_number)),
+            said_active=tuple(sorted(self._said_active & set(outside), key=by_number)),
             context=context(0) if known is not None and known.mode != GATEWAY else "",
         )
 

@@ -152,7 +152,8 @@ class VirtualFacts:
     """What was seen on one member of one Virtual System or Virtual Gateway.
 
     `id` is its number, never 0: that one is the member itself. `unread` says what could not be
-    read; then nothing else counts.
+    read; then nothing else counts. `kind` is "Virtual Switch" or "Virtual Router" where it is one
+    of these, which enforce no policy; "" for whatever must.
     """
 
     id: int
@@ -161,6 +162,7 @@ class VirtualFacts:
     notes: tuple[str, ...] = ()
     policy: InstalledPolicy | None = None
     unread: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,20 @@ class GroupFacts:
         return tuple(one for one in self.ids if by_number(one)[0] in resting)
 
     @property
+    def said_active(self) -> tuple[MemberId, ...]:
+        """With two Sites the members that are on none that stands by, and say so themselves."""
+        if len(self.sites) < 2:
+            return ()
+        resting = self.standing_by
+        return tuple(m.id for m in self.members if m.own_state == "ACTIVE" and m.id not in resting)
+
+    @property
+    def tells_sites_apart(self) -> bool:
+        """Whether what members call themselves says which Site carries; with one Site it does."""
+        own = {m.own_state for m in self.some(self.standing_by) if m.answered}
+        return len(self.sites) < 2 or (bool(self.said_active) and "ACTIVE" not in own)
+
+    @property
     def ids(self) -> tuple[MemberId, ...]:
         """All members, lowest first."""
         return tuple(member.id for member in self.members)
@@ -385,7 +401,7 @@ def _digested_virtual(one: VirtualFacts) -> str:
     """One text for each, so that a difference is told as one."""
     said = ", ".join([one.state or "not seen", *sorted(one.notes)])
     policy = f"{one.policy.name} {one.policy.signature}".strip() if one.policy else "no policy"
-    return f"{one.id}: {said}, {policy};"
+    return f"{one.id}: {said}, {one.kind or policy};"
 
 
 def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
@@ -407,7 +423,8 @@ def in_service(member: MemberFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
 
 def virtual_in_service(one: VirtualFacts, words: Sequence[str] = ("ACTIVE",)) -> bool:
     """Tell whether a Virtual System or Virtual Gateway does its work on a member."""
-    return not one.unread and one.state in words and not one.notes and enforces(one.policy)
+    well = not one.unread and one.state in words and not one.notes
+    return well and (bool(one.kind) or enforces(one.policy))
 
 
 def enforces(policy: InstalledPolicy | None) -> bool:

@@ -138,6 +138,7 @@ class Orders:
         return run
 
     async def _look(self, setup: GroupSetup) -> GroupFacts:
+        setup.asked_again()
         shell = self._shell_of(setup)
         return await LiveGroup(shell, self._clock, setup.policy, pins=setup.pins).observe()
 

@@ -98,12 +98,17 @@ class _Writing:
             tuple(outside),
             self._directory,
             standing_by=tuple(one for one in outside if self._stands_by(one)),
+            said_active=tuple(one for one in outside if self._says_active(one)),
             context="" if self._virtual is None else context(0),
         )
 
     def _stands_by(self, member: MemberId) -> bool:
         """Tell whether a member's Site will stand by then, as far as our own acts go."""
         return self._active is not None and site_of(member) != self._active
+
+    def _says_active(self, member: MemberId) -> bool:
+        """Tell whether a member will then carry and say so, where there are two Sites."""
+        return bool(self._facts.said_active) and not self._stands_by(member)
 
     def _taken_over(self, group: str) -> None:
         """From here on the other Site carries the traffic, where this one is out as a whole."""

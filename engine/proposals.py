@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engine import splitting
 from engine.appointments import appointed, when
 from engine.errors import PlanRefused
 from engine.fold import RunState
-from engine.headroom import active_site
 from engine.model import (
     COMPLETELY,
     Appointment,
@@ -31,7 +29,13 @@ from engine.model import (
     by_number,
     spelled,
 )
-from engine.planner import concerned, install_steps, plan_install, uninstall_steps
+from engine.planner import (
+    about_split,
+    concerned,
+    install_steps,
+    plan_install,
+    uninstall_steps,
+)
 from engine.splitting import by_sites, is_about_split, size_fault
 from engine.uninstalling import made
 
@@ -142,7 +146,7 @@ def plan_change(state: RunState, change: Change, facts: GroupFacts, *, by: str) 
         groups=groups,
         steps=_steps(fresh, groups, revision),
         policy=policy,
-        notes=(*remarks, *splitting.notes(groups, active_site(facts))),
+        notes=(*remarks, *about_split(groups, facts)),
         cause=f"changed by {by}: {'; '.join(changed)}",
     )
     return appointed(changed_plan, plan.appointment)

@@ -228,7 +228,7 @@ def left_alone(groups: Sequence[LogicalGroup]) -> tuple[str, ...]:
     return tuple(group.name for group in groups if count - len(group.members) == 1)
 
 
-_ABOUT = ("while ", "Site ")
+_ABOUT = ("while ", "Site ", "members of ")
 
 
 def is_about_split(note: str) -> bool:
@@ -236,12 +236,15 @@ def is_about_split(note: str) -> bool:
     return note.startswith(_ABOUT)
 
 
-def notes(groups: Sequence[LogicalGroup], active: int | None = None) -> tuple[str, ...]:
+def notes(
+    groups: Sequence[LogicalGroup], active: int | None = None, *, told_apart: bool = True
+) -> tuple[str, ...]:
     """Return what people must know of a split before they agree to it, in the groups' order.
 
     Args:
         groups: the Logical Groups in the order in which they are worked on.
         active: the Site that carries the traffic now; None where there is one, or nobody said.
+        told_apart: whether what members call themselves says which Site carries.
     """
     told: list[str] = []
     alone, whole = left_alone(groups), whole_sites(groups)
@@ -267,6 +270,8 @@ def notes(groups: Sequence[LogicalGroup], active: int | None = None) -> tuple[st
                 )
     if len(sites) > 1 and not any(whole.values()):
         told.append(f"Site failovers: {_BY_ITSELF}")
+    if len(sites) > 1 and not told_apart:
+        told.append(UNGUARDED)
     return tuple(told)
 
 
@@ -276,6 +281,12 @@ def notes(groups: Sequence[LogicalGroup], active: int | None = None) -> tuple[st
 STAYS = (
     "As delivered the traffic stays there when the other Site is back; a group that is set to "
     "prefer one Site goes back by itself. We do not read that setting, and move nothing back"
+)
+
+UNGUARDED = (
+    "members of the Standby Site call themselves ACTIVE, so no condition in a line can tell on the "
+    "device that no Site took over: only our looks do, by what is shown of the Sites, right before "
+    "each act and while a group is down"
 )
 
 # [B] The device compares how many members of each Site are up.

@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine import splitting
 from engine.errors import PlanRefused
 from engine.former import Former, take_under
-from engine.headroom import active_site
 from engine.model import (
     COMPLETELY,
     LAST_TAKE,
@@ -29,7 +27,7 @@ from engine.model import (
     package_stem,
 )
 from engine.packages import HOTFIX, package_ref
-from engine.planner import common_take, concerned, grouped, uninstall_steps
+from engine.planner import about_split, common_take, concerned, grouped, uninstall_steps
 from engine.ports import PackageFile
 
 WORDS = {LAST_TAKE: "last take", COMPLETELY: "completely"}
@@ -122,7 +120,7 @@ def made(
         mode=seen.mode,
         take_before=package.take if package.is_jumbo else after,
         take_after=after,
-        notes=(*remarks, *splitting.notes(groups, active_site(seen))),
+        notes=(*remarks, *about_split(groups, seen)),
         left_out=request.left_out,
         removal=removal,
     )

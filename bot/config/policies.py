@@ -201,8 +201,9 @@ class PolicySettings(Section):
     order: Literal["vendor", "smo_last"] = Field(
         "vendor",
         description="Which Logical Group goes first: A, as the vendor has it, or the one with the "
-        "SMO last, so that it moves only when all others are done, as field playbooks do it. In "
-        "a split by Site the groups of the Standby Site go first either way.",
+        "SMO last, so that it moves only when all others are done (not less often: it goes back "
+        "when the lowest id returns), as field playbooks do it. In a split by Site the groups of "
+        "the Standby Site go first either way.",
     )
     split: Literal["auto", "by_site", "across_sites"] = Field(
         "auto",

@@ -63,6 +63,7 @@ class Guard:
         directory: where our lock and our epoch live on a member.
         stamp: what the member must keep for its present boot, or None: no fence.
         standing_by: those of `outside` whose Site stood by when it was last looked at.
+        said_active: with two Sites, those of `outside` that carried then and said so themselves.
         context: the command that enters the context in which acts belong, or "".
     """
 
@@ -71,6 +72,7 @@ class Guard:
     directory: str
     stamp: Stamp | None = None
     standing_by: tuple[MemberId, ...] = ()
+    said_active: tuple[MemberId, ...] = ()
     context: str = ""
 
 
@@ -94,7 +96,10 @@ def guarded(command: str, guard: Guard) -> str:
     if guard.context:
         conditions.append(f"{{ {guard.context}; }} >/dev/null || exit {CONTEXT}")
     if guard.outside:
-        conditions.append(f"{carrying(guard.outside, guard.standing_by)} || exit {TRAFFIC}")
+        traffic = carrying(guard.outside, guard.standing_by)
+        if guard.said_active:
+            traffic = f"{traffic} && {still_say_active(guard.said_active)}"
+        conditions.append(f"{traffic} || exit {TRAFFIC}")
     inside = "; ".join(conditions)
     lock = f"{guard.directory}/lock"
     return f'mkdir -p {guard.directory}; ( {inside}; exec {command} ) 9>{lock}; echo "@done $?"'
@@ -124,6 +129,21 @@ def carrying(members: Sequence[MemberId], standing_by: Collection[MemberId] = ()
     somebody = "asg stat -i active_ids | grep -q _"
     first = f"{all_active(active) if active else somebody} && "
     return f"{{ {all_active(members)} || {{ {first}{healthy}; }}; }}"
+
+
+def still_say_active(members: Sequence[MemberId]) -> str:
+    """Return a test that each of these members calls itself ACTIVE.
+
+    Where `asg stat -i active_ids` lists the members of a Standby Site as well, it lists everybody
+    also where no Site took over, or where the Sites changed places: then only a member's own word
+    tells. Where members of a Standby Site call themselves ACTIVE too, no line can tell, and people
+    read that in the proposal (`engine.splitting`).
+
+    Source: as `carrying`.
+    """
+    names = ",".join(sorted(members, key=by_number))
+    asked = f'gexec -a -g0 -b {names} -c "cphaprob state"'
+    return f"[ \"$({asked} | grep -cE '\\(local\\) .* ACTIVE ')\" = {len(members)} ]"
 
 
 def all_active(members: Sequence[MemberId]) -> str:

@@ -4,6 +4,7 @@ Sources: PROM (rows that a working parser relies on), SP76STAT (chassis and VSX 
 picture of Maestro, two Sites side by side, ElasticXL and VSNext are [B]. Layouts that are read:
 
 - members in one row each, a column of states per Site (`| SGM ID   Chassis 1   Chassis 2 |`);
+  other columns that the heading names are borne beside them, and read of no member;
 - Sites one below the other (`| Chassis 1   STANDBY |`), with the columns State, Process and date;
 - either of them once per Virtual System (`| VS ID: 0   VS Name: … |`).
 
@@ -107,6 +108,9 @@ _HEADER = re.compile(r"(?:SGM|Member)(?:s| IDs?)?|ID", re.IGNORECASE)
 _MEMBER = re.compile(r"\s*(\d{1,2}_\d{1,2}|\d+)\s*(?:\(local\))?(?=\s|$)")
 _WORD = re.compile(r"([A-Za-z]+!?(?:\([^()]*\))?)(?:\s*\(([^()]*)\))?")
 _SYNC = re.compile(r"Sync to (Active|all) (?:chassis|sites?)\s*:\s*(\w+)", re.IGNORECASE)
+_OTHER = 0
+"""Stands for a column that is of no Site."""
+
 _NOBODY = ("-", "--", "NA", "N/A")
 _HEALTHY = ("ACTIVE", "UP", "STANDBY")
 
@@ -200,7 +204,7 @@ class _Reading:
             return
         first = cells[0].text
         if _HEADER.fullmatch(first):
-            self._header(cells[1:])
+            self._header(cells[1:], has_ids=first.upper().endswith("ID"))
         elif site := _SITE.fullmatch(first):
             self._site_line(int(site[1]), cells[1:])
         elif self._states_due and not _MEMBER.match(row):
@@ -210,12 +214,17 @@ class _Reading:
         else:
             self._in_table = False
 
-    def _header(self, cells: Sequence[_Cell]) -> None:
-        """`SGM ID  Chassis 1  Chassis 2`, or `SGM ID  State  Process  Policy Date`."""
-        sites = [(int(m[1]), c) for c in cells if (m := _SITE.fullmatch(c.text))]
-        if sites and len(sites) == len(cells):
-            self._columns, self._states_due = sites, True
-            for number, _ in sites:
+    def _header(self, cells: Sequence[_Cell], *, has_ids: bool) -> None:
+        """`SGM ID  Chassis 1  Chassis 2`, or `SGM ID  State  Process  Policy Date`.
+
+        Beside Sites another column may stand where this is surely the table of members, which has
+        their ids: what counts something by Site may have a column of sums.
+        """
+        columns = [(int(m[1]) if (m := _SITE.fullmatch(c.text)) else _OTHER, c) for c in cells]
+        sites = [site for site, _ in columns if site != _OTHER]
+        if sites and (len(sites) == len(cells) or has_ids):
+            self._columns, self._states_due = columns, True
+            for number in sites:
                 self._know(number, "")
         elif cells and cells[0].text.capitalize() == "State":
             self._columns, self._width = [], len(cells)
@@ -226,7 +235,9 @@ class _Reading:
                 self._site, self.one_site = 1, True
                 self._know(1, "")
         else:
-            return  # another table: what counts members or ports by Site begins alike
+            # Another table: what counts members or ports by Site begins alike.
+            self._in_table = False
+            return
         self._in_table = True
 
     def _site_line(self, number: int, cells: Sequence[_Cell]) -> None:
@@ -242,7 +253,8 @@ class _Reading:
         """The line under a header with Sites: a state for each of them."""
         self._states_due = False
         for number, cell in self._by_column(cells):
-            self._know(number, self._word(cell.text)[0])
+            if number != _OTHER:
+                self._know(number, self._word(cell.text)[0])
 
     def _know(self, site: int, state: str) -> None:
         if self._virtual == 0:
@@ -261,7 +273,7 @@ class _Reading:
             self._put(member_id(found[1]), self._shown(cells, row), row)
         elif self._columns:
             for site, cell in self._by_column(cells):
-                if cell.text not in _NOBODY:
+                if site != _OTHER and cell.text not in _NOBODY:
                     self._put(f"{site}_{int(found[1])}", self._word(cell.text), row)
         elif self._site and cells:
             self._put(f"{self._site}_{int(found[1])}", self._shown(cells, row), row)
@@ -289,15 +301,23 @@ class _Reading:
             raise self._odd(" ".join(cell.text for cell in cells))
         if len(cells) == len(self._columns):
             return [(site, cell) for (site, _), cell in zip(self._columns, cells, strict=True)]
-        given = [(self._nearest(cell), cell) for cell in cells]
-        if len({site for site, _ in given}) < len(given):
+        heads = [self._nearest(cell) for cell in cells]
+        if len(set(heads)) < len(heads):
             raise self._odd(" ".join(cell.text for cell in cells))
-        return given
+        return [(self._columns[head][0], cell) for head, cell in zip(heads, cells, strict=True)]
 
     def _nearest(self, cell: _Cell) -> int:
-        """Return the Site under whose heading a word stands; halfway between two is nobody's."""
-        away = sorted((abs(head.middle - cell.middle), site) for site, head in self._columns)
+        """Return which heading a word stands under; halfway between two is nobody's.
+
+        Where there are columns of other things it must stand right under it: a word of theirs that
+        is a little off must not be a state.
+        """
+        away = sorted((abs(c.middle - cell.middle), n) for n, (_, c) in enumerate(self._columns))
         if len(away) > 1 and away[0][0] * 2 > away[1][0]:
+            raise self._odd(cell.text)
+        head = self._columns[away[0][1]][1]
+        mixed = any(site == _OTHER for site, _ in self._columns)
+        if mixed and not (cell.start < head.end and head.start < cell.end):
             raise self._odd(cell.text)
         return away[0][1]
 

@@ -35,7 +35,15 @@ from engine.gaia.readings import (
     read_virtual_policies,
 )
 from engine.gaia.text import cleaned, marked
-from engine.gaia.virtual import LIST, look_part, read_virtual, signed, with_peers
+from engine.gaia.virtual import (
+    DEVICES,
+    LIST,
+    look_part,
+    read_kinds,
+    read_virtual,
+    signed,
+    with_peers,
+)
 from engine.model import (
     GroupFacts,
     InstalledPolicy,
@@ -84,7 +92,12 @@ def look_line(
     inside = _member_line(directory, actions or {}, virtual, full=full)
     parts += [f"echo @@members; gexec -a -g0 -c '{inside}'", "echo @@over"]
     if virtual is not None:
-        parts = [f"{context(0)} >/dev/null", f"echo @@virtual; {LIST}", *parts]
+        parts = [
+            f"{context(0)} >/dev/null",
+            f"echo @@virtual; {LIST}",
+            f"echo @@kinds; {DEVICES}",
+            *parts,
+        ]
     return "; ".join(parts)
 
 
@@ -156,7 +169,7 @@ def read_look(text: str, at: datetime) -> GroupFacts:
         raise UnexpectedOutput("asg stat names several members as the local one", text)
     local = here[0]
     stat = read_stat(sections["stat"])
-    policies = _Policies(sections["policy"])
+    policies, kinds = _Policies(sections["policy"]), read_kinds(sections.get("kinds", ""))
     cloning = read_cloning(sections["cloning"])
     own = by_member(sections["members"])
     if "virtual" in sections:
@@ -169,7 +182,7 @@ def read_look(text: str, at: datetime) -> GroupFacts:
         )
     # Whoever any of them shows is a member: one that a list leaves out is not one that is gone.
     ids = sorted({*_ids(sections["all"]), *stat.states, *own}, key=by_number)
-    members = tuple(_member(one, stat, policies, cloning, own.get(one, {})) for one in ids)
+    members = tuple(_member(one, stat, policies, cloning, own.get(one, {}), kinds) for one in ids)
     dumps = read_core_dumps(sections["dumps"]) if "dumps" in sections else {}
     conns = read_connections(sections["conns"]) if "conns" in sections else {}
     return GroupFacts(
@@ -251,12 +264,13 @@ def _member(
     policies: _Policies,
     cloning: Mapping[MemberId, bool],
     own: Mapping[str, str],
+    kinds: Mapping[int, str],
 ) -> MemberFacts:
     state, notes = stat.states.get(one, ("DETACHED", ()))
     if not own:
         return MemberFacts(id=one, state=state, answered=False, notes=notes)
     try:
-        return _answering(one, stat, policies, cloning, own)
+        return _answering(one, stat, policies, cloning, own, kinds)
     except (UnexpectedOutput, KeyError) as error:
         # One member that cannot be read (it boots) must not blind us for all the others.
         why = f"no section {error}" if isinstance(error, KeyError) else str(error)
@@ -269,6 +283,7 @@ def _answering(
     policies: _Policies,
     cloning: Mapping[MemberId, bool],
     own: Mapping[str, str],
+    kinds: Mapping[int, str],
 ) -> MemberFacts:
     """Read what a member says of itself.
 
@@ -298,16 +313,21 @@ def _answering(
         action=read_action(own["action"]),
         session_open=_held(own["lock"]),
         epoch=own["epoch"].strip(),
-        virtual=_virtual(one, stat, policies, own),
+        virtual=_virtual(one, stat, policies, own, kinds),
     )
 
 
 def _virtual(
-    one: MemberId, stat: Stat, policies: _Policies, own: Mapping[str, str]
+    one: MemberId,
+    stat: Stat,
+    policies: _Policies,
+    own: Mapping[str, str],
+    kinds: Mapping[int, str],
 ) -> tuple[VirtualFacts, ...]:
     listed = {number: name for number, name in stat.names.items() if number}
     peers = {number: shown[one] for number, shown in stat.virtual.items() if one in shown}
-    return signed(with_peers(read_virtual(listed, own), peers), policies.virtual.get(one, {}))
+    read = with_peers(read_virtual(listed, own, kinds), peers)
+    return signed(read, policies.virtual.get(one, {}))
 
 
 def _held(lock: str) -> bool:

@@ -171,14 +171,20 @@ def _judged_rows(text: str) -> Iterator[_Row]:
 
     Failed is also how rows are shown whose signatures differ, as they do across takes while
     nothing is wrong, and each of them is: then it says no more than the signatures. So it counts
-    where the very same policy is Success on another member.
+    where the very same policy is Success on another member, and where all members have one and the
+    same. One row alone compares with nobody.
 
     Source: SGMUP, both samples (InitialPolicy; the same name and date with other signatures).
     """
     rows = list(_policy_rows(text))
     well = {(number, policy) for _, number, policy in rows if not policy.failed}
+    shown: dict[int, list[InstalledPolicy]] = {}
+    for _, number, policy in rows:
+        shown.setdefault(number, []).append(replace(policy, failed=False))
     for member, number, policy in rows:
-        failed = policy.failed and (number, replace(policy, failed=False)) in well
+        own = replace(policy, failed=False)
+        one_for_all = len(shown[number]) > 1 and set(shown[number]) == {own}
+        failed = policy.failed and ((number, own) in well or one_for_all)
         yield member, number, replace(policy, failed=failed)
 
 

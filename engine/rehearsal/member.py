@@ -98,18 +98,32 @@ class Policy:
     serial: int
 
 
+NO_POLICY_KINDS = ("W", "R")
+"""Virtual Switches and Virtual Routers, as `vsx stat -v` of a VSX gateway names them."""
+
+
 @dataclass
 class VirtualSystem:
-    """A Virtual System or Gateway as one member has it; number 0 is the member itself."""
+    """A Virtual System or Gateway as one member has it; number 0 is the member itself.
+
+    `kind` is the letter of `vsx stat -v`: S, or W for a Virtual Switch and R for a Virtual Router,
+    which have no policy.
+    """
 
     id: int
     name: str
     policy: Policy
     notes: list[str] = field(default_factory=list)
+    kind: str = "S"
+
+    @property
+    def enforces(self) -> bool:
+        """Tell whether it is of a sort that has a policy."""
+        return self.kind not in NO_POLICY_KINDS
 
     @property
     def well(self) -> bool:
-        """Tell whether it has no problem, and its own policy."""
+        """Tell whether it has no problem, and its own policy where it has one at all."""
         return not self.notes and self.policy.name != INITIAL_POLICY
 
 

@@ -16,11 +16,20 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from engine.rehearsal.faults import Fault
-from engine.rehearsal.member import INITIAL_POLICY, Member, Policy, VirtualSystem
+from engine.rehearsal.member import (
+    INITIAL_POLICY,
+    NO_POLICY_KINDS,
+    Member,
+    Policy,
+    VirtualSystem,
+)
 from engine.rehearsal.witness import Witness
 
 MODES = ("Gateway", "VSX", "VSNext")
 """Modes of a Security Group; "VSX" is Traditional VSX."""
+
+KINDS = ("S", "B", *NO_POLICY_KINDS)
+"""The letters in `vsx stat -v`; B is a Virtual System in bridge mode."""
 
 WHILE_BOOTING = ["FSYNC"]
 """Problem notes of a Virtual System until its connections are synchronised [I]."""
@@ -46,8 +55,11 @@ def check(mode: str, virtual: Sequence[Mapping[str, Any]]) -> None:
     if len(set(ids)) < len(ids) or not all(isinstance(i, int) and i > 0 for i in ids):
         raise ValueError(f"virtual systems need different ids above 0, not {ids}")
     for entry in virtual:
-        if unknown := entry.keys() - {"id", "name", "policy"}:
+        if unknown := entry.keys() - {"id", "name", "policy", "kind"}:
             raise ValueError(f"a virtual system has no {', '.join(sorted(unknown))}")
+        kind = entry.get("kind", "S")
+        if kind not in KINDS or (kind in NO_POLICY_KINDS and "policy" in entry):
+            raise ValueError(f"a virtual system is of no such kind, or has no policy: {entry}")
 
 
 def systems_of(virtual: Sequence[Mapping[str, Any]], policy: Policy) -> dict[int, VirtualSystem]:
@@ -56,10 +68,17 @@ def systems_of(virtual: Sequence[Mapping[str, Any]], policy: Policy) -> dict[int
         int(entry["id"]): VirtualSystem(
             int(entry["id"]),
             str(entry.get("name", f"VS{entry['id']}")),
-            Policy(str(entry.get("policy", policy.name)), policy.date, policy.serial),
+            _policy_of(entry, policy),
+            kind=str(entry.get("kind", "S")),
         )
         for entry in sorted(virtual, key=lambda entry: int(entry["id"]))
     }
+
+
+def _policy_of(entry: Mapping[str, Any], policy: Policy) -> Policy:
+    if entry.get("kind", "S") in NO_POLICY_KINDS:
+        return Policy("-", "", 0)
+    return Policy(str(entry.get("policy", policy.name)), policy.date, policy.serial)
 
 
 class Surroundings(Protocol):
@@ -106,7 +125,8 @@ class Virtuals:
         """Begin anew on a member that boots: no policy, and each its own time to fetch it."""
         for one in member.virtual.values():
             one.notes = list(WHILE_BOOTING)
-            one.policy = Policy(INITIAL_POLICY, one.policy.date, 0)
+            if one.enforces:
+                one.policy = Policy(INITIAL_POLICY, one.policy.date, 0)
             seconds = self.group.random.uniform(*FETCH_S) * member.pace + delay
             self._later(member, one.id, seconds, self._synchronised)
 

@@ -130,3 +130,27 @@ def test_a_password_that_is_refused_in_the_night_holds_once_and_goes_on_at_a_ret
 
 def refusals(night: Night) -> int:
     return sum(1 for _, name in night.group.moments if name.startswith("expert_refused"))
+
+
+def test_a_password_that_was_refused_for_one_order_is_tried_once_for_the_next(tmp_path):
+    async def night() -> tuple[list[int], list[str], bool]:
+        setup = Setup(members=4, login_shell="gclish", expert_password=PASSWORD)
+        stage = Night(small_package(tmp_path), setup=setup, policy=SPARSE)
+        stage.begin()
+        stage.group.setup = replace(setup, expert_password="quite-another-one")
+        tried = []
+        for _ in range(2):
+            stage.order()
+            await stage.clock.sleep(timedelta(minutes=5))
+            tried.append(refusals(stage))
+        stage.group.setup = setup
+        stage.order()
+        await stage.clock.sleep(timedelta(minutes=5))
+        planned = bool(stage.records())
+        await stage.close()
+        return tried, [text for _, text in stage.said.texts], planned
+
+    tried, said, planned = run_virtual(night())
+    assert tried == [1, 2]
+    assert planned
+    assert len([one for one in said if "refused the expert password" in one]) == 2

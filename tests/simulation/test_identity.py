@@ -109,6 +109,42 @@ def test_what_is_virtual_is_read_on_every_member_in_its_own_context(tmp_path, ve
     assert len(sent) == 3, "the look that finds what is virtual is followed by one that asks for it"
 
 
+SWITCHED = (*VIRTUAL, {"id": 13, "name": "sw-ext", "kind": "W"}, {"id": 14, "kind": "R"})
+
+
+def test_a_virtual_switch_has_no_policy_and_makes_nobody_ill(tmp_path):
+    facts, _ = looked(
+        tmp_path, Identity(platform="Maestro"), mode="VSX", members=2, virtual=SWITCHED
+    )
+
+    for member in facts.members:
+        kinds = [(one.id, one.kind, one.notes) for one in member.virtual]
+        assert kinds[2:] == [(13, "Virtual Switch", ()), (14, "Virtual Router", ())]
+        assert kinds[:2] == [(1, "", ()), (12, "", ())]
+        assert [one.policy for one in member.virtual[2:]] == [None, None]
+        assert in_service(member)
+
+
+@pytest.mark.parametrize(
+    ("shown", "instead"),
+    [("| W sw-ext ", "| S sw-ext "), ("vsx", ""), ("  13 | W", "  99 | W")],
+    ids=["a system", "the command is not known", "another one"],
+)
+def test_without_a_policy_all_are_ill_that_no_list_calls_a_switch(tmp_path, shown, instead):
+    def told(text: str) -> str:
+        if shown == "vsx":
+            head, mark, rest = text.partition("@@kinds\n")
+            return head + mark + "bash: vsx: command not found\n" + rest[rest.find("@@local") :]
+        return text.replace(shown, instead)
+
+    pins = Identity(platform="Maestro")
+    facts, _ = looked(tmp_path, pins, told=told, mode="VSX", members=2, virtual=SWITCHED)
+
+    for member in facts.members:
+        assert not in_service(member)
+        assert "VS 13 (sw-ext) is ACTIVE with no policy" in described(member)
+
+
 def test_a_context_that_was_not_entered_is_not_the_state_of_a_virtual_system(tmp_path):
     facts, _ = looked(
         tmp_path,

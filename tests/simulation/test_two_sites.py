@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 from engine import promises
+from engine.errors import ConditionFailed
+from engine.group import LiveGroup
 from engine.journal import Kind
 from engine.model import Policy
-from engine.rehearsal.group import Setup
+from engine.rehearsal.group import Group, Setup
+from engine.rehearsal.shell import RehearsalShell
 from tests.simulation.effects import Effects, Fate
 from tests.simulation.explore import Plot
 from tests.simulation.explore import play as play_with_deaths
-from tests.simulation.loop import run_virtual
+from tests.simulation.loop import run_virtual, virtual_clock
 from tests.simulation.night import POLICY, Night, Reaction, everyone_agrees, small_package
 
 
@@ -199,3 +202,33 @@ def test_an_executor_that_dies_at_the_end_of_a_rescue_leaves_no_second_failover(
     ]
     assert seen["objections"] == []
     assert "broken" not in promises.judge(records).values()
+
+
+@pytest.mark.parametrize("lists_standby", [True, False], ids=["listed", "not listed"])
+def test_a_line_is_not_sent_where_the_sites_changed_places_and_all_are_listed(lists_standby):
+    """After the look, and before the line: what was the Standby Site carries everything now."""
+
+    async def commit(_member: str) -> None:
+        raise AssertionError("nothing may be committed")
+
+    async def whole() -> None:
+        setup = Setup(sites=[2, 2], sync_all_sites=True, lists_standby=lists_standby)
+        group = Group(setup, virtual_clock())
+        live = LiveGroup(RehearsalShell(group), group.clock, POLICY)
+        assert (await live.observe()).said_active == ("1_1", "1_2")
+        group.add_fault(SITE_FAILS_OVER)
+        await group.sleep(60)
+        with pytest.raises(ConditionFailed, match="not all of 1_1, 1_2 are active"):
+            await live.admin_state(
+                "down",
+                ["2_1", "2_2"],
+                at="1_1",
+                outside=["1_1", "1_2"],
+                name="ana",
+                reason="r",
+                accelerated=False,
+                commit=commit,
+            )
+        assert set(group.states().values()) == {"ACTIVE", "STANDBY"}
+
+    run_virtual(whole())

@@ -56,6 +56,16 @@ def test_an_ill_virtual_system_forbids_the_failover_and_is_named(number, changes
     assert f"1_{number} is ACTIVE; {words.removeprefix('ACTIVE; ')}" in at_failover(four(ill))
 
 
+@pytest.mark.parametrize("kind", ["Virtual Switch", "Virtual Router"])
+def test_what_has_no_policy_by_its_sort_is_well_without_one_and_ill_for_all_else(kind):
+    well = [with_bern(n, kind=kind, policy=None) for n in range(1, 5)]
+    assert all(in_service(one) for one in well)
+    assert at_failover(facts(*well)) == ""
+    ill = with_bern(3, kind=kind, policy=None, state="DOWN", notes=("ROUTED",))
+    assert not in_service(ill)
+    assert f"{kind} 2 (Bern) is DOWN (ROUTED)" in at_failover(facts(*well[:2], ill, well[3]))
+
+
 def test_another_policy_of_a_virtual_system_forbids_the_failover():
     other = replace(BERN, date="13Mar24 09:00")
     assert "VS 2 of 1_4 has policy Bern_Policy of 13Mar24 09:00" in at_failover(
@@ -78,6 +88,29 @@ def test_a_verification_that_failed_forbids_the_failover_and_is_not_bound():
     ]
     assert failed.digest(None) == facts().digest(None)
     assert invariants.left_service(["1_1"], failed, plan()) == []
+
+
+def test_a_verification_that_failed_on_all_alike_is_one_thing_and_one_sentence():
+    healthy = member(4).policy
+    assert healthy is not None
+    ill = replace(healthy, failed=True)
+    failed = facts(*(member(n, policy=ill) for n in range(1, 5)))
+    of_bern = four(*(with_bern(n, policy=replace(BERN, failed=True)) for n in range(1, 5)))
+
+    assert invariants.carrying_traffic(["1_1"], failed, plan()) == [
+        "the verification of policy Standard of 12Mar24 10:51 [9107a1ef3] failed on all of "
+        "1_2-1_4 alike: probably it is one thing for all, the policy or the management, and not "
+        "these members; install the policy again, then retry"
+    ]
+    assert at_failover(of_bern).startswith(
+        "the verification of policy Bern_Policy of 12Mar24 10:51 [9107a1ef3] (VS 2) failed on all"
+    )
+    assert invariants.left_service(["1_1"], failed, plan()) == []
+    three = facts(*(member(n, policy=ill) for n in range(1, 4)))
+    assert [one[:3] for one in invariants.carrying_traffic(["1_1"], three, plan())] == [
+        "1_2",
+        "1_3",
+    ]
 
 
 def test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover():

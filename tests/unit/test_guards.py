@@ -137,14 +137,21 @@ def two_sites(
     active: list[str],
     said: list[str],
     outside: tuple[str, ...] = ("1_1", "2_1", "2_2"),
+    resting: tuple[str, ...] = ("2_1", "2_2"),
+    said_active: tuple[str, ...] = (),
 ) -> tuple[int | None, bool]:
-    """Run with 1_1 on the Active Site; 2_1 and 2_2 stood by when they were looked at."""
+    """Run with 1_1 on the Active Site; 2_1 and 2_2 stood by when they were looked at.
+
+    `cphaprob state` on each member that is asked says what `said` has; one that `gexec` asks by
+    itself, the one of its place.
+    """
     (device / "active").write_text("".join(f"{m:<17}\n" for m in active))
     (device / "said").write_text("\n".join(said))
     cphaprob = device / "bin" / "cphaprob"
     cphaprob.write_text('#!/bin/bash\ncat "$HOME/said"\n')
     cphaprob.chmod(0o755)
-    return run(device, guard(device, outside=outside, standing_by=("2_1", "2_2")))
+    conditions = {"standing_by": resting, "said_active": said_active}
+    return run(device, guard(device, outside=outside, **conditions))
 
 
 @pytest.mark.parametrize(
@@ -188,6 +195,36 @@ def test_members_of_a_standby_site_may_be_listed_as_active_or_say_that_they_stan
 )
 def test_a_standby_site_that_could_not_take_over_forbids_the_act(device, active, said):
     assert two_sites(device, active=active, said=said) == (96, False)
+
+
+CARRIES = STANDING_BY.replace("STANDBY", "ACTIVE ")
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        ([CARRIES, CARRIES], (0, True)),
+        ([CARRIES, STANDING_BY], (96, False)),
+        ([STANDING_BY, STANDING_BY], (96, False)),
+        ([CARRIES, CARRIES.replace("ACTIVE ", "ACTIVE(!)")], (96, False)),
+        ([CARRIES], (96, False)),
+        ([], (96, False)),
+    ],
+    ids=["they carry", "one stands by", "no Site took over", "in danger", "one is away", "none"],
+)
+def test_where_all_are_listed_as_active_a_site_that_did_not_take_over_is_known_by_its_own_word(
+    device, said, result
+):
+    """`active_ids` lists the members of a Standby Site too, so it says nothing of a take-over."""
+    both = {"outside": ("2_1", "2_2"), "resting": (), "said_active": ("2_1", "2_2")}
+
+    assert two_sites(device, active=["1_1", "2_1", "2_2"], said=said, **both) == result
+
+
+def test_a_member_that_says_active_and_is_not_listed_forbids_the_act(device):
+    both = {"outside": ("2_1", "2_2"), "resting": (), "said_active": ("2_1", "2_2")}
+
+    assert two_sites(device, active=["2_1"], said=[CARRIES] * 2, **both) == (96, False)
 
 
 @pytest.mark.parametrize(

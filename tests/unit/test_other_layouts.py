@@ -159,6 +159,65 @@ def test_one_more_column_is_borne_where_the_heading_names_it():
         read_stat(HEAD + COLUMNS.format("") + rows)
 
 
+SIDE_BY_SIDE = """\
+| Member ID{before}     Site 1                    Site 2             {after} |
+|             {gap}     ACTIVE                    STANDBY            {blank} |
+|  1 (local)  {a}       ACTIVE                    STANDBY            {c}     |
+|  2          {b}       DOWN (admin)              UP                 {c}     |
+|  3          {b}       ACTIVE                                       {c}     |
+|  4          {b}                                 STANDBY            {c}     |
+"""
+BEFORE = {"before": "    Host   ", "gap": " " * 9, "a": "exl-01   ", "b": "exl-02   "}
+AFTER = {"after": "Policy Date  ", "blank": " " * 13, "c": "12Mar24 10:51"}
+NEITHER = dict.fromkeys([*BEFORE, *AFTER], "")
+
+
+@pytest.mark.parametrize("columns", [{}, BEFORE, AFTER, {**BEFORE, **AFTER}])
+def test_other_columns_beside_two_sites_are_borne_where_the_heading_names_them(columns):
+    stat = read_stat(HEAD + SIDE_BY_SIDE.format(**{**NEITHER, **columns}))
+
+    assert stat.sites == {1: "ACTIVE", 2: "STANDBY"}
+    assert stat.states == {
+        "1_1": ("ACTIVE", ()),
+        "2_1": ("STANDBY", ()),
+        "1_2": ("DOWN", ("ADMIN",)),
+        "2_2": ("UP", ()),
+        "1_3": ("ACTIVE", ()),
+        "2_4": ("STANDBY", ()),
+    }
+
+
+NAMED = "| Member ID   Site 1                    Site 2             Policy Date   |"
+FAR = "| Member ID   Site 1                    Site 2                         Policy Date   |"
+UNNAMED = "| Member ID   Site 1                    Site 2                           |"
+
+
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [
+        (UNNAMED, "| 1 (local)   ACTIVE                    STANDBY            12Mar24 10:51 |"),
+        (NAMED, "| 1 (local)                             STANDBY     ACTIVE               |"),
+        (
+            FAR,
+            "| 1 (local)   ACTIVE                           Standard                             |",
+        ),
+        (NAMED, "| 1 (local)                                       ACTIVE   12Mar24 10:51 |"),
+        (NAMED, "| 1 (local)   ACTIVE                    STANDBY            Standard   ok |"),
+    ],
+    ids=["not named", "two of one", "beside its heading", "between two", "one too many"],
+)
+def test_a_word_that_stands_under_no_heading_is_no_state(heading, row):
+    with pytest.raises(UnexpectedOutput, match="has a row that we cannot read"):
+        read_stat(f"{HEAD}{heading}\n{row}\n")
+
+
+def test_what_counts_something_by_site_beside_a_sum_is_no_table_of_members():
+    sums = "| SGMs   Site 1   Site 2   Total |\n| 5   2   3   5 |\n"
+    shown = HEAD + SIDE_BY_SIDE.format(**NEITHER)
+
+    assert read_stat(shown + sums).states == read_stat(shown).states
+
+
 def test_the_ids_say_how_many_sites_there_are_where_no_line_does():
     rows = ROW.format("1_01 (local)", "ACTIVE", "") + ROW.format("2_01", "STANDBY", "")
 

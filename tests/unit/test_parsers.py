@@ -8,6 +8,7 @@ from engine.errors import MaintenanceError, StepFailed, UnexpectedOutput
 from engine.gaia import installer, probe, readings
 from engine.gaia.picture import read_stat
 from engine.gaia.text import cleaned
+from engine.gaia.virtual import read_kinds
 from engine.model import PackageState
 
 STAT = """\
@@ -130,6 +131,10 @@ ROWS = "|SGM |Policy Name |Policy Date |Policy Signature |Status |\n"
             ),
             [],
         ),
+        # All have one and the same, so nothing in the table explains it: it is one thing for all.
+        (("1_01 |P |d |aa |Failed", "1_02 |P |d |aa |Failed"), ["1_1", "1_2"]),
+        (("1_01 |P |d |aa |Failed",), []),
+        (("1_01 |P |d |aa |Failed", "1_02 |Q |d |aa |Failed"), []),
         # The same where only those fail that are fewer, or that the SMO does not agree with.
         (("1_01 |P |d |aa |Failed", "1_02 |P |d |bb |Success", "1_03 |P |d |bb |Success"), []),
         # Another name or date: that is said of the policy itself.
@@ -320,3 +325,28 @@ def test_cut_at_any_byte_a_reading_is_true_or_an_error_but_never_better_than_the
             assert seen[0] in (whole[0], whole[0][: len(seen[0])])
         else:
             assert all(whole[m] == value for m, value in seen.items())
+
+
+DEVICES = """
+Virtual Devices Status
+======================
+
+ ID  | Type & Name             | Access Control Policy | Installed at    | Threat Prevention Policy | SIC Stat
+-----+-------------------------+-----------------------+-----------------+--------------------------+---------
+   1 | W sw-ext                | <Not Applicable>      |                 | <Not Applicable>         | Trust
+   3 | S userext               | Standard              | 29Dec2021 11:28 | Standard                 | Trust
+   4 | S new                   | <Not Applicable>      |                 | <Not Applicable>         | Trust
+   5 | R backbone              | <Not Applicable>      |                 | <Not Applicable>         | Trust
+   6 | B bridge                | <No Policy>           |                 | <No Policy>              | Trust
+   7 | W odd                   | Standard              | 10Dec2021  5:27 | <No Policy>              | Trust
+  12 | W sw-ext-2
+
+Type: S - Virtual System, B - Virtual System in Bridge mode,
+      R - Virtual Router, W - Virtual Switch.
+"""  # noqa: E501 -- as a device prints it
+
+
+def test_only_switches_and_routers_without_a_policy_are_listed_as_such():
+    assert read_kinds(DEVICES) == {1: "Virtual Switch", 5: "Virtual Router"}
+    assert read_kinds("bash: vsx: command not found\n") == {}
+    assert read_kinds("") == {}

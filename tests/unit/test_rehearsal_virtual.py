@@ -19,11 +19,16 @@ SYSTEMS = (
 )
 
 
-def asked(*lines: str, faults: tuple[dict[str, Any], ...] = (), mode: str = "VSX") -> list[str]:
+def asked(
+    *lines: str,
+    faults: tuple[dict[str, Any], ...] = (),
+    mode: str = "VSX",
+    systems: tuple[dict[str, Any], ...] = SYSTEMS,
+) -> list[str]:
     """Type lines at the group address."""
 
     async def whole() -> list[str]:
-        group = Group(Setup(members=2, mode=mode, virtual=SYSTEMS, faults=faults), virtual_clock())
+        group = Group(Setup(members=2, mode=mode, virtual=systems, faults=faults), virtual_clock())
         shell = RehearsalShell(group)
         group.advance()
         texts = [await command(shell, line) for line in lines]
@@ -33,14 +38,19 @@ def asked(*lines: str, faults: tuple[dict[str, Any], ...] = (), mode: str = "VSX
     return run_virtual(whole())
 
 
-def night(tmp_path: Path, *faults: dict[str, Any], minutes: int = 30) -> Group:
+def night(
+    tmp_path: Path,
+    *faults: dict[str, Any],
+    minutes: int = 30,
+    systems: tuple[dict[str, Any], ...] = SYSTEMS,
+) -> Group:
     """Install on 1_2 of two members."""
     package = tmp_path / PACKAGE
     package.write_bytes(b"x" * 100)
 
     async def whole() -> Group:
         clock = virtual_clock()
-        setup = Setup(members=2, mode="VSX", virtual=SYSTEMS, auto_clone=False, faults=faults)
+        setup = Setup(members=2, mode="VSX", virtual=systems, auto_clone=False, faults=faults)
         group = Group(setup, clock)
         shell = RehearsalShell(group)
         await prepare(shell, package)
@@ -90,6 +100,25 @@ def test_all_systems_stand_in_the_picture_with_their_names():
         ("2", "Bern"),
     ]
     assert {len(line) for line in text.splitlines()} == {80}
+
+
+def test_virtual_switches_are_listed_as_such_and_have_no_policy():
+    switch = {"id": 3, "name": "sw-ext", "kind": "W"}
+    listed, verified, own = asked(
+        "vsx stat -v", "asg policy verify -a", "vsenv 3; fw stat", systems=(*SYSTEMS, switch)
+    )
+    assert re.search(r"^   2 \| S Bern  +\| Bern_Policy  +\| 12Mar24", listed, re.MULTILINE)
+    assert re.search(r"^   3 \| W sw-ext  +\| <Not Applicable>  +\|  +\|", listed, re.MULTILINE)
+    assert "R - Virtual Router, W - Virtual Switch." in listed
+    assert "|1_01:2 |" in verified
+    assert ":3 |" not in verified
+    assert re.search(r"localhost +- ", own)
+
+
+def test_a_switch_is_no_reason_for_a_member_to_be_away_after_a_reboot(tmp_path: Path):
+    group = night(tmp_path, systems=(*SYSTEMS, {"id": 3, "kind": "W"}))
+    assert group.in_service() == ["1_1", "1_2"]
+    assert group.member("1_2").virtual[3].policy.name == "-"
 
 
 def test_every_policy_has_a_row_and_the_summary_names_the_system(tmp_path: Path):

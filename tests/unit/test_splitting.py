@@ -28,8 +28,10 @@ from engine.planner import plan_install
 from engine.proposals import Change, plan_change, split_faults
 from engine.splitting import (
     HOW,
+    UNGUARDED,
     by_sites,
     goes_by_site,
+    is_about_split,
     left_alone,
     notes,
     site_of,
@@ -469,3 +471,20 @@ def _as_sent(element: dict[str, Any]) -> dict[str, Any]:
         "selected_option": element.get("initial_option"),
         "selected_options": element.get("initial_options", []),
     }
+
+
+def test_where_members_of_a_standby_site_call_themselves_active_people_are_told_in_the_proposal():
+    seen = two_sites(2, 2)
+    same = replace(
+        seen,
+        members=tuple(replace(one, state="ACTIVE", own_state="ACTIVE") for one in seen.members),
+    )
+
+    assert seen.tells_sites_apart
+    assert not same.tells_sites_apart
+    assert same.said_active == ("1_1", "1_2")
+    told = [note for note in planned(same).notes if is_about_split(note)]
+    assert told[-1].startswith("members of the Standby Site call themselves ACTIVE, so no")
+    assert UNGUARDED not in planned(seen).notes
+    assert facts().said_active == ()
+    assert facts().tells_sites_apart

@@ -5,7 +5,7 @@ Sources: the dossier of device facts, section 3; a text marked [I] or [B] there 
 
 from __future__ import annotations
 
-from engine.rehearsal.devices import asg, checks, clish, cluster, contexts, cpuse, system
+from engine.rehearsal.devices import asg, checks, clish, cluster, contexts, cpuse, system, vsx
 from engine.rehearsal.devices.host import DeviceProgram, Host
 from engine.rehearsal.group import Group
 from engine.rehearsal.member import Member
@@ -38,6 +38,7 @@ PROGRAMS: dict[str, DeviceProgram] = {
     "uname": system.uname,
     "uptime": system.uptime,
     "vsenv": contexts.vsenv,
+    "vsx": vsx.vsx,
     "whoami": system.whoami,
 }
 

@@ -51,7 +51,7 @@ SAFETIES = (
         promise="P1",
         why="A member that left service since the look would be alone with nobody.",
         file=GUARDS,
-        old='conditions.append(f"{carrying(guard.outside, guard.standing_by)} || exit {TRAFFIC}")',
+        old='conditions.append(f"{traffic} || exit {TRAFFIC}")',
         new="pass",
         by=("unit/test_guards.py::test_a_member_outside_that_is_not_active_forbids_the_act",),
     ),

@@ -156,7 +156,7 @@ SAFETIES = (
         promise="P1",
         why="The device says that something is wrong, and nobody would hear it.",
         file="engine/gaia/readings.py",
-        old="        failed = policy.failed and (number, replace(policy, failed=False)) in well\n",
+        old="        failed = policy.failed and ((number, own) in well or one_for_all)\n",
         new="        failed = False\n",
         by=(
             "unit/test_parsers.py::test_a_verification_that_failed_counts_where_nothing_in_the_"
@@ -269,5 +269,48 @@ SAFETIES = (
         old="    if guard.context:\n",
         new="    if False:\n",
         by=("unit/test_guards.py::test_an_act_that_cannot_enter_the_context_of_0_is_none",),
+    ),
+    safety(
+        "a word of another column beside two Sites is no state",
+        promise="P6",
+        why="A member would be in service by what stands there for something else.",
+        file=PICTURE,
+        old="        if mixed and not (cell.start < head.end and head.start < cell.end):\n",
+        new="        if False:\n",
+        by=("unit/test_other_layouts.py::test_a_word_that_stands_under_no_heading_is_no_state",),
+    ),
+    safety(
+        "a Site that did not take over is known by its members' own word",
+        promise="P1",
+        why="Where all are listed as active nobody carries, and the line would be sent.",
+        file=GUARDS,
+        old="        if guard.said_active:\n",
+        new="        if False:\n",
+        by=(
+            "unit/test_guards.py::test_where_all_are_listed_as_active_a_site_that_did_not_take_"
+            "over_is_known_by_its_own_word",
+        ),
+    ),
+    safety(
+        "with two Sites whoever carries is asked for its own word",
+        promise="P1",
+        why="The list of the active ones may have everybody in it.",
+        file="engine/group.py",
+        old="        self._said_active = frozenset(facts.said_active)\n",
+        by=(
+            f"{NIGHTS}::test_a_line_is_not_sent_where_the_sites_changed_places_and_all_are_listed",
+        ),
+    ),
+    safety(
+        "people are told where no line can tell that no Site took over",
+        promise="P10",
+        why="They would rely on a condition that says nothing there.",
+        file="engine/splitting.py",
+        old="        told.append(UNGUARDED)\n",
+        new="        pass\n",
+        by=(
+            "unit/test_splitting.py::test_where_members_of_a_standby_site_call_themselves_active_"
+            "people_are_told_in_the_proposal",
+        ),
     ),
 )

@@ -202,6 +202,17 @@ SAFETIES = (
         by=(f"{EXPERT}::test_a_member_that_refuses_the_password_blinds_nobody_for_the_group",),
     ),
     safety(
+        "a refused password is tried once more for another order",
+        promise="P7",
+        why="Where there is no run to retry, nothing could be ordered before a new process.",
+        file="engine/orders.py",
+        old="        setup.asked_again()\n",
+        by=(
+            "simulation/test_gclish.py::"
+            "test_a_password_that_was_refused_for_one_order_is_tried_once_for_the_next",
+        ),
+    ),
+    safety(
         "a refused password is tried once more where a person asks for it",
         promise="P7",
         why="A night would need a new process where the device was at fault for a minute.",

@@ -21,6 +21,31 @@ SAFETIES = (
         ),
     ),
     safety(
+        "without a policy only a Virtual Switch or Router is well",
+        promise="P1",
+        why="What a Virtual System without policy should carry, nobody would carry.",
+        file="engine/model.py",
+        old="    return well and (bool(one.kind) or enforces(one.policy))\n",
+        new="    return well\n",
+        by=(
+            f"{JUDGED}::test_an_ill_virtual_system_forbids_the_failover_and_is_named",
+            "simulation/test_identity.py::"
+            "test_without_a_policy_all_are_ill_that_no_list_calls_a_switch",
+        ),
+    ),
+    safety(
+        "only what the device calls a Virtual Switch or Router needs no policy",
+        promise="P1",
+        why="A Virtual System that lost its policy would pass for one that has none.",
+        file="engine/gaia/virtual.py",
+        old="        if row[2] in _KINDS and ",
+        new="        if ",
+        by=(
+            "unit/test_parsers.py::"
+            "test_only_switches_and_routers_without_a_policy_are_listed_as_such",
+        ),
+    ),
+    safety(
         "a Virtual System that nobody lists any more forbids a failover",
         promise="P1",
         why="It would pass for one that was never there.",
@@ -95,5 +120,28 @@ SAFETIES = (
         old="            if m.state in (ACTIVE, self.setup.standby_word) and m.ill_systems\n",
         new="            if False\n",
         by=(f"{REHEARSED}::test_the_witness_objects_when_others_go_down_while_a_system_is_ill",),
+    ),
+    safety(
+        "a verification that failed on all members alike forbids a failover",
+        promise="P1",
+        why="Nobody could tell what the members that stay enforce.",
+        file="engine/gaia/readings.py",
+        old="((number, own) in well or one_for_all)",
+        new="((number, own) in well)",
+        by=(
+            "unit/test_parsers.py::"
+            "test_a_verification_that_failed_counts_where_nothing_in_the_table_explains_it",
+        ),
+    ),
+    safety(
+        "a verification that failed on all members alike is said to be one thing",
+        promise="P10",
+        why="At night people would look for N broken members, and find none.",
+        file="engine/enforced.py",
+        old="    if len(failed) == len(held) > 1 and ",
+        new="    if False and ",
+        by=(
+            f"{JUDGED}::test_a_verification_that_failed_on_all_alike_is_one_thing_and_one_sentence",
+        ),
     ),
 )
