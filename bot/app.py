@@ -124,7 +124,10 @@ def slack_app(
     async def command(ack: AsyncAck, context: AsyncBoltContext) -> None:
         heard = _heard(context)
         text = await help_for(heard.to["user"]) if heard.about == HELP else heard.text
-        await (ack(text) if text else ack())
+        if heard.blocks:
+            await ack(text=text, blocks=list(heard.blocks))
+        else:
+            await (ack(text) if text else ack())
         if heard.row is not None:
             await follow(heard.row)
 
@@ -141,7 +144,7 @@ def slack_app(
         heard = _heard(context)
         if heard.row is not None:
             await follow(heard.row)
-        elif heard.text:
+        if heard.text and (heard.row is None or heard.told):
             await answers.answer(heard.to, heard.text)
 
     @app.view(_ALL)

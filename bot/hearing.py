@@ -6,21 +6,23 @@ reads the stores. A reaction is never a vote by itself: its row only says where 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot import changing
-from bot.commands.appointing import Clocks
+from bot import changing, confirming
+from bot.commands.appointing import NOW, Clocks
 from bot.commands.grammar import read_left_out
 from bot.commands.help import help_text
 from bot.commands.kinds import (
     VOTES,
     WORDS,
+    Cancel,
     Freezing,
     Mistake,
+    Move,
     Order,
     Planning,
     Question,
@@ -29,14 +31,16 @@ from bot.commands.kinds import (
     Word,
 )
 from bot.commands.reading import read_command
+from bot.commands.scheduling import moved_to
 from bot.commands.votes import HOW_TO_VOTE
 from bot.config.settings import Settings
 from bot.modals import Form
+from bot.people import REPLACES
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
-from bot.views.format import code, moment
+from bot.views import schedule
+from bot.views.format import Block, code, moment
 from bot.views.gates import VOTE
-from bot.views.words import ids
 from engine.model import StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
@@ -54,7 +58,7 @@ ASKED = "asked"
 run, bars nothing, and is taken when its answer was given; see `bot.inbox`."""
 
 
-LOOKED_UP = ("gates", "approvers", "packages")
+LOOKED_UP = ("gates", "approvers", "packages", "schedule")
 """Questions whose answer is not known here; their row says what is asked, and `bot.overview`
 answers."""
 
@@ -66,6 +70,8 @@ class Heard:
     Attributes:
         row: to be stored before Slack is told that we have it.
         text: to be told to the person alone, as finished mrkdwn.
+        blocks: what is shown of it, where it is more than text.
+        told: the text is told where a button was pressed, though there is a row.
         to: where to tell it; see engine.ports.Answers.
         about: HELP where the text is better made for this person (`bot.helping`); else "".
         form: to be shown to the person.
@@ -75,6 +81,8 @@ class Heard:
     row: InboxRow | None = None
     text: str = ""
     to: dict[str, str] = field(default_factory=dict)
+    blocks: Sequence[Block] = ()
+    told: bool = False
     about: str = ""
     form: Form | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -130,7 +138,7 @@ class Hearing:
             "user": str(body["user_id"]),
             "response_url": str(body.get("response_url", "")),
         }
-        key = f"cmd:{body['trigger_id']}"
+        key, clocks = f"cmd:{body['trigger_id']}", self._clocks()
         elsewhere = self._elsewhere(to["channel"])
         if elsewhere:
             return Heard(text=elsewhere, to=to)
@@ -139,12 +147,17 @@ class Hearing:
                 str(body.get("text", "")),
                 groups=self._groups,
                 command=self._name,
-                clocks=self._clocks(),
+                clocks=clocks,
             )
             if isinstance(command, Word) and self._is_order(command):
                 command = Order(command.verb, command.target)
             if isinstance(command, Order):
-                return self._order(key, command, to, str(body.get("user_name", "")))
+                name = str(body.get("user_name", ""))
+                if command.appointment is not None:
+                    text = str(body.get("text", ""))
+                    asked = confirming.asked(key, to, name, text, clocks.now, command.appointment)
+                    return self._said_back(asked, command, to)
+                return self._order(key, command, to, name)
             if isinstance(command, Planning):
                 return self._planning(key, command, to, str(body.get("user_name", "")))
             if isinstance(command, Freezing):
@@ -154,6 +167,8 @@ class Hearing:
                     text=f"A vote must stand where all can see it, not in a command. {HOW_TO_VOTE}",
                     to=to,
                 )
+            if isinstance(command, (Move, Cancel)):
+                return self._moved(key, command, to, "")
             return self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
@@ -177,7 +192,7 @@ class Hearing:
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
         text = (
-            f"Understood: {_wanted(command)}. I look first; the proposal or the reason follows "
+            f"Understood: {confirming.wanted(command)}. I look first; the proposal or the reason follows "
             f"{where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
@@ -188,10 +203,73 @@ class Hearing:
         request = order.request(to["user"], self._settings.groups[order.group].channel, name)
         body = {"request": to_json(request), "answer": to}
         text = (
-            f"Understood: plan to {_wanted(order)}. I only look, and begin nothing; what it would "
+            f"Understood: plan to {confirming.wanted(order)}. I only look, and begin nothing; what it would "
             "do follows, for you alone."
         )
         return Heard(self._row(key, None, "plan", body), text, to)
+
+    def _said_back(self, asked: confirming.Asked, command: Order, to: dict[str, str]) -> Heard:
+        """Say an order with a time back; nothing is stored before its author presses a button."""
+        text = (
+            f"Understood: {confirming.wanted(command)}. Nothing is ordered yet: press *Order it*."
+        )
+        return Heard(text=text, to=to, blocks=confirming.blocks(text, asked.packed()))
+
+    def _confirmed(self, body: Mapping[str, Any], pressed: Mapping[str, Any]) -> Heard:
+        """Take an order that was said back, or let it go: whichever is pressed first."""
+        _, to = self._pressed(body, pressed)
+        asked = confirming.Asked.of(pressed)
+        if asked is None:
+            return Heard(text=confirming.UNREADABLE, to=to)
+        if asked.user != to["user"]:
+            return Heard(text=f"Only <@{asked.user}> can give this order.", to=to)
+        elsewhere = self._elsewhere(to["channel"])
+        if elsewhere or asked.channel != to["channel"]:
+            text = elsewhere or f"This was asked in <#{asked.channel}>, and is ordered there."
+            return Heard(text=text, to=to)
+        to_replace = {**to, REPLACES: "yes"}
+        if pressed.get("action_id") == confirming.NO:
+            told = {"text": "Never mind: nothing was ordered.", "answer": to_replace, "about": ""}
+            return Heard(self._row(asked.key, None, ASKED, told), to=to)
+        try:
+            order = self._as_it_was_said(asked)
+        except Mistake as mistake:
+            return Heard(text=str(mistake), to=to_replace)
+        heard = self._order(asked.key, order, to, asked.name)
+        return replace(heard, to=to_replace, told=True)
+
+    def _as_it_was_said(self, asked: confirming.Asked) -> Order:
+        """Return the order that was said back.
+
+        Raises:
+            Mistake: it would mean something else now, or its time has passed.
+        """
+        clocks = replace(self._clocks(), now=datetime.fromisoformat(asked.at))
+        order = read_command(asked.text, groups=self._groups, command=self._name, clocks=clocks)
+        if isinstance(order, Order) and order.appointment and asked.means(order.appointment):
+            late = confirming.too_late(
+                order.appointment, self._clock.now(), self._shortest[order.group]
+            )
+            if late:
+                raise Mistake(late)
+            return order
+        raise Mistake("Nothing was ordered: the settings have changed meanwhile. Order it anew.")
+
+    def _moved(self, key: str, command: Move | Cancel, to: dict[str, str], thread: str) -> Heard:
+        """Have a run at another time, or not at all."""
+        if isinstance(command, Cancel):
+            run = self._runs.scheduled_one(command.target or thread)
+            return self._said(key, Word("abort", run), to, "")
+        run = self._runs.movable_one(command.target or thread)
+        plan = self._runs.story(run).plan
+        appointment = moved_to(command, plan.security_group, self._clocks())
+        heard = self._changed(key, run, Change(appointment=appointment), plan.revision, to)
+        to_when = "now" if command.words[0].lower() == NOW else schedule.when(appointment)
+        text = (
+            f"Understood: move {code(run)} to {to_when}. I look at the group first; then it is "
+            "asked anew."
+        )
+        return replace(heard, text=text, told=True)
 
     def _said(
         self, key: str, command: Word | Revision | Question, to: dict[str, str], thread: str
@@ -358,6 +436,8 @@ class Hearing:
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
                 return self._voted(key, command, to, run)
+            if isinstance(command, (Move, Cancel)):
+                return self._moved(key, command, to, run)
             return self._said(key, command, to, run)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
@@ -384,6 +464,8 @@ class Hearing:
         pressed = body["actions"][0]
         if str(pressed.get("action_id", "")).startswith(VOTE):
             return self._clicked(body, pressed)
+        if pressed.get("action_id") in (confirming.YES, confirming.NO):
+            return self._confirmed(body, pressed)
         if pressed.get("action_id") == changing.OPEN:
             return self._opened(body, pressed)
         if pressed.get("action_id") in (changing.COUNT, changing.OUT):
@@ -500,18 +582,6 @@ class Hearing:
 
     def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
         return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())
-
-
-def _wanted(order: Order) -> str:
-    """Say what an order is for, as it was understood."""
-    what = {
-        "install": f"install {code(order.package)} on",
-        "uninstall": f"uninstall {code(order.package or 'the newest take')} from",
-        "finish": "finish the last run on",
-        "rollback": "roll back the last run on",
-    }[order.kind]
-    without = f" without {ids(order.left_out)}" if order.left_out else ""
-    return f"{what} {code(order.group)}{without}"
 
 
 def moment_of(ts: str) -> datetime:

@@ -124,6 +124,8 @@ class Overview:
         user, target = str(question["user"]), str(question.get("target", ""))
         if question["about"] == "gates":
             return await self._gates(user)
+        if question["about"] == "schedule":
+            return await self._schedule(target)
         if question["about"] == "packages":
             pinned = {name: group.version for name, group in self._settings.groups.items()}
             known = await catalogue.known_groups(self._stores.journal, pinned)
@@ -219,6 +221,21 @@ class Overview:
             return "No gate waits for you, and none is open."
         lines = [gate_line(run, opening) for run, opening in others]
         return "\n".join(["No gate waits for you. Open, for others:", *lines])
+
+    async def _schedule(self, group: str) -> str:
+        """Tell what waits for its time, what comes first first."""
+        runs = (await self.snapshot()).open
+        ahead = [(run, one) for run in runs if (one := run.scheduled) is not None]
+        mine = [pair for pair in ahead if group in ("", pair[1].group)]
+        if not mine:
+            on = f" on {code(group, 80)}" if group else ""
+            return f"Nothing is scheduled{on}."
+        mine.sort(key=lambda pair: (pair[1].start, pair[1].run))
+        lines = [f"{scheduled_line(run, one)} ({code(one.run, 40)})" for run, one in mine]
+        command = self._settings.slack.command
+        run = mine[0][1].run
+        ways = f"`{command} schedule cancel {run}`, `{command} schedule move {run} at 02:00`"
+        return "\n".join(["*Scheduled*", *lines, f"To cancel or move one: {ways}."])
 
     async def _approvers(self, target: str, run: str) -> str:
         runs = (await self.snapshot()).open

@@ -348,6 +348,10 @@ class SlackPeople:
         return members
 
 
+REPLACES = "replaces"
+"""In what an answer is told by: it takes the place of the message whose button was pressed."""
+
+
 class SlackAnswers:
     """See engine.ports.Answers: on the command's own address, else in the thread, else directly.
 
@@ -397,6 +401,8 @@ class SlackAnswers:
         if not url:
             return False
         told: dict[str, Any] = {"text": text, "response_type": "ephemeral"}
+        if to.get(REPLACES):
+            told["replace_original"] = True
         if thread := to.get("thread_ts"):  # Slack does not put it there by itself
             told["thread_ts"] = thread
         try:

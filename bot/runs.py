@@ -89,6 +89,38 @@ class Runs:
             raise NoSuchRun(f"No run is open on {code(target)}.")
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
 
+    def scheduled_one(self, target: str) -> str:
+        """Return the run that waits for its time and is meant by a group, a run, or nothing.
+
+        Raises:
+            NoSuchRun: there is none, or more than one.
+        """
+        rows = [row for row in self._journal.runs() if target in ("", row.id, row.group)]
+        found = [row for row in rows if self._is_ahead(row.id)]
+        if found:
+            return self._the_only(found)
+        if not rows and target:
+            self.open_one(target)  # says what is wrong with the target
+        busy = f"; {code(rows[0].id)} is open, and goes on now" if rows else ""
+        on = f" by {code(target)}" if target else ""
+        raise NoSuchRun(f"Nothing is scheduled{on}{busy}.")
+
+    def movable_one(self, target: str) -> str:
+        """Return the run that somebody moves: by a group, the one that waits for its time is meant.
+
+        Raises:
+            NoSuchRun: there is none, or more than one.
+        """
+        rows = [row for row in self._journal.runs() if row.group == target]
+        found = [row for row in rows if self._is_ahead(row.id)]
+        return self._the_only(found) if found else self.open_one(target)
+
+    def _is_ahead(self, run: str) -> bool:
+        try:
+            return schedule.is_ahead(self.story(run).state)
+        except NoSuchRun:
+            return False
+
     def _the_only(self, rows: Sequence[RunRow]) -> str:
         if len(rows) == 1:
             return rows[0].id

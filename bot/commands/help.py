@@ -8,10 +8,11 @@ from bot.commands.freezing import freeze_usage
 from bot.commands.grammar import example, listed
 from bot.commands.kinds import ORDERS
 from bot.commands.orders import order_usage
+from bot.commands.scheduling import move_usage
 
 _HELP = {
-    "Order": (*ORDERS, "plan", "change"),
-    "Stop": ("halt", "pause", "abort", "freeze"),
+    "Order": (*ORDERS, "plan", "change", "move"),
+    "Stop": ("halt", "pause", "abort", "cancel", "freeze"),
     "Go on": ("resume", "retry", "rollback", "without"),
 }
 """Under which heading help tells each word that takes a right."""
@@ -19,7 +20,8 @@ _HELP = {
 
 def _needed(word: str) -> str:
     """Return the right that a word takes: to order anything, or plan it, is one."""
-    return "install" if word in (*ORDERS, "plan") else {"without": "change"}.get(word, word)
+    others = {"without": "change", "move": "change", "cancel": "abort"}
+    return "install" if word in (*ORDERS, "plan") else others.get(word, word)
 
 
 def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | None = None) -> str:
@@ -47,6 +49,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "also after the run has ended",
         "without": f"`{command} without {name} 1_7` has a run that holds go on without a member "
         "that is out of service, once others agree",
+        "move": f"{move_usage(f'{command} schedule')} begins it at another time, and asks anew",
+        "cancel": f"`{command} schedule cancel &lt;run&gt;` ends what waits for its time",
         "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
@@ -64,9 +68,14 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
             f"`{command} status [group or run]` tells how things stand",
             f"`{command} why [group or run]` tells who is needed, and why a vote did not count",
             f"`{command} gates` tells which gates wait for you, with the way to each",
+            f"`{command} schedule [group]` tells what waits for its time",
             f"`{command} packages` lists the package repository, and which groups each fits",
             f"`{command} approvers {name}` tells who may approve, and who of them is awake",
             "In a run's thread the same words work without a name, e.g. `@hotfix status`.",
+            "*Time*",
+            "Behind an order: `at 02:00`, `at sat 02:00`, `at 2026-12-24 02:00`, `in 3h`, "
+            "`in 3h for 2h`, `window sat 22:00-02:00`; behind an installation also "
+            "`rollback after 72h`. Times are those of the group's zone.",
             "*Vote*",
             "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "
             "words in its thread: `@hotfix approve G2 CODE` with the code of its first line, "

@@ -17,7 +17,7 @@ WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 """What people say at a gate, in its run's thread; how it counts is in engine.gates."""
 
-ANSWERED = ("status", "why", "help", "gates", "approvers", "packages")
+ANSWERED = ("status", "why", "help", "gates", "approvers", "packages", "schedule")
 
 FREEZING = ("freeze", "unfreeze")
 """What people say to a group, or to all; see engine.freezes."""
@@ -25,7 +25,7 @@ FREEZING = ("freeze", "unfreeze")
 ORDERS = ("install", "uninstall", "finish")
 """What people order; `rollback` too, where no run is open on the group."""
 
-VERBS = (*ORDERS, "plan", "change", "without", *WORDS, *FREEZING, *VOTES, *ANSWERED)
+VERBS = (*ORDERS, "plan", "change", "move", "without", *WORDS, *FREEZING, *VOTES, *ANSWERED)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,21 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class Move:
+    """Have a run at another time, which `words` say; `target` as in `Word`."""
+
+    words: tuple[str, ...]
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Have nothing come of a run that waits for its time; `target` as in `Word`."""
+
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Vote:
     """A vote as text; see engine.ports.Ballot for what is in it."""
 
@@ -130,7 +145,7 @@ class Planning:
     order: Order
 
 
-Command = Order | Planning | Word | Revision | Vote | Question | Freezing
+Command = Order | Planning | Word | Revision | Move | Cancel | Vote | Question | Freezing
 
 
 class Mistake(Exception):

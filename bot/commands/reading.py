@@ -24,6 +24,7 @@ from bot.commands.kinds import (
     Word,
 )
 from bot.commands.orders import read_ordered, read_planning
+from bot.commands.scheduling import MOVE, read_move, read_schedule
 from bot.commands.votes import HOW_TO_VOTE, read_vote
 from bot.views.format import code
 
@@ -78,6 +79,10 @@ def read_command(
         return read_change(rest, groups, command)
     if verb == "without":
         return read_change([*rest[:-1], verb, *rest[-1:]], groups, command)
+    if verb == "schedule":
+        return read_schedule(rest, groups, command)
+    if verb == MOVE:
+        return read_move(rest, command)
     if verb in VOTES:
         return read_vote(verb, rest)
     if verb in FREEZING:

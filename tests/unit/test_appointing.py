@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.commands.appointing import Clocks
-from bot.commands.kinds import Mistake, Order
+from bot.commands.kinds import Cancel, Mistake, Move, Order, Question
 from bot.commands.reading import read_command
+from bot.commands.scheduling import moved_to
 from engine.model import Appointment, Request, from_json, to_json
 from tests.unit.builders import NAME
 
@@ -154,3 +155,51 @@ def test_a_mistake_says_what_was_understood_and_what_would_be_right(text, told):
 def test_where_no_time_can_be_said_it_is_refused_and_not_left_out():
     told = refusal(f"install site-1 {NAME} at 02:00", None)
     assert told.endswith("but no time can be said here; leave `at 02:00` out.")
+
+
+# --------------------------------------------------------------------------------- the schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("schedule", Question("schedule")),
+        ("Schedule site-1", Question("schedule", "site-1")),
+        ("schedule cancel hf-1a2b3c", Cancel("hf-1a2b3c")),
+        ("schedule cancel", Cancel()),
+        ("schedule move hf-1a2b3c at 02:00", Move(("at", "02:00"), "hf-1a2b3c")),
+        ("schedule move site-1 window 1:00", Move(("window", "1:00"), "site-1")),
+        ("<@U0000HOTFIX> move at 02:00", Move(("at", "02:00"))),
+        ("<@U0000HOTFIX> move NOW", Move(("NOW",))),
+        ("move hf-1a2b3c-rollback now", Move(("now",), "hf-1a2b3c-rollback")),
+    ],
+)
+def test_what_is_said_of_the_schedule_is_understood(text, command):
+    assert read(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("schedule sit-1", "did you mean `/hotfix schedule site-1`?"),
+        ("schedule everything", "not `everything`; write `/hotfix schedule [group]`"),
+        ("schedule cancle hf-1a2b3c", "did you mean `/hotfix schedule cancel hf-1a2b3c`?"),
+        ("schedule cancel hf-1a2b3c hf-9z", "but not `hf-9z`; cancel one run at a time"),
+        ("schedule move hf-1a2b3c", "not to when; write `/hotfix move hf-1a2b3c at 02:00`"),
+        ("move hf-1a2b3c windov 02:00-05:00", "`/hotfix move hf-1a2b3c window 02:00-05:00`?"),
+        ("move hf-1a2b3c now please", "I understood `move hf-1a2b3c now`, but not `please`"),
+        ("move", "I understood `move`, but not to when"),
+        ("move `!` at 02:00", "can be neither a run nor a group"),
+    ],
+)
+def test_a_mistake_about_the_schedule_says_what_would_be_right(text, told):
+    assert told in refusal(text)
+
+
+def test_something_is_moved_to_a_moment_where_its_group_stands():
+    assert moved_to(Move(("at", "02:00"), "hf-1a2b3c"), "site-1", CLOCKS) == AT_TWO
+    now = moved_to(Move(("now",)), "site-2", CLOCKS)
+    assert now == Appointment(NOW, None, said="now", zone="America/New_York")
+    with pytest.raises(Mistake) as mistake:
+        moved_to(Move(("at", "02:00", "please"), "hf-1a2b3c"), "site-1", CLOCKS)
+    assert str(mistake.value) == ("I understood `move hf-1a2b3c at 02:00`, but not `please`.")

@@ -8,7 +8,51 @@ SPEAKING = "slack/test_speaker.py"
 WHO = "slack/test_people.py"
 HEARING = "slack/test_app.py"
 
+CONFIRMING = "slack/test_confirming.py"
+
 SAFETIES = (
+    safety(
+        "an order with a time is said back before it is stored",
+        promise="P2",
+        why="A slip of the day or the zone would be found out on that night.",
+        file="bot/hearing.py",
+        old="                if command.appointment is not None:\n",
+        new="                if False:\n",
+        by=(
+            f"{CONFIRMING}::"
+            "test_an_order_with_a_time_is_said_back_in_both_zones_and_stores_nothing",
+        ),
+    ),
+    safety(
+        "nobody gives an order with a time in somebody else's name",
+        promise="P2",
+        why="Whoever did not order it would not approve it, and four eyes would be two.",
+        file="bot/hearing.py",
+        old='        if asked.user != to["user"]:\n',
+        new="        if False:\n",
+        by=(
+            f"{CONFIRMING}::test_nobody_presses_for_somebody_else_or_elsewhere_or_what_is_no_order",
+        ),
+    ),
+    safety(
+        "an order that is confirmed after its time is refused",
+        promise="P2",
+        why="Who pressed it believes that it is carried out at a moment that has passed.",
+        file="bot/hearing.py",
+        old="            if late:\n                raise Mistake(late)\n",
+        by=(f"{CONFIRMING}::test_who_presses_too_late_has_ordered_nothing",),
+    ),
+    safety(
+        "an order is carried out at the moment that was shown, or not at all",
+        promise="P2",
+        why="With other settings the words mean another moment than somebody agreed to.",
+        file="bot/hearing.py",
+        old=" and asked.means(order.appointment):",
+        new=":",
+        by=(
+            f"{CONFIRMING}::test_where_the_words_would_mean_another_moment_now_nothing_is_ordered",
+        ),
+    ),
     safety(
         "a stop that stands in the thread is heard before any vote counts",
         promise="P7",
