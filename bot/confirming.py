@@ -106,8 +106,8 @@ def wanted(order: Order) -> str:
     }[order.kind]
     back = ""
     if order.rollback_after is not None:
-        back = f"; {span(order.rollback_after)} after its end it is rolled back, unless people "
-        back += "keep it until then"
+        after = span(order.rollback_after)
+        back = f"; unless people keep it, its rollback is asked for {after} after its end"
     return f"{what} {code(order.group)}{without}{back}{_when(order.appointment)}"
 
 

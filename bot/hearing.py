@@ -192,8 +192,8 @@ class Hearing:
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
         text = (
-            f"Understood: {confirming.wanted(command)}. I look first; the proposal or the reason follows "
-            f"{where}."
+            f"Understood: {confirming.wanted(command)}. I look first; the proposal or the reason "
+            f"follows {where}."
         )
         return Heard(self._row(key, None, "order", body), text, to)
 
@@ -203,8 +203,8 @@ class Hearing:
         request = order.request(to["user"], self._settings.groups[order.group].channel, name)
         body = {"request": to_json(request), "answer": to}
         text = (
-            f"Understood: plan to {confirming.wanted(order)}. I only look, and begin nothing; what it would "
-            "do follows, for you alone."
+            f"Understood: plan to {confirming.wanted(order)}. I only look, and begin nothing; what "
+            "it would do follows, for you alone."
         )
         return Heard(self._row(key, None, "plan", body), text, to)
 

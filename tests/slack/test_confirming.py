@@ -93,6 +93,19 @@ async def test_a_mistake_in_a_time_is_answered_and_has_no_button(house, people):
     assert house.rows == []
 
 
+async def test_an_order_for_now_with_its_rollback_is_stored_at_once_and_says_it(house, people):
+    shown = await give(people, f"/hotfix install site-1 {PACKAGE} rollback after 72h")
+
+    assert (
+        "unless people keep it, its rollback is asked for 72 h 0 min after its end"
+        in (shown["text"])
+    )
+    (row,) = house.rows
+    request = from_json(Request, row.body["request"])
+    assert request.rollback_after == timedelta(hours=72)
+    assert request.appointment is None
+
+
 async def test_what_is_pressed_is_the_order_as_it_was_said(house, people):
     shown = await give(people, f"/hotfix install site-1 {PACKAGE} in 3h for 90m ticket CHG1")
     house.clock.passed = timedelta(hours=2)
