@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,9 @@ from bot.localslack.client import ControlClient
 from engine.ports import Clock
 
 CHANNEL = "firewall-ops"
+
+ORDER_IT = "Order it"
+"""The button of an order that is said back."""
 
 _TOLD = {"HELD": "held", "BROKEN": "held", "TAKEN_UP": "restarted", "HALTED": "halted"}
 """Kinds of record whose message in the thread is a moment."""
@@ -112,7 +115,7 @@ class Crowd:
         """
         self._moments.say("did", user=order.user, what=f"types {order.text}")
         ordered = Deed("", order.user, "command", text=order.text)
-        await self._act(ordered, "command", channel=CHANNEL, text=order.text)
+        await self._type(ordered)
 
     async def play(self, deeds: Sequence[Deed]) -> None:
         """Let each deed happen at its moment."""
@@ -141,7 +144,7 @@ class Crowd:
                 await self._write(deed, deed.text.format(**asked))
             case "command":
                 self._say(deed, f"types {deed.text}")
-                await self._act(deed, "command", channel=CHANNEL, text=deed.text)
+                await self._type(deed)
             case "submit":
                 await self._submit(deed)
             case "shell":
@@ -153,6 +156,16 @@ class Crowd:
             case _:
                 self._say(deed, f"repairs {deed.member}")
                 await self._device.fault(name="member_recovers", member=deed.member, after_s=0)
+
+    async def _type(self, deed: Deed) -> None:
+        """Type a command; where it is said back with a button that orders it, press that."""
+        answer = await self._act(deed, "command", channel=CHANNEL, text=deed.text)
+        for shown in answer.get("saw") or []:
+            pressed = _offered(shown).get(ORDER_IT)
+            if pressed is not None:
+                self._say(deed, f"presses {ORDER_IT}")
+                press = Deed("", deed.user, "click", text=ORDER_IT)
+                await self._act(press, "click", channel=CHANNEL, ts=shown["ts"], **pressed)
 
     async def _write(self, deed: Deed, text: str) -> None:
         root = await self._moments.wait("slack:root")
@@ -166,16 +179,10 @@ class Crowd:
         place = await self._moments.wait(asking)
         self._say(deed, f"presses {deed.text} at {asking}")
         shown = next(m for m in messages(await self._slack.state()) if m["ts"] == place["ts"])
-        offered = {
-            str(one["text"]["text"]): one
-            for block in shown["blocks"]
-            if block["type"] == "actions"
-            for one in block["elements"]
-        }
+        offered = _offered(shown)
         if deed.text not in offered:
             raise RuntimeError(f"{deed.user} finds no button {deed.text} at {asking}")
-        pressed = {name: offered[deed.text][name] for name in ("action_id", "value")}
-        await self._act(deed, "click", **pressed, **place)
+        await self._act(deed, "click", **offered[deed.text], **place)
 
     async def _submit(self, deed: Deed) -> None:
         """Fill in the form that this person has open, and send it."""
@@ -189,7 +196,12 @@ class Crowd:
     def _say(self, deed: Deed, what: str) -> None:
         self._moments.say("did", user=deed.user, what=what)
 
-    async def _act(self, deed: Deed, do: str, **details: Any) -> None:  # noqa: ANN401 -- JSON values
+    async def _act(
+        self,
+        deed: Deed,
+        do: str,
+        **details: Any,  # noqa: ANN401 -- JSON values
+    ) -> dict[str, Any]:
         if deed.event:
             details["fault"] = EVENTS[deed.event]
         answer = await self._slack.act(deed.user, do, **details)
@@ -197,3 +209,14 @@ class Crowd:
         if error != deed.fails:
             wanted = f", and should fail with {deed.fails}" if deed.fails else ""
             raise RuntimeError(f"{deed.user} tries to {do}: {error or 'it worked'}{wanted}")
+        return answer
+
+
+def _offered(shown: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the buttons of a message by their text, each as whoever presses it sends it."""
+    return {
+        str(one["text"]["text"]): {name: one[name] for name in ("action_id", "value")}
+        for block in shown.get("blocks") or []
+        if block["type"] == "actions"
+        for one in block["elements"]
+    }

@@ -220,6 +220,9 @@ def _policy(props: Props) -> dict[str, Any]:
         "settle": scaled(30, 0.3),
         "soak": scaled(300, 1.0),
         "remind": scaled(600, 10.0),
+        "gate_lead": scaled(1800, 5.0),
+        "late": scaled(900, 5.0),
+        "shortest_window": scaled(1800, 5.0),
         "proposal": {"votes": 1, "voters": voters, "grace": grace},
         "failover": {"votes": 2, "voters": voters, "grace": grace},
         "limits": {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.commands.appointing import Clocks
 from bot.commands.kinds import VOTES, Order, Revision, Vote, Word
 from bot.commands.reading import read_command
 from bot.demo.expectation import differences
@@ -64,7 +65,7 @@ class Play:
         """Play to the end, and return what was seen."""
         self.night.begin()
         _, _, ordered = self.scenario.order.text.partition(" ")
-        command = read_command(ordered, groups=[GROUP])
+        command = read_command(ordered, groups=[GROUP], clocks=self._clocks())
         self._order(command, "rita")
         self.night.group.start()
         acting = [self._deed(deed) for deed in self.scenario.people]
@@ -83,6 +84,11 @@ class Play:
         seen = self._seen()
         await self.night.close()
         return seen
+
+    def _clocks(self) -> Clocks:
+        """Return what times are read by, as in the demo's settings; any window is long enough."""
+        zones, shortest = {GROUP: "Europe/Berlin"}, {GROUP: timedelta(seconds=1)}
+        return Clocks(self.night.clock.now(), zones, shortest)
 
     def _order(self, command: object, user: str) -> None:
         """Have somebody order a run, as the real command does."""
@@ -171,7 +177,9 @@ class Play:
         if deed.do == "say":
             self._say(deed)
         elif deed.do == "command":
-            self._order(read_command(deed.text.partition(" ")[2], groups=[GROUP]), deed.user)
+            ordered = deed.text.partition(" ")[2]
+            command = read_command(ordered, groups=[GROUP], clocks=self._clocks())
+            self._order(command, deed.user)
         elif deed.do == "write":
             self._write(self.gates[deed.at or deed.on], deed)
         elif deed.do == "click":
