@@ -6,6 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.commands.appointing import Clocks
+from bot.commands.kinds import Move
+from bot.commands.reading import read_command
+from bot.commands.scheduling import moved_to
 from bot.views import render
 from bot.views.words import DOING, TITLES
 from engine.journal import Kind
@@ -234,3 +238,18 @@ def test_a_zone_that_is_none_is_told_in_utc(zone):
 
 def test_every_kind_of_step_has_its_words():
     assert set(DOING) == set(TITLES) == set(StepKind)
+
+
+@pytest.mark.parametrize("name", ["kept", "nobody answers", "moved"])
+def test_a_command_that_a_message_names_is_one_that_is_understood(name):
+    records = night(name)
+    clocks = Clocks(records[-1].at, {"site-1": "Europe/Berlin"})
+    shown = "\n".join(whole(m) for end in (4, len(records)) for m in render(records[:end]))
+    named = set(re.findall(r"`/hotfix (schedule move [^`]*)`", shown))
+
+    assert named
+    for words in named:
+        move = read_command(words, groups=["site-1"], clocks=clocks)
+        assert isinstance(move, Move)
+        assert move.target == records[0].stream
+        assert moved_to(move, "site-1", clocks).start >= clocks.now
