@@ -131,6 +131,11 @@ def duration(reader: Reader) -> timedelta:
     return length
 
 
+def is_duration(word: str) -> bool:
+    """Say whether a word is written as a duration is, how long ever that is."""
+    return _DURATION.fullmatch(word.lower()) is not None
+
+
 def _duration_meant(text: str, before: str) -> str:
     """Return what to write for `3 hours`, `1.5h` or `3`, or how any duration is written."""
     first, _, rest = text.partition(" ")

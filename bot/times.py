@@ -16,7 +16,16 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.local_time import WallTime, moments, offset_text, said, written
-from bot.time_words import AHEAD, HOW, CalendarWords, Days, Reader, TimeUnclear, duration
+from bot.time_words import (
+    AHEAD,
+    HOW,
+    CalendarWords,
+    Days,
+    Reader,
+    TimeUnclear,
+    duration,
+    is_duration,
+)
 from bot.views.format import code, span
 from engine.model import Appointment
 
@@ -283,10 +292,17 @@ class _Calendar:
     def _written(self, one: _Meaning) -> str:
         start = written(one.start, self.zone)
         if one.until is None:
-            return f"at {start}"
+            return f"at {start}{self._length_said}"
         end = written(one.until, self.zone, day=False)
         dash = " - " if "UTC" in start + end else "-"
         return f"window {start}{dash}{end}"
+
+    @property
+    def _length_said(self) -> str:
+        """What stands behind a moment and makes it a window: it is meant of each way out, too."""
+        word, _, length = self.reader.ahead.partition(" ")
+        length = length.partition(" ")[0]
+        return f" for {length.lower()}" if word.lower() == "for" and is_duration(length) else ""
 
     def _shown(self, one: _Meaning) -> str:
         if one.until is None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bot.commands.appointing import Clocks
-from bot.commands.kinds import VOTES, Order, Revision, Vote, Word
+from bot.commands.kinds import VOTES, Move, Order, Revision, Vote, Word
 from bot.commands.reading import read_command
+from bot.commands.scheduling import moved_to
 from bot.demo.expectation import differences
 from bot.demo.matching import Timeline
 from bot.demo.moments import Moments
@@ -195,7 +196,10 @@ class Play:
 
     def _say(self, deed: Deed) -> None:
         command = read_command(deed.text, groups=[GROUP], in_thread=True)
-        if isinstance(command, Revision):
+        if isinstance(command, Move):
+            to = moved_to(command, GROUP, self._clocks())
+            self.night.change(IDS[deed.user], appointment=to)
+        elif isinstance(command, Revision):
             self.night.change(IDS[deed.user], **vars(command.change))
         else:
             self.night.say(deed.text, IDS[deed.user])

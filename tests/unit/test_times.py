@@ -58,6 +58,14 @@ def test_a_moment_may_be_a_window_of_some_length():
     assert window_of("in 3h FOR 90m") == (utc("2026-11-28 21:30"), utc("2026-11-28 23:00"))
 
 
+def test_where_a_moment_is_asked_about_its_length_stands_in_each_way_out():
+    told = unclear("at 2026-10-25 02:30 for 90m", now="2026-10-20 10:00")
+    assert offered(told) == [
+        "at 2026-10-25 02:30 UTC+2 for 90m",
+        "at 2026-10-25 02:30 UTC+1 for 90m",
+    ]
+
+
 def test_a_day_by_the_hands_of_a_clock_that_goes_forward_is_an_hour_less():
     found, _ = read("at 2027-03-27 12:00 for 24h")
     assert found.until == utc("2027-03-28 11:00")
@@ -732,7 +740,7 @@ def test_each_way_out_of_a_question_is_read_as_the_question_says(keyword, words,
         found, _ = appointment(way.split(), 0, now=now, zone=zone, understood="install x")
         if found.start > now:
             assert f"`{way}` for {said(found.start, zone)}" in answer
-        if found.until:
+        if found.until and " for " not in way:
             assert f" to {said(found.until, zone)}, " in answer
 
 
