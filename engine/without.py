@@ -14,7 +14,6 @@ from dataclasses import replace
 from engine import splitting
 from engine.errors import PlanRefused
 from engine.fold import RunState
-from engine.headroom import active_site
 from engine.model import (
     GroupFacts,
     LogicalGroup,
@@ -26,6 +25,7 @@ from engine.model import (
     spelled,
     surely_out,
 )
+from engine.planner import about_split
 
 
 def plan_without(
@@ -61,7 +61,7 @@ def plan_without(
         groups=groups,
         steps=_steps(state, new, gate, revision),
         left_out=_in_order((*plan.left_out, *new)),
-        notes=(*kept, *splitting.notes(groups, active_site(facts))),
+        notes=(*kept, *about_split(groups, facts)),
         cause=f"{by} goes on without {spelled(new)}",
     )
 
