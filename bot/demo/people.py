@@ -15,6 +15,7 @@ from typing import Any
 from bot.demo.device import DeviceControl
 from bot.demo.forms import filled
 from bot.demo.moments import Moments
+from bot.demo.overlap import PLACEHOLDER, next_overlap
 from bot.demo.posts import messages
 from bot.demo.scenario import EVENTS, Deed, Order
 from bot.demo.shell import Shell
@@ -159,7 +160,8 @@ class Crowd:
 
     async def _type(self, deed: Deed) -> None:
         """Type a command; where it is said back with a button that orders it, press that."""
-        answer = await self._act(deed, "command", channel=CHANNEL, text=deed.text)
+        text = deed.text.replace(PLACEHOLDER, next_overlap(self._clock.now()))
+        answer = await self._act(deed, "command", channel=CHANNEL, text=text)
         for shown in answer.get("saw") or []:
             pressed = _offered(shown).get(ORDER_IT)
             if pressed is not None:

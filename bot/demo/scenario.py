@@ -14,7 +14,8 @@ that a misspelt moment is an error at once and not a night that waits for ever:
     transport = "socket"       or "http": Slack calls the bot
     [group]                    what the rehearsal starts with (engine.rehearsal.group.Setup)
     [settings]                 what the bot's settings say beside the stage's own
-    [order]                    user and text of the slash command that begins it
+    [order]                    user and text of the slash command that begins it; {overlap} in
+                               a command is the next local time that is shown twice
     [[people]]                 on, user, do, emoji | text | fields, at, after_s; and event: what
                                becomes of the event that Slack sends of it (lost, late, twice,
                                renamed: twice under two ids); fails: what Slack says to them
@@ -34,6 +35,7 @@ Moments are written alike everywhere (`on`, `when`):
     proposal, gate:2           the message that asks stands in Slack: the first, the second failover
     proposal:2                 the proposal stands there again, changed or asked anew
     held, ended, restarted     the thread has told so
+    told                       something was told to one person alone
     ended:2                    it has told so of the second run
     step:A.INSTALL             the step was begun
     done:A.RETURN              the step is done
@@ -69,6 +71,9 @@ PEOPLE = ("rita", "ana", "ben", "noor", "gus")
 
 PLAIN_RULES = frozenset({"order", "split", "groups"})
 """Keys of [settings.policy] that a simulated night can take as they are."""
+
+TIMES = frozenset({"at", "in", "window", "after"})
+"""Words of an order that say when."""
 
 ENDS = ("ended", "held", "halted")
 DATABASES = ("sqlite", "postgres")
@@ -130,9 +135,10 @@ DEVICE_MOMENTS = frozenset(
 _TOLD_BY_EVENTS = ("react", "unreact", "say", "write")
 
 _MOMENTS = (
-    "proposal[:N]", "gate:N", "held", "ended[:N]", "restarted", "step:STEP", "done:STEP",
+    "proposal[:N]", "gate:N", "held", "ended[:N]", "restarted", "told", "step:STEP", "done:STEP",
     "record:KIND[:STEP]", "device:MOMENT", "killed:N", "started:N", "trouble:N", "mended:N",
 )  # fmt: skip
+_TOLD = ("held", "ended", "restarted", "told")
 _AGAIN = re.compile(r"ended:[1-9]")
 _STEP = re.compile(r"(?:([A-Z]|ABORT)\.)?([A-Z_]+?)(?:\.r\d+)?")
 
@@ -249,6 +255,8 @@ class Scenario:
             return "somebody types at the bot's machine"
         if any(deed.do == "command" and not orders(deed) for deed in self.people):
             return "somebody types a command, which Slack has to carry"
+        if TIMES & set(self.order.text.split()):
+            return "its times are real ones, and a simulated night is not as quick"
         rules = self.settings.get("policy", {}).keys() - PLAIN_RULES
         if rules or "roles" in self.settings:
             return "its rules stand in settings, and a simulated night has rules of its own"
@@ -504,7 +512,7 @@ def check_moment(where: str, moment: str) -> None:
 
 
 def _is_moment(moment: str) -> bool:
-    if _is_asking(moment) or _AGAIN.fullmatch(moment) or moment in ("held", "ended", "restarted"):
+    if _is_asking(moment) or _AGAIN.fullmatch(moment) or moment in _TOLD:
         return True
     head, *rest = moment.split(":")
     match head:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.demo import ballots
@@ -448,15 +448,23 @@ def _p8(seen: Seen, matched: Matched) -> Objections:
 def _p10(seen: Seen, _matched: Matched) -> Objections:
     """What the end says is what the devices show; of a member left out nothing is promised."""
     left_out = _left_out(seen.records)
-    ended = next((r.body for r in seen.records if r.kind == Kind.ENDED), None)
-    if ended is None:
-        return
+    end = next((r for r in seen.records if r.kind == Kind.ENDED), None)
+    if end is None or any(_ended_at(run) > end.at for run in seen.earlier):
+        return  # another run changed the group after this one's end
+    ended = end.body
     for member in (one for one in seen.device["members"] if one["id"] not in left_out):
         if not member["in_service"] and ended["state"] != "degraded":
             yield f"witness: ended {ended['state']}, but {member['id']} is {member['state']}"
         said = ended["members"].get(member["id"])
         if said != member["take_after"]:
             yield f"witness: {member['id']} is at take {member['take_after']}, the end says {said}"
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _ended_at(records: Sequence[Record]) -> datetime:
+    return max((r.at for r in records if r.kind == Kind.ENDED), default=_NEVER)
 
 
 def _p11(seen: Seen, _matched: Matched) -> Objections:

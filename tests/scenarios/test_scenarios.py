@@ -30,8 +30,8 @@ import pytest
 from bot.demo.scenario import load, names
 from tests.simulation.test_scenarios import why_not
 
-AT_ONCE = 2
-"""Nights that are played at the same time."""
+AT_ONCE = 3
+"""Nights that are played at the same time; two kept two cores at work for a quarter of it."""
 
 LIMIT_S = 240
 """Below the time after which a test counts as hanging; a scenario gives up by itself before."""
