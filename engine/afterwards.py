@@ -70,6 +70,7 @@ def rollback_of(
         kind=ROLLBACK,
         appointment=due,
         rollback_after=None,
+        left_out=state.the_plan.left_out,
         split=(),
         groups=0,
         divide="",

@@ -375,10 +375,16 @@ class RunState:
         step = self.next_step()
         if self.ended is not None or step is None or self.plan is None:
             return self.ended is None
-        waiting = [StepKind.APPOINTMENT]
-        waiting += [StepKind.KEEP, StepKind.PROPOSAL] if self.plan.is_scheduled_rollback else []
         begun = any(s.group and self.of(s).status != "waiting" for s in self.plan.steps)
-        return step.kind not in waiting or self.cloning_owed or begun
+        return not self._waits_at(step) or self.cloning_owed or begun
+
+    def _waits_at(self, step: Step) -> bool:
+        """Whether nothing is done at a step, nor after it before the appointment has come."""
+        after = self.the_plan.steps[self.the_plan.steps.index(step) + 1 :][:1]
+        waits_then = any(one.kind is StepKind.APPOINTMENT for one in after)
+        return step.kind in (StepKind.APPOINTMENT, StepKind.KEEP) or (
+            step.kind is StepKind.PROPOSAL and waits_then
+        )
 
     def _begins_at(self, gate: GateState) -> datetime | None:
         kinds = {step.id: step.kind for step in self.the_plan.steps}
@@ -453,6 +459,7 @@ class RunState:
 
     def _on_planned(self, record: Record, body: Mapping[str, Any]) -> None:
         self.plan = self._understood(record, body["plan"])
+        self.waits_for = ""
         self.rescuing = self.untold_rescue = ""
         if author := body.get("author"):
             self.authors |= {author}

@@ -353,6 +353,7 @@ def plan_rollback(state: RunState) -> Plan:
         phase="rollback",
         steps=(*done, *_not_agreed(state), *tail, *last_steps(plan.take_before, f".r{revision}")),
         cause="rollback",
+        appointment=None,  # what people take back does not wait for another window
     )
 
 

@@ -165,14 +165,16 @@ def plan_move(state: RunState, appointment: Appointment, now: datetime, *, by: s
     plan, step = state.the_plan, state.next_step()
     if state.aborted or state.rolled_back:
         raise PlanRefused("it goes to its end already")
-    if step is None or state.group_in_hand(step):
-        raise PlanRefused("a Logical Group is out of service by this run; wait until it is back")
+    if step is None or step.kind in (StepKind.WITHOUT, StepKind.ACCEPT, StepKind.DEGRADED):
+        raise PlanRefused("people are asked about something else first")
+    if worked_on := [group.name for group in plan.changing if _is_worked_on(state, group.name)]:
+        raise PlanRefused(f"{worked_on[0]} is worked on; wait until it is back, and was watched")
     if plan.appointment == appointment:
         raise PlanRefused("it has that appointment")
     revision = plan.revision + 1
     if revision > REVISIONS_LIMIT:
         raise PlanRefused(f"it was changed {REVISIONS_LIMIT - 1} times already; order it anew")
-    done = tuple(one for one in plan.steps if state.of(one).status == "done")
+    done = tuple(one for one in plan.steps if _stays_done(state, one))
     asked = (StepKind.PROPOSAL, StepKind.APPOINTMENT)
     left = [one for one in plan.steps if one not in done and one.kind not in asked]
     if plan.is_scheduled_rollback and appointment.start <= now:
@@ -191,6 +193,20 @@ def plan_move(state: RunState, appointment: Appointment, now: datetime, *, by: s
     )
     moved = appointed(moved, appointment)
     return replace(moved, steps=(*done, *moved.steps))
+
+
+def _is_worked_on(state: RunState, group: str) -> bool:
+    """Whether a Logical Group was taken out of service by this run, and is not settled since."""
+    taken, last = state.taken_by(group), state.step_of(group, StepKind.SOAK)
+    begun = taken is not None and state.of(taken).status != "waiting"
+    return begun and (last is None or state.of(last).status != "done")
+
+
+def _stays_done(state: RunState, step: Step) -> bool:
+    """Whether a step is done for good; what READY saw of a group that was not taken is old then."""
+    taken = state.taken_by(step.group) if step.kind is StepKind.READY else None
+    is_old = taken is not None and state.of(taken).status == "waiting"
+    return state.of(step).status == "done" and not is_old
 
 
 def _swapped(groups: tuple[LogicalGroup, ...]) -> tuple[LogicalGroup, ...]:

@@ -82,7 +82,8 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     duty.asked_again()
     case, group = await _abort_case(duty)
     by = row.body["user"]
-    if not duty.state.occupies and await duty.journal.occupant():
+    leaves_it = duty.plan.is_scheduled_rollback or await duty.journal.occupant()
+    if not duty.state.occupies and leaves_it:
         # The uploaded file stays: the other run may be about the same one.
         aborted = duty.journal.draft(Kind.ABORTED, by=by, case="nothing_down", group="")
         await waits.end_before_it_began(duty, "aborted", aborted, take=[row.key])

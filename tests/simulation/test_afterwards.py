@@ -241,3 +241,19 @@ def test_other_runs_go_on_while_it_waits_and_it_holds_where_the_take_has_changed
     assert night.state.hold is not None
     assert "take" in night.state.hold.reason
     assert takes(night) == {BEFORE}
+
+
+def test_it_is_cancelled_at_once_also_while_a_member_is_ill(tmp_path):
+    """Nothing of it was under way, so who is out of service is not its business."""
+
+    async def then(stage: Night) -> None:
+        stage.group.add_fault({"name": "member_fails", "member": "1_4", "notes": ["ROUTED"]})
+        await stage.clock.sleep(timedelta(hours=2))
+        stage.say("abort")
+        await stage.clock.sleep(timedelta(minutes=5))
+
+    night = play(tmp_path, then, people=nobody)
+
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "aborted"
+    assert opened(night) == ["KEEP"]

@@ -289,3 +289,85 @@ def test_what_changed_by_hand_meanwhile_holds_when_it_is_due(tmp_path):
     assert night.state.hold.step == "APPOINTMENT"
     assert "1_3" in night.state.hold.reason
     assert failovers(night) == []
+
+
+def test_who_takes_back_what_a_window_left_half_done_waits_for_no_other_window(tmp_path):
+    async def then(stage: Night) -> None:
+        await over(stage)
+        stage.say("rollback")
+        await stage.until(lambda s: s.ended is not None)
+
+    night = play(tmp_path, Appointment(DUE, ENDS_EARLY), then)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "rolled back"
+    assert night.broken() == {}
+
+
+def test_a_run_that_is_moved_at_its_first_gate_looks_again_before_the_next_one(tmp_path):
+    """A policy is installed in between: what READY saw of the evening before is old."""
+    policy = {"name": "policy_installed", "after_s": 18 * 3600}
+
+    def people(night: Night, gate: str, step: str) -> None:
+        if step != "A.FAILOVER":
+            everyone_agrees(night, gate, step)
+
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.open_gate is not None and s.open_gate.step == "A.FAILOVER")
+        stage.change(appointment=Appointment(DUE + timedelta(days=1)))
+        await stage.clock.sleep(timedelta(hours=3))
+        await over(stage)
+
+    night = play(tmp_path, AT, then, people=people, faults=(policy,))
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.broken() == {}
+
+
+def test_a_run_that_works_on_a_group_is_not_moved(tmp_path):
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.of("A.INSTALL").status == "done", hours=12)
+        stage.change(appointment=Appointment(DUE + timedelta(days=1)))
+        await over(stage)
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.ended is not None, night.state.hold
+    assert any("A is worked on; wait until it is back" in text for _, text in night.said)
+
+
+def test_a_run_that_is_asked_to_go_on_without_a_member_is_not_moved(tmp_path):
+    stuck = {"name": "stuck_down", "member": "1_2", "notes": "FSYNC", "when": "rebooted:1_2"}
+
+    def people(night: Night, gate: str, step: str) -> None:
+        if not step.startswith("WITHOUT"):
+            everyone_agrees(night, gate, step)
+
+    async def then(stage: Night) -> None:
+        await over(stage)
+        stage.change(left_out=("1_2",))
+        await stage.until(lambda s: s.hold is None, hours=1)
+        stage.change(appointment=Appointment(DUE + timedelta(days=1)))
+        await stage.clock.sleep(timedelta(minutes=5))
+
+    night = play(tmp_path, AT, then, people=people, members=5, faults=(stuck,))
+
+    assert not night.state.at_appointment
+    assert any("people are asked about something else first" in text for _, text in night.said)
+
+
+def test_a_run_that_waits_is_moved_while_another_one_has_its_group(tmp_path):
+    later = DUE + timedelta(days=1)
+
+    async def then(stage: Night) -> None:
+        second = await second_run(stage)
+        await stage.until(lambda s: bool(s.waits_for), hours=3)
+        stage.change(appointment=Appointment(later))
+        await stage.until(lambda s: s.at_appointment and s.the_plan.revision == 2, hours=1)
+        assert stage.stores.journal.run(second) is not None
+
+    night = play(tmp_path, WINDOW, then)
+
+    assert night.state.at_appointment
+    assert not night.state.waits_for
+    assert night.state.the_plan.appointment == Appointment(later)
