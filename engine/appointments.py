@@ -30,6 +30,9 @@ BEGINNING = (StepKind.FAILOVER, StepKind.START)
 PROPOSAL_LIFE = timedelta(hours=24)
 """The longest that a proposal for later waits for its votes; a guess: everybody had one day."""
 
+COMPARED_EVERY = timedelta(hours=24)
+"""How often a run that waits is compared with what is true by then."""
+
 PREPARING = (StepKind.PREFLIGHT, StepKind.UPLOAD, StepKind.IMPORT, StepKind.VERIFY)
 """What touches no traffic, and may be done days before."""
 

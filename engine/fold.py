@@ -357,7 +357,9 @@ class RunState:
         if gate is not None:
             return self._gate_alarm(gate)
         if self.at_appointment and not self.waits_for:
-            return appointments.opens_at(self.the_plan)
+            due = appointments.opens_at(self.the_plan)
+            looked = self.facts.at if self.facts is not None else self.last_at
+            return min(filter(None, (due, looked + appointments.COMPARED_EVERY)))
         return self.last_at
 
     @property

@@ -15,9 +15,9 @@ from typing import Any
 from engine import appointments, freezes, invariants, promises
 from engine.appointments import told
 from engine.duty import Duty
-from engine.errors import Missed, WindowEnded
+from engine.errors import ConditionFailed, MaintenanceError, Missed, WindowEnded
 from engine.journal import Kind
-from engine.model import Step, StepKind, in_service, to_json
+from engine.model import GroupFacts, Step, StepKind, differences, in_service, to_json
 from engine.stopwatch import CLOCKS_DIFFER
 from storage.records import Draft, GroupBusy
 
@@ -33,6 +33,7 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
     """
     due = appointments.opens_at(duty.plan)
     if due is not None and not _has_come(duty, due):
+        await _compare_with_plan(duty, step)
         return False
     _refuse_late(duty)
     if why := await _in_the_way(duty):
@@ -88,6 +89,46 @@ def _has_come(duty: Duty, due: datetime) -> bool:
             "slept: look at the time, then say `retry`"
         )
     return False
+
+
+async def _compare_with_plan(duty: Duty, step: Step) -> None:
+    """Once a day, and after a restart, see whether it could begin as things are, and say if not.
+
+    Being blind changes nothing: the next advance looks again.
+    """
+    seen, restarted = duty.state.facts, duty.state.taken_up_at
+    if seen is None:
+        return
+    looked_since = restarted is None or restarted <= seen.at
+    if looked_since and duty.stopwatch.about(seen.at) < appointments.COMPARED_EVERY:
+        return
+    try:
+        facts = (await duty.group.observe(full=True)).listing(duty.plan.everyone)
+    except MaintenanceError:
+        return
+    package = duty.plan.package.name
+    drafts = [
+        duty.journal.draft(
+            Kind.SEEN,
+            facts=to_json(facts),
+            digest=facts.digest(package),
+            changes=list(differences(seen.digested(package), facts.digested(package))),
+        )
+    ]
+    if not await duty.journal.occupant() and (why := _would_not_begin(duty, step, facts)):
+        told = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "schedule"]
+        if why not in told[-1:]:
+            alarm = duty.journal.draft(Kind.ALARMED, what="schedule", reason=why, mention=True)
+            drafts.append(alarm)
+    await duty.journal.append(drafts)
+
+
+def _would_not_begin(duty: Duty, step: Step, facts: GroupFacts) -> str:
+    try:
+        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, duty.state)
+    except ConditionFailed as differs:
+        return f"as things are it would not begin: {differs}"
+    return ""
 
 
 def _refuse_late(duty: Duty) -> None:

@@ -10,6 +10,7 @@ import pytest
 from engine.journal import Kind
 from engine.model import Appointment, StepKind
 from engine.rehearsal.group import Setup
+from storage.records import InboxRow
 from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import (
     POLICY,
@@ -371,3 +372,87 @@ def test_a_run_that_waits_is_moved_while_another_one_has_its_group(tmp_path):
     assert night.state.at_appointment
     assert not night.state.waits_for
     assert night.state.the_plan.appointment == Appointment(later)
+
+
+def alarms(night: Played) -> list[str]:
+    return [alarm["reason"] for alarm in night.state.alarms if alarm["what"] == "schedule"]
+
+
+def test_what_is_scheduled_is_compared_with_what_is_true_every_day(tmp_path):
+    """A member fails on the second day, of four: that is said once, long before it is due."""
+    far = Appointment(DUE + timedelta(days=4))
+
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        await stage.clock.sleep(timedelta(hours=30))
+        stage.group.add_fault({"name": "member_fails", "member": "1_3", "notes": ["ROUTED"]})
+        await stage.clock.sleep(timedelta(hours=60))
+
+    night = play(tmp_path, far, then)
+
+    assert night.state.at_appointment
+    (told,) = alarms(night)
+    assert "as things are it would not begin" in told
+    assert "1_3" in told
+
+
+def test_what_is_scheduled_is_compared_with_what_is_true_after_a_restart(tmp_path):
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        await stage.kill()
+        stage.group.add_fault({"name": "member_fails", "member": "1_3", "notes": ["ROUTED"]})
+        await stage.clock.sleep(timedelta(minutes=5))
+        stage.begin()
+        await stage.clock.sleep(timedelta(minutes=5))
+
+    night = play(tmp_path, AT, then)
+
+    assert len(alarms(night)) == 1
+
+
+def test_nothing_is_said_daily_while_all_is_as_planned(tmp_path):
+    far = Appointment(DUE + timedelta(days=3))
+
+    async def then(stage: Night) -> None:
+        await stage.clock.sleep(timedelta(days=2))
+
+    night = play(tmp_path, far, then)
+
+    assert alarms(night) == []
+    assert len([r for r in night.records if r.kind == Kind.SEEN]) <= 3
+
+
+def freeze(stage: Night, verb: str) -> None:
+    row = {"verb": verb, "scope": "site-1", "user": "U0BEN00001", "until": None, "reason": "fair"}
+    key = f"cmd:{verb}"
+    stage.stores.inbox.put(InboxRow(key, None, "freeze", row, stage.clock.now()))
+
+
+def test_a_run_that_is_due_while_its_group_is_frozen_waits_and_goes_on_in_its_window(tmp_path):
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        freeze(stage, "freeze")
+        await stage.until(lambda s: bool(s.waits_for), hours=8)
+        assert "frozen by ben" in stage.state().waits_for
+        await stage.clock.sleep(timedelta(hours=1))
+        freeze(stage, "unfreeze")
+        await over(stage)
+
+    night = play(tmp_path, WINDOW, then)
+
+    assert night.state.ended is not None, night.state.hold
+    assert failovers(night)[0] > DUE + timedelta(minutes=25)
+    assert night.broken() == {}
+
+
+def test_a_machine_whose_clock_is_set_forward_does_not_begin_early(tmp_path):
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        stage.clock._start += timedelta(hours=7)
+        await over(stage)
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.hold is not None
+    assert "this machine's clock says" in night.state.hold.reason
+    assert failovers(night) == []

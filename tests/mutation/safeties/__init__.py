@@ -6,6 +6,7 @@ these lines changes its entry; whoever adds a safety adds one.
 
 from tests.mutation.safeties import (
     acting,
+    appointments,
     asking,
     calling,
     conditions,
@@ -32,6 +33,7 @@ SAFETIES = (
     *calling.SAFETIES,
     *rights.SAFETIES,
     *freezes.SAFETIES,
+    *appointments.SAFETIES,
     *acting.SAFETIES,
     *executors.SAFETIES,
     *databases.SAFETIES,
