@@ -459,6 +459,9 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
         )
     if body.get("what") == "site":
         return told(key, f"⚠️ {call}A Site failover, not by us: {reason}.", broadcast=True)
+    if body.get("what") == "schedule":
+        first = f"⚠️ {call}{reason[:1].upper()}{reason[1:]}"
+        return told(key, f"{first}. It still waits for its time, and looks again then.")
     if body.get("what") == "settings":
         return told(
             key,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,9 @@ UNTIL = START + timedelta(hours=2)
 GATE = GatePolicy()
 
 
-def planned(until: bool = True, **policy: object) -> Plan:
+def planned(*, until: bool = True, **policy: Any) -> Plan:
     made = plan()
-    made = replace(made, policy=replace(made.policy, **policy))  # type: ignore[arg-type]
+    made = replace(made, policy=replace(made.policy, **policy))
     return appointments.appointed(made, Appointment(START, UNTIL if until else None))
 
 

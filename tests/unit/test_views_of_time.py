@@ -253,3 +253,19 @@ def test_a_command_that_a_message_names_is_one_that_is_understood(name):
         assert isinstance(move, Move)
         assert move.target == records[0].stream
         assert moved_to(move, "site-1", clocks).start >= clocks.now
+
+
+def test_what_does_not_fit_any_more_is_told_while_there_is_time_and_calls_no_alarm():
+    records = until(night("appointed"), Kind.DONE, step="VERIFY")
+    reason = "as things are it would not begin: 1_3 is DOWN"
+    alarm = replace(
+        records[-1],
+        seq=records[-1].seq + 1,
+        kind=Kind.ALARMED,
+        body={"what": "schedule", "reason": reason, "mention": True},
+    )
+    said_ = by_key([*records, alarm])
+    (told,) = [m.text for key, m in said_.items() if key.endswith(f"m/{alarm.seq}")]
+
+    assert "As things are it would not begin: 1_3 is DOWN. It still waits for its time" in told
+    assert "CPUSE" not in told
