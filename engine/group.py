@@ -100,6 +100,7 @@ class LiveGroup:
         self._identity = known
         self._pins = pins
         self._virtual: frozenset[int] = frozenset()
+        self._kinds: dict[int, str] = {}
         self._standing_by: frozenset[MemberId] = frozenset()
         self._said_active: frozenset[MemberId] = frozenset()
         self._fence = fence
@@ -175,7 +176,7 @@ class LiveGroup:
             virtual=None if known.mode == GATEWAY else self._virtual,
         )
         output = await self._shell.run(line, within=self._policy.limits.look)
-        facts = probe.read_look(output.text, self._clock.now())
+        facts = probe.read_look(output.text, self._clock.now(), self._kinds)
         return replace(
             facts,
             version=facts.version or known.version,
@@ -186,7 +187,9 @@ class LiveGroup:
 
     def _remember(self, facts: GroupFacts) -> None:
         self._actions |= {m.id: m.action.id for m in facts.members if m.action is not None}
-        self._virtual = frozenset(one.id for m in facts.members for one in m.virtual)
+        virtual = [one for m in facts.members for one in m.virtual]
+        self._virtual = frozenset(one.id for one in virtual)
+        self._kinds = {one.id: one.kind for one in virtual if one.kind} or self._kinds
         self._standing_by = frozenset(facts.standing_by)
         self._said_active = frozenset(facts.said_active)
 

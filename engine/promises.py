@@ -192,6 +192,9 @@ def _approval_problem(records: Sequence[Record], intended: Record) -> Finding:
     gate = intended.body.get("gate_step")
     opened = [r for r in _of(before, Kind.GATE_OPENED) if r.body["step"] == gate]
     closed = [r for r in _of(before, Kind.GATE_CLOSED) if r.body["step"] == gate]
+    begins = intended.kind == Kind.INTENDED
+    if begins and not {"FAILOVER", "START"} & set(str(gate).split(".")):
+        return f"{at}: a failover on the approval of something else ({gate})"
     if not opened or not closed or closed[-1].body["outcome"] != "approved":
         return f"{at}: a failover without an approved gate"
     if any(r.seq > opened[-1].seq and gate in r.body["steps"] for r in _of(before, Kind.UNDONE)):

@@ -146,6 +146,13 @@ def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
     return shown is PackageState.AVAILABLE
 
 
+def is_undone(member: MemberFacts, step: Step, plan: Plan) -> bool:
+    """Tell whether a change that was done is surely no longer there."""
+    if step.kind is StepKind.INSTALL:
+        return not changed(member, step, plan)
+    return member.package(plan.package.name) is PackageState.INSTALLED
+
+
 def _gone_for_sure(member: MemberFacts, plan: Plan) -> bool:
     """Tell whether a package that is not listed was uninstalled: a list may be incomplete.
 

@@ -43,6 +43,7 @@ from engine.proposals import other_take_fault
 from engine.steps import (
     FULL_LOOK,
     HANDLERS,
+    alarm_outside,
     bring_back,
     change,
     nothing_started,
@@ -150,13 +151,20 @@ async def carry_out(duty: Duty, step: Step) -> None:
 
 async def _looks_on(duty: Duty, gate: Step) -> bool:
     """While people are asked with a group of ours down, look as often as in a hold; True then."""
-    steps = duty.plan.steps
-    after = steps[steps.index(gate) + 1 :] if gate.kind is StepKind.WITHOUT else ()
-    if not any(duty.state.group_in_hand(step) for step in after[:1]):
+    step = _worked_on(duty, gate)
+    if not duty.state.group_in_hand(step):
         return False
-    await _look(duty)
+    with contextlib.suppress(MaintenanceError):
+        await alarm_outside(duty, step, await duty.observe())
     await duty.pause(duty.plan.policy.watch)
     return True
+
+
+def _worked_on(duty: Duty, step: Step) -> Step:
+    """Return the step itself, or the one that waits behind it for people to agree (WITHOUT)."""
+    steps = duty.plan.steps
+    after = steps[steps.index(step) + 1 :] if step.kind is StepKind.WITHOUT else ()
+    return next((one for one in after if one.group), step)
 
 
 async def _agree(duty: Duty, step: Step) -> bool:
@@ -407,6 +415,7 @@ async def _keep_watch(duty: Duty, step: Step) -> bool:
     A member that must carry traffic may still fail: then the group in hand is brought up
     (not where people halted the run). Everything else waits for a person's word.
     """
+    step = _worked_on(duty, step)
     if not duty.state.group_in_hand(step):
         if duty.state.out_of_service():
             await _look(duty)

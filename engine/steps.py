@@ -171,7 +171,7 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
     house = []
     # One left out that came back with it on is no reason to switch it on everywhere at the end.
     others = {member.auto_clone for member in duty.plan.concerning(facts).members}
-    if not duty.state.cloning_owed and others != {False}:
+    if debt is not None or (not duty.state.cloning_owed and others != {False}):
         owed = [duty.journal.draft(Kind.OWED, was=True, packages=packages)]
         house = [duty.owed(Kind.OWED, was=True, packages=packages)]
     await duty.intend(step, facts, first=owed, house=house)
@@ -255,7 +255,7 @@ def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
         lost = [
             m.id
             for m in facts.some(group.members)
-            if m.answered and not recovery.changed(m, change, duty.plan)
+            if m.answered and recovery.is_undone(m, change, duty.plan)
         ]
         if lost:
             raise EffectGone(f"{change.id}: its effect is gone on {', '.join(lost)}")

@@ -83,6 +83,11 @@ def _refuse(state: RunState, new: Sequence[MemberId], facts: GroupFacts) -> None
     plan = state.the_plan
     if state.aborted:
         raise PlanRefused("the run goes to its end already, and works on nobody any more")
+    if begun := [g.name for g in plan.changing if _is_under_way(state, g.name)]:
+        raise PlanRefused(
+            f"{begun[0]} was taken out of service and is not changed yet: nobody is left out in "
+            "between; `retry` goes on, `abort` brings it up"
+        )
     if not new:
         raise PlanRefused(f"left out already: {spelled(plan.left_out) or 'nobody'}; name another")
     if unknown := [one for one in new if one not in plan.members or one not in facts.ids]:
@@ -161,6 +166,18 @@ def _begun(state: RunState, group: str) -> bool:
     own = [s for s in state.the_plan.steps if s.group == group and s.kind in kinds]
     now = [state.of(step) for step in own]
     return any(one.status != "waiting" or one.attempt > 1 for one in now)
+
+
+def _is_under_way(state: RunState, group: str) -> bool:
+    """Whether a Logical Group was taken in hand, and its change is not done.
+
+    A gate of ours must not come between a failover's gate and what it lets begin, and until the
+    change is done a group that is down may yet have to be brought up by itself.
+    """
+    taken, change = state.taken_by(group), state.changing(group)
+    if taken is None or change is None or state.of(taken).status == "waiting":
+        return False
+    return not _is_done(state, change)
 
 
 def _is_done(state: RunState, step: Step) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from engine.errors import UnexpectedOutput
 from engine.gaia.broadcast import by_member
@@ -150,10 +151,18 @@ def _search_from(actions: Mapping[MemberId, int]) -> str:
     return f'i=0; case "$(asg stat -i local_id | tr -d " ")" in {known} esac; {there} || i=0'
 
 
-def read_look(text: str, at: datetime) -> GroupFacts:
+def read_look(
+    text: str, at: datetime, kinds_before: Mapping[int, str] = MappingProxyType({})
+) -> GroupFacts:
     """Read what `look_line` printed.
 
     Source: each section's parser below.
+
+    Args:
+        text: that.
+        at: when it was printed.
+        kinds_before: which of what is virtual was a Switch or a Router in a former look, for one in
+            which that command failed: a Switch is no Virtual System that lost its policy.
 
     Raises:
         UnexpectedOutput: a section is missing or cannot be read.
@@ -169,7 +178,8 @@ def read_look(text: str, at: datetime) -> GroupFacts:
         raise UnexpectedOutput("asg stat names several members as the local one", text)
     local = here[0]
     stat = read_stat(sections["stat"])
-    policies, kinds = _Policies(sections["policy"]), read_kinds(sections.get("kinds", ""))
+    policies = _Policies(sections["policy"])
+    kinds = read_kinds(sections.get("kinds", "")) or kinds_before
     cloning = read_cloning(sections["cloning"])
     own = by_member(sections["members"])
     if "virtual" in sections:

@@ -24,9 +24,14 @@ VIRTUAL = ({"id": 1, "name": "inside"}, {"id": 12, "name": "outside", "policy": 
 
 
 def looked(
-    tmp_path: Path, pins: Identity = NOTHING_PINNED, *, told: Any = None, **setup: Any
+    tmp_path: Path,
+    pins: Identity = NOTHING_PINNED,
+    *,
+    told: Any = None,
+    looks: int = 1,
+    **setup: Any,
 ) -> tuple[GroupFacts, list[str]]:
-    """Look once at a group that nothing is known of; return that and the lines that were sent."""
+    """Look at a group that nothing is known of; return that and the lines that were sent."""
 
     async def night() -> tuple[GroupFacts, list[str]]:
         stage = Night(small_package(tmp_path), setup=Setup(**setup))
@@ -40,7 +45,8 @@ def looked(
 
         stage.shell.run = listen  # type: ignore[method-assign]  # this test hears what is sent
         live = LiveGroup(stage.shell, stage.clock, Policy(), pins=pins)
-        facts = await live.observe(full=True)
+        for _ in range(looks):
+            facts = await live.observe(full=True)
         await stage.close()
         return facts, sent
 
@@ -143,6 +149,31 @@ def test_without_a_policy_all_are_ill_that_no_list_calls_a_switch(tmp_path, show
     for member in facts.members:
         assert not in_service(member)
         assert "VS 13 (sw-ext) is ACTIVE with no policy" in described(member)
+
+
+def test_a_switch_that_was_seen_stays_one_where_a_later_look_cannot_ask(tmp_path):
+    asked = 0
+
+    def told(text: str) -> str:
+        nonlocal asked
+        head, mark, rest = text.partition("@@kinds\n")
+        asked += bool(mark)
+        if asked < 3:
+            return text
+        return head + mark + "bash: timed out\n" + rest[rest.find("@@local") :]
+
+    facts, _ = looked(
+        tmp_path,
+        Identity(platform="Maestro"),
+        told=told,
+        looks=4,
+        mode="VSX",
+        members=2,
+        virtual=SWITCHED,
+    )
+
+    assert asked > 3
+    assert all(in_service(member) for member in facts.members)
 
 
 def test_a_context_that_was_not_entered_is_not_the_state_of_a_virtual_system(tmp_path):

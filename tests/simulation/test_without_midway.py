@@ -149,7 +149,7 @@ def test_nobody_is_left_out_who_is_down_by_us_or_whose_group_would_be_empty(tmp_
     )
 
     told = [text for _, text in night.said if "not done" in text]
-    assert all("1_1 is out of service because this run took it down" in text for text in told)
+    assert all("A was taken out of service and is not changed yet" in text for text in told)
     assert len(told) == 2
     assert not any(way.startswith("without") for offered in ways(night) for way in offered)
 
@@ -183,3 +183,23 @@ def test_a_plan_that_goes_on_without_an_approval_is_found_out(tmp_path):
 
     why = explained(unasked)["P2"][1]
     assert any("1_5 left out, and nobody agreed" in one for one in why)
+
+
+def test_while_people_are_asked_with_a_group_out_the_others_are_watched(tmp_path):
+    """1_2 does not come back; while people say nothing to that, a member that carries fails."""
+    stuck = {"name": "stuck_down", "member": "1_2", "notes": "FSYNC", "when": "rebooted:1_2"}
+
+    def people(night: Night, gate: str, step: str) -> None:
+        if step.startswith("WITHOUT"):
+            fault = {"name": "member_fails", "member": "1_4", "after_s": 60}
+            night.later(1, lambda: night.group.add_fault(fault))
+        else:
+            everyone_agrees(night, gate, step)
+
+    night = play(tmp_path, stuck, people=people, at_holds=[without("1_2")])
+
+    opened = next(r.at for r in night.records if r.body.get("step") == "WITHOUT.r2")
+    alarms = [r for r in night.records if r.kind == Kind.ALARMED and r.body["what"] == "traffic"]
+    assert "1_4" in alarms[0].body["reason"]
+    assert alarms[0].at - opened < timedelta(minutes=5)
+    assert alarms[0].body["mention"]

@@ -389,3 +389,19 @@ def test_p2_notices_a_failover_out_of_the_time_that_was_agreed_on():
     assert night(planned_for(start, until)) == "held"
     assert night(planned_for(until, None)) == "broken"
     assert night(planned_for(start - timedelta(hours=1), start)) == "broken"
+
+
+def test_p2_notices_a_failover_on_the_approval_of_something_else():
+    def about(step: str):
+        opened = (OPENED[0], OPENED[1] | {"step": step})
+        voted = [("VOTED", vote(user)[1] | {"step": step}) for user in ("ana", "ben")]
+        approved = (APPROVED[0], APPROVED[1] | {"step": step})
+        shown = (SHOWN[0], {"step": step})
+        return verdict(
+            ORDERED, PLANNED, opened, shown, *voted, approved, down(gate_step=step), promise="P2"
+        )
+
+    assert about("A.FAILOVER") == "held"
+    assert about("A.START") == "held"
+    assert about("WITHOUT.r2") == "broken"
+    assert about("PROPOSAL") == "broken"

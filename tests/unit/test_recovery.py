@@ -213,3 +213,23 @@ def test_a_committed_admin_down_may_take_effect_until_the_quiet_time_is_over(
     committed, quiet_for, still
 ):
     assert recovery.may_still_go_down(begun(committed=committed), plan(), quiet_for) is still
+
+
+@pytest.mark.parametrize(
+    ("packages", "undone"),
+    [
+        ((), False),
+        (((NAME, PackageState.AVAILABLE),), False),
+        (UNKNOWN, False),
+        (INSTALLED, True),
+    ],
+)
+def test_an_uninstallation_that_was_done_is_undone_only_where_the_package_is_installed(
+    packages, undone
+):
+    """Whatever CPUSE does later (an agent's restart, another action) brings nothing back."""
+    uninstall = replace(STEP, id="A.UNINSTALL", kind=StepKind.UNINSTALL)
+    later = CpuseAction(9, "Update", "interrupted", None, "")
+    seen = member(1, packages=packages, action=later)
+
+    assert recovery.is_undone(seen, uninstall, plan()) is undone

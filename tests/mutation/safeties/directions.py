@@ -20,12 +20,13 @@ SAFETIES = (
         by=(f"{MIDWAY}::test_what_cannot_be_left_out_is_refused_and_nothing_changes",),
     ),
     safety(
-        "who is down by us is brought up, not left out",
-        promise="P10",
-        why="A healthy member would stay down for good because a dialogue asked something new.",
+        "nobody is left out between a failover's gate and the change",
+        promise="P2",
+        why="A yes to going on without a member would be taken for the failover's, and a healthy "
+        "member would stay down for good because a dialogue asked something new.",
         file=WITHOUT,
-        old='    if "ADMIN" in member.notes and _in_hand(state, one):\n',
-        new="    if False:\n",
+        old="    if begun := [g.name for g in plan.changing if _is_under_way(state, g.name)]:\n",
+        new="    if begun := []:\n",
         by=(f"{MIDWAY}::test_nobody_is_left_out_who_is_down_by_us_or_whose_group_would_be_empty",),
     ),
     safety(
