@@ -136,13 +136,13 @@ def _refuse_late(duty: Duty) -> None:
     if plan.appointment is None or latest is None or _latest(duty) < latest:
         return
     why = duty.state.waits_for
-    because = f" ({why})" if why else ", since nobody was there to begin"
+    because = f" ({why})" if why else ": nobody was there, or what comes before took longer"
     if plan.appointment.until is not None:
-        raise WindowEnded(f"the window ended at {told(latest)} and nothing had begun{because}")
+        raise WindowEnded(f"the window ended at {told(latest)}, and nothing had begun{because}")
     late = _latest(duty) - plan.appointment.start
     raise Missed(
         f"it was to begin at {told(plan.appointment.start)}, and {_hours(late)} later it had not"
-        f"{because}: say `retry` where it may begin now"
+        f"{because}; say `retry` where it may begin now"
     )
 
 
