@@ -145,8 +145,8 @@ def test_a_member_that_leaves_after_everything_was_checked_keeps_the_run_from_it
     async def come(night: Night) -> None:
         nights.append(night)
 
-    def away(text: str, at: datetime) -> GroupFacts:
-        facts = read(text, at)
+    def away(text: str, at: datetime, *before: Any) -> GroupFacts:
+        facts = read(text, at, *before)
         over = nights[0].records() and nights[0].state().of("POSTFLIGHT").status == "done"
         ill = (replace(m, notes=("FSYNC",)) if m.id == "1_3" else m for m in facts.members)
         return replace(facts, members=tuple(ill)) if over else facts
@@ -268,8 +268,8 @@ def test_cpuse_that_stays_busy_holds(tmp_path, monkeypatch):
     async def come(night: Night) -> None:
         nights.append(night)
 
-    def busy(text: str, at: datetime) -> GroupFacts:
-        facts = read(text, at)
+    def busy(text: str, at: datetime, *before: Any) -> GroupFacts:
+        facts = read(text, at, *before)
         uploaded = nights[0].records() and nights[0].state().of("UPLOAD").status == "done"
         members = (replace(m, agent_busy=bool(uploaded)) for m in facts.members)
         return replace(facts, members=tuple(members))
@@ -298,14 +298,14 @@ def unreadable(monkeypatch, seconds: float) -> Story:
     async def come(night: Night) -> None:
         nights.append(night)
 
-    def busy(text: str, at: datetime) -> GroupFacts:
+    def busy(text: str, at: datetime, *before: Any) -> GroupFacts:
         begun = nights[0].records() and nights[0].state().of("UPLOAD").status == "done"
         if begun:
             since.append(at)
         if since and at - since[0] < timedelta(seconds=seconds):
             head, _, rest = text.partition("@@cloning\n")
             text = f"{head}@@cloning\n{DB_BUSY}\n{rest[rest.index('@@') :]}"
-        return read(text, at)
+        return read(text, at, *before)
 
     monkeypatch.setattr(probe, "read_look", busy)
     return come
