@@ -136,6 +136,15 @@ def is_duration(word: str) -> bool:
     return _DURATION.fullmatch(word.lower()) is not None
 
 
+def keyword_left_out(words: Sequence[str]) -> str:
+    """Return the `at` or `window` that is missing before a day or a time of day; else ""."""
+    low = words[0].lower() if words else ""
+    day = low in _WEEKDAY or low in _NEAR or _ISO_DAY.fullmatch(low) is not None
+    if _SPAN.match(" ".join(words[1:] if day else words)):
+        return "window"
+    return "at" if day or _AT.fullmatch(low) else ""
+
+
 def _duration_meant(text: str, before: str) -> str:
     """Return what to write for `3 hours`, `1.5h` or `3`, or how any duration is written."""
     first, _, rest = text.partition(" ")
