@@ -139,16 +139,19 @@ def _button(label: str, action: str, value: str) -> Block:
     }
 
 
-def too_late(appointment: Appointment, now: datetime, shortest: timedelta) -> str:
-    """Say why an order cannot be given any more, as finished mrkdwn; "" where it can."""
+def too_late(
+    appointment: Appointment, now: datetime, shortest: timedelta, done: str = "ordered"
+) -> str:
+    """Say why something cannot be ordered any more, as finished mrkdwn; "" where it can.
+
+    `done` is what else would have been done with it.
+    """
     if appointment.until is None:
         if appointment.start > now:
             return ""
-        return (
-            f"Nothing was ordered: {schedule.when(appointment)} has passed. Give it another time."
-        )
+        return f"Nothing was {done}: {schedule.when(appointment)} has passed. Give it another time."
     left = appointment.until - now
     if left >= shortest:
         return ""
     kept = f"{span(left)} of the window are left" if left > timedelta(0) else "its window is over"
-    return f"Nothing was ordered: {kept}, {schedule.when(appointment)}. Give it another time."
+    return f"Nothing was {done}: {kept}, {schedule.when(appointment)}. Give it another time."

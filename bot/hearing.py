@@ -38,6 +38,7 @@ from bot.modals import Form
 from bot.people import REPLACES
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
+from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
 from bot.views.format import Block, code, moment
 from bot.views.gates import VOTE
@@ -168,7 +169,7 @@ class Hearing:
                     to=to,
                 )
             if isinstance(command, (Move, Cancel)):
-                return self._moved(key, command, to, "")
+                return self._moved(key, command, to, "", clocks)
             return self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
@@ -176,6 +177,11 @@ class Hearing:
     def _clocks(self) -> Clocks:
         """Return what the times in a command are read by, as it is heard now."""
         return Clocks(self._clock.now(), self._zones, self._shortest)
+
+    def _clocks_at(self, ts: str) -> Clocks:
+        """Return what the times in a message are read by: it may be read back long after."""
+        heard = self._clocks()
+        return replace(heard, now=min(moment_of(ts), heard.now))
 
     def _is_order(self, word: Word) -> bool:
         """Say whether this rollback is about a run that has ended: a new run takes it back."""
@@ -255,16 +261,28 @@ class Hearing:
             return order
         raise Mistake("Nothing was ordered: the settings have changed meanwhile. Order it anew.")
 
-    def _moved(self, key: str, command: Move | Cancel, to: dict[str, str], thread: str) -> Heard:
-        """Have a run at another time, or not at all."""
+    def _moved(
+        self, key: str, command: Move | Cancel, to: dict[str, str], thread: str, said: Clocks
+    ) -> Heard:
+        """Have a run at another time, or not at all; times are read as of when they were said.
+
+        A message that was read back was said long ago, so its time may have passed.
+        """
         if isinstance(command, Cancel):
             run = self._runs.scheduled_one(command.target or thread)
             return self._said(key, Word("abort", run), to, "")
         run = self._runs.movable_one(command.target or thread)
         plan = self._runs.story(run).plan
-        appointment = moved_to(command, plan.security_group, self._clocks())
+        group = plan.security_group
+        if command.words[0].lower() == NOW:
+            appointment, to_when = moved_to(command, group, self._clocks()), "now"
+        else:
+            appointment = moved_to(command, group, said)
+            to_when = schedule.when(appointment)
+            shortest = said.shortest.get(group, SHORTEST_WINDOW)
+            if late := confirming.too_late(appointment, self._clock.now(), shortest, "moved"):
+                raise Mistake(late)
         heard = self._changed(key, run, Change(appointment=appointment), plan.revision, to)
-        to_when = "now" if command.words[0].lower() == NOW else schedule.when(appointment)
         text = (
             f"Understood: move {code(run)} to {to_when}. I look at the group first; then it is "
             "asked anew."
@@ -437,7 +455,7 @@ class Hearing:
             if isinstance(command, Vote):
                 return self._voted(key, command, to, run)
             if isinstance(command, (Move, Cancel)):
-                return self._moved(key, command, to, run)
+                return self._moved(key, command, to, run, self._clocks_at(str(event["ts"])))
             return self._said(key, command, to, run)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)

@@ -372,3 +372,37 @@ async def test_in_its_thread_a_run_is_moved_and_cancelled_without_its_name(house
             continue
     assert "Understood: move" in seen[0]["text"]
     assert seen[0]["thread_ts"] == root
+
+
+def moving(house: House, text: str, said_before: timedelta) -> Heard:
+    """Return what words in the run's thread amount to that are heard some time after."""
+    said = int((house.clock.now() - said_before).timestamp())
+    event = {"channel": CHANNEL, "user": RITA, "ts": f"{said}.000000", "text": f"<@U0B0T> {text}"}
+    return house.hearing.mention({**event, "thread_ts": "1.1"})
+
+
+async def test_a_time_that_is_read_back_counts_from_when_it_was_said(house):
+    target = schedule(house)
+
+    heard = moving(house, f"move {target} in 3h", timedelta(hours=2))
+    now = moving(house, f"move {target} now", timedelta(hours=2))
+
+    assert heard.row is not None
+    assert now.row is not None
+    change, at_once = (from_json(Change, row.body["change"]) for row in (heard.row, now.row))
+    assert change.appointment is not None
+    assert at_once.appointment is not None
+    assert change.appointment.start == house.clock.now() + timedelta(hours=1)
+    assert at_once.appointment.start == house.clock.now()
+
+
+@pytest.mark.parametrize("text", ["in 3h", "at 20:00", "window 20:00-22:10"])
+async def test_a_time_that_passed_before_it_was_read_back_moves_nothing(house, text):
+    target = schedule(house)
+
+    heard = moving(house, f"move {target} {text}", timedelta(hours=4))
+
+    assert heard.row is not None
+    assert heard.row.run is None
+    assert heard.text.startswith("Nothing was moved:")
+    assert heard.text.endswith("Give it another time.")
