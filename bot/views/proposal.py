@@ -31,7 +31,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         *_revised(plan),
         *_due(story, plan),
         section(*_asked(story, plan)),
-        *([section(*schedule.appointment_lines(plan))] if plan.appointment else []),
+        *([section(*schedule.appointment_lines(plan, gate.opened_at))] if plan.appointment else []),
         *_expected(plan),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),

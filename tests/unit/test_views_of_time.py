@@ -14,6 +14,7 @@ from bot.views import render
 from bot.views.words import DOING, TITLES
 from engine.journal import Kind
 from engine.model import Appointment, StepKind
+from tests.simulation.loop import START
 from tests.unit.nights import AT, DUE, night, until
 from tests.unit.test_views import by_key, heading, said, texts, thread, whole
 
@@ -53,6 +54,36 @@ def test_a_proposal_for_the_window_alone_says_so_and_that_the_window_is_too_shor
 
     assert "also the preparation waits for the appointment" in shown
     assert "⚠️ *Warning:* the work takes about 57 min, and the window is 20 min long" in shown
+
+
+@pytest.mark.parametrize(
+    ("start", "said_"),
+    [
+        (START - timedelta(hours=1), "window 22:00-04:00"),
+        (START, "now"),
+        (START + timedelta(minutes=10), "in 10m"),
+        (DUE, "at 05:00"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "lead"), [("appointed", 30), ("appointed for the window alone", 0)]
+)
+def test_a_proposal_tells_no_moment_that_has_passed_as_one_to_come(start, said_, name, lead):
+    ends = (start + timedelta(hours=6)).isoformat() if said_.startswith("window") else None
+    when = {"start": start.isoformat(), "until": ends, "said": said_, "zone": "Europe/Berlin"}
+    records = with_plan(night(name), appointment=when)
+    asked = tuple(until(tuple(records), Kind.GATE_SHOWN, gate="G1"))
+    approved = until(tuple(records), Kind.DONE, step="PROPOSAL")
+    waits = start - timedelta(minutes=lead) > asked[-1].at
+
+    shown = whole(by_key(asked)["proposal"])
+
+    assert ("once it is prepared" in shown.lower()) != waits
+    assert ("the group is free for other runs" in shown) == (waits and name == "appointed")
+    assert ("once approved, it waits for its time" in shown) == waits
+    assert ("it waits until" in "".join(thread(approved))) == waits
+    assert ("No failover begins before" in shown) == (start > asked[-1].at and not ends)
+    assert ("is good until" in shown) == (start > asked[-1].at)
 
 
 def test_a_proposal_without_an_appointment_says_nothing_of_time():
