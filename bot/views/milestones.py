@@ -499,7 +499,6 @@ def _held(story: Story, record: Record, key: str) -> Message:
         ways(
             tuple(hold.ways if hold else ()) or ("retry", "abort"),
             str(body.get("by_hand", "")),
-            story.state.run,
         ),
     )
     text = clip("\n".join(lines), LONGEST_TEXT)
@@ -522,7 +521,7 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
     return told(
         key,
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
-        ways(tuple(offered) or ("retry", "abort"), story.by_hand, story.state.run),
+        ways(tuple(offered) or ("retry", "abort"), story.by_hand),
     )
 
 

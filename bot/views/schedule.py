@@ -16,8 +16,8 @@ from engine import appointments
 from engine.fold import RunState
 from engine.model import Appointment, Plan, Request, StepKind
 
-MOVE = "/hotfix schedule move"
-"""What brings a run forward or puts it off; run and time follow."""
+MOVE = "@hotfix move"
+"""Said in the thread of a run, it brings it forward or puts it off; the time follows."""
 
 
 def there(at: datetime, zone: str) -> str:
@@ -156,9 +156,9 @@ def stop(state: RunState) -> Block:
     )
 
 
-def move_words(run: str) -> str:
+def move_words() -> str:
     """Say how a run is moved."""
-    return f"{code(f'{MOVE} {run} at sat 02:00', 120)} moves it; the approval is asked anew"
+    return f"`{MOVE} at sat 02:00` in the thread moves it; the approval is asked anew"
 
 
 # -------------------------------------------------------------------------------- what is asked
