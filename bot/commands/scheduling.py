@@ -1,4 +1,4 @@
-"""`schedule`, `schedule cancel`, `schedule move` and `move`: what is planned for later.
+"""`schedule`, `schedule cancel`, `schedule move`, `cancel` and `move`: what is planned for later.
 
 When something is moved to is read once its run is known: its group's time zone counts.
 """
@@ -16,7 +16,7 @@ from bot.times import APPOINTING
 from bot.views.format import code
 from engine.model import Appointment
 
-MOVE = "move"
+MOVE, CANCEL = "move", "cancel"
 
 _WHEN = (*APPOINTING, NOW)
 
@@ -41,7 +41,7 @@ def read_schedule(
     verb, rest = words[0].lower() if words else "", list(words[1:])
     if verb == MOVE:
         return read_move(rest, command)
-    if verb == "cancel":
+    if verb == CANCEL:
         if len(rest) > 1:
             raise Mistake(
                 f"I understood {code(f'schedule cancel {rest[0]}')}, but not "
@@ -56,7 +56,7 @@ def read_schedule(
     if not words:
         return Question("schedule")
     if rest or words[0] not in groups:
-        close = difflib.get_close_matches(verb, [*groups, "cancel", MOVE], n=1)
+        close = difflib.get_close_matches(verb, [*groups, CANCEL, MOVE], n=1)
         right = f"{command} schedule {' '.join([*close, *rest])}"
         how = f"did you mean {code(right)}?" if close else f"write {schedule_usage(command)}"
         where = "" if close else f"; groups: {listed(groups)}"
