@@ -42,7 +42,7 @@ from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
 from bot.views.format import Block, code, moment
 from bot.views.gates import VOTE
-from engine.model import StepKind, to_json
+from engine.model import Appointment, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
 from engine.rights import STOPS
@@ -206,6 +206,8 @@ class Hearing:
     def _planning(self, key: str, command: Planning, to: dict[str, str], name: str) -> Heard:
         """Have a dry run made by whoever acts on the group: they can look at it."""
         order = command.order
+        if order.appointment is not None:
+            self._check_to_come(order.appointment, order.group, "planned")
         request = order.request(to["user"], self._settings.groups[order.group].channel, name)
         body = {"request": to_json(request), "answer": to}
         text = (
@@ -279,15 +281,19 @@ class Hearing:
         else:
             appointment = moved_to(command, group, said)
             to_when = schedule.when(appointment)
-            shortest = said.shortest.get(group, SHORTEST_WINDOW)
-            if late := confirming.too_late(appointment, self._clock.now(), shortest, "moved"):
-                raise Mistake(late)
+            self._check_to_come(appointment, group, "moved")
         heard = self._changed(key, run, Change(appointment=appointment), plan.revision, to)
         text = (
             f"Understood: move {code(run)} to {to_when}. I look at the group first; then it is "
             "asked anew."
         )
         return replace(heard, text=text, told=True)
+
+    def _check_to_come(self, appointment: Appointment, group: str, done: str) -> None:
+        """Refuse what has passed since it was said, in words that were read back late."""
+        shortest = self._shortest.get(group, SHORTEST_WINDOW)
+        if gone := confirming.too_late(appointment, self._clock.now(), shortest, done):
+            raise Mistake(gone)
 
     def _said(
         self, key: str, command: Word | Revision | Question, to: dict[str, str], thread: str
@@ -437,13 +443,14 @@ class Hearing:
         elsewhere = "" if run else self._elsewhere(channel)
         if elsewhere:
             return Heard(text=elsewhere, to=to)
-        key = self._key(event)
+        key, clocks = self._key(event), self._clocks_at(str(event["ts"]))
         try:
             command = read_command(
                 str(event.get("text", "")),
                 groups=self._groups,
                 command="@hotfix",
                 in_thread=bool(run),
+                clocks=clocks,
             )
             if isinstance(command, Order):
                 text = f"That is ordered with `{self._name} {command.kind} …`."
@@ -455,7 +462,7 @@ class Hearing:
             if isinstance(command, Vote):
                 return self._voted(key, command, to, run)
             if isinstance(command, (Move, Cancel)):
-                return self._moved(key, command, to, run, self._clocks_at(str(event["ts"])))
+                return self._moved(key, command, to, run, clocks)
             return self._said(key, command, to, run)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)

@@ -406,3 +406,16 @@ async def test_a_time_that_passed_before_it_was_read_back_moves_nothing(house, t
     assert heard.row.run is None
     assert heard.text.startswith("Nothing was moved:")
     assert heard.text.endswith("Give it another time.")
+
+
+async def test_a_plan_with_a_time_is_made_where_it_is_asked_for_in_a_thread(house):
+    schedule(house)
+    words = f"plan install site-2 {PACKAGE} in 3h"
+
+    heard, late = (moving(house, words, timedelta(hours=ago)) for ago in (1, 4))
+
+    assert heard.row is not None
+    request = from_json(Request, heard.row.body["request"])
+    assert request.appointment is not None
+    assert request.appointment.start == house.clock.now() + timedelta(hours=2)
+    assert late.text.startswith("Nothing was planned:")
