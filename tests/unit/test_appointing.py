@@ -139,6 +139,8 @@ def test_the_request_carries_what_was_said_of_time_also_through_the_inbox():
             f"install site-1 {NAME} after 3h",
             "write `in 3h` for when it begins, or `rollback after 3h` to have it taken back",
         ),
+        ("uninstall site-1 last take after 3 days", "write `in 3d` for when it begins."),
+        ("uninstall site-1 last take after soon", "write `in 72h` for when it begins."),
         ("uninstall site-1 last take after 3h", "write `in 3h` for when it begins."),
         (
             "uninstall site-1 completely rollback after 72h",
