@@ -26,6 +26,9 @@ YES, NO = "order:yes", "order:no"
 LONGEST_VALUE = 2_000
 """Slack's limit for the value of a button."""
 
+LONGEST_OPTION = 200
+"""Characters of one that are said back: a split of many members is told with the proposal."""
+
 UNREADABLE = "This button cannot be read; give the command again."
 
 
@@ -108,7 +111,22 @@ def wanted(order: Order) -> str:
     if order.rollback_after is not None:
         after = span(order.rollback_after)
         back = f"; unless people keep it, its rollback is asked for {after} after its end"
-    return f"{what} {code(order.group)}{without}{back}{_when(order.appointment)}"
+    options = "".join(f", {code(one, LONGEST_OPTION)}" for one in _options(order))
+    return f"{what} {code(order.group)}{without}{options}{back}{_when(order.appointment)}"
+
+
+def _options(order: Order) -> list[str]:
+    """Return what else was said of an order, in the words of a command."""
+    split = "/".join(ids(group) for group in order.split).replace(", ", ",") or order.divide
+    said = {
+        order.method.replace("_", " "): order.method,
+        f"to take {order.take}": order.take is not None,
+        "delete": order.delete,
+        f"split {split}": split,
+        f"groups {order.groups}": order.groups,
+        f"ticket {order.ticket}": order.ticket,
+    }
+    return [words for words, is_said in said.items() if is_said]
 
 
 def _when(appointment: Appointment | None) -> str:

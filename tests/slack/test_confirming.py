@@ -85,6 +85,28 @@ async def test_an_order_with_a_time_is_said_back_in_both_zones_and_stores_nothin
     assert house.rows == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "uninstall site-1 last take to take 99 delete groups 2 in 3h",
+            "from `site-1`, `last take`, `to take 99`, `delete`, `groups 2`. When:",
+        ),
+        ("uninstall site-1 completely in 3h", "from `site-1`, `completely`. When:"),
+        ("uninstall site-1 to take 0 in 3h", "from `site-1`, `to take 0`. When:"),
+        (
+            f"install site-1 {PACKAGE} in 3h without 1_5 split 1_1,1_3/1_2,1_4 ticket CHG1",
+            "on `site-1` without 1_5, `split 1_1,1_3/1_2,1_4`, `ticket CHG1`. When:",
+        ),
+        (f"install site-1 {PACKAGE} split by_site in 3h", "`site-1`, `split by_site`. When:"),
+    ],
+)
+async def test_all_that_was_said_of_an_order_is_said_back(house, people, text, said):
+    shown = await give(people, f"/hotfix {text}")
+
+    assert said in shown["text"]
+
+
 async def test_a_mistake_in_a_time_is_answered_and_has_no_button(house, people):
     shown = await give(people, f"/hotfix install site-1 {PACKAGE} at 2am")
 
