@@ -26,6 +26,9 @@ YES, NO = "order:yes", "order:no"
 LONGEST_VALUE = 2_000
 """Slack's limit for the value of a button."""
 
+LONGEST_OPTION = 200
+"""Characters of one that are said back: a split of many members is told with the proposal."""
+
 UNREADABLE = "This button cannot be read; give the command again."
 
 
@@ -108,7 +111,22 @@ def wanted(order: Order) -> str:
     if order.rollback_after is not None:
         after = span(order.rollback_after)
         back = f"; unless people keep it, its rollback is asked for {after} after its end"
-    return f"{what} {code(order.group)}{without}{back}{_when(order.appointment)}"
+    options = "".join(f", {code(one, LONGEST_OPTION)}" for one in _options(order))
+    return f"{what} {code(order.group)}{without}{options}{back}{_when(order.appointment)}"
+
+
+def _options(order: Order) -> list[str]:
+    """Return what else was said of an order, in the words of a command."""
+    split = "/".join(ids(group) for group in order.split).replace(", ", ",") or order.divide
+    said = {
+        order.method.replace("_", " "): order.method,
+        f"to take {order.take}": order.take is not None,
+        "delete": order.delete,
+        f"split {split}": split,
+        f"groups {order.groups}": order.groups,
+        f"ticket {order.ticket}": order.ticket,
+    }
+    return [words for words, is_said in said.items() if is_said]
 
 
 def _when(appointment: Appointment | None) -> str:
@@ -139,16 +157,19 @@ def _button(label: str, action: str, value: str) -> Block:
     }
 
 
-def too_late(appointment: Appointment, now: datetime, shortest: timedelta) -> str:
-    """Say why an order cannot be given any more, as finished mrkdwn; "" where it can."""
+def too_late(
+    appointment: Appointment, now: datetime, shortest: timedelta, done: str = "ordered"
+) -> str:
+    """Say why something cannot be ordered any more, as finished mrkdwn; "" where it can.
+
+    `done` is what else would have been done with it.
+    """
     if appointment.until is None:
         if appointment.start > now:
             return ""
-        return (
-            f"Nothing was ordered: {schedule.when(appointment)} has passed. Give it another time."
-        )
+        return f"Nothing was {done}: {schedule.when(appointment)} has passed. Give it another time."
     left = appointment.until - now
     if left >= shortest:
         return ""
     kept = f"{span(left)} of the window are left" if left > timedelta(0) else "its window is over"
-    return f"Nothing was ordered: {kept}, {schedule.when(appointment)}. Give it another time."
+    return f"Nothing was {done}: {kept}, {schedule.when(appointment)}. Give it another time."

@@ -38,10 +38,11 @@ from bot.modals import Form
 from bot.people import REPLACES
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
+from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
 from bot.views.format import Block, code, moment
 from bot.views.gates import VOTE
-from engine.model import StepKind, to_json
+from engine.model import Appointment, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
 from engine.rights import STOPS
@@ -168,7 +169,7 @@ class Hearing:
                     to=to,
                 )
             if isinstance(command, (Move, Cancel)):
-                return self._moved(key, command, to, "")
+                return self._moved(key, command, to, "", clocks)
             return self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
@@ -176,6 +177,11 @@ class Hearing:
     def _clocks(self) -> Clocks:
         """Return what the times in a command are read by, as it is heard now."""
         return Clocks(self._clock.now(), self._zones, self._shortest)
+
+    def _clocks_at(self, ts: str) -> Clocks:
+        """Return what the times in a message are read by: it may be read back long after."""
+        heard = self._clocks()
+        return replace(heard, now=min(moment_of(ts), heard.now))
 
     def _is_order(self, word: Word) -> bool:
         """Say whether this rollback is about a run that has ended: a new run takes it back."""
@@ -200,6 +206,8 @@ class Hearing:
     def _planning(self, key: str, command: Planning, to: dict[str, str], name: str) -> Heard:
         """Have a dry run made by whoever acts on the group: they can look at it."""
         order = command.order
+        if order.appointment is not None:
+            self._check_to_come(order.appointment, order.group, "planned")
         request = order.request(to["user"], self._settings.groups[order.group].channel, name)
         body = {"request": to_json(request), "answer": to}
         text = (
@@ -255,21 +263,37 @@ class Hearing:
             return order
         raise Mistake("Nothing was ordered: the settings have changed meanwhile. Order it anew.")
 
-    def _moved(self, key: str, command: Move | Cancel, to: dict[str, str], thread: str) -> Heard:
-        """Have a run at another time, or not at all."""
+    def _moved(
+        self, key: str, command: Move | Cancel, to: dict[str, str], thread: str, said: Clocks
+    ) -> Heard:
+        """Have a run at another time, or not at all; times are read as of when they were said.
+
+        A message that was read back was said long ago, so its time may have passed.
+        """
         if isinstance(command, Cancel):
             run = self._runs.scheduled_one(command.target or thread)
             return self._said(key, Word("abort", run), to, "")
         run = self._runs.movable_one(command.target or thread)
         plan = self._runs.story(run).plan
-        appointment = moved_to(command, plan.security_group, self._clocks())
+        group = plan.security_group
+        if command.words[0].lower() == NOW:
+            appointment, to_when = moved_to(command, group, self._clocks()), "now"
+        else:
+            appointment = moved_to(command, group, said)
+            to_when = schedule.when(appointment)
+            self._check_to_come(appointment, group, "moved")
         heard = self._changed(key, run, Change(appointment=appointment), plan.revision, to)
-        to_when = "now" if command.words[0].lower() == NOW else schedule.when(appointment)
         text = (
             f"Understood: move {code(run)} to {to_when}. I look at the group first; then it is "
             "asked anew."
         )
         return replace(heard, text=text, told=True)
+
+    def _check_to_come(self, appointment: Appointment, group: str, done: str) -> None:
+        """Refuse what has passed since it was said, in words that were read back late."""
+        shortest = self._shortest.get(group, SHORTEST_WINDOW)
+        if gone := confirming.too_late(appointment, self._clock.now(), shortest, done):
+            raise Mistake(gone)
 
     def _said(
         self, key: str, command: Word | Revision | Question, to: dict[str, str], thread: str
@@ -419,13 +443,14 @@ class Hearing:
         elsewhere = "" if run else self._elsewhere(channel)
         if elsewhere:
             return Heard(text=elsewhere, to=to)
-        key = self._key(event)
+        key, clocks = self._key(event), self._clocks_at(str(event["ts"]))
         try:
             command = read_command(
                 str(event.get("text", "")),
                 groups=self._groups,
                 command="@hotfix",
                 in_thread=bool(run),
+                clocks=clocks,
             )
             if isinstance(command, Order):
                 text = f"That is ordered with `{self._name} {command.kind} …`."
@@ -437,7 +462,7 @@ class Hearing:
             if isinstance(command, Vote):
                 return self._voted(key, command, to, run)
             if isinstance(command, (Move, Cancel)):
-                return self._moved(key, command, to, run)
+                return self._moved(key, command, to, run, clocks)
             return self._said(key, command, to, run)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)

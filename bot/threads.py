@@ -2,8 +2,9 @@
 
 Each open run's thread is read at start, whenever Slack greets a connection, and every minute. A
 message that names the bot becomes the same inbox row as its event, under the same key, so that it
-is heard exactly once, however often it is found. It counts as of when it was found. What it does
-is decided by whoever acts; this belongs to the process that faces Slack.
+is heard exactly once, however often it is found. It counts as of when it was found; only a time in
+it is read as of when it was said. What it does is decided by whoever acts; this belongs to the
+process that faces Slack.
 
 Question: from where is a thread read? Answer: at the first time from its root, since rows of later
 messages do not prove that an earlier one was heard; after that from the last message of a reading

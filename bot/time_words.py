@@ -115,12 +115,10 @@ def duration(reader: Reader) -> timedelta:
     before, word = reader.taken.lower(), reader.next
     if not word:
         raise reader.unclear(f"not how long; {_HOW_LONG}")
-    found = _DURATION.fullmatch(word.lower())
-    if not found:
-        right = _duration_meant(reader.ahead.lower(), before)
+    length = _length(word.lower())
+    if length is None:
+        right = _how_it_is_meant(reader.ahead.lower(), before)
         raise reader.unclear(f"{code(word, 80)} is no duration; {right}")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     reader.take()
     if _DURATION.fullmatch(reader.next.lower()):
         raise reader.unclear(f"not {code(reader.next, 80)}; a duration is one word, like `1h30m`")
@@ -136,22 +134,53 @@ def is_duration(word: str) -> bool:
     return _DURATION.fullmatch(word.lower()) is not None
 
 
-def _duration_meant(text: str, before: str) -> str:
-    """Return what to write for `3 hours`, `1.5h` or `3`, or how any duration is written."""
-    first, _, rest = text.partition(" ")
+def keyword_left_out(words: Sequence[str]) -> str:
+    """Return the `at` or `window` that is missing before a day or a time of day; else ""."""
+    low = words[0].lower() if words else ""
+    day = low in _WEEKDAY or low in _NEAR or _ISO_DAY.fullmatch(low) is not None
+    if _SPAN.match(" ".join(words[1:] if day else words)):
+        return "window"
+    return "at" if day or _AT.fullmatch(low) else ""
+
+
+def duration_meant(text: str) -> str:
+    """Return the duration at the beginning of a text as it is written right, like `3h`.
+
+    "" where it is none, or one that is not taken.
+    """
+    first, _, rest = text.lower().partition(" ")
     found = _LOOSE_DURATION.fullmatch(first)
+    right = first
+    if found:
+        whole, tenths, unit = int(found[1]), found[2], _UNITS.get(found[3] or rest.split(" ")[0])
+        right = f"{whole}{unit}"
+        if tenths and unit in _TENTHS:
+            factor, smaller = _TENTHS[unit]
+            larger = f"{whole}{unit}" if whole else ""
+            right = f"{larger}{round(int(tenths) * factor)}{smaller}"
+        elif tenths:
+            return ""
+    length = _length(right)
+    return right if length and length <= AHEAD else ""
+
+
+def _length(word: str) -> timedelta | None:
+    """Return how long a duration is; None where it is not written as one is."""
+    found = _DURATION.fullmatch(word)
     if not found:
-        return _HOW_LONG
-    whole, tenths, unit = int(found[1]), found[2], _UNITS.get(found[3] or rest.split(" ")[0])
-    if not unit:
-        return _HOW_LONG if found[3] else f"say of what, like `{before} {whole or 1}h`"
-    if not tenths:
-        return f"write `{before} {whole}{unit}`"
-    if unit not in _TENTHS:
-        return _HOW_LONG
-    factor, smaller = _TENTHS[unit]
-    larger = f"{whole}{unit}" if whole else ""
-    return f"write `{before} {larger}{round(int(tenths) * factor)}{smaller}`"
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _how_it_is_meant(text: str, before: str) -> str:
+    """Return what to write for `3 hours`, `1.5h` or `3`, or how any duration is written."""
+    if right := duration_meant(text):
+        return f"write `{before} {right}`"
+    number, unit, *_ = [*text.split(" "), ""]
+    if number.isdecimal() and unit not in _UNITS:
+        return f"say of what, like `{before} {duration_meant(f'{number}h') or '1h'}`"
+    return _HOW_LONG
 
 
 @dataclass(frozen=True)
@@ -259,10 +288,13 @@ class CalendarWords:
             end = datetime.combine(self.today, time.fromisoformat(begin[1])) + timedelta(hours=3)
             return f"not when it ends; write it like `{so_far} {begin[1]}-{end:%H:%M}`"
         if self.keyword == "window" and word.endswith("-24:00"):
-            right = f"{so_far} {word.removesuffix('24:00')}00:00"
-            return f"not {code(word, 80)}; the end of a day is `00:00`, write {code(right)}"
+            clock = _clock_meant(word.removesuffix("-24:00").lower())
+            how = f"write {code(f'{so_far} {clock}-00:00')}" if clock else self._how
+            return f"not {code(word, 80)}; the end of a day is `00:00`, {how}"
         if so_far == "at" and _DURATION.fullmatch(word.lower()):
-            return f"{code(word, 80)} is a duration; write `in {word.lower()}`"
+            length = duration_meant(word)
+            how = f"write `in {length}`" if length else self._how
+            return f"{code(word, 80)} is a duration; {how}"
         clock = _clock_meant(word.lower())
         if clock and self.keyword == "at":
             return f"{code(word, 80)} is no time of day; write `{so_far} {clock}`"

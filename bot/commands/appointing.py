@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bot import times
 from bot.commands.kinds import Mistake
-from bot.time_words import TimeUnclear
+from bot.time_words import TimeUnclear, duration_meant
 from bot.views.format import code
 from engine.model import Appointment
 
@@ -131,7 +131,7 @@ def _taken_back(
     """Read `rollback after 72h`, where it may be said."""
     word = words[place].lower()
     if word == "after":
-        length = words[place + 1] if place + 1 < len(words) else "72h"
+        length = duration_meant(" ".join(words[place + 1 : place + 3])) or "72h"
         back = f", or {code(f'rollback after {length}')} to have it taken back" * takes_back
         raise Mistake(
             f"I understood {code(understood)}, but not after what; write {code(f'in {length}')} "

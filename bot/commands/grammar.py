@@ -17,7 +17,8 @@ from engine.model import MemberId, by_number, member_id
 TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._#/-]{0,39}")
-RUN = re.compile(r"hf-[0-9a-z]{1,16}")
+RUN = re.compile(r"hf-[0-9a-z]{1,16}(?:-rollback)?")
+"""The id of a run, or of the one that takes it back at its time; see engine.afterwards."""
 
 LONGEST_REASON = 200
 """Of a reason more is not kept: it stands in the journal and in the first lines of a hold."""

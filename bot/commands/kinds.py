@@ -25,7 +25,10 @@ FREEZING = ("freeze", "unfreeze")
 ORDERS = ("install", "uninstall", "finish")
 """What people order; `rollback` too, where no run is open on the group."""
 
-VERBS = (*ORDERS, "plan", "change", "move", "without", *WORDS, *FREEZING, *VOTES, *ANSWERED)
+VERBS = (
+    *(*ORDERS, "plan", "change", "move", "cancel", "without"),
+    *(*WORDS, *FREEZING, *VOTES, *ANSWERED),
+)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,15 @@ from bot.commands.kinds import (
     Word,
 )
 from bot.commands.orders import read_ordered, read_planning
-from bot.commands.scheduling import MOVE, read_move, read_schedule
+from bot.commands.scheduling import CANCEL, MOVE, read_move, read_schedule
 from bot.commands.votes import HOW_TO_VOTE, read_vote
 from bot.views.format import code
 
 _STOPS = ("halt", "pause", "reject")
 """Words that are read also where they are written in haste: none of them lets anything begin."""
+
+_OTHERWISE_SAID = {"reschedule": MOVE, "unschedule": CANCEL}
+"""What some say for words that stand behind `schedule`."""
 
 LONGEST = 1_000
 """Longer texts are refused unread; the longest sensible command has under 300 characters."""
@@ -83,6 +86,8 @@ def read_command(
         return read_schedule(rest, groups, command)
     if verb == MOVE:
         return read_move(rest, command)
+    if verb == CANCEL:
+        return read_schedule(words, groups, command)
     if verb in VOTES:
         return read_vote(verb, rest)
     if verb in FREEZING:
@@ -143,6 +148,11 @@ def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> 
     if verb in CHANGES:
         right = f"{command} change {verb} {rest}".strip()
         return Mistake(f"I do not know {code(words[0])} alone. Did you mean {code(right)}?")
+    if meant := _OTHERWISE_SAID.get(verb):
+        # Where that is no command either, what would be one is told instead.
+        read_schedule([meant, *words[1:]], groups, command)
+        right = f"{command} schedule {meant} {rest}".strip()
+        return Mistake(f"I do not know {code(words[0])}. Did you mean {code(right)}?")
     close = difflib.get_close_matches(verb, VERBS, n=1)
     if not close:
         return Mistake(

@@ -1,4 +1,4 @@
-"""`schedule`, `schedule cancel`, `schedule move` and `move`: what is planned for later.
+"""`schedule`, `schedule cancel`, `schedule move`, `cancel` and `move`: what is planned for later.
 
 When something is moved to is read once its run is known: its group's time zone counts.
 """
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from bot.commands.appointing import NOW, Clocks
 from bot.commands.grammar import TARGET, listed
 from bot.commands.kinds import Cancel, Mistake, Move, Question
+from bot.time_words import keyword_left_out
 from bot.times import APPOINTING
 from bot.views.format import code
 from engine.model import Appointment
 
-MOVE = "move"
+MOVE, CANCEL = "move", "cancel"
 
 _WHEN = (*APPOINTING, NOW)
 
@@ -40,7 +41,7 @@ def read_schedule(
     verb, rest = words[0].lower() if words else "", list(words[1:])
     if verb == MOVE:
         return read_move(rest, command)
-    if verb == "cancel":
+    if verb == CANCEL:
         if len(rest) > 1:
             raise Mistake(
                 f"I understood {code(f'schedule cancel {rest[0]}')}, but not "
@@ -55,7 +56,7 @@ def read_schedule(
     if not words:
         return Question("schedule")
     if rest or words[0] not in groups:
-        close = difflib.get_close_matches(verb, [*groups, "cancel", MOVE], n=1)
+        close = difflib.get_close_matches(verb, [*groups, CANCEL, MOVE], n=1)
         right = f"{command} schedule {' '.join([*close, *rest])}"
         how = f"did you mean {code(right)}?" if close else f"write {schedule_usage(command)}"
         where = "" if close else f"; groups: {listed(groups)}"
@@ -66,7 +67,7 @@ def read_schedule(
 def read_move(words: Sequence[str], command: str) -> Move:
     """Read what follows `move`: first the target, unless that is said by the thread."""
     rest = list(words)
-    target = rest.pop(0) if rest and rest[0].lower() not in _WHEN else ""
+    target = "" if _is_when(rest) else rest.pop(0)
     understood = f"{MOVE} {target}".strip()
     if target and not TARGET.fullmatch(target):
         raise Mistake(
@@ -78,7 +79,11 @@ def read_move(words: Sequence[str], command: str) -> Move:
         raise Mistake(f"I understood {code(understood)}, but not to when; write {code(right)}.")
     if rest[0].lower() not in _WHEN:
         close = difflib.get_close_matches(rest[0].lower(), _WHEN, n=1)
-        right = f"{command} {understood} {' '.join([close[0], *rest[1:]])}" if close else ""
+        meant = [*close, *rest[1:]]
+        if keyword := keyword_left_out(rest):
+            # The word is not replaced: `sat 02:00` is another night than `at 02:00`.
+            close, meant = [keyword], [keyword, *rest]
+        right = f"{command} {understood} {' '.join(meant)}"
         how = f"did you mean {code(right)}?" if close else f"write {move_usage(command)}"
         raise Mistake(f"I understood {code(understood)}, but not {code(rest[0])}; {how}")
     if rest[0].lower() == NOW and rest[1:]:
@@ -86,6 +91,14 @@ def read_move(words: Sequence[str], command: str) -> Move:
             f"I understood {code(f'{understood} now')}, but not {code(' '.join(rest[1:]))}."
         )
     return Move(tuple(rest), target)
+
+
+def _is_when(words: Sequence[str]) -> bool:
+    """Say whether these words name no run: they say when, or nothing, or when without its `at`."""
+    if not words or words[0].lower() in _WHEN:
+        return True
+    named = len(words) > 1 and words[1].lower() in _WHEN
+    return not named and keyword_left_out(words) != ""
 
 
 def moved_to(move: Move, group: str, clocks: Clocks) -> Appointment:

@@ -34,7 +34,7 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
-from engine.appointments import BEGINNING, begins_at, good_until
+from engine.appointments import BEGINNING, begins_at, good_until, opens_at
 from engine.estimate import work
 from engine.fold import GateState
 from engine.headroom import WARN
@@ -422,7 +422,7 @@ def _good_for(opening: Opening) -> str:
         return "; unanswered, the rollback is asked for then"
     if kind is StepKind.PROPOSAL and plan.is_scheduled_rollback:
         return "; unanswered, it is asked again, and the hotfix stays meanwhile"
-    if kind is StepKind.PROPOSAL and plan.appointment is not None:
+    if kind is StepKind.PROPOSAL and (opens := opens_at(plan)) and opens > gate.opened_at:
         return "; once approved, it waits for its time"
     if plan.appointment is not None and kind in BEGINNING:
         start = begins_at(plan, kind, gate.opened_at)

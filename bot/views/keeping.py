@@ -21,7 +21,7 @@ def keeping(story: Story, opening: Opening) -> Message:
         *title(opening, first),
         section(*_what(plan)),
         section("*What happens*", *_what_happens(plan)),
-        section(*_other_ways(run)),
+        section(*_other_ways()),
         section(*plan_lines(opening)),
         *votes(story, opening, first),
     ]
@@ -56,11 +56,11 @@ def _what_happens(plan: Plan) -> list[str]:
     ]
 
 
-def _other_ways(run: str) -> list[str]:
+def _other_ways() -> list[str]:
     return [
         "*Otherwise*",
-        f"• Bring it forward: {code(f'{schedule.MOVE} {run} now', 120)}. Put it off: "
-        f"{code(f'{schedule.MOVE} {run} in 7d', 120)}.",
+        f"• Bring it forward: `{schedule.MOVE} now` in this thread. Put it off: "
+        f"`{schedule.MOVE} in 7d`.",
         "• Cancel it, so that it is neither kept nor taken back and nobody is asked again: "
         "`@hotfix abort` in this thread, or the button of the run's first message.",
     ]

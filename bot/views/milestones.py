@@ -8,6 +8,7 @@ already is not repeated here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bot.views import cards, reach, schedule, words
 from bot.views.format import (
@@ -30,6 +31,7 @@ from bot.views.gates import bullets, how_to_stop
 from bot.views.message import Message, told
 from bot.views.root import ways
 from bot.views.story import Installation, Opening, Story, told_kind
+from engine.appointments import opens_at
 from engine.journal import Kind
 from engine.model import Step, StepKind
 from storage.records import Record
@@ -218,7 +220,7 @@ def _gate_closed(story: Story, record: Record, key: str) -> Message | None:
     if gate.outcome == "approved":
         who = listed(escape(v.name, 80) for v in opening.yes)
         if opening.step.kind is StepKind.PROPOSAL:
-            begins = _what_begins(story, opening)
+            begins = _what_begins(story, opening, record.at)
             return told(key, f"✅ {asker}{gate.name} approved by {who}. {begins}")
         if opening.step.kind is StepKind.KEEP:
             return told(key, f"✅ {asker}{gate.name}: kept by {who}. The hotfix stays.")
@@ -266,13 +268,16 @@ def _starting(opening: Opening, record: Record) -> str:
     return f"starting in {span(starts - record.at)}"
 
 
-def _what_begins(story: Story, opening: Opening) -> str:
+def _what_begins(story: Story, opening: Opening, at: datetime) -> str:
     plan = opening.plan
     if plan.appointment is None:
         return "The preparation begins."
     if plan.is_scheduled_rollback:
         return "It begins with a full look; each failover is asked for here."
     waits = f"it waits until {schedule.both(plan.appointment.start, plan.appointment.zone)}"
+    opens = opens_at(plan)
+    if opens is not None and opens <= at:
+        waits = "it goes on"
     before = plan.steps[: next(n for n, s in enumerate(plan.steps) if s.kind is APPOINTMENT)]
     to_do = [s for s in before if s.kind is not PROPOSAL and story.state.of(s).status != "done"]
     if to_do:
@@ -494,7 +499,6 @@ def _held(story: Story, record: Record, key: str) -> Message:
         ways(
             tuple(hold.ways if hold else ()) or ("retry", "abort"),
             str(body.get("by_hand", "")),
-            story.state.run,
         ),
     )
     text = clip("\n".join(lines), LONGEST_TEXT)
@@ -517,7 +521,7 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
     return told(
         key,
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
-        ways(tuple(offered) or ("retry", "abort"), story.by_hand, story.state.run),
+        ways(tuple(offered) or ("retry", "abort"), story.by_hand),
     )
 
 

@@ -29,9 +29,9 @@ def proposal(story: Story, opening: Opening) -> Message:
         *([gates.warning(notes)] if notes else []),
         *_away(opening),
         *_revised(plan),
-        *_due(story, plan),
+        *_due(plan),
         section(*_asked(story, plan)),
-        *([section(*schedule.appointment_lines(plan))] if plan.appointment else []),
+        *([section(*schedule.appointment_lines(plan, gate.opened_at))] if plan.appointment else []),
         *_expected(plan),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
@@ -71,7 +71,7 @@ def _revised(plan: Plan) -> list[Block]:
     return [section(f"*Revision {plan.revision}:* {escape(plan.cause)}")]
 
 
-def _due(story: Story, plan: Plan) -> list[Block]:
+def _due(plan: Plan) -> list[Block]:
     """Say why a rollback is asked for that was ordered with its installation."""
     if not plan.is_scheduled_rollback:
         return []
@@ -82,8 +82,7 @@ def _due(story: Story, plan: Plan) -> list[Block]:
             f"*Due:* {code(said or f'the rollback of {plan.follows}', 120)}, and nobody has kept "
             f"{brought}. *{brought.capitalize()} stays until this is approved;* unanswered, it is "
             "asked again.",
-            f"To keep it: `@hotfix abort` in this thread. To wait: "
-            f"{schedule.move_words(story.state.run)}.",
+            f"To keep it: `@hotfix abort` in this thread. To wait: {schedule.move_words()}.",
         )
     ]
 

@@ -90,7 +90,7 @@ def _when(story: Story) -> list[str]:
     if appointment is None:
         return []
     name = "Due" if story.plan.is_scheduled_rollback else "When"
-    move = f" {schedule.move_words(story.state.run)}." if schedule.is_ahead(story.state) else ""
+    move = f" {schedule.move_words()}." if schedule.is_ahead(story.state) else ""
     return [f"*{name}:* {schedule.when(appointment)}.{move}"]
 
 
@@ -251,7 +251,7 @@ def _stopped(story: Story) -> list[Block]:
             section(
                 f"🛑 *{words.state_word(story)}* since {moment(state.hold.at)}: "
                 f"{escape(state.hold.reason)}",
-                ways(state.hold.ways or ("retry", "abort"), story.by_hand, state.run),
+                ways(state.hold.ways or ("retry", "abort"), story.by_hand),
             )
         ]
     if state.halted:
@@ -262,15 +262,15 @@ def _stopped(story: Story) -> list[Block]:
     return []
 
 
-def ways(offered: tuple[str, ...], by_hand: str, run: str = "") -> str:
+def ways(offered: tuple[str, ...], by_hand: str) -> str:
     """Say which words help, and how to bring members up without us.
 
-    What is moved is moved with the slash command, and to a time.
+    Something is moved to a time, so that one is shown.
     """
-    said = " or ".join(code(f"@hotfix {way}", 60) for way in offered if way != MOVED)
+    words = [f"{MOVED} at sat 02:00" if way == MOVED else way for way in offered]
+    said = " or ".join(code(f"@hotfix {way}", 60) for way in words)
     hand = f"\nBy hand, on a member in Expert mode: {code(by_hand, 200)}" if by_hand else ""
-    move = f" Or {schedule.move_words(run)}." if MOVED in offered else ""
-    return f"Say {said} in the thread.{move}{hand}"
+    return f"Say {said} in the thread.{hand}"
 
 
 def _members(story: Story) -> Block:

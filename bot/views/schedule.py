@@ -16,8 +16,8 @@ from engine import appointments
 from engine.fold import RunState
 from engine.model import Appointment, Plan, Request, StepKind
 
-MOVE = "/hotfix schedule move"
-"""What brings a run forward or puts it off; run and time follow."""
+MOVE = "@hotfix move"
+"""Said in the thread of a run, it brings it forward or puts it off; the time follows."""
 
 
 def there(at: datetime, zone: str) -> str:
@@ -156,16 +156,19 @@ def stop(state: RunState) -> Block:
     )
 
 
-def move_words(run: str) -> str:
+def move_words() -> str:
     """Say how a run is moved."""
-    return f"{code(f'{MOVE} {run} at sat 02:00', 120)} moves it; the approval is asked anew"
+    return f"`{MOVE} at sat 02:00` in the thread moves it; the approval is asked anew"
 
 
 # -------------------------------------------------------------------------------- what is asked
 
 
-def appointment_lines(plan: Plan) -> list[str]:
-    """Return what a proposal says of its appointment; nothing where it begins at once."""
+def appointment_lines(plan: Plan, asked_at: datetime) -> list[str]:
+    """Return what a proposal says of its appointment; nothing where it begins at once.
+
+    `asked_at` is when the proposal was asked: what was past by then is not told as if it came.
+    """
     appointment = plan.appointment
     if appointment is None:
         return []
@@ -175,24 +178,35 @@ def appointment_lines(plan: Plan) -> list[str]:
     if plan.is_scheduled_rollback:
         return lines
     opens = appointments.opens_at(plan) or start
+    waits, ahead = opens > asked_at, start > asked_at
     if plan.policy.prepare == "now":
+        free = "; then the group is free for other runs until the appointment" if waits else ""
+        then = both(opens, zone) if waits else "Once it is prepared"
         lines += [
-            "• *With this approval:* the package is prepared at once, without touching traffic; "
-            "then the group is free for other runs until the appointment.",
-            f"• *{both(opens, zone)}:* a full look, auto-clone off, and the first failover is "
-            "asked for.",
+            "• *With this approval:* the package is prepared at once, without touching "
+            f"traffic{free}.",
+            f"• *{then}:* a full look, auto-clone off, and the first failover is asked for.",
         ]
-    else:
+    elif waits:
         lines.append(
             "• *With this approval* nothing is begun: also the preparation waits for the "
             "appointment."
         )
-    good = appointments.good_until(plan, StepKind.FAILOVER, plan.policy.failover, start)
-    lines.append(f"• A failover that is approved before its time is good until {both(good, zone)}.")
-    if appointment.until is None:
+    else:
         lines.append(
-            f"• No failover begins before {there(start, zone)}. More than "
-            f"{span(plan.policy.late)} late nothing begins by itself: people are asked."
+            "• *With this approval* it is prepared at once; once it is prepared, the first "
+            "failover is asked for."
+        )
+    if ahead:
+        good = appointments.good_until(plan, StepKind.FAILOVER, plan.policy.failover, start)
+        lines.append(
+            f"• A failover that is approved before its time is good until {both(good, zone)}."
+        )
+    if appointment.until is None:
+        before = f"No failover begins before {there(start, zone)}. " if ahead else ""
+        lines.append(
+            f"• {before}More than {span(plan.policy.late)} late nothing begins by itself: people "
+            "are asked."
         )
     else:
         lines.append(

@@ -85,6 +85,28 @@ async def test_an_order_with_a_time_is_said_back_in_both_zones_and_stores_nothin
     assert house.rows == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "uninstall site-1 last take to take 99 delete groups 2 in 3h",
+            "from `site-1`, `last take`, `to take 99`, `delete`, `groups 2`. When:",
+        ),
+        ("uninstall site-1 completely in 3h", "from `site-1`, `completely`. When:"),
+        ("uninstall site-1 to take 0 in 3h", "from `site-1`, `to take 0`. When:"),
+        (
+            f"install site-1 {PACKAGE} in 3h without 1_5 split 1_1,1_3/1_2,1_4 ticket CHG1",
+            "on `site-1` without 1_5, `split 1_1,1_3/1_2,1_4`, `ticket CHG1`. When:",
+        ),
+        (f"install site-1 {PACKAGE} split by_site in 3h", "`site-1`, `split by_site`. When:"),
+    ],
+)
+async def test_all_that_was_said_of_an_order_is_said_back(house, people, text, said):
+    shown = await give(people, f"/hotfix {text}")
+
+    assert said in shown["text"]
+
+
 async def test_a_mistake_in_a_time_is_answered_and_has_no_button(house, people):
     shown = await give(people, f"/hotfix install site-1 {PACKAGE} at 2am")
 
@@ -372,3 +394,50 @@ async def test_in_its_thread_a_run_is_moved_and_cancelled_without_its_name(house
             continue
     assert "Understood: move" in seen[0]["text"]
     assert seen[0]["thread_ts"] == root
+
+
+def moving(house: House, text: str, said_before: timedelta) -> Heard:
+    """Return what words in the run's thread amount to that are heard some time after."""
+    said = int((house.clock.now() - said_before).timestamp())
+    event = {"channel": CHANNEL, "user": RITA, "ts": f"{said}.000000", "text": f"<@U0B0T> {text}"}
+    return house.hearing.mention({**event, "thread_ts": "1.1"})
+
+
+async def test_a_time_that_is_read_back_counts_from_when_it_was_said(house):
+    target = schedule(house)
+
+    heard = moving(house, f"move {target} in 3h", timedelta(hours=2))
+    now = moving(house, f"move {target} now", timedelta(hours=2))
+
+    assert heard.row is not None
+    assert now.row is not None
+    change, at_once = (from_json(Change, row.body["change"]) for row in (heard.row, now.row))
+    assert change.appointment is not None
+    assert at_once.appointment is not None
+    assert change.appointment.start == house.clock.now() + timedelta(hours=1)
+    assert at_once.appointment.start == house.clock.now()
+
+
+@pytest.mark.parametrize("text", ["in 3h", "at 20:00", "window 20:00-22:10"])
+async def test_a_time_that_passed_before_it_was_read_back_moves_nothing(house, text):
+    target = schedule(house)
+
+    heard = moving(house, f"move {target} {text}", timedelta(hours=4))
+
+    assert heard.row is not None
+    assert heard.row.run is None
+    assert heard.text.startswith("Nothing was moved:")
+    assert heard.text.endswith("Give it another time.")
+
+
+async def test_a_plan_with_a_time_is_made_where_it_is_asked_for_in_a_thread(house):
+    schedule(house)
+    words = f"plan install site-2 {PACKAGE} in 3h"
+
+    heard, late = (moving(house, words, timedelta(hours=ago)) for ago in (1, 4))
+
+    assert heard.row is not None
+    request = from_json(Request, heard.row.body["request"])
+    assert request.appointment is not None
+    assert request.appointment.start == house.clock.now() + timedelta(hours=2)
+    assert late.text.startswith("Nothing was planned:")

@@ -123,6 +123,7 @@ def test_in_a_thread_a_halt_is_read_however_hasty_it_is_written(text):
         (f"{BOT} pause, please", Word("pause")),
         (f"{BOT}: halt site-2!", Word("halt", "site-2")),
         (f"{BOT} halt the run hf-1a2b3c4d NOW", Word("halt", "hf-1a2b3c4d")),
+        (f"{BOT} halt hf-1a2b3c4d-rollback NOW", Word("halt", "hf-1a2b3c4d-rollback")),
         (f"hey {BOT}, *reject*", Vote("no")),
         (f"{BOT} Reject! *G2* not tonight", Vote("no", "G2", reason="not tonight")),
         (f"{BOT} status", Question("status")),
@@ -154,6 +155,7 @@ def test_what_lets_something_begin_is_read_no_less_strictly_and_a_quote_is_no_st
 def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
     assert read("halt!") == Word("halt")
     assert read("*halt* site-1 NOW") == Word("halt", "site-1")
+    assert read("halt hf-1a2b3c-rollback now") == Word("halt", "hf-1a2b3c-rollback")
     assert "not `now`" in refusal("halt right now")
 
 

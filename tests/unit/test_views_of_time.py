@@ -14,6 +14,7 @@ from bot.views import render
 from bot.views.words import DOING, TITLES
 from engine.journal import Kind
 from engine.model import Appointment, StepKind
+from tests.simulation.loop import START
 from tests.unit.nights import AT, DUE, night, until
 from tests.unit.test_views import by_key, heading, said, texts, thread, whole
 
@@ -55,6 +56,36 @@ def test_a_proposal_for_the_window_alone_says_so_and_that_the_window_is_too_shor
     assert "⚠️ *Warning:* the work takes about 57 min, and the window is 20 min long" in shown
 
 
+@pytest.mark.parametrize(
+    ("start", "said_"),
+    [
+        (START - timedelta(hours=1), "window 22:00-04:00"),
+        (START, "now"),
+        (START + timedelta(minutes=10), "in 10m"),
+        (DUE, "at 05:00"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "lead"), [("appointed", 30), ("appointed for the window alone", 0)]
+)
+def test_a_proposal_tells_no_moment_that_has_passed_as_one_to_come(start, said_, name, lead):
+    ends = (start + timedelta(hours=6)).isoformat() if said_.startswith("window") else None
+    when = {"start": start.isoformat(), "until": ends, "said": said_, "zone": "Europe/Berlin"}
+    records = with_plan(night(name), appointment=when)
+    asked = tuple(until(tuple(records), Kind.GATE_SHOWN, gate="G1"))
+    approved = until(tuple(records), Kind.DONE, step="PROPOSAL")
+    waits = start - timedelta(minutes=lead) > asked[-1].at
+
+    shown = whole(by_key(asked)["proposal"])
+
+    assert ("once it is prepared" in shown.lower()) != waits
+    assert ("the group is free for other runs" in shown) == (waits and name == "appointed")
+    assert ("once approved, it waits for its time" in shown) == waits
+    assert ("it waits until" in "".join(thread(approved))) == waits
+    assert ("No failover begins before" in shown) == (start > asked[-1].at and not ends)
+    assert ("is good until" in shown) == (start > asked[-1].at)
+
+
 def test_a_proposal_without_an_appointment_says_nothing_of_time():
     shown = whole(by_key(until(night("good"), Kind.GATE_SHOWN, gate="G1"))["proposal"])
 
@@ -69,7 +100,7 @@ def test_a_run_that_waits_says_until_when_and_has_one_button_that_cancels_it():
     assert heading(root).startswith(f"🕑 Scheduled for {THERE} · hf-")
     assert f"*When:* from {YOURS}" in whole(root)
     assert "*Next:* Tue 3 Mar 04:30 CET (UTC+1), your time <!date^" in whole(root)
-    assert "`/hotfix schedule move hf-" in whole(root)
+    assert "`@hotfix move at sat 02:00` in the thread moves it" in whole(root)
     assert (press["action_id"], press["value"].split()[1]) == ("word:abort", "0")
     assert "confirm" in press
 
@@ -122,14 +153,15 @@ def test_who_comes_too_late_says_when_it_was_to_be_and_which_words_help():
     assert "Say `@hotfix retry` or `@hotfix abort` in the thread." in held.text
 
 
-def test_a_window_that_ended_offers_the_command_that_moves_it_and_no_word_that_is_none():
+def test_a_window_that_ended_offers_the_words_that_move_it():
     records = night("appointed for the window alone")
     held, root = said(records, "the window ended"), by_key(records)["root"]
 
     for shown in (held.text, whole(root)):
-        assert re.search(r"Say `@hotfix abort` or `@hotfix rollback` in the thread\. Or", shown)
-        assert "`/hotfix schedule move hf-" in shown
-        assert "@hotfix move" not in shown
+        assert (
+            "Say `@hotfix move at sat 02:00` or `@hotfix abort` or `@hotfix rollback` in the thread"
+        ) in shown
+        assert "/hotfix" not in shown, "the slash command may have another name"
 
 
 # ------------------------------------------------------------------------ rollbacks beforehand
@@ -171,7 +203,7 @@ def test_whether_it_is_kept_is_asked_with_what_is_installed_when_it_is_due_and_a
         r"⛔ G1 · \w{4} · site-1: is take 120 kept\? Its rollback is due Thu", gate.text
     )
     assert "*Installed:* take 120, on B (1_3-1_4), A (1_1-1_2), by hf-" in shown
-    assert "-rollback now`" in shown
+    assert "`@hotfix move now` in this thread. Put it off: `@hotfix move in 7d`" in shown
     assert "`@hotfix abort` in this thread" in shown
     assert "unanswered, the rollback is asked for then" in shown
     assert {"Keep", "Do not keep", "Withdraw"} <= set(texts(gate.blocks))
@@ -245,13 +277,13 @@ def test_a_command_that_a_message_names_is_one_that_is_understood(name):
     records = night(name)
     clocks = Clocks(records[-1].at, {"site-1": "Europe/Berlin"})
     shown = "\n".join(whole(m) for end in (4, len(records)) for m in render(records[:end]))
-    named = set(re.findall(r"`/hotfix (schedule move [^`]*)`", shown))
+    named = set(re.findall(r"`@hotfix (move [^`]*)`", shown))
 
     assert named
     for words in named:
-        move = read_command(words, groups=["site-1"], clocks=clocks)
+        move = read_command(words, groups=["site-1"], in_thread=True)
         assert isinstance(move, Move)
-        assert move.target == records[0].stream
+        assert not move.target, "said in the thread, it needs none"
         assert moved_to(move, "site-1", clocks).start >= clocks.now
 
 
