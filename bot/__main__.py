@@ -249,9 +249,10 @@ def plan(
             wanted = read_planning(said, sorted(settings.groups), "hotfix-bot").order
         except Mistake as error:
             raise refusal(_plainly(str(error))) from error
-        channel = settings.groups[wanted.group].channel
+        group = settings.groups[wanted.group]
+        request = wanted.request(_login(), group.channel, zone=group.timezone)
         try:
-            dry = asyncio.run(wiring.plan_dry(settings, secrets, wanted.request(_login(), channel)))
+            dry = asyncio.run(wiring.plan_dry(settings, secrets, request))
         except PlanRefused as error:
             raise refusal(_plainly(str(error))) from error
         except MaintenanceError as error:

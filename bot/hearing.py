@@ -42,7 +42,7 @@ from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
 from bot.views.format import Block, code, moment
 from bot.views.gates import VOTE
-from engine.model import Appointment, StepKind, to_json
+from engine.model import Appointment, Request, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
 from engine.rights import STOPS
@@ -192,8 +192,7 @@ class Hearing:
         )
 
     def _order(self, key: str, command: Order, to: dict[str, str], name: str) -> Heard:
-        channel = self._settings.groups[command.group].channel
-        request = command.request(to["user"], channel, name)
+        request = self._request(command, to, name)
         body = {"request": to_json(request), "answer": to}
         here = request.channel == to["channel"]
         where = "here" if here else f"in <#{request.channel}>"
@@ -203,12 +202,16 @@ class Hearing:
         )
         return Heard(self._row(key, None, "order", body), text, to)
 
+    def _request(self, order: Order, to: Mapping[str, str], name: str) -> Request:
+        group = self._settings.groups[order.group]
+        return order.request(to["user"], group.channel, name, zone=group.timezone)
+
     def _planning(self, key: str, command: Planning, to: dict[str, str], name: str) -> Heard:
         """Have a dry run made by whoever acts on the group: they can look at it."""
         order = command.order
         if order.appointment is not None:
             self._check_to_come(order.appointment, order.group, "planned")
-        request = order.request(to["user"], self._settings.groups[order.group].channel, name)
+        request = self._request(order, to, name)
         body = {"request": to_json(request), "answer": to}
         text = (
             f"Understood: plan to {confirming.wanted(order)}. I only look, and begin nothing; what "

@@ -1,8 +1,8 @@
-"""What a clock on the wall says in a zone: which moments it means, and a moment as people say it.
+"""Which moments a clock on the wall means in a zone, and how a command says a moment.
 
 Pure. Twice a year a time of day comes twice, or not at all. Which of them a person meant is never
 guessed here: `moments` returns all of them, and says why they are not exactly one. The words of a
-command do not belong here; see `bot.times`.
+command do not belong here; see `bot.times`. A moment as people say it is in `engine.zoned`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-# Not strftime: what that prints depends on the locale of the process.
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from engine.zoned import clock_text, date_text, offset_text, said
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -37,7 +35,7 @@ def moments(day: date, wall: WallTime, zone: ZoneInfo) -> tuple[tuple[datetime, 
     here = f"{wall.clock:%H:%M}"
     if early.astimezone(zone).replace(tzinfo=None) != local:
         change = _change(early, late, zone)
-        forward = f"does not exist on {_date(local)} in {zone}, where the clocks go forward"
+        forward = f"does not exist on {date_text(local)} in {zone}, where the clocks go forward"
         return (change - _MINUTE, change), f"{here} {forward} {_turned(change, zone)}"
     found = (early,) if early == late else (early, late)
     if wall.offset is not None:
@@ -46,19 +44,13 @@ def moments(day: date, wall: WallTime, zone: ZoneInfo) -> tuple[tuple[datetime, 
             return meant, ""
         offsets = " and ".join(offset_text(_offset(one, zone)) for one in found)
         return found, (
-            f"at {here} on {_date(local)} the clocks of {zone} are at {offsets}, not at "
+            f"at {here} on {date_text(local)} the clocks of {zone} are at {offsets}, not at "
             f"{offset_text(wall.offset)}"
         )
     if early == late:
         return found, ""
-    back = f"comes twice on {_date(local)} in {zone}, where the clocks go back"
+    back = f"comes twice on {date_text(local)} in {zone}, where the clocks go back"
     return found, f"{here} {back} {_turned(_change(early, late, zone), zone)}"
-
-
-def said(moment: datetime, zone: str) -> str:
-    """Return a moment for people there, like `Sat 28 Nov 02:00 CET (UTC+1)`."""
-    local = moment.astimezone(ZoneInfo(zone))
-    return f"{_date(local)} {_clock(local)}"
 
 
 def for_everyone(moment: datetime, zone: str) -> str:
@@ -75,13 +67,6 @@ def written(moment: datetime, zone: ZoneInfo, *, day: bool = True) -> str:
     return f"{f'{local.date()} ' if day else ''}{local:%H:%M}{offset}"
 
 
-def offset_text(offset: timedelta) -> str:
-    """Return an offset as it is said and written: `UTC+2`, `UTC-3`, `UTC+10:30`."""
-    hours, minutes = divmod(abs(round(offset.total_seconds() / 60)), 60)
-    sign = "-" if offset < timedelta() else "+"
-    return f"UTC{sign}{hours}:{minutes:02}" if minutes else f"UTC{sign}{hours}"
-
-
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """Return when the clocks change that do so between two moments."""
     former = _offset(before, zone)
@@ -94,21 +79,7 @@ def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
 def _turned(change: datetime, zone: ZoneInfo) -> str:
     """Say from what to what the clocks go, like `from 03:00 CEST to 02:00 CET`."""
     before, after = (change - _MINUTE).astimezone(zone), change.astimezone(zone)
-    return f"from {_clock(before, before + _MINUTE)} to {_clock(after)}"
-
-
-def _clock(local: datetime, hands: datetime | None = None) -> str:
-    """Return `02:00 CET (UTC+1)`; `hands` is what the clock shows where that is no time of it."""
-    name, offset = local.tzname() or "", offset_text(local.utcoffset() or timedelta())
-    # Some zones have no letters of their own, only `-03`.
-    named = f"{name} ({offset})" if name.isalpha() and name != "UTC" else offset
-    shown = "UTC" if name == "UTC" else named
-    return f"{hands or local:%H:%M} {shown}"
-
-
-def _date(local: datetime) -> str:
-    weekday = WEEKDAYS[local.weekday()][:3].capitalize()
-    return f"{weekday} {local.day} {_MONTHS[local.month - 1]}"
+    return f"from {clock_text(before, before + _MINUTE)} to {clock_text(after)}"
 
 
 def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:

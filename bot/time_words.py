@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from bot.local_time import WEEKDAYS, WallTime
+from bot.local_time import WallTime
 from bot.views.format import code
+from engine.zoned import WEEKDAYS
 
 AHEAD = timedelta(days=366)
 """Nothing is appointed later than this: a year, also over a leap day. A guess: no take lives so

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.local_time import WallTime, moments, offset_text, said, written
+from bot.local_time import WallTime, moments, written
 from bot.time_words import (
     AHEAD,
     HOW,
@@ -28,6 +28,7 @@ from bot.time_words import (
 )
 from bot.views.format import code, span
 from engine.model import Appointment
+from engine.zoned import offset_text, said
 
 APPOINTING = ("at", "in", "window")
 """The words that an appointment begins with."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-from engine.appointments import appointed
+from engine.appointments import appointed, zone_of
 from engine.errors import PlanRefused
 from engine.fold import RunState
 from engine.following import ROLLBACK, plan_after
@@ -63,7 +63,7 @@ def rollback_of(
     due = Appointment(
         ended.at + asked.rollback_after,
         said=f"{asked.rollback_said} of {state.run}",
-        zone=asked.appointment.zone if asked.appointment is not None else "UTC",
+        zone=zone_of(asked),
     )
     request = replace(
         asked,

@@ -20,9 +20,10 @@ something is wrong, and each of its failovers has a gate all the same.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from engine.model import Appointment, GatePolicy, Plan, Step, StepKind
+from engine.model import Appointment, GatePolicy, Plan, Request, Step, StepKind
+from engine.zoned import said
 
 BEGINNING = (StepKind.FAILOVER, StepKind.START)
 """Gates after which a device is acted on at once."""
@@ -115,10 +116,12 @@ def when(appointment: Appointment | None) -> str:
     """Say when that is."""
     if appointment is None:
         return "at once"
-    until = f" until {told(appointment.until)}" if appointment.until is not None else ""
-    return f"{told(appointment.start)}{until}"
+    zone = appointment.zone
+    until = f" until {said(appointment.until, zone)}" if appointment.until is not None else ""
+    return f"{said(appointment.start, zone)}{until}"
 
 
-def told(moment: datetime) -> str:
-    """Return a moment as the engine's sentences say it; who shows it to people can do better."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def zone_of(request: Request) -> str:
+    """Return the time zone in which something was asked for: in it moments are told."""
+    asked_in = request.appointment.zone if request.appointment is not None else request.zone
+    return asked_in or "UTC"

@@ -308,6 +308,7 @@ def _refused(
         halters=roles_for(HALT, duty.plan.policy),
         gate=gate,
         authors=duty.state.authors,
+        zone=duty.state.zone,
     ) or gates.misread(ballot, gate)
     if not reason:
         return None

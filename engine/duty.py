@@ -46,6 +46,7 @@ from engine.model import (
 from engine.ports import Answers, Clock, People
 from engine.questions import AskedInTime
 from engine.stopwatch import Stopwatch
+from engine.zoned import said
 from storage.records import Draft, InboxRow, InboxStore, Json
 
 T = TypeVar("T")
@@ -99,6 +100,10 @@ class Duty:
     def stopwatch(self) -> Stopwatch:
         """How long ago something in the journal was."""
         return self.journal.stopwatch
+
+    def told(self, moment: datetime) -> str:
+        """Return a moment as the group's clocks show it, for a sentence."""
+        return said(moment, self.state.zone)
 
     # -------------------------------------------------------------------------- looking
 

@@ -230,6 +230,12 @@ class RunState:
             raise LookupError(f"run {self.run} was not ordered")
         return self.request
 
+    @property
+    def zone(self) -> str:
+        """The time zone in which the run was ordered, or moved: in it moments are told."""
+        appointment = self.plan.appointment if self.plan is not None else None
+        return appointment.zone if appointment else appointments.zone_of(self.the_request)
+
     def of(self, step: Step | str) -> StepState:
         """Return how far a step has come."""
         return self.steps.get(step if isinstance(step, str) else step.id, StepState())

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from engine.fold import GateState, Vote
 from engine.model import GatePolicy
 from engine.ports import Ballot, Person
+from engine.zoned import said
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,13 @@ def refusal(
     halters: Collection[str],
     gate: GateState | None = None,
     authors: Collection[str] = (),
+    zone: str = "UTC",
 ) -> str:
     """Return why a ballot has no effect, or "" where it counts.
 
     A stop needs less than a yes: a no counts from approvers, the requester and everyone who
     may halt (`halters`: their roles). Whoever changed the plan (`authors`) asks for it as much as
-    the requester does.
+    the requester does. Moments are told in `zone`.
     """
     if person.unfit:
         return f"this account may not vote: {person.unfit}"
@@ -169,8 +171,8 @@ def refusal(
     if not may_approve and fallback and since is not None:
         then = "press again then" if ballot.source == "button" else "also one that stands by then"
         return (
-            f"your role is the fallback here: a yes of yours counts from {since:%H:%M} UTC on, "
-            f"{then}"
+            "your role is the fallback here: a yes of yours counts from "
+            f"{said(since, zone)} on, {then}"
         )
     if not may_approve:
         return f"approving needs one of these roles: {', '.join(sorted(policy.roles)) or 'none'}"

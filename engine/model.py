@@ -763,7 +763,8 @@ class Request:
     there are, and `divide` how two Sites are divided ("by_site" or "across_sites"). 0 and "" are as
     the policy has it. `method`, `take` and `delete` are about an uninstall: see `Removal`; "" and
     None were not said. `appointment` is None for at once. `rollback_after`: how long
-    after its end an installation is taken back, unless people keep it; None is never.
+    after its end an installation is taken back, unless people keep it; None is never. `zone` is the
+    group's time zone, "" in orders of before it was asked for.
     """
 
     kind: str
@@ -784,6 +785,7 @@ class Request:
     appointment: Appointment | None = None
     rollback_after: timedelta | None = None
     rollback_said: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True)

@@ -485,8 +485,8 @@ def _still_tonight(duty: Duty, step: Step) -> None:
     lasted = [duty.stopwatch.latest(one) - one for one in given if one is not None]
     if began is not None and min(lasted) > duty.plan.policy.limits.install:
         raise TooLate(
-            f"{step.id}: the failover of {step.group} began at {began:%Y-%m-%d %H:%M} UTC, and "
-            "its approval was for then"
+            f"{step.id}: the failover of {step.group} began at {duty.told(began)}, and its "
+            "approval was for then"
         )
 
 

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine import appointments, freezes, invariants, promises
-from engine.appointments import told
 from engine.duty import Duty
 from engine.errors import ConditionFailed, MaintenanceError, Missed, WindowEnded
 from engine.journal import Kind
@@ -61,7 +60,8 @@ def inside(duty: Duty, step: Step) -> None:
     """
     until = appointments.ends_at(duty.plan, step.kind)
     if until is not None and _latest(duty) >= until:
-        raise WindowEnded(f"the window ended at {told(until)}, before Logical Group {step.group}")
+        over = f"the window ended at {duty.told(until)}"
+        raise WindowEnded(f"{over}, before Logical Group {step.group}")
 
 
 def may_begin(duty: Duty, kind: StepKind, since: datetime) -> bool:
@@ -85,8 +85,8 @@ def _has_come(duty: Duty, due: datetime) -> bool:
         return True
     if duty.clock.now() >= due + CLOCKS_DIFFER:
         raise Missed(
-            f"this machine's clock says that {told(due)} has come, but it was set, or the machine "
-            "slept: look at the time, then say `retry`"
+            f"this machine's clock says that {duty.told(due)} has come, but it was set, or the "
+            "machine slept: look at the time, then say `retry`"
         )
     return False
 
@@ -138,11 +138,13 @@ def _refuse_late(duty: Duty) -> None:
     why = duty.state.waits_for
     because = f" ({why})" if why else ": nobody was there, or what comes before took longer"
     if plan.appointment.until is not None:
-        raise WindowEnded(f"the window ended at {told(latest)}, and nothing had begun{because}")
+        raise WindowEnded(
+            f"the window ended at {duty.told(latest)}, and nothing had begun{because}"
+        )
     late = _latest(duty) - plan.appointment.start
     raise Missed(
-        f"it was to begin at {told(plan.appointment.start)}, and {_hours(late)} later it had not"
-        f"{because}; say `retry` where it may begin now"
+        f"it was to begin at {duty.told(plan.appointment.start)}, and {_hours(late)} later it had "
+        f"not{because}; say `retry` where it may begin now"
     )
 
 

@@ -55,8 +55,8 @@ class Order:
     rollback_after: timedelta | None = None
     rollback_said: str = ""
 
-    def request(self, requester: str, channel: str, name: str = "") -> Request:
-        """Return what the engine takes, as somebody asks for it."""
+    def request(self, requester: str, channel: str, name: str = "", *, zone: str = "") -> Request:
+        """Return what the engine takes, as somebody asks for it; `zone` is the group's."""
         return Request(
             kind=self.kind,
             security_group=self.group,
@@ -76,6 +76,7 @@ class Order:
             appointment=self.appointment,
             rollback_after=self.rollback_after,
             rollback_said=self.rollback_said,
+            zone=zone,
         )
 
 

@@ -27,6 +27,7 @@ from bot.views.format import (
 from bot.views.gates import bullets
 from bot.views.message import Message
 from bot.views.story import Opening, Story
+from engine.appointments import zone_of
 
 
 def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
@@ -80,7 +81,7 @@ def rollback_words(story: Story) -> str:
     if request.rollback_after is None or at is None:
         return ""
     if run := ended.get("rollback"):
-        due = schedule.both(at + request.rollback_after, schedule.zone_of(request))
+        due = schedule.both(at + request.rollback_after, zone_of(request))
         return (
             f"{code(str(run), 60)} has begun and is due {due}. It asks until then whether the "
             "hotfix is kept; where nobody keeps it, it asks for the rollback, and the hotfix stays "

@@ -7,14 +7,13 @@ their own time. When what may begin is decided in `engine.appointments`.
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfoNotFoundError
 
-from bot.local_time import said
 from bot.views.format import Block, button, code, escape, moment, span
 from bot.views.story import Opening, Story
 from engine import appointments
 from engine.fold import RunState
 from engine.model import Appointment, Plan, Request, StepKind
+from engine.zoned import said
 
 MOVE = "@hotfix move"
 """Said in the thread of a run, it brings it forward or puts it off; the time follows."""
@@ -22,10 +21,7 @@ MOVE = "@hotfix move"
 
 def there(at: datetime, zone: str) -> str:
     """Return a moment as the group's clocks show it, as plain text."""
-    try:
-        return said(at, zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return said(at, "UTC")
+    return said(at, zone)
 
 
 def both(at: datetime, zone: str) -> str:
@@ -47,11 +43,6 @@ def shortly(appointment: Appointment) -> str:
     if appointment.until is None:
         return begins
     return f"{begins} until {there(appointment.until, appointment.zone)}"
-
-
-def zone_of(request: Request) -> str:
-    """Return the zone in which somebody asked."""
-    return request.appointment.zone if request.appointment is not None else "UTC"
 
 
 # ------------------------------------------------------------------------------ how it stands

@@ -110,6 +110,14 @@ def test_what_people_keep_stays(tmp_path):
     assert night.broken() == {}
 
 
+@pytest.mark.parametrize(("asked", "zone"), [({"zone": "Asia/Tokyo"}, "Asia/Tokyo"), ({}, "UTC")])
+def test_it_is_told_in_the_zone_of_its_group_where_the_order_knew_it(tmp_path, asked, zone):
+    night = play(tmp_path, nothing_more, **asked)
+
+    assert night.state.the_plan.appointment is not None
+    assert night.state.the_plan.appointment.zone == zone
+
+
 def test_what_nobody_keeps_is_taken_back_when_it_is_due(tmp_path):
     night = play(tmp_path, over, people=unless("KEEP"))
 

@@ -133,7 +133,7 @@ def test_a_window_that_ends_holds_before_the_next_group_and_never_inside_one(tmp
     night = play(tmp_path, short, over)
 
     assert night.state.hold is not None
-    assert "the window ended at 2026-03-03 04:20 UTC" in night.state.hold.reason
+    assert "the window ended at Tue 3 Mar 04:20 UTC" in night.state.hold.reason
     assert night.state.hold.ways == ("move", "abort", "rollback")
     assert night.state.of("A.SOAK").status == "done"
     assert len(failovers(night)) == 1

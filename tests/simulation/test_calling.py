@@ -142,7 +142,7 @@ def test_the_fallback_is_called_at_half_the_time_and_its_yes_counts_from_then_on
     (refused,), (called,) = of(night, Kind.REFUSED), of(night, Kind.ESCALATED)
     voted = of(night, Kind.VOTED)
 
-    assert f"counts from {called.at:%H:%M} UTC on" in refused.body["reason"]
+    assert f"counts from Mon 2 Mar {called.at:%H:%M} UTC on" in refused.body["reason"]
     assert minutes(night, [called]) == [15]
     assert called.body["call"] == [MAX, MIA]
     assert [(r.body["user"], r.seq > called.seq) for r in voted] == [(ANA, False), (MAX, True)]

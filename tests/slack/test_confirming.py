@@ -239,12 +239,29 @@ async def test_nobody_presses_for_somebody_else_or_elsewhere_or_what_is_no_order
         assert "cannot be read" in clicked(house, broken)
 
 
-async def test_where_the_words_would_mean_another_moment_now_nothing_is_ordered(house, people):
-    value = buttons(await give(people))[YES]
+def move_to_berlin(house: House) -> None:
+    """Have another time zone in the settings of the group."""
     berlin = house.settings.groups["site-1"].model_copy(update={"timezone": "Europe/Berlin"})
     groups = {**house.settings.groups, "site-1": berlin}
     settings = house.settings.model_copy(update={"groups": groups})
     house.hearing = Hearing(settings, house.runs, house.stores.deliveries, house.clock)
+
+
+@pytest.mark.parametrize("verb", ["install", "plan install"])
+def test_an_order_knows_the_zone_of_its_group_where_no_time_is_said_either(house, verb):
+    move_to_berlin(house)
+    text = f"{verb} site-1 {PACKAGE} rollback after 72h"
+    said = {"command": "/hotfix", "text": text, "channel_id": CHANNEL, "user_id": RITA}
+
+    row = house.hearing.hear({**said, "trigger_id": "1.2"}).row
+
+    assert row is not None
+    assert from_json(Request, row.body["request"]).zone == "Europe/Berlin"
+
+
+async def test_where_the_words_would_mean_another_moment_now_nothing_is_ordered(house, people):
+    value = buttons(await give(people))[YES]
+    move_to_berlin(house)
 
     assert clicked(house, value) == (
         "Nothing was ordered: the settings have changed meanwhile. Order it anew."

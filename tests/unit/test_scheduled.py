@@ -43,7 +43,7 @@ def test_what_is_in_the_way_and_why_it_holds_is_said():
     assert barred is not None
     assert barred.state.startswith("waits: site-1 is frozen by ana")
     assert held is not None
-    assert held.state.startswith("held: it was to begin at 2026-03-03 04:00 UTC")
+    assert held.state.startswith("held: it was to begin at Tue 3 Mar 05:00 CET (UTC+1)")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.local_time import for_everyone, said, written
+from bot.local_time import for_everyone, written
 from bot.time_words import AHEAD, TimeUnclear
 from bot.times import (
     APPOINTING,
@@ -19,6 +19,7 @@ from bot.times import (
     appointment,
 )
 from engine.model import Appointment
+from engine.zoned import said
 
 BERLIN, LONDON, NEW_YORK = "Europe/Berlin", "Europe/London", "America/New_York"
 SAO_PAULO, LORD_HOWE = "America/Sao_Paulo", "Australia/Lord_Howe"
@@ -51,6 +52,12 @@ def window_of(text: str) -> tuple[datetime, datetime | None]:
     found, count = read(text)
     assert (found.said, count) == (text, len(text.split()))
     return found.start, found.until
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc", "", "Europe"])
+def test_a_moment_in_a_zone_that_is_none_is_said_in_utc(zone):
+    assert said(utc("2026-11-28 04:00"), zone) == "Sat 28 Nov 04:00 UTC"
+    assert said(utc("2026-11-28 04:00"), BERLIN) == "Sat 28 Nov 05:00 CET (UTC+1)"
 
 
 def test_a_moment_may_be_a_window_of_some_length():
