@@ -129,7 +129,7 @@ def _setup(settings: Settings, secrets: Secrets, name: str) -> GroupSetup:
     return GroupSetup(
         name=name,
         channel=group.channel,
-        policy=policy.policy(),
+        policy=policy.policy(group.timezone),
         open_shell=open_shell,
         remarks=(unfenced,) if (unfenced := settings.unfenced(name)) else (),
         pins=group.pins,

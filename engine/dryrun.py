@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import invariants
+from engine import invariants, windows
 from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
 from engine.fold import RunState
@@ -188,12 +188,21 @@ async def dry_plan(
     async def look() -> GroupFacts:
         return await live.observe(full=True)
 
+    request, outside = _in_its_window(request, setup, clock)
     plan, facts = await planned(RUN, request, setup, packages, journal, look)
     busy, frozen = await asyncio.to_thread(_barred, journal, setup.name, clock)
     refusals = [f"{setup.name} is busy with {busy}"] if busy else []
-    refusals += [frozen] if frozen else []
+    refusals += [why for why in (frozen, outside) if why]
     holds = "" if busy else _holds(plan, facts)
     return DryPlan(plan, facts, outline(plan, facts), tuple(refusals), holds)
+
+
+def _in_its_window(request: Request, setup: GroupSetup, clock: Clock) -> tuple[Request, str]:
+    """Return a request as an order would have it, or as it is, and why that would be refused."""
+    try:
+        return windows.ordered(request, setup.policy.windows, clock.now()), ""
+    except PlanRefused as refused:
+        return request, str(refused)
 
 
 def _barred(journal: JournalStore | None, group: str, clock: Clock) -> tuple[str, str]:

@@ -560,6 +560,27 @@ class Limits:
     blind: timedelta = timedelta(minutes=10)
 
 
+Span = tuple[int, int]
+"""A part of every week, in minutes from Monday 00:00 as the clocks on the wall show them."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """When failovers may begin, week for week: see `engine.windows`. Without spans at any time.
+
+    Attributes:
+        spans: from when until when; the end may lie in the week after.
+        said: the same as the settings say it, for people.
+        zone: the time zone whose clocks count.
+        shortest: of a window of which less is left nothing is offered.
+    """
+
+    spans: tuple[Span, ...] = ()
+    said: tuple[str, ...] = ()
+    zone: str = "UTC"
+    shortest: timedelta = timedelta(minutes=30)
+
+
 @dataclass(frozen=True)
 class Policy:
     """What governs a run; copied into its plan, so that settings changed later do not reach it.
@@ -568,7 +589,7 @@ class Policy:
     `state_words` are what its version prints for members in service: see `engine.gaia.dialect`.
     `rights` is None in plans of before there were any: `operators` has them, beside the approvers.
     `gate_lead`, `late` and `prepare` ("now" or "in_window") are about runs with an appointment: see
-    `engine.appointments`.
+    `engine.appointments`. `windows` are those outside of which nothing may be appointed.
     """
 
     proposal: GatePolicy = GatePolicy(votes=1)
@@ -596,6 +617,7 @@ class Policy:
     gate_lead: timedelta = timedelta(minutes=30)
     late: timedelta = timedelta(minutes=15)
     prepare: str = "now"
+    windows: Windows = Windows()
 
 
 # -------------------------------------------------------------------------------------- plan
@@ -838,7 +860,7 @@ class Plan:
         for name in ("kind", "reboots", "remarks"):
             if getattr(self.package, name) == getattr(PackageRef, name):
                 del data["package"][name]
-        for name in ("split", "gate_lead", "late", "prepare"):
+        for name in ("split", "gate_lead", "late", "prepare", "windows"):
             if getattr(self.policy, name) == getattr(Policy, name):
                 del data["policy"][name]
         for name in ("left_out", "removal", "takes", "appointment", "follows"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from engine import house
+from engine import house, windows
 from engine.errors import MaintenanceError, PlanRefused
 from engine.freezes import of_group
 from engine.group import LiveGroup
@@ -105,6 +105,7 @@ class Orders:
         frozen = of_group(house_records, request.security_group, self._clock.now())
         if frozen is not None:
             raise PlanRefused(str(frozen))
+        request = windows.ordered(request, setup.policy.windows, self._clock.now())
         busy = await self._occupant(request.security_group)
         if busy:
             raise PlanRefused(f"{request.security_group} is busy with {busy}")

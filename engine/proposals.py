@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from engine import windows
 from engine.appointments import appointed, when
 from engine.errors import PlanRefused
 from engine.fold import RunState
@@ -160,7 +161,7 @@ def plan_move(state: RunState, appointment: Appointment, now: datetime, *, by: s
     the hotfix is kept is not asked any more once its time has come.
 
     Raises:
-        PlanRefused: it cannot be moved now, or it has that appointment.
+        PlanRefused: it cannot be moved now, or not to then, or it has that appointment.
     """
     plan, step = state.the_plan, state.next_step()
     if state.aborted or state.rolled_back:
@@ -169,6 +170,7 @@ def plan_move(state: RunState, appointment: Appointment, now: datetime, *, by: s
         raise PlanRefused("people are asked about something else first")
     if worked_on := [group.name for group in plan.changing if _is_worked_on(state, group.name)]:
         raise PlanRefused(f"{worked_on[0]} is worked on; wait until it is back, and was watched")
+    appointment = windows.moved(plan, appointment, now)
     if plan.appointment == appointment:
         raise PlanRefused("it has that appointment")
     revision = plan.revision + 1

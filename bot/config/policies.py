@@ -11,8 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.config.values import Duration, Positive, Section, parse_duration
+from bot.config.windows import read_windows, refuse_too_short
 from bot.times import LONGEST_WINDOW, SHORTEST_WINDOW
-from engine.model import GatePolicy, Limits, Policy, Rights
+from engine.model import GatePolicy, Limits, Policy, Rights, Windows
 
 LEAST_EXPIRY = timedelta(seconds=1)
 """A gate that lives shorter nobody can pass; nights that are played fast come close to it."""
@@ -50,6 +51,11 @@ def _some_window(length: timedelta) -> timedelta:
         longest = f"{LONGEST_WINDOW // timedelta(hours=1)}h"
         raise ValueError(f"no window lasts longer than {longest}, so none could be ordered")
     return length
+
+
+def _readable(texts: tuple[str, ...]) -> tuple[str, ...]:
+    read_windows(texts)
+    return tuple(" ".join(text.lower().split()) for text in texts)
 
 
 def _share_or_duration(value: object) -> object:
@@ -252,6 +258,14 @@ class PolicySettings(Section):
         description="A shorter window is refused when it is ordered: about what one failover "
         "takes, with the looks before and after it. A guess.",
     )
+    window: Annotated[tuple[str, ...], AfterValidator(_readable)] = Field(
+        (),
+        description="When a group may fail over, every week, in its time zone: 'sat 02:00-05:00', "
+        "'mon-thu 22:00-02:00', 'daily 01:00-04:00'. Without any: at any time. What is ordered "
+        "outside is refused with the nearest window. Where the clocks change, the shorter reading "
+        "counts. Rollbacks wait for none: people order them when something is wrong, and each of "
+        "their failovers has a gate.",
+    )
     core_dumps_allowed: Annotated[int, Field(ge=0)] = Field(
         1, description="New core dumps per member that do not hold a run."
     )
@@ -278,8 +292,13 @@ class PolicySettings(Section):
         "auto: where the database is shared, since a file has one process that acts.",
     )
 
-    def policy(self) -> Policy:
-        """Return what the engine takes."""
+    @model_validator(mode="after")
+    def _windows_are_long_enough(self) -> Self:
+        refuse_too_short(self.window, self.shortest_window)
+        return self
+
+    def policy(self, zone: str = "UTC") -> Policy:
+        """Return what the engine takes; `zone` is where the group stands."""
         simple = {name: getattr(self, name) for name in _SIMPLE}
         return Policy(
             proposal=self.proposal.policy(),
@@ -287,8 +306,15 @@ class PolicySettings(Section):
             limits=Limits(**self.limits.model_dump()),
             fence=self.fence is True,
             rights=self.rights,
+            windows=self.windows(zone),
             **simple,
         )
+
+    def windows(self, zone: str) -> Windows:
+        """Return when a group that stands there may fail over."""
+        if not self.window:
+            return Windows()
+        return Windows(read_windows(self.window), self.window, zone, self.shortest_window)
 
     @property
     def approvers(self) -> frozenset[str]:
@@ -331,7 +357,7 @@ class PolicySettings(Section):
 
 
 _NOT_SIMPLE = (
-    *("proposal", "failover", "limits", "fence", "shortest_window"),
+    *("proposal", "failover", "limits", "fence", "shortest_window", "window"),
     *("requesters", "operators", "halters", "freezers"),
 )
 _SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]

@@ -1,8 +1,8 @@
 """What an order would do, asked in Slack: told to the person alone, and nothing comes of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import pytest
 from engine import dryrun
 from engine.group import LiveGroup
 from engine.journal import Kind
-from engine.model import GroupFacts, Request, to_json
+from engine.model import Appointment, GroupFacts, Policy, Request, Windows, to_json
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft, InboxRow
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import CHANNEL, PACKAGE, REQUESTER, Night, small_package
+from tests.simulation.night import CHANNEL, PACKAGE, POLICY, REQUESTER, Night, small_package
 
+SATURDAYS = replace(POLICY, windows=Windows(((7320, 7500),), ("sat 02:00-05:00",)))
 THERE = ({"name": PACKAGE, "installed": True},)
 
 
@@ -41,11 +42,12 @@ def ask(
     faults: tuple[dict[str, Any], ...] = (),
     imported: tuple[dict[str, Any], ...] = (),
     times: int = 1,
+    policy: Policy = POLICY,
     **request: Any,
 ) -> Told:
     async def play() -> Told:
         made = Setup(members=members, faults=faults, imported=imported)
-        night = Night(small_package(tmp_path), setup=made)
+        night = Night(small_package(tmp_path), setup=made, policy=policy)
         night.begin()
         first(night)
         await night.clock.sleep(timedelta(seconds=30))
@@ -173,3 +175,17 @@ def test_each_question_is_answered_once(tmp_path):
 
     assert len(told.texts) == len(told.files) == 2
     assert told.waiting == []
+
+
+def test_outside_of_the_windows_of_a_group_it_says_that_an_order_would_be_refused(tmp_path):
+    told = ask(tmp_path, policy=SATURDAYS)
+
+    assert "An order would be refused now: site-1 fails over only in its windows" in only(told)
+
+
+def test_inside_of_the_windows_of_a_group_an_order_would_not_be_refused(tmp_path):
+    saturday = datetime(2026, 3, 7, 2, 30, tzinfo=UTC)
+
+    told = ask(tmp_path, policy=SATURDAYS, appointment=Appointment(saturday))
+
+    assert "would be refused" not in only(told)

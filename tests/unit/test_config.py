@@ -134,6 +134,32 @@ def test_every_setting_says_what_it_is():
         ('[policy]\nprepare = "later"', "policy.prepare"),
         ('[policy]\nshortest_window = "0s"', "policy.shortest_window: in a window of no time"),
         ('[policy]\nshortest_window = "25h"', "no window lasts longer than 24h, so none could"),
+        ('[policy]\nwindow = "sat 02:00-05:00"', "must be a list like"),
+        (
+            '[policy]\nwindow = ["xat 02:00-05:00"]',
+            "policy.window: 'xat 02:00-05:00' names no day that is known: 'xat'; did you mean sat?",
+        ),
+        (
+            '[policy]\nwindow = ["02:00-05:00"]',
+            "policy.window: '02:00-05:00' does not say on which days; write it like 'sat 02:00-",
+        ),
+        (
+            '[policy]\nwindow = ["sat 2am"]',
+            "policy.window: 'sat 2am' is no window; write it like 'sat 02:00-05:00'",
+        ),
+        ('[policy]\nwindow = ["sat 20:00-24:00"]', "; the end of a day is 00:00"),
+        (
+            '[policy]\nwindow = ["sat 02:00-02:00"]',
+            "policy.window: 'sat 02:00-02:00' is empty, or longer than a window may be; a whole",
+        ),
+        (
+            '[policy]\nwindow = ["sat 02:00-02:10"]',
+            "policy: the window of sat 02:00 lasts 10 min, and shortest_window is 30 min",
+        ),
+        (
+            '[policy]\nwindow = ["daily 00:00-12:00", "daily 12:00-00:00"]',
+            "policy.window: these leave no time out; write [] where it may be any time",
+        ),
         ("[policy.failover]\nvotes = true", "policy.failover.votes: True is no number"),
         (
             '[policy.failover]\napproval_expiry = "0m"',
@@ -262,6 +288,40 @@ def test_the_environment_names_the_file_but_no_setting(tmp_path, monkeypatch, re
     assert loaded.file == tmp_path / "hotfix.toml"
     assert loaded.settings.policy.failover.votes == 2
     assert loaded.settings.slack.command == "/hotfix"
+
+
+def test_the_windows_of_a_group_reach_the_engine_in_its_time_zone(read):
+    top = 'policy.window = ["daily 01:00-04:00"]\n'
+    own = 'timezone = "Europe/Berlin"\nwindow = ["Sat  22:00-00:00", "sun 00:00-03:00"]\n'
+    loaded = read(top + SMALL + own + '[groups.site-2]\naddress = "192.0.2.2"\nchannel = "C1"\n')
+
+    inventory = SettingsInventory(loaded.settings, Secrets())
+    first, second = inventory.group("site-1"), inventory.group("site-2")
+    assert first is not None
+    assert second is not None
+    mine, other = first.policy, second.policy
+    assert mine.windows.zone == "Europe/Berlin"
+    assert mine.windows.said == ("sat 22:00-00:00", "sun 00:00-03:00")
+    assert mine.windows.spans == ((5 * 1440 + 22 * 60, 6 * 1440 + 3 * 60),)
+    assert len(other.windows.spans) == 7
+    assert other.windows.zone == "UTC"
+
+
+def test_a_group_may_have_no_windows_where_the_others_have(read):
+    top = 'policy.window = ["daily 01:00-04:00"]\n'
+    settings = read(top + SMALL + "window = []\n").settings
+
+    assert (
+        settings.policy_of("site-1").policy() == read(SMALL).settings.policy_of("site-1").policy()
+    )
+
+
+def test_a_window_of_all_groups_that_is_too_short_for_one_is_told_there(read):
+    top = 'policy.window = ["daily 01:00-02:00"]\n'
+
+    said = refusal(read, top + SMALL + 'shortest_window = "2h"\n')
+
+    assert "groups.site-1: the window of mon 01:00 lasts 60 min, and shortest_window is 120" in said
 
 
 def test_paths_start_at_the_files_folder(read, tmp_path):

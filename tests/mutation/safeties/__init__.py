@@ -23,6 +23,7 @@ from tests.mutation.safeties import (
     slack,
     systems,
     transport,
+    windows,
 )
 
 SAFETIES = (
@@ -34,6 +35,7 @@ SAFETIES = (
     *rights.SAFETIES,
     *freezes.SAFETIES,
     *appointments.SAFETIES,
+    *windows.SAFETIES,
     *acting.SAFETIES,
     *executors.SAFETIES,
     *databases.SAFETIES,
