@@ -487,6 +487,7 @@ def check(
         for name in settings.in_gclish
         if secrets.expert_password(name)
     ]
+    notes += _windows(settings)
     notes += _about_the_way(settings, secrets)
     if not offline and _can_log_in(settings):
         from bot.wiring import identify
@@ -506,6 +507,17 @@ def check(
             print(f"wrong: {warning}")
     if warnings:
         raise typer.Exit(1)
+
+
+def _windows(settings: Settings) -> Iterator[str]:
+    """Say which groups may fail over only at times, and when the next one is."""
+    from engine.windows import rule, suggested
+
+    now = SystemClock().now()
+    for name in sorted(settings.groups):
+        there = settings.windows_of(name)
+        if there.spans:
+            yield f"{name} {rule(there)}; {suggested(there, now, now)}"
 
 
 def _about_the_way(settings: Settings, secrets: Secrets) -> Iterator[str]:

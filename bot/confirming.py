@@ -132,6 +132,9 @@ def _options(order: Order) -> list[str]:
 def _when(appointment: Appointment | None) -> str:
     if appointment is None:
         return ""
+    if not appointment.said:
+        which = "no time was said, so in the group's window that is open or comes next"
+        return f". When: {which}, {schedule.when(appointment)}"
     return f". When: {schedule.when(appointment)}"
 
 

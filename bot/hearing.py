@@ -42,6 +42,7 @@ from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
 from bot.views.format import Block, code, moment
 from bot.views.gates import VOTE
+from engine import windows
 from engine.model import Appointment, Request, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
@@ -106,6 +107,7 @@ class Hearing:
         self._shortest = {
             name: settings.policy_of(name).shortest_window for name in settings.groups
         }
+        self._windows = {name: settings.windows_of(name) for name in settings.groups}
         self._runs = runs
         self._deliveries = deliveries
         self._clock = clock
@@ -176,7 +178,7 @@ class Hearing:
 
     def _clocks(self) -> Clocks:
         """Return what the times in a command are read by, as it is heard now."""
-        return Clocks(self._clock.now(), self._zones, self._shortest)
+        return Clocks(self._clock.now(), self._zones, self._shortest, self._windows)
 
     def _clocks_at(self, ts: str) -> Clocks:
         """Return what the times in a message are read by: it may be read back long after."""
@@ -279,8 +281,10 @@ class Hearing:
         run = self._runs.movable_one(command.target or thread)
         plan = self._runs.story(run).plan
         group = plan.security_group
+        said = replace(said, windows={group: windows.binding(plan)})
         if command.words[0].lower() == NOW:
-            appointment, to_when = moved_to(command, group, self._clocks()), "now"
+            at_once = replace(said, now=self._clock.now())
+            appointment, to_when = moved_to(command, group, at_once), "now"
         else:
             appointment = moved_to(command, group, said)
             to_when = schedule.when(appointment)

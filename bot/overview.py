@@ -33,6 +33,7 @@ from engine.gates import can_help
 from engine.journal import Kind
 from engine.model import GatePolicy, Policy, StepKind
 from engine.ports import Clock, People, Person
+from engine.windows import rule, suggested
 from storage.records import HOUSE, Record, RunRow, Stores
 
 log = structlog.get_logger(__name__)
@@ -227,15 +228,25 @@ class Overview:
         runs = (await self.snapshot()).open
         ahead = [(run, one) for run in runs if (one := run.scheduled) is not None]
         mine = [pair for pair in ahead if group in ("", pair[1].group)]
+        there = self._windows(group)
         if not mine:
             on = f" on {code(group, 80)}" if group else ""
-            return f"Nothing is scheduled{on}."
+            return "\n".join([f"Nothing is scheduled{on}.", *there])
         mine.sort(key=lambda pair: (pair[1].start, pair[1].run))
         lines = [f"{scheduled_line(run, one)} ({code(one.run, 40)})" for run, one in mine]
         command = self._settings.slack.command
         run = mine[0][1].run
         ways = f"`{command} schedule cancel {run}`, `{command} schedule move {run} at 02:00`"
-        return "\n".join(["*Scheduled*", *lines, f"To cancel or move one: {ways}."])
+        return "\n".join(["*Scheduled*", *lines, f"To cancel or move one: {ways}.", *there])
+
+    def _windows(self, group: str) -> list[str]:
+        """Tell of each group, or of one, in which windows of every week it may fail over."""
+        now, told = self._clock.now(), list[str]()
+        for name in sorted(self._settings.groups):
+            there = self._settings.windows_of(name)
+            if group in ("", name) and there.spans:
+                told.append(f"{code(name, 80)} {rule(there)}; {suggested(there, now, now)}.")
+        return told
 
     async def _approvers(self, target: str, run: str) -> str:
         runs = (await self.snapshot()).open

@@ -121,15 +121,18 @@ def ordered(request: Request, windows: Windows, now: datetime) -> Request:
     return replace(request, appointment=kept)
 
 
+def binding(plan: Plan) -> Windows:
+    """Return the windows that a run must keep to where it is moved: those it was planned with."""
+    return Windows() if plan.phase == TAKEN_BACK else plan.policy.windows
+
+
 def moved(plan: Plan, appointment: Appointment, now: datetime) -> Appointment:
     """Return to when a run is moved, within the windows that its plan was made with.
 
     Raises:
         PlanRefused: that is not wholly inside of one.
     """
-    if plan.phase == TAKEN_BACK:
-        return appointment
-    return kept_inside(appointment, plan.security_group, plan.policy.windows, now)
+    return kept_inside(appointment, plan.security_group, binding(plan), now)
 
 
 def kept_inside(

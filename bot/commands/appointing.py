@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from bot import times
 from bot.commands.kinds import Mistake
 from bot.time_words import TimeUnclear, duration_meant
-from bot.views.format import code
-from engine.model import Appointment
+from bot.views.format import code, span
+from engine.model import Appointment, Windows
+from engine.windows import fitted, offered, rule, suggested
 
 NOW = "now"
 """Said where something that is appointed is to begin at once."""
@@ -31,11 +32,13 @@ class Clocks:
         now: the time, aware.
         zones: the time zone of each group.
         shortest: the shortest window of each group, where it is another than the usual one.
+        windows: those in which each group may fail over, where not at any time.
     """
 
     now: datetime
     zones: Mapping[str, str]
     shortest: Mapping[str, timedelta] = field(default_factory=dict)
+    windows: Mapping[str, Windows] = field(default_factory=dict)
 
     def read(
         self, words: Sequence[str], place: int, group: str, understood: str
@@ -43,10 +46,10 @@ class Clocks:
         """Read an appointment at a place in the words; also how many of them it is.
 
         Raises:
-            Mistake: it is none.
+            Mistake: it is none, or none that the group's windows allow.
         """
         try:
-            return times.appointment(
+            found, count = times.appointment(
                 words,
                 place,
                 now=self.now,
@@ -56,6 +59,34 @@ class Clocks:
             )
         except TimeUnclear as unclear:
             raise Mistake(str(unclear)) from unclear
+        return self.inside(found, group, understood), count
+
+    def inside(self, found: Appointment, group: str, understood: str) -> Appointment:
+        """Return an appointment with the end of the group's window that it is in.
+
+        Raises:
+            Mistake: it is not wholly inside of one, or too little of that is left.
+        """
+        windows = self.windows.get(group, Windows())
+        kept = fitted(windows, found)
+        if kept == found:
+            return found
+        why = "that is not inside"
+        if kept is not None and kept.until is not None:
+            left = kept.until - max(kept.start, self.now)
+            if left >= windows.shortest:
+                return kept
+            why = (
+                f"{span(left)} of that one are left then, where {span(windows.shortest)} are needed"
+            )
+        raise Mistake(
+            f"I understood {code(f'{understood} {found.said}')}, but {group} {rule(windows)}, and "
+            f"{why}; {suggested(windows, found.start, self.now)}."
+        )
+
+    def offered(self, group: str) -> Appointment | None:
+        """Return when something begins of which nobody says when; None for at once."""
+        return offered(self.windows.get(group, Windows()), self.now)
 
 
 @dataclass(frozen=True)

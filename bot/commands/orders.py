@@ -20,6 +20,7 @@ from bot.commands.grammar import (
 from bot.commands.kinds import ORDERS, Mistake, Order, Planning
 from bot.packages import SAFE_NAME
 from bot.views.format import code
+from engine.windows import TAKEN_BACK
 
 _USAGES = {
     "install": "install <group> <package> [sha256 <sum>] [ticket <id>] "
@@ -45,12 +46,19 @@ def read_ordered(
     command: str,
     clocks: Clocks | None = None,
 ) -> Order:
-    """Read what follows `install`, `uninstall`, `finish`, or a `rollback` that is ordered."""
+    """Read what follows `install`, `uninstall`, `finish`, or a `rollback` that is ordered.
+
+    Where nobody says when, and the group has windows, the one that is open or comes next is meant.
+    """
     if verb == "install":
-        return _install(words, groups, command, clocks)
-    if verb == "uninstall":
-        return _uninstall(words, groups, command, clocks)
-    return _following(verb, words, groups, command, clocks)
+        order = _install(words, groups, command, clocks)
+    elif verb == "uninstall":
+        order = _uninstall(words, groups, command, clocks)
+    else:
+        order = _following(verb, words, groups, command, clocks)
+    if clocks is None or order.appointment is not None or verb == TAKEN_BACK:
+        return order
+    return replace(order, appointment=clocks.offered(order.group))
 
 
 def read_planning(
@@ -137,6 +145,8 @@ def _following(
     group = known_group(words[0], "", groups, command, verb)
     understood = f"{verb} {group}"
     options = ("ticket", "without")
+    if verb == TAKEN_BACK and clocks is not None:
+        clocks = replace(clocks, windows={})
     when, left = take_times(words[1:], group, understood, clocks, options=options)
     found = read_options(left, understood, usage, options)
     return _made(Order(verb, group), found, when, understood)

@@ -105,11 +105,12 @@ def moved_to(move: Move, group: str, clocks: Clocks) -> Appointment:
     """Return to when something on a group is moved.
 
     Raises:
-        Mistake: it is no time.
+        Mistake: it is no time, or none that the group's windows allow.
     """
-    if move.words[0].lower() == NOW:
-        return Appointment(clocks.now, None, said=NOW, zone=clocks.zones.get(group, "UTC"))
     understood = f"{MOVE} {move.target}".strip()
+    if move.words[0].lower() == NOW:
+        now = Appointment(clocks.now, None, said=NOW, zone=clocks.zones.get(group, "UTC"))
+        return clocks.inside(now, group, understood)
     appointment, count = clocks.read(move.words, 0, group, understood)
     if left := move.words[count:]:
         said = f"{understood} {appointment.said}"

@@ -23,7 +23,7 @@ from bot.config.policies import PolicySettings
 from bot.config.values import ChannelId, Duration, PersonId, Section, UsergroupId, host_and_port
 from bot.reach import QuietHours
 from engine.gaia.dialect import VERSIONS
-from engine.model import Identity
+from engine.model import Identity, Windows
 
 LEAST_LEASE = timedelta(seconds=6)
 """A lease is renewed at a third of its life, by a worker that looks once a second; and a machine
@@ -293,6 +293,10 @@ class Settings(BaseSettings):
         if policy.fence == "auto":
             return policy.model_copy(update={"fence": not self.storage.embedded})
         return policy
+
+    def windows_of(self, group: str) -> Windows:
+        """Return when a group may fail over."""
+        return self.policy_of(group).windows(self.groups[group].timezone)
 
     def unfenced(self, group: str) -> str:
         """Say what people must know of a group that several processes may act on; else ""."""

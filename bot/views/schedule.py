@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.views.format import Block, button, code, escape, moment, span
 from bot.views.story import Opening, Story
-from engine import appointments
+from engine import appointments, windows
 from engine.fold import RunState
 from engine.model import Appointment, Plan, Request, StepKind
 from engine.zoned import said
@@ -166,6 +166,9 @@ def appointment_lines(plan: Plan, asked_at: datetime) -> list[str]:
     zone, start = appointment.zone, appointment.start
     asked = f" ({code(appointment.said, 80)})" if appointment.said else ""
     lines = [f"*When:* {when(appointment)}{asked}"]
+    if windows.binding(plan).spans:
+        rule = windows.rule(plan.policy.windows)
+        lines.append(f"• {code(plan.security_group, 80)} {escape(rule, 400)}.")
     if plan.is_scheduled_rollback:
         return lines
     opens = appointments.opens_at(plan) or start

@@ -122,11 +122,16 @@ class House:
     """The Slack side of a bot, connected to a Slack on loopback over a socket or by HTTP."""
 
     def __init__(
-        self, slack: LocalSlack, clock: StillClock | None = None, *, transport: str = "socket"
+        self,
+        slack: LocalSlack,
+        clock: StillClock | None = None,
+        *,
+        transport: str = "socket",
+        window: Sequence[str] = (),
     ) -> None:
         self.transport = transport
         self.slack = slack
-        self.settings = settings(slack)
+        self.settings = settings(slack, window)
         self.clock = clock or StillClock()
         self.stores = MemoryStores()
         self.inbox = FragileInbox(self.stores.inbox)
@@ -265,9 +270,13 @@ def app_writes(slack: LocalSlack, root: str, text: str) -> None:
     workspace.post(Message(CHANNEL, ts, GUS, text, thread_ts=root, by_app=True))
 
 
-def settings(slack: LocalSlack) -> Settings:
-    """Settings for two groups, one of them told in a channel of its own."""
+def settings(slack: LocalSlack, window: Sequence[str] = ()) -> Settings:
+    """Settings for two groups, one of them told in a channel of its own.
+
+    `window`: when the first may fail over, where not at any time.
+    """
     gate = {"voters": ("network", "firewall")}
+    first = {"window": tuple(window)} if window else {}
     return Settings(
         slack=SlackSettings(api_url=slack.base_url),
         policy=PolicySettings(
@@ -275,7 +284,7 @@ def settings(slack: LocalSlack) -> Settings:
         ),
         roles=ROLES,
         groups={
-            "site-1": GroupSettings(address="192.0.2.1", channel=CHANNEL),
+            "site-1": GroupSettings(address="192.0.2.1", channel=CHANNEL, **first),
             "site-2": GroupSettings(address="192.0.2.2", channel="C0000OTHER0"),
         },
     )

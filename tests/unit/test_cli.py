@@ -388,6 +388,18 @@ def test_the_repository_is_listed_also_where_nothing_was_ever_run(config):
     assert run("packages", "--config", str(config)) == "The repository is empty.\n"
 
 
+def test_check_says_when_a_group_may_fail_over_and_when_it_may_next(config):
+    text = config.read_text().replace(
+        "[groups.site-1]", '[groups.site-1]\nwindow = ["sat 02:00-05:00"]'
+    )
+    config.write_text(text)
+
+    said = run("check", "--offline", "--config", str(config), code=1)
+
+    windows = "its windows (sat 02:00-05:00, UTC)"
+    assert re.search(rf"note: site-1 fails over only in {re.escape(windows)}; \w+ is Sat ", said)
+
+
 def test_check_says_that_a_login_in_gclish_lacks_its_password(config, monkeypatch):
     text = config.read_text()
     config.write_text(text.replace("[groups.site-1]", '[groups.site-1]\nshell = "gclish"'))

@@ -11,10 +11,12 @@ from bot.commands.kinds import Move
 from bot.commands.reading import read_command
 from bot.commands.scheduling import moved_to
 from bot.views import render
+from bot.views.schedule import appointment_lines
 from bot.views.words import DOING, TITLES
 from engine.journal import Kind
-from engine.model import Appointment, StepKind
+from engine.model import Appointment, StepKind, Windows
 from tests.simulation.loop import START
+from tests.unit.builders import POLICY, plan
 from tests.unit.nights import AT, DUE, night, until
 from tests.unit.test_views import by_key, heading, said, texts, thread, whole
 
@@ -162,6 +164,17 @@ def test_a_window_that_ended_offers_the_words_that_move_it():
             "Say `@hotfix move at sat 02:00` or `@hotfix abort` or `@hotfix rollback` in the thread"
         ) in shown
         assert "/hotfix" not in shown, "the slash command may have another name"
+
+
+@pytest.mark.parametrize("phase", ["fresh", "rollback"])
+def test_a_proposal_says_in_which_windows_its_group_may_fail_over(phase):
+    there = Windows(((5 * 1440 + 120, 5 * 1440 + 300),), ("sat 02:00-05:00",), "Europe/Berlin")
+    made = plan(policy=replace(POLICY, windows=there), appointment=AT, phase=phase)
+
+    lines = "\n".join(appointment_lines(made, START))
+
+    rule = "• `site-1` fails over only in its windows (sat 02:00-05:00, Europe/Berlin)."
+    assert (rule in lines) == (phase == "fresh")
 
 
 # ------------------------------------------------------------------------ rollbacks beforehand
