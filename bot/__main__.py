@@ -29,7 +29,7 @@ from bot.redaction import Redactor
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from engine.clock import SystemClock
 from engine.errors import MaintenanceError, NotUnderstood, PlanRefused
-from engine.freezes import in_force, of_group
+from engine.freezes import coming, in_force, of_group
 from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
 
 if TYPE_CHECKING:
@@ -135,22 +135,24 @@ def runs(config: Config = None, as_json: AsJson = False, scheduled: OnlySchedule
         _tell_scheduled(config, as_json=as_json)
         return
     headers = []
-    with _reading(config) as (_, stores):
+    with _reading(config) as (loaded, stores):
         for row in stores.journal.runs(open_only=False):
             try:
                 headers.append(header(stores.journal.read(row.id)))
             except NotUnderstood as error:
                 headers.append(unread(row, error))
         now, house = SystemClock().now(), stores.journal.read(HOUSE)
-        frozen = [str(freeze) for freeze in in_force(house, now).values()]
+        tags = loaded.settings.tags
+        frozen = [f"FROZEN: {freeze}" for freeze in in_force(house, now)]
+        frozen += [f"FREEZE TO COME: {freeze.announced}" for freeze in coming(house, now)]
         for one in headers:
-            freeze = of_group(house, one["group"], now)
+            freeze = of_group(house, one["group"], now, tags=tags.get(one["group"], ()))
             one["frozen"] = str(freeze) if freeze is not None else None
     if as_json:
         print_json(headers)
         return
     for sentence in frozen:
-        print(f"FROZEN: {sentence}")
+        print(sentence)
     if not headers:
         print("There are no runs.")
     for one in headers:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bot import changing, confirming
 from bot.commands.appointing import NOW, Clocks
@@ -40,9 +39,10 @@ from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
 from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
-from bot.views.format import Block, code, moment
+from bot.views.format import Block, code, escape, moment
 from bot.views.gates import VOTE
 from engine import windows
+from engine.freezes import meant, named
 from engine.model import Appointment, Request, StepKind, to_json
 from engine.ports import Clock
 from engine.proposals import Change
@@ -103,7 +103,7 @@ class Hearing:
     ) -> None:
         self._settings = settings
         self._groups = sorted(settings.groups)
-        self._zones = {name: group.timezone for name, group in settings.groups.items()}
+        self._scopes = settings.scopes
         self._shortest = {
             name: settings.policy_of(name).shortest_window for name in settings.groups
         }
@@ -151,6 +151,8 @@ class Hearing:
                 groups=self._groups,
                 command=self._name,
                 clocks=clocks,
+                scopes=tuple(self._scopes),
+                frozen=self._frozen,
             )
             if isinstance(command, Word) and self._is_order(command):
                 command = Order(command.verb, command.target)
@@ -178,7 +180,7 @@ class Hearing:
 
     def _clocks(self) -> Clocks:
         """Return what the times in a command are read by, as it is heard now."""
-        return Clocks(self._clock.now(), self._zones, self._shortest, self._windows)
+        return Clocks(self._clock.now(), self._scopes, self._shortest, self._windows)
 
     def _clocks_at(self, ts: str) -> Clocks:
         """Return what the times in a message are read by: it may be read back long after."""
@@ -363,26 +365,35 @@ class Hearing:
 
     def _freezing(self, key: str, command: Freezing, to: dict[str, str]) -> Heard:
         """Take a freeze, or its end: for no run, and decided by whoever acts."""
-        until, now = command.until, self._clock.now()
-        if until is not None and until.tzinfo is None:
-            group = self._settings.groups.get(command.scope)
-            until = until.replace(tzinfo=ZoneInfo(group.timezone if group else "UTC"))
-        if until is not None and until <= now:
+        scope, begins, until = command.scope, command.begins, command.until
+        if until is not None and until <= self._clock.now():
+            # Words that were read back were said a while ago.
             raise Mistake(
-                f"I understood `freeze {command.scope}`, but {moment(until)} has passed; give a "
-                "time that is still to come."
+                f"I understood `freeze {scope}`, but {moment(until)} has passed; give a time that "
+                "is still to come."
             )
+        groups, zone = meant(scope, self._settings.tags), self._scopes.get(scope, "UTC")
         body = {
             "verb": command.verb,
-            "scope": command.scope,
+            "scope": scope,
+            "groups": groups,
+            "zone": zone,
+            "begins": begins.astimezone(UTC).isoformat() if begins else None,
             "until": until.astimezone(UTC).isoformat() if until else None,
             "reason": command.reason,
             "user": to["user"],
             "answer": to,
         }
-        told = f" until {moment(until)}" if until else ""
-        text = f"Understood: `{command.verb}` {code(command.scope)}{told}."
+        who = f" ({escape(named(groups))})" if groups and scope not in groups else ""
+        said = [("from", begins), ("until", until)]
+        told = "".join(f" {word} {schedule.both(at, zone)}" for word, at in said if at)
+        read = f" Days and times of day were read in {zone}." if told and who else ""
+        text = f"Understood: `{command.verb}` {code(scope)}{who}{told}.{read}"
         return Heard(self._row(key, None, "freeze", body), text, to)
+
+    def _frozen(self) -> list[str]:
+        """Return what a freeze stands of, also where the settings do not name it any more."""
+        return [one.scope for one in self._runs.freezes()]
 
     def _elsewhere(self, channel: str) -> str:
         """Say where commands are heard, or "" where this is such a channel."""
@@ -458,6 +469,8 @@ class Hearing:
                 command="@hotfix",
                 in_thread=bool(run),
                 clocks=clocks,
+                scopes=tuple(self._scopes),
+                frozen=self._frozen,
             )
             if isinstance(command, Order):
                 text = f"That is ordered with `{self._name} {command.kind} …`."

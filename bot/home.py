@@ -26,7 +26,6 @@ from bot.views.home import GroupLine, Home, ScheduledLine, home
 from bot.views.schedule import stop
 from bot.views.words import state_word
 from engine.errors import PeopleUnreadable
-from engine.freezes import ALL
 from engine.ports import Clock
 from storage.records import StorageDown, canonical
 
@@ -148,8 +147,9 @@ class Homes:
                 name,
                 channel,
                 states.get(name, ""),
-                str(freeze) if (freeze := now.frozen.get(name) or now.frozen.get(ALL)) else "",
+                now.frozen.get(name, ""),
                 name in now.owed,
+                now.to_come.get(name, ""),
             )
             for name, channel in sorted(now.groups.items())
         ]

@@ -28,7 +28,7 @@ from bot.views.story import Opening, Story
 from bot.views.words import asked_about, counted, headline, policy_words
 from engine import rights
 from engine.errors import NotUnderstood, PeopleUnreadable
-from engine.freezes import Freeze, in_force
+from engine.freezes import Freeze, coming, in_force
 from engine.gates import can_help
 from engine.journal import Kind
 from engine.model import GatePolicy, Policy, StepKind
@@ -77,14 +77,18 @@ class Snapshot:
         open: the runs that go on.
         ended: those that ended last, newest first.
         owed: groups that owe their auto-clone.
-        frozen: what is frozen now, by scope.
+        frozen: what is frozen now, by group, in sentences.
+        coming: the freezes to come, what comes first first.
+        to_come: those by group, in sentences.
     """
 
     groups: Mapping[str, str]
     open: Sequence[Run]
     ended: Sequence[Run]
     owed: frozenset[str]
-    frozen: Mapping[str, Freeze]
+    frozen: Mapping[str, str]
+    coming: Sequence[Freeze]
+    to_come: Mapping[str, str]
 
 
 class Overview:
@@ -108,6 +112,7 @@ class Overview:
     ) -> None:
         self._clock = clock
         self._settings = settings
+        self._tags = settings.tags
         self._people = people
         self._stores = stores
         self._client = client
@@ -142,13 +147,23 @@ class Overview:
         self._read = {
             row.id: self._read[row.id] for row in [*going, *ended] if row.id in self._read
         }
+        now = self._clock.now()
+        frozen, ahead = in_force(house, now), coming(house, now)
         return Snapshot(
             groups={name: group.channel for name, group in self._settings.groups.items()},
             open=[await self._run(row) for row in going],
             ended=[await self._run(row) for row in ended],
             owed=_owed(house),
-            frozen=in_force(house, self._clock.now()),
+            frozen={name: "; ".join(map(str, self._of(name, frozen))) for name in self._tags},
+            coming=ahead,
+            to_come={
+                name: "; ".join(one.announced for one in self._of(name, ahead))
+                for name in self._tags
+            },
         )
+
+    def _of(self, group: str, freezes: Iterable[Freeze]) -> list[Freeze]:
+        return [one for one in freezes if one.holds_for(group, self._tags.get(group, ()))]
 
     async def waiting_for(self, user: str, runs: Iterable[Run]) -> list[tuple[Run, Opening]]:
         """Return the gates at which a yes of this person would help now.
@@ -225,19 +240,23 @@ class Overview:
 
     async def _schedule(self, group: str) -> str:
         """Tell what waits for its time, what comes first first."""
-        runs = (await self.snapshot()).open
-        ahead = [(run, one) for run in runs if (one := run.scheduled) is not None]
+        now = await self.snapshot()
+        ahead = [(run, one) for run in now.open if (one := run.scheduled) is not None]
         mine = [pair for pair in ahead if group in ("", pair[1].group)]
+        freezes = self._of(group, now.coming) if group else now.coming
+        frozen = [f"🗓️ {escape(one.announced, 600)}" for one in freezes]
         there = self._windows(group)
         if not mine:
             on = f" on {code(group, 80)}" if group else ""
-            return "\n".join([f"Nothing is scheduled{on}.", *there])
+            return "\n".join([f"Nothing is scheduled{on}.", *frozen, *there])
         mine.sort(key=lambda pair: (pair[1].start, pair[1].run))
         lines = [f"{scheduled_line(run, one)} ({code(one.run, 40)})" for run, one in mine]
         command = self._settings.slack.command
         run = mine[0][1].run
         ways = f"`{command} schedule cancel {run}`, `{command} schedule move {run} at 02:00`"
-        return "\n".join(["*Scheduled*", *lines, f"To cancel or move one: {ways}.", *there])
+        return "\n".join(
+            ["*Scheduled*", *lines, *frozen, f"To cancel or move one: {ways}.", *there]
+        )
 
     def _windows(self, group: str) -> list[str]:
         """Tell of each group, or of one, in which windows of every week it may fail over."""

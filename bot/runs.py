@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bot.views import schedule
 from bot.views.format import code, escape, moment
@@ -11,7 +11,7 @@ from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
 from engine.clock import SystemClock
 from engine.errors import NotUnderstood, RecordSpoilt
-from engine.freezes import ALL, Freeze, in_force
+from engine.freezes import ALL, Freeze, coming, in_force, told_of
 from engine.ports import Clock
 from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow
 
@@ -29,11 +29,13 @@ class Runs:
         deliveries: DeliveryStore,
         groups: Sequence[str],
         clock: Clock | None = None,
+        tags: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._journal = journal
         self._deliveries = deliveries
         self._groups = groups
         self._clock = clock or SystemClock()
+        self._tags = tags or {}
 
     def in_thread(self, channel: str, thread_ts: str) -> str:
         """Return the run that a thread tells about, or ""."""
@@ -144,7 +146,7 @@ class Runs:
         """
         rows = self._journal.runs(open_only=False)
         if not target:
-            lines = [f"🧊 {escape(str(one))}" for one in self.freezes()]
+            lines = self._told_of(self.freezes())
             return "\n".join([*lines, self._overview([row for row in rows if row.open])])
         mine = [row for row in rows if target in (row.id, row.group)]
         if mine:
@@ -155,12 +157,18 @@ class Runs:
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
 
     def freezes(self) -> Sequence[Freeze]:
-        """Return what is frozen now, `all` first."""
-        found = in_force(self._journal.read(HOUSE), self._clock.now())
-        return sorted(found.values(), key=lambda one: (one.scope != ALL, one.scope))
+        """Return what is frozen now, `all` first, and then what will be."""
+        now, house = self._clock.now(), self._journal.read(HOUSE)
+        found = sorted(in_force(house, now), key=lambda one: (one.scope != ALL, one.scope))
+        return [*found, *coming(house, now)]
 
     def _frozen(self, group: str) -> list[str]:
-        return [f"🧊 {escape(str(one))}" for one in self.freezes() if one.scope in (ALL, group)]
+        tags = self._tags.get(group, ())
+        return self._told_of(one for one in self.freezes() if one.holds_for(group, tags))
+
+    def _told_of(self, freezes: Iterable[Freeze]) -> list[str]:
+        now = self._clock.now()
+        return [f"{'🗓️' if f.coming(now) else '🧊'} {escape(told_of(f, now))}" for f in freezes]
 
     def why(self, target: str, user: str) -> str:
         """Say who is still needed at what is asked now, and whose vote did not count and why.

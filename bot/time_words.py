@@ -59,7 +59,8 @@ HOW = {
     "`window 2026-12-24 22:00-02:00`",
 }
 _HOW_LONG = "write it like `90m`, `3h`, `1h30m` or `2d`"
-_SHORT = {"at": "02:00", "window": "02:00-05:00"}
+HOW |= {word: HOW["at"].replace("`at ", f"`{word} ") for word in ("from", "until")}
+_SHORT = {"at": "02:00", "window": "02:00-05:00", "from": "02:00", "until": "02:00"}
 
 
 class TimeUnclear(Exception):
@@ -198,11 +199,12 @@ class CalendarWords:
 
     Attributes:
         reader: the words, read as far as `keyword`.
-        keyword: "at" or "window".
-        today: the day in the zone.
+        keyword: "at", "from", "until" or "window".
+        today: the day in the zone from which on days are looked for.
         zone: its name, for mistakes.
         names: what its clocks call themselves through the year, like CET, and which offset that
             is, like UTC+1; for mistakes too.
+        spoken: the day that is meant by `today`, where it is another one.
     """
 
     reader: Reader
@@ -210,6 +212,7 @@ class CalendarWords:
     today: date
     zone: str
     names: Mapping[str, str]
+    spoken: date | None = None
 
     def days(self) -> Days:
         """Read the day, if one is said; yesterday's window may still be open.
@@ -226,11 +229,13 @@ class CalendarWords:
             return Days(tuple(day for day in around if day.weekday() == _WEEKDAY[word]), 7)
         if word in _NEAR:
             reader.take()
-            return Days((self.today + _NEAR[word] * _DAY,))
+            return Days(((self.spoken or self.today) + _NEAR[word] * _DAY,))
         if _ISO_DAY.fullmatch(word):
             return Days((self._date(word),))
         if _ISO_DAY.fullmatch(word[:10]) and word[10:11] == "t":
-            clock = word[11:16] if self.keyword == "at" and _AT.match(word[11:16]) else self._short
+            clock = (
+                word[11:16] if self.keyword != "window" and _AT.match(word[11:16]) else self._short
+            )
             right = f"day and time are two words, like `{self.keyword} {word[:10]} {clock}`"
             raise reader.unclear(f"not {code(reader.next, 80)}; {right}")
         if _OTHER_DAY.fullmatch(word):
@@ -292,12 +297,13 @@ class CalendarWords:
             clock = _clock_meant(word.removesuffix("-24:00").lower())
             how = f"write {code(f'{so_far} {clock}-00:00')}" if clock else self._how
             return f"not {code(word, 80)}; the end of a day is `00:00`, {how}"
-        if so_far == "at" and _DURATION.fullmatch(word.lower()):
+        if so_far == self.keyword and _DURATION.fullmatch(word.lower()):
             length = duration_meant(word)
-            how = f"write `in {length}`" if length else self._how
+            how = f"write `{'for' if self.keyword == 'until' else 'in'} {length}`"
+            how = how if length else self._how
             return f"{code(word, 80)} is a duration; {how}"
         clock = _clock_meant(word.lower())
-        if clock and self.keyword == "at":
+        if clock and self.keyword != "window":
             return f"{code(word, 80)} is no time of day; write `{so_far} {clock}`"
         if _AT.match(word[:5]):
             return f"not {code(word, 80)}; {self._offsets}"

@@ -79,6 +79,36 @@ def appointment(
     return Appointment(start, until, reader.taken, zone), reader.count
 
 
+def moment(
+    words: Sequence[str],
+    place: int,
+    *,
+    now: datetime,
+    zone: str,
+    understood: str,
+    begun: datetime | None = None,
+) -> tuple[datetime, int]:
+    """Read `from fri 18:00`, `until mon 06:00`, `in 3h` or `for 2h`; also how many words that is.
+
+    Args:
+        words: a command's, without HTML's escapes.
+        place: where the first word of it is.
+        now: the time, aware.
+        zone: in which days and times of day are meant.
+        understood: what was read before, for a mistake.
+        begun: when that begins of which it is the end; None where it begins now.
+
+    Raises:
+        TimeUnclear: it is no time, one that is not to come, or one that must be asked about.
+    """
+    reader, now = Reader(words, place, understood), now.astimezone(UTC)
+    keyword, after = reader.take(), (begun or now).astimezone(UTC)
+    if keyword in ("in", "for"):
+        return after + duration(reader), reader.count
+    spoken = now if begun is not None else None
+    return _Calendar(reader, keyword, after, ZoneInfo(zone), spoken=spoken).read()[0], reader.count
+
+
 def _length(reader: Reader, keyword: str, shortest: timedelta) -> timedelta:
     """Read `for 2h`, how long a moment's window is."""
     before = reader.taken
@@ -140,17 +170,24 @@ class _Meaning:
 
 @dataclass(frozen=True)
 class _Calendar:
-    """Finds what an `at` or a `window` means."""
+    """Finds what an `at` or a `window` means, a `from` or an `until`.
+
+    Of the end of what is still to come `now` is its beginning, and `spoken` when that was said.
+    """
 
     reader: Reader
     keyword: str
     now: datetime
     zone: ZoneInfo
     shortest: timedelta = SHORTEST_WINDOW
+    spoken: datetime | None = None
 
     def read(self) -> tuple[datetime, datetime | None]:
         """Return when it begins and when it ends."""
-        words = CalendarWords(self.reader, self.keyword, self._today, str(self.zone), self._names())
+        spoken = self.spoken.astimezone(self.zone).date() if self.spoken else None
+        words = CalendarWords(
+            self.reader, self.keyword, self._today, str(self.zone), self._names(), spoken
+        )
         days, walls = words.days(), words.walls()
         self._check_distance(days, walls)
         meant, whys = self._first_to_come(days, walls)
@@ -222,7 +259,10 @@ class _Calendar:
             raise self._refused("that is more than a year ahead", days, walls)
 
     def _past(self, days: Days, walls: Sequence[WallTime]) -> TimeUnclear:
-        return self._refused(f"that has passed: it is {self._said(self.now)} now", days, walls)
+        why = f"that has passed: it is {self._said(self.now)} now"
+        if self.spoken is not None:
+            why = f"that is not after the beginning, {self._said(self.now)}"
+        return self._refused(why, days, walls)
 
     def _refused(self, why: str, days: Days, walls: Sequence[WallTime]) -> TimeUnclear:
         nearest = next(self._nearest(days, walls), "")
@@ -293,7 +333,7 @@ class _Calendar:
     def _written(self, one: _Meaning) -> str:
         start = written(one.start, self.zone)
         if one.until is None:
-            return f"at {start}{self._length_said}"
+            return f"{self.keyword} {start}{self._length_said}"
         end = written(one.until, self.zone, day=False)
         dash = " - " if "UTC" in start + end else "-"
         return f"window {start}{dash}{end}"
@@ -301,6 +341,8 @@ class _Calendar:
     @property
     def _length_said(self) -> str:
         """What stands behind a moment and makes it a window: it is meant of each way out, too."""
+        if self.keyword != "at":
+            return ""
         word, _, length = self.reader.ahead.partition(" ")
         length = length.partition(" ")[0]
         return f" for {length.lower()}" if word.lower() == "for" and is_duration(length) else ""

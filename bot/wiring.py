@@ -135,6 +135,7 @@ def _setup(settings: Settings, secrets: Secrets, name: str) -> GroupSetup:
         pins=group.pins,
         shell=group.shell,
         asked_again=refusals.forget,
+        tags=group.tags,
     )
 
 
@@ -299,7 +300,9 @@ class Base:
         )
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings, secrets)
-        self.runs = Runs(stores.journal, stores.deliveries, self.inventory.names(), clock)
+        self.runs = Runs(
+            stores.journal, stores.deliveries, self.inventory.names(), clock, settings.tags
+        )
         self.hearing = Hearing(settings, self.runs, stores.deliveries, clock)
         self.people.on_stop = hearing_stops(self.hearing, stores.inbox)
 

@@ -169,7 +169,7 @@ async def _barred(duty: Duty, step: Step) -> str:
         return ""
     house = await duty.journal.house()
     group, now = duty.plan.security_group, duty.clock.now()
-    frozen = freezes.of_group(house, group, now)
+    frozen = freezes.of_group(house, group, now, tags=duty.tags)
     if frozen is not None:
         return str(frozen)
     asked = await _asked_to_freeze(duty)
@@ -182,7 +182,8 @@ async def _barred(duty: Duty, step: Step) -> str:
 async def _asked_to_freeze(duty: Duty) -> InboxRow | None:
     """Return what asks for a freeze of this run's group and is not decided yet."""
     rows = await asyncio.to_thread(freezes.waiting_rows, duty.inbox)
-    return next((row for row in rows if freezes.bars(row, duty.plan.security_group)), None)
+    group, now = duty.plan.security_group, duty.clock.now()
+    return next((row for row in rows if freezes.bars(row, group, now, tags=duty.tags)), None)
 
 
 def _grace_is_over(duty: Duty, gate: GateState) -> bool:

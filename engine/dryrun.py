@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import invariants, windows
+from engine import freezes, invariants, windows
 from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
 from engine.fold import RunState
-from engine.freezes import of_group
 from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
 from engine.model import (
@@ -189,8 +188,8 @@ async def dry_plan(
         return await live.observe(full=True)
 
     request, outside = _in_its_window(request, setup, clock)
-    plan, facts = await planned(RUN, request, setup, packages, journal, look)
-    busy, frozen = await asyncio.to_thread(_barred, journal, setup.name, clock)
+    plan, facts = await planned(RUN, request, setup, packages, journal, look, clock)
+    busy, frozen = await asyncio.to_thread(_barred, journal, setup, request, clock)
     refusals = [f"{setup.name} is busy with {busy}"] if busy else []
     refusals += [why for why in (frozen, outside) if why]
     holds = "" if busy else _holds(plan, facts)
@@ -205,12 +204,15 @@ def _in_its_window(request: Request, setup: GroupSetup, clock: Clock) -> tuple[R
         return request, str(refused)
 
 
-def _barred(journal: JournalStore | None, group: str, clock: Clock) -> tuple[str, str]:
-    """Return the run that a group is busy with, and the freeze that it is in; "" where none is."""
+def _barred(
+    journal: JournalStore | None, setup: GroupSetup, request: Request, clock: Clock
+) -> tuple[str, str]:
+    """Return the run that a group is busy with, and the freeze in the way; "" where none is."""
     if journal is None:
         return "", ""
-    frozen = of_group(journal.read(HOUSE), group, clock.now())
-    return occupant(journal, group), str(frozen or "")
+    house, now = journal.read(HOUSE), clock.now()
+    frozen = freezes.against(house, setup.name, now, request.appointment, tags=setup.tags)
+    return occupant(journal, setup.name), frozen
 
 
 def _holds(plan: Plan, facts: GroupFacts) -> str:

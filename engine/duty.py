@@ -74,6 +74,8 @@ class Duty:
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     asked_again: Callable[[], None] = lambda: None
     listen: Callable[[], Coroutine[Any, Any, None]] | None = None
+    tags: tuple[str, ...] = ()
+    """What the settings name the group by together with others, now."""
     tried_since: dict[str, float] = field(default_factory=dict)
     looked_at: float = float("-inf")
     session_seen_at: datetime | None = None

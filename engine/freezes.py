@@ -2,55 +2,57 @@
 
 What is under way goes on until its group is back: stopping there would help nobody.
 
-Question: what is frozen? Answer: a scope, which is the name of a group, or `all`. The newest
-record of a scope is what holds there, and a group is frozen while its own scope or `all` is. Other
-scopes (tags, windows, a beginning that is not now) are more words of a scope and more fields of
-FROZEN. Given up: two freezes of one scope at once; the later one replaces the former.
+Question: what is frozen? Answer: a scope, which is the name of a group, a tag that groups bear, or
+`all`. A freeze is in force from its beginning to its end, and until then it is coming. It holds for
+the groups that were meant when it was said, and for every group that bears its tag later: a tag
+that is taken off a group in the settings thaws nothing.
+
+Question: what does another freeze of one scope do? Answer: one that is in force when it is said
+takes the place of those that are in force there; one that is coming stands beside all others. Only
+`unfreeze` and the end of a freeze thaw; `unfreeze` lifts what is in force and what is coming. Given
+up: to lift one of several freezes of a scope.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-import structlog
-
-from engine import house, rights
-from engine.errors import PeopleUnreadable
+from engine import rights
+from engine.appointments import PREPARING
+from engine.estimate import work
 from engine.journal import Kind
-from storage.records import (
-    HOUSE,
-    Draft,
-    InboxRow,
-    Record,
-    StorageDown,
-    StreamMoved,
-    every_waiting,
-)
+from engine.zoned import said
+from storage.records import InboxRow, Record, every_waiting
 
 if TYPE_CHECKING:
-    from engine.ports import Answers, Clock, Inventory, People, Person
-    from storage.records import InboxStore, Stores
-
-log = structlog.get_logger(__name__)
+    from engine.model import Appointment, Plan
+    from storage.records import InboxStore
 
 ALL = "all"
-"""The scope that is every group; so no group may be called that."""
+"""The scope that is every group; so no group, and no tag, may be called that."""
 
 FREEZE_ROW = "freeze"
 """Kind of the inbox rows of `freeze` and `unfreeze`."""
 
-WAITS = timedelta(hours=24)
-"""So long what was said waits for Slack to say by whom; then it is refused, and has to be said
-again. A guess: longer than Slack was ever away, and no failover begins without Slack anyway."""
-
 
 @dataclass(frozen=True)
 class Freeze:
-    """What is frozen, by whom, why and until when; without `until` it lasts until it is lifted."""
+    """What is frozen, by whom, why, from when and until when.
+
+    Attributes:
+        scope: the name of a group, a tag, or `all`.
+        by: who said so.
+        name: that person's.
+        reason: why.
+        since: when it was said.
+        until: its end; None until it is lifted.
+        begins: its beginning; None with `since`.
+        groups: those that were meant when it was said; none in records of before there were tags.
+        zone: the time zone in which its moments are told.
+    """
 
     scope: str
     by: str
@@ -58,39 +60,211 @@ class Freeze:
     reason: str
     since: datetime
     until: datetime | None = None
+    begins: datetime | None = None
+    groups: frozenset[str] = frozenset()
+    zone: str = "UTC"
 
     def over(self, now: datetime) -> bool:
         """Whether its time has passed."""
         return self.until is not None and now >= self.until
 
+    def coming(self, now: datetime) -> bool:
+        """Whether its time has not come yet."""
+        return self.begins is not None and now < self.begins
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Whether it is in force at a moment."""
+        return not self.over(moment) and not self.coming(moment)
+
+    def holds_for(self, group: str, tags: Collection[str]) -> bool:
+        """Whether it is about a group, which bears these tags now."""
+        return self.scope in (ALL, group, *tags) or group in self.groups
+
+    def meets(self, start: datetime, end: datetime) -> bool:
+        """Whether it is in force somewhere between two moments."""
+        return (self.begins or self.since) < end and not self.over(start)
+
+    @property
+    def announced(self) -> str:
+        """The sentence about it while it is coming."""
+        begins = self.told(self.begins or self.since)
+        return f"{self._what('will be')} from {begins} {self._lasting}: {self.reason}"
+
     def __str__(self) -> str:
-        what = "everything is" if self.scope == ALL else f"{self.scope} is"
-        return f"{what} frozen by {self.name} {_until(self.until)}: {self.reason}"
+        return f"{self._what('is')} {self._lasting}: {self.reason}"
+
+    def told(self, moment: datetime) -> str:
+        """Return a moment in the time zone of this freeze."""
+        return said(moment, self.zone)
+
+    @property
+    def _lasting(self) -> str:
+        return f"until {self.told(self.until)}" if self.until else "until it is lifted"
+
+    def _what(self, verb: str) -> str:
+        what = "everything" if self.scope == ALL else self.scope
+        is_tag = self.scope != ALL and self.groups and self.scope not in self.groups
+        return f"{what}{f' ({named(self.groups)})' if is_tag else ''} {verb} frozen by {self.name}"
 
 
-def _until(moment: datetime | None) -> str:
-    return f"until {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "until it is lifted"
+NAMED = 6
+"""More groups than these are counted in a sentence, not named."""
 
 
-def in_force(records: Iterable[Record], now: datetime) -> dict[str, Freeze]:
-    """Return what is frozen now, by scope, from the house's records."""
-    found: dict[str, Freeze] = {}
+def named(groups: Collection[str]) -> str:
+    """Return groups as a sentence names them."""
+    return ", ".join(sorted(groups)) if len(groups) <= NAMED else f"{len(groups)} groups"
+
+
+def meant(scope: str, tags: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the groups that a scope means, sorted; `tags` are those of every group there is."""
+    return sorted(name for name, borne in tags.items() if scope in (ALL, name, *borne))
+
+
+def standing(records: Iterable[Record], now: datetime) -> list[Freeze]:
+    """Return what is frozen now, and what will be, from the house's records."""
+    found: list[Freeze] = []
     for record in records:
-        body = record.body
         if record.kind == Kind.FROZEN:
-            until = datetime.fromisoformat(body["until"]) if body.get("until") else None
-            found[body["scope"]] = Freeze(
-                body["scope"], record.by, body["name"], body["reason"], record.at, until
-            )
+            new = _read(record)
+            if not new.coming(record.at):
+                found = [f for f in found if f.scope != new.scope or f.coming(record.at)]
+            found.append(new)
         elif record.kind == Kind.UNFROZEN:
-            found.pop(body["scope"], None)
-    return {scope: freeze for scope, freeze in found.items() if not freeze.over(now)}
+            found = [one for one in found if one.scope != record.body["scope"]]
+    return [one for one in found if not one.over(now)]
 
 
-def of_group(records: Iterable[Record], group: str, now: datetime) -> Freeze | None:
-    """Return the freeze that holds for a group now, if there is one; its own before that of all."""
-    found = in_force(records, now)
-    return found.get(group) or found.get(ALL)
+def _read(record: Record) -> Freeze:
+    body = record.body
+    until, begins = _moment(body.get("until")), _moment(body.get("begins"))
+    return Freeze(
+        body["scope"],
+        record.by,
+        body["name"],
+        body["reason"],
+        record.at,
+        until,
+        begins,
+        frozenset(body.get("groups") or ()),
+        body.get("zone") or "UTC",
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def in_force(records: Iterable[Record], now: datetime) -> list[Freeze]:
+    """Return what is frozen now."""
+    return [one for one in standing(records, now) if not one.coming(now)]
+
+
+def coming(records: Iterable[Record], now: datetime) -> list[Freeze]:
+    """Return what will be frozen, what comes first first."""
+    found = [one for one in standing(records, now) if one.coming(now)]
+    return sorted(found, key=lambda one: one.begins or one.since)
+
+
+def of_group(
+    records: Iterable[Record], group: str, now: datetime, *, tags: Collection[str]
+) -> Freeze | None:
+    """Return the freeze that holds for a group now, if there is one: of several the longest."""
+    return _longest(one for one in in_force(records, now) if one.holds_for(group, tags))
+
+
+def _longest(found: Iterable[Freeze]) -> Freeze | None:
+    endless = datetime.max.replace(tzinfo=UTC)
+    own_first = sorted(found, key=lambda one: one.scope == ALL)
+    return max(own_first, key=lambda one: one.until or endless, default=None)
+
+
+def against(
+    records: Iterable[Record],
+    group: str,
+    now: datetime,
+    appointment: Appointment | None,
+    *,
+    tags: Collection[str],
+) -> str:
+    """Say which freeze keeps a run from being ordered, now or for its appointment; or ""."""
+    found = [one for one in standing(records, now) if one.holds_for(group, tags)]
+    if frozen := _longest(one for one in found if not one.coming(now)):
+        return str(frozen)
+    return into(records, group, now, appointment.start, tags=tags) if appointment else ""
+
+
+def into(
+    records: Iterable[Record],
+    group: str,
+    now: datetime,
+    moment: datetime,
+    *,
+    tags: Collection[str],
+) -> str:
+    """Say into which freeze of a known time a moment is, or ""."""
+    found = [one for one in standing(records, now) if one.holds_for(group, tags)]
+    known = [one for one in found if one.coming(now) or one.until is not None]
+    then = _longest(one for one in known if one.holds_at(moment))
+    return f"{told_of(then, now)}; {then.told(moment)} is inside of that" if then else ""
+
+
+REACHES = "The work reaches into a freeze: "
+"""How the note of a plan begins that tells of a freeze to come."""
+
+
+def noted(plan: Plan, records: Iterable[Record], now: datetime, *, tags: Collection[str]) -> Plan:
+    """Return a plan whose notes say into which freeze its window reaches, or its estimate."""
+    appointment, steps = plan.appointment, plan.steps
+    start = now
+    if appointment is not None:
+        start, steps = appointment.start, tuple(s for s in steps if s.kind not in PREPARING)
+    end, until = start + work(plan, steps), "By our estimate the work takes until about"
+    if appointment is not None and appointment.until is not None:
+        end, until = appointment.until, "Its window is open until"
+    notes = tuple(note for note in plan.notes if not note.startswith(REACHES))
+    for one in coming(records, now):
+        if one.holds_for(plan.security_group, tags) and one.meets(start, end):
+            why = f"{until} {one.told(end)}; no failover begins in the freeze."
+            notes = (*notes, f"{REACHES}{one.announced}. {why}")
+    return replace(plan, notes=notes)
+
+
+def told_of(one: Freeze, now: datetime) -> str:
+    """Return the sentence about a freeze that stands."""
+    return one.announced if one.coming(now) else str(one)
+
+
+def replaced_by(new: Freeze, held: Iterable[Freeze], now: datetime) -> list[Freeze]:
+    """Return those of its own scope in whose place a freeze comes that is said now."""
+    return [] if new.coming(now) else [one for one in held if not one.coming(now)]
+
+
+def shortened(new: Freeze, former: Iterable[Freeze]) -> list[Freeze]:
+    """Return those that would have lasted longer than the freeze that takes their place."""
+    return [one for one in former if new.until is not None and not one.over(new.until)]
+
+
+def groups_of(held: Iterable[Freeze]) -> list[frozenset[str]]:
+    """Return the groups of each, as they were meant."""
+    return [one.groups for one in held]
+
+
+def asked_for(row: InboxRow, now: datetime) -> Freeze:
+    """Return the freeze that a row asks for; one whose time has come meanwhile begins now."""
+    body, begins = row.body, _moment(row.body.get("begins"))
+    begins = begins if begins is not None and begins > now else None
+    until = _moment(body.get("until"))
+    return Freeze(
+        body["scope"],
+        body["user"],
+        "",
+        body["reason"],
+        now,
+        until,
+        begins,
+        zone=body.get("zone") or "UTC",
+    )
 
 
 def waiting_rows(inbox: InboxStore) -> list[InboxRow]:
@@ -98,151 +272,13 @@ def waiting_rows(inbox: InboxStore) -> list[InboxRow]:
     return [row for row in every_waiting(inbox, kinds=(FREEZE_ROW,)) if row.kind == FREEZE_ROW]
 
 
-def bars(row: InboxRow, group: str) -> bool:
-    """Whether a row asks for a freeze of this group: until it is decided no failover begins."""
-    asks = row.kind == FREEZE_ROW and row.body["verb"] == rights.FREEZE
-    return asks and row.body["scope"] in (group, ALL)
+def bars(row: InboxRow, group: str, now: datetime, *, tags: Collection[str]) -> bool:
+    """Whether a row asks for a freeze of this group: until it is decided no failover begins.
 
-
-AGAIN = timedelta(seconds=5)
-"""Between two questions to a Slack that did not answer."""
-
-
-class Freezes:
-    """Takes what people say about freezes: records it in the house's stream, and answers."""
-
-    def __init__(
-        self,
-        stores: Stores,
-        clock: Clock,
-        inventory: Inventory,
-        answers: Answers,
-        people: People,
-    ) -> None:
-        self._stores = stores
-        self._clock = clock
-        self._inventory = inventory
-        self._answers = answers
-        self._people = people
-        self._again_at = float("-inf")
-        self._waiting: set[str] = set()
-
-    async def take_all(self) -> bool:
-        """Take every row that waits: freeze, lift, or refuse; True where something was decided.
-
-        In the order of what was said, one at a time: of two words the last one holds.
-
-        While nobody can say who somebody is, what they said waits, and with it what was said of
-        the same scope after that. A mistake of ours over one row keeps no other from being taken.
-        """
-        behind, decided = set[str](), False
-        if self._clock.monotonic() < self._again_at:
-            return False
-        for row in await asyncio.to_thread(waiting_rows, self._stores.inbox):
-            scope = row.body["scope"]
-            if scope in behind:
-                continue
-            try:
-                await self._take(row)
-                decided = True
-            except PeopleUnreadable as error:
-                behind.add(scope)
-                if row.key not in self._waiting:
-                    log.warning("a word about a freeze waits", key=row.key, reason=str(error))
-                self._waiting.add(row.key)
-            except StreamMoved:
-                log.info("another worker was faster", key=row.key)
-            except StorageDown:
-                raise
-            except Exception:
-                behind.add(scope)
-                log.exception("freeze failed", key=row.key)
-        if behind:
-            self._again_at = self._clock.monotonic() + AGAIN.total_seconds()
-        return decided
-
-    async def _take(self, row: InboxRow) -> None:
-        """Take one row.
-
-        Raises:
-            PeopleUnreadable: nobody can say who said it; it waits.
-            StreamMoved: another worker was faster.
-        """
-        body = row.body
-        scope, lifts = body["scope"], body["verb"] == rights.UNFREEZE
-        said_in = body.get("answer", {}).get("channel", "")
-        try:
-            person, refused = await self._who(body["verb"], body["user"], scope, said_in)
-        except PeopleUnreadable as error:
-            if self._clock.now() - row.at < WAITS:
-                raise
-            person, refused = None, f"Slack could not be asked who you are: {error}"
-        now = self._clock.now()
-        held = in_force(await asyncio.to_thread(self._stores.journal.read, HOUSE), now)
-        if person is None or refused:
-            await self._refuse(row, refused)
-        elif lifts and scope not in held:
-            also = f"; {held[ALL]}" if ALL in held else ""
-            await self._refuse(row, f"{scope} is not frozen{also}")
-        elif lifts:
-            await self._write(row, Kind.UNFROZEN, scope=scope, name=person.name)
-            still = f" But {held[ALL]}." if scope != ALL and ALL in held else ""
-            await self._answer(row, f"Lifted: {held[scope]}.{still}")
-        else:
-            until = datetime.fromisoformat(body["until"]) if body.get("until") else None
-            freeze = Freeze(scope, body["user"], person.name, body["reason"], now, until)
-            await self._write(
-                row,
-                Kind.FROZEN,
-                scope=scope,
-                name=person.name,
-                reason=freeze.reason,
-                until=until.isoformat() if until else None,
-            )
-            former = f" It replaces: {held[scope]}." if scope in held else ""
-            await self._answer(
-                row,
-                f"Done: {freeze}. New orders are refused and no failover begins; what is under "
-                f"way goes on until its group is back.{former}",
-            )
-
-    async def _who(
-        self, act: str, user: str, scope: str, channel: str
-    ) -> tuple[Person | None, str]:
-        """Return who says so, and why that person may not, or "".
-
-        To freeze all, or lift that, takes the right on every group.
-
-        Raises:
-            PeopleUnreadable: Slack cannot say.
-        """
-        names = self._inventory.names() if scope == ALL else [scope]
-        setups = [self._inventory.group(name) for name in names]
-        if not setups or None in setups:
-            return None, f"there is no group {scope}"
-        person = await self._people.person(user)
-        roles = await self._people.roles(user)
-        shared = await self._people.shared(channel)
-        if shared:
-            return person, shared
-        for setup in setups:
-            if setup is not None:
-                refused = rights.refusal(act, person, roles, setup.policy)
-                if refused:
-                    return person, f"{refused}{f', on {setup.name}' if scope == ALL else ''}"
-        return person, ""
-
-    async def _refuse(self, row: InboxRow, reason: str) -> None:
-        said = {name: row.body.get(name) for name in ("verb", "scope", "until", "reason")}
-        await self._write(row, Kind.REFUSED, word=row.body["verb"], said=said, reason=reason)
-        await self._answer(
-            row, f"`{row.body['verb']}` was understood, but nothing was changed: {reason}."
-        )
-
-    async def _write(self, row: InboxRow, kind: Kind, **body: Any) -> None:  # noqa: ANN401 -- JSON
-        draft = Draft(kind, self._clock.now(), row.body["user"], body)
-        await house.write(self._stores, draft, row)
-
-    async def _answer(self, row: InboxRow, text: str) -> None:
-        to = {**row.body.get("answer", {}), "user": row.body["user"]}
-        await self._answers.answer(to, text)
+    One that is coming does not, until its time has come.
+    """
+    if row.kind != FREEZE_ROW or row.body["verb"] != rights.FREEZE:
+        return False
+    begins = _moment(row.body.get("begins"))
+    is_meant = row.body["scope"] in (ALL, group, *tags) or group in row.body.get("groups", ())
+    return is_meant and (begins is None or now >= begins)

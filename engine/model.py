@@ -531,12 +531,16 @@ class GatePolicy:
 
 @dataclass(frozen=True)
 class Rights:
-    """The roles that may order a run, operate it, halt it, and freeze its group."""
+    """The roles that may order a run, operate it, halt it, freeze its group, and lift that.
+
+    Without any that may lift, those may that freeze.
+    """
 
     order: tuple[str, ...] = ()
     operate: tuple[str, ...] = ()
     halt: tuple[str, ...] = ()
     freeze: tuple[str, ...] = ()
+    lift: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -863,6 +867,8 @@ class Plan:
         for name in ("split", "gate_lead", "late", "prepare", "windows"):
             if getattr(self.policy, name) == getattr(Policy, name):
                 del data["policy"][name]
+        if self.policy.rights is not None and not self.policy.rights.lift:
+            del data["policy"]["rights"]["lift"]
         for name in ("left_out", "removal", "takes", "appointment", "follows"):
             if not getattr(self, name):
                 del data[name]

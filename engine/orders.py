@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from engine import house, windows
+from engine import freezes, house, windows
 from engine.errors import MaintenanceError, PlanRefused
-from engine.freezes import of_group
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
 from engine.model import (
@@ -102,9 +101,14 @@ class Orders:
         said_in = row.body.get("answer", {}).get("channel", "")
         await refuse_unless_allowed(self._people, request.requester, setup.policy, said_in)
         house_records = await asyncio.to_thread(self._stores.journal.read, HOUSE)
-        frozen = of_group(house_records, request.security_group, self._clock.now())
-        if frozen is not None:
-            raise PlanRefused(str(frozen))
+        if frozen := freezes.against(
+            house_records,
+            request.security_group,
+            self._clock.now(),
+            request.appointment,
+            tags=setup.tags,
+        ):
+            raise PlanRefused(frozen)
         request = windows.ordered(request, setup.policy.windows, self._clock.now())
         busy = await self._occupant(request.security_group)
         if busy:
@@ -117,6 +121,7 @@ class Orders:
             self._packages,
             self._stores.journal,
             lambda: self._look(setup),
+            self._clock,
         )
         drafts, index = first_records(
             run,

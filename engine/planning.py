@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from engine import rights
+from engine import freezes, rights
 from engine.appointments import appointed
 from engine.errors import NotUnderstood, PeopleUnreadable, PlanRefused
 from engine.fold import RunState
@@ -18,9 +18,9 @@ from engine.former import Former, former
 from engine.model import GroupFacts, PackageRef, Plan, Policy, Request
 from engine.packages import package_ref
 from engine.planner import plan_install
-from engine.ports import GroupSetup, Packages, People
+from engine.ports import Clock, GroupSetup, Packages, People
 from engine.uninstalling import plan_uninstall
-from storage.records import JournalStore
+from storage.records import HOUSE, JournalStore
 
 FORMERS_LIMIT = 30
 """So many ended runs of a group are read for what they saw; one that is older tells little."""
@@ -35,6 +35,7 @@ async def planned(
     packages: Packages,
     journal: JournalStore | None,
     look: Look,
+    clock: Clock,
 ) -> tuple[Plan, GroupFacts]:
     """Look, and plan what was asked for.
 
@@ -45,13 +46,18 @@ async def planned(
         packages: the repository.
         journal: where the group's ended runs stand; None where there is none yet.
         look: how the group is looked at.
+        clock: the time; a freeze that comes before the work is done is noted.
 
     Raises:
         PlanRefused: no plan can be made of it.
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
     plan, facts = await _planned_now(run, request, setup, packages, journal, look)
-    return appointed(plan, request.appointment), facts
+    plan = appointed(plan, request.appointment)
+    if journal is None:
+        return plan, facts
+    house = await asyncio.to_thread(journal.read, HOUSE)
+    return freezes.noted(plan, house, clock.now(), tags=setup.tags), facts
 
 
 async def _planned_now(

@@ -311,6 +311,7 @@ class GroupSetup:
     that it is, "" where that is left to looking. `shell` is where its logins end, "expert" or
     "gclish"; what `open_shell` returns speaks to Expert in either case. `asked_again` is called
     where a person asks to go on: a password that a device refused may then be tried once more.
+    `tags` name it together with others.
     """
 
     name: str
@@ -321,6 +322,7 @@ class GroupSetup:
     pins: Identity = NOTHING_PINNED
     shell: str = "expert"
     asked_again: Callable[[], None] = lambda: None
+    tags: tuple[str, ...] = ()
 
 
 class Inventory(Protocol):

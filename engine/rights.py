@@ -41,8 +41,10 @@ def roles_for(act: str, policy: Policy) -> frozenset[str]:
         return frozenset(policy.rights.order)
     if act == HALT:
         return frozenset(policy.rights.halt)
-    if act in (FREEZE, UNFREEZE):
+    if act == FREEZE:
         return frozenset(policy.rights.freeze)
+    if act == UNFREEZE:
+        return frozenset(policy.rights.lift or policy.rights.freeze)
     return frozenset(policy.rights.operate)
 
 

@@ -231,7 +231,9 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
         down,
         facts,
         first=first,
-        unless=lambda row: freezes.bars(row, duty.plan.security_group),
+        unless=lambda row: freezes.bars(
+            row, duty.plan.security_group, duty.clock.now(), tags=duty.tags
+        ),
         **_approval(duty, gate_step, facts),
     )
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from engine import gates, recovery, waits
+from engine import freezes, gates, recovery, waits
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
-from engine.model import GroupFacts, Plan, Repetition, Step, StepKind, from_json
+from engine.model import Appointment, GroupFacts, Plan, Repetition, Step, StepKind, from_json
 from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
@@ -178,7 +178,7 @@ async def _change(duty: Duty, row: InboxRow) -> None:
     try:
         facts = await duty.glance()
         if change.appointment is not None:
-            plan = plan_move(duty.state, change.appointment, duty.clock.now(), by=name)
+            plan = await _moved(duty, change.appointment, name)
         elif held is not None and change.left_out is not None:
             seen = facts.listing(duty.plan.everyone)
             plan = plan_without(duty.state, change.left_out, seen, by=name)
@@ -212,6 +212,20 @@ async def _change(duty: Duty, row: InboxRow) -> None:
     # Whoever accepts what nobody expected lets the run go on: to a gate, for others to agree.
     on = [duty.journal.draft(Kind.RETRIED, by=user, again=[], step=held.step)] if held else []
     await duty.journal.append([*superseded, planned, *on], take=[row.key])
+
+
+async def _moved(duty: Duty, appointment: Appointment, name: str) -> Plan:
+    """Return the plan for another appointment.
+
+    Raises:
+        PlanRefused: it cannot be moved, or not into a freeze.
+    """
+    now, house = duty.clock.now(), await duty.journal.house()
+    plan = plan_move(duty.state, appointment, now, by=name)
+    group, start = plan.security_group, appointment.start
+    if start > now and (frozen := freezes.into(house, group, now, start, tags=duty.tags)):
+        raise PlanRefused(frozen)
+    return freezes.noted(plan, house, now, tags=duty.tags)
 
 
 async def _nobody_left(duty: Duty, plan: Plan, author: str) -> str:

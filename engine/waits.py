@@ -163,7 +163,8 @@ def _latest(duty: Duty) -> datetime:
 async def _in_the_way(duty: Duty) -> str:
     """Say what keeps the run from going on, or ""."""
     group = duty.plan.security_group
-    frozen = freezes.of_group(await duty.journal.house(), group, duty.clock.now())
+    house, now = await duty.journal.house(), duty.clock.now()
+    frozen = freezes.of_group(house, group, now, tags=duty.tags)
     if frozen is not None:
         return str(frozen)
     other = await duty.journal.occupant()

@@ -22,7 +22,7 @@ from engine.dryrun import DryRuns
 from engine.duty import Duty
 from engine.errors import Fenced, NotUnderstood, RecordSpoilt
 from engine.fence import Fence
-from engine.freezes import Freezes
+from engine.freezing import Freezes
 from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
 from engine.model import Policy
@@ -366,6 +366,7 @@ class Worker:
             clock=self._clock,
             nudge=hand.nudge,
             asked_again=setup.asked_again,
+            tags=setup.tags,
         )
         hand.nudge.clear()
         try:

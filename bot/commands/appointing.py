@@ -30,7 +30,7 @@ class Clocks:
 
     Attributes:
         now: the time, aware.
-        zones: the time zone of each group.
+        zones: the time zone of each group, and of what else can be frozen.
         shortest: the shortest window of each group, where it is another than the usual one.
         windows: those in which each group may fail over, where not at any time.
     """
@@ -87,6 +87,28 @@ class Clocks:
     def offered(self, group: str) -> Appointment | None:
         """Return when something begins of which nobody says when; None for at once."""
         return offered(self.windows.get(group, Windows()), self.now)
+
+    def moment(
+        self, words: Sequence[str], scope: str, understood: str, begun: datetime | None
+    ) -> tuple[datetime, int]:
+        """Read when a freeze begins or ends; also how many words that is.
+
+        Args:
+            words: what begins with it.
+            scope: a group, a tag or `all`, in whose zone it is read.
+            understood: what was read before, for a mistake.
+            begun: when it begins, where its end is read.
+
+        Raises:
+            Mistake: it is none.
+        """
+        zone = self.zones.get(scope, "UTC")
+        try:
+            return times.moment(
+                words, 0, now=self.now, zone=zone, understood=understood, begun=begun
+            )
+        except TimeUnclear as unclear:
+            raise Mistake(str(unclear)) from unclear
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "that is out of service, once others agree",
         "move": f"{move_usage(f'{command} schedule')} begins it at another time, and asks anew",
         "cancel": f"`{command} schedule cancel &lt;run&gt;` ends what waits for its time",
-        "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins",
+        "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins; also "
+        "`in 3h`, `for 2h`",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
     }

@@ -20,7 +20,7 @@ VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 ANSWERED = ("status", "why", "help", "gates", "approvers", "packages", "schedule")
 
 FREEZING = ("freeze", "unfreeze")
-"""What people say to a group, or to all; see engine.freezes."""
+"""What people say to a group, to those of a tag, or to all; see engine.freezes."""
 
 ORDERS = ("install", "uninstall", "finish")
 """What people order; `rollback` too, where no run is open on the group."""
@@ -131,15 +131,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Freezing:
-    """Freeze a group, or `all`, or lift that.
+    """Freeze a group, those that bear a tag, or `all`, or lift that.
 
-    `until` has no zone where the person gave none; None is until somebody lifts it.
+    `begins` is None for at once, `until` for until somebody lifts it.
     """
 
     verb: str
     scope: str
     until: datetime | None = None
     reason: str = ""
+    begins: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.commands.appointing import Clocks
 from bot.commands.changes import CHANGES, read_change
@@ -27,6 +27,7 @@ from bot.commands.orders import read_ordered, read_planning
 from bot.commands.scheduling import CANCEL, MOVE, read_move, read_schedule
 from bot.commands.votes import HOW_TO_VOTE, read_vote
 from bot.views.format import code
+from engine.freezes import ALL
 
 _STOPS = ("halt", "pause", "reject")
 """Words that are read also where they are written in haste: none of them lets anything begin."""
@@ -48,6 +49,8 @@ def read_command(
     command: str = "/hotfix",
     in_thread: bool = False,
     clocks: Clocks | None = None,
+    scopes: Sequence[str] | None = None,
+    frozen: Callable[[], Sequence[str]] = tuple,
 ) -> Command:
     """Read what came after the slash command, or after the bot's name in a thread.
 
@@ -59,6 +62,8 @@ def read_command(
         command: how the person addressed us, for suggestions.
         in_thread: whether it was said in a run's thread, where no name of a run is needed.
         clocks: what times in it are read by; None where no time can be said.
+        scopes: what can be frozen; None is the groups and `all`.
+        frozen: returns what can be lifted beside those: what was named so before.
 
     Raises:
         Mistake: it is no command.
@@ -91,7 +96,9 @@ def read_command(
     if verb in VOTES:
         return read_vote(verb, rest)
     if verb in FREEZING:
-        return read_freezing(verb, rest, groups, command)
+        named = [*(scopes if scopes is not None else (*groups, ALL))]
+        named += [one for one in frozen() if one not in named] if verb == "unfreeze" else []
+        return read_freezing(verb, rest, named, command, clocks)
     if len(rest) > 1:
         raise Mistake(
             f"I understood {code(' '.join(words[:2]))}, but not {code(' '.join(rest[1:]))}; "

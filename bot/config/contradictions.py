@@ -25,6 +25,7 @@ def contradictions(settings: Settings) -> list[str]:
     wrong = [
         *_unknown_roles(settings),
         *_unspeakable(settings),
+        *_tags(settings),
         *_one_for_two(settings),
         *_no_such_group(settings),
     ]
@@ -46,12 +47,27 @@ def _unknown_roles(settings: Settings) -> Iterator[str]:
                 yield f"groups.{group}.{key}: there is no role {role}{hint(role)}"
 
 
+_ONE_WORD = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
 def _unspeakable(settings: Settings) -> Iterator[str]:
     for name in settings.groups:
         if name == ALL:
             yield f"groups.{ALL}: a group cannot be called so: it means every group"
-        elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        elif not re.fullmatch(_ONE_WORD, name):
             yield f"groups.{name}: a command names a group in one word: letters, digits, . _ -"
+
+
+def _tags(settings: Settings) -> Iterator[str]:
+    """Say which tag is no word for a freeze: groups, tags and `all` are named alike in one."""
+    for name, group in settings.groups.items():
+        for tag in dict.fromkeys(group.tags):
+            if tag == ALL:
+                yield f"groups.{name}.tags: a tag cannot be {ALL}: it means every group"
+            elif tag in settings.groups:
+                yield f"groups.{name}.tags: {tag} is a group, so nobody could tell which is frozen"
+            elif not re.fullmatch(_ONE_WORD, tag):
+                yield f"groups.{name}.tags: {tag!r} is not one word of letters, digits, . _ -"
 
 
 def _no_such_group(settings: Settings) -> Iterator[str]:
@@ -94,7 +110,13 @@ def unsatisfiable(
             yield from _never(settings, group, gate, getattr(policy, gate).policy(), usergroups)
 
 
-_RIGHTS = {"order": "order a run", "operate": "operate", "halt": "halt", "freeze": "freeze"}
+_RIGHTS = {
+    "order": "order a run",
+    "operate": "operate",
+    "halt": "halt",
+    "freeze": "freeze",
+    "lift": "lift a freeze",
+}
 
 
 def _unused(
@@ -106,6 +128,8 @@ def _unused(
     """Say which rights have no person: a night would find out that nobody may stop it."""
     for right, words in _RIGHTS.items():
         roles = getattr(rights, right)
+        if right == "lift" and not roles:
+            continue  # then whoever may freeze may lift
         if usergroups is None and any(r.usergroup for r in _known(settings, roles).values()):
             continue
         if not frozenset().union(*_persons(settings, roles, usergroups).values()):

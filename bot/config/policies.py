@@ -202,7 +202,12 @@ class PolicySettings(Section):
     )
     freezers: tuple[str, ...] = Field(
         (),
-        description="Roles that may freeze the group and lift that. Without any: the operators.",
+        description="Roles that may freeze the group. Without any: the operators.",
+    )
+    lifters: tuple[str, ...] = Field(
+        (),
+        description="Roles that may lift a freeze, and replace one by one that ends earlier. "
+        "Without any: the freezers. With some, whoever set a freeze cannot lift it for that.",
     )
     order: Literal["vendor", "smo_last"] = Field(
         "vendor",
@@ -330,6 +335,7 @@ class PolicySettings(Section):
             operate=tuple(sorted(operate)),
             halt=tuple(sorted(self.halters or operate | self.approvers)),
             freeze=tuple(sorted(self.freezers or operate)),
+            lift=tuple(sorted(self.lifters)),
         )
 
     @property
@@ -345,7 +351,7 @@ class PolicySettings(Section):
             found += [(f"{gate}.voters", role) for role in asked.voters]
             found += [(f"{gate}.needs", role) for role in asked.needs]
             found += [(f"{gate}.fallback", asked.fallback)] if asked.fallback else []
-        for right in ("requesters", "operators", "halters", "freezers"):
+        for right in ("requesters", "operators", "halters", "freezers", "lifters"):
             found += [(right, role) for role in getattr(self, right)]
         return tuple(dict.fromkeys(found))
 
@@ -358,6 +364,6 @@ class PolicySettings(Section):
 
 _NOT_SIMPLE = (
     *("proposal", "failover", "limits", "fence", "shortest_window", "window"),
-    *("requesters", "operators", "halters", "freezers"),
+    *("requesters", "operators", "halters", "freezers", "lifters"),
 )
 _SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]

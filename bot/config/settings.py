@@ -22,6 +22,7 @@ from bot.config.mistakes import SettingsWrong, nearest
 from bot.config.policies import PolicySettings
 from bot.config.values import ChannelId, Duration, PersonId, Section, UsergroupId, host_and_port
 from bot.reach import QuietHours
+from engine.freezes import ALL, meant
 from engine.gaia.dialect import VERSIONS
 from engine.model import Identity, Windows
 
@@ -250,6 +251,12 @@ class GroupSettings(BaseModel):
         "", description="Network zone: `hotfix-bot worker --zone` acts on the groups of one zone."
     )
 
+    tags: tuple[str, ...] = Field(
+        (),
+        description="Words that name it together with others, for `freeze`: one word each, no "
+        "group's name, and not `all`.",
+    )
+
     @property
     def pins(self) -> Identity:
         """What the settings say that it is."""
@@ -306,6 +313,24 @@ class Settings(BaseSettings):
             f"The members of {group} keep no fence (`fence = false`): a process that was paused "
             "may act late. Only one worker may execute there."
         )
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags of each group."""
+        return {name: group.tags for name, group in sorted(self.groups.items())}
+
+    @property
+    def scopes(self) -> dict[str, str]:
+        """What can be frozen, each with the time zone in which its times are read.
+
+        That of its groups, where they share one; else UTC, and so for `all`.
+        """
+        tagged = sorted({tag for tags in self.tags.values() for tag in tags})
+        zones = {name: group.timezone for name, group in sorted(self.groups.items())}
+        for tag in tagged:
+            shared = {zones[name] for name in meant(tag, self.tags)}
+            zones[tag] = shared.pop() if len(shared) == 1 else "UTC"
+        return {**zones, ALL: "UTC"}
 
     @property
     def in_gclish(self) -> tuple[str, ...]:

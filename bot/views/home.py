@@ -26,7 +26,8 @@ AT_A_TIME = 5
 class GroupLine:
     """How one group stands.
 
-    `run` is finished mrkdwn, "" where no run is open on it; `frozen` is a sentence, or "".
+    `run` is finished mrkdwn, "" where no run is open on it; `frozen` and `coming` say in sentences
+    what freezes there are, and will be.
     """
 
     name: str
@@ -34,6 +35,7 @@ class GroupLine:
     run: str = ""
     frozen: str = ""
     owed: bool = False
+    coming: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def _group(one: GroupLine) -> str:
     parts = [f"{code(one.name, 80)}{where}: {one.run or 'no run is open'}"]
     if one.frozen:
         parts.append(f"❄️ *{escape(one.frozen, 300)}*")
+    if one.coming:
+        parts.append(f"🗓️ {escape(one.coming, 300)}")
     if one.owed:
         off = "auto-clone is off until the run ends"
         parts.append(off if one.run else "⚠️ *auto-clone is owed*")

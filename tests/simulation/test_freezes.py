@@ -92,7 +92,7 @@ def test_lifted_an_order_is_taken(tmp_path):
         ("freeze", "site-1", EVE, "`freeze` needs one of these roles"),
         ("freeze", "all", EVE, "`freeze` needs one of these roles"),
         ("unfreeze", "site-1", BEN, "site-1 is not frozen"),
-        ("freeze", "site-9", BEN, "there is no group site-9"),
+        ("freeze", "site-9", BEN, "there is no group or tag site-9"),
     ],
 )
 def test_what_is_refused_changes_nothing_and_is_told_and_recorded(

@@ -7,6 +7,7 @@ REFUSED = (
     "contract/test_stores.py::test_a_waiting_row_of_no_run_refuses_the_append_that_asks_for_that"
 )
 FREEZES = "engine/freezes.py"
+FREEZING = "engine/freezing.py"
 ASKING = "engine/asking.py"
 PLAYED = "simulation/test_freezes.py"
 FOLD = "unit/test_freezes.py::test_the_newest_word_about_a_scope_holds_and_all_is_every_group"
@@ -18,8 +19,8 @@ SAFETIES = (
         promise="P7",
         why="A night would be planned while people were told that nothing happens.",
         file="engine/orders.py",
-        old="        if frozen is not None:\n",
-        new="        if False:\n",
+        old="            raise PlanRefused(frozen)\n",
+        new="            pass\n",
         by=(f"{PLAYED}::test_while_frozen_an_order_is_refused_with_who_why_and_until_when",),
     ),
     safety(
@@ -57,8 +58,8 @@ SAFETIES = (
         promise="P7",
         why="A freeze of everything would freeze nothing.",
         file=FREEZES,
-        old="return found.get(group) or found.get(ALL)",
-        new="return found.get(group)",
+        old="return self.scope in (ALL, group, *tags) or",
+        new="return self.scope in (group, *tags) or",
         by=(FOLD,),
     ),
     Safety(
@@ -73,7 +74,9 @@ SAFETIES = (
             ),
             Edit(
                 "engine/runner.py",
-                "        unless=lambda row: freezes.bars(row, duty.plan.security_group),\n",
+                "        unless=lambda row: freezes.bars(\n"
+                "            row, duty.plan.security_group, duty.clock.now(), tags=duty.tags\n"
+                "        ),\n",
                 "",
             ),
         ),
@@ -111,7 +114,7 @@ SAFETIES = (
         "a freeze waits for Slack to say by whom",
         promise="P7",
         why="It would be acknowledged, and forgotten because Slack was away.",
-        file=FREEZES,
+        file=FREEZING,
         old="            if self._clock.now() - row.at < WAITS:\n                raise\n",
         by=(
             f"{WAITING}::test_a_freeze_said_while_slack_is_away_waits_and_bars_and_so_does_its_end",
@@ -121,7 +124,7 @@ SAFETIES = (
         "who may not freeze does not lift a freeze",
         promise="P2",
         why="Anybody could end what others agreed on.",
-        file=FREEZES,
+        file=FREEZING,
         old="        if person is None or refused:\n",
         new="        if person is None:\n",
         by=(f"{PLAYED}::test_what_is_refused_changes_nothing_and_is_told_and_recorded",),

@@ -1,0 +1,255 @@
+"""What people say about freezes is taken: recorded in the house's stream, and answered.
+
+What is frozen, and what a freeze means, is in `engine.freezes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from engine import house, rights
+from engine.errors import PeopleUnreadable
+from engine.freezes import (
+    Freeze,
+    asked_for,
+    groups_of,
+    meant,
+    replaced_by,
+    shortened,
+    standing,
+    told_of,
+    waiting_rows,
+)
+from engine.journal import Kind
+from storage.records import HOUSE, Draft, InboxRow, StorageDown, StreamMoved
+
+if TYPE_CHECKING:
+    from engine.ports import Answers, Clock, GroupSetup, Inventory, People, Person
+    from storage.records import Stores
+
+log = structlog.get_logger(__name__)
+
+WAITS = timedelta(hours=24)
+"""So long what was said waits for Slack to say by whom; then it is refused, and has to be said
+again. A guess: longer than Slack was ever away, and no failover begins without Slack anyway."""
+
+_MEANS = (
+    "New orders are refused and no failover begins; what is under way goes on until its group is "
+    "back."
+)
+_MEANS_LATER = (
+    "Orders for a time inside of it are refused from now on. From its beginning on all orders are, "
+    "and no failover begins; what is under way then goes on until its group is back."
+)
+
+AGAIN = timedelta(seconds=5)
+"""Between two questions to a Slack that did not answer."""
+
+
+class Freezes:
+    """Takes what people say about freezes: records it in the house's stream, and answers."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        clock: Clock,
+        inventory: Inventory,
+        answers: Answers,
+        people: People,
+    ) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._inventory = inventory
+        self._answers = answers
+        self._people = people
+        self._again_at = float("-inf")
+        self._waiting: set[str] = set()
+
+    async def take_all(self) -> bool:
+        """Take every row that waits: freeze, lift, or refuse; True where something was decided.
+
+        In the order of what was said, one at a time: of two words the last one holds.
+
+        While nobody can say who somebody is, what they said waits, and with it what was said of
+        the same scope after that. A mistake of ours over one row keeps no other from being taken.
+        """
+        behind, decided = set[str](), False
+        if self._clock.monotonic() < self._again_at:
+            return False
+        for row in await asyncio.to_thread(waiting_rows, self._stores.inbox):
+            scope = row.body["scope"]
+            if scope in behind:
+                continue
+            try:
+                await self._take(row)
+                decided = True
+            except PeopleUnreadable as error:
+                behind.add(scope)
+                if row.key not in self._waiting:
+                    log.warning("a word about a freeze waits", key=row.key, reason=str(error))
+                self._waiting.add(row.key)
+            except StreamMoved:
+                log.info("another worker was faster", key=row.key)
+            except StorageDown:
+                raise
+            except Exception:
+                behind.add(scope)
+                log.exception("freeze failed", key=row.key)
+        if behind:
+            self._again_at = self._clock.monotonic() + AGAIN.total_seconds()
+        return decided
+
+    async def _take(self, row: InboxRow) -> None:
+        """Take one row.
+
+        Raises:
+            PeopleUnreadable: nobody can say who said it; it waits.
+            StreamMoved: another worker was faster.
+        """
+        # One moment for all that follows: what is recorded is what was judged.
+        now = self._clock.now()
+        stand = standing(await asyncio.to_thread(self._stores.journal.read, HOUSE), now)
+        held = [one for one in stand if one.scope == row.body["scope"]]
+        try:
+            person, refused = await self._who(row, held, now)
+        except PeopleUnreadable as error:
+            if self._clock.now() - row.at < WAITS:
+                raise
+            person, refused = None, f"Slack could not be asked who you are: {error}"
+        if person is None or refused:
+            await self._refuse(row, refused)
+        elif row.body["verb"] == rights.UNFREEZE:
+            await self._lift(row, person, stand, now)
+        else:
+            await self._freeze(row, person, held, now)
+
+    async def _lift(
+        self, row: InboxRow, person: Person, stand: Sequence[Freeze], now: datetime
+    ) -> None:
+        """Lift what is in force of a scope, and what is coming; say what stands all the same."""
+        scope = row.body["scope"]
+        held = [told_of(one, now) for one in stand if one.scope == scope]
+        beside = [told_of(one, now) for one in self._beside(stand, scope)]
+        if not held:
+            await self._refuse(row, "; ".join([f"{scope} is not frozen", *beside]))
+            return
+        await self._write(row, Kind.UNFROZEN, now, scope=scope, name=person.name)
+        still = "".join(f" But {one}." for one in beside)
+        await self._answer(row, f"Lifted: {'; and '.join(held)}.{still}")
+
+    async def _freeze(
+        self, row: InboxRow, person: Person, held: Sequence[Freeze], now: datetime
+    ) -> None:
+        """Freeze; `held` is what stands of the same scope."""
+        said = replace(asked_for(row, now), name=person.name)
+        former = replaced_by(said, held, now)
+        # What was frozen by a tag stays so, whatever bears the tag by now.
+        said = replace(said, groups=said.groups.union(self._groups(row), *groups_of(former)))
+        await self._write(
+            row,
+            Kind.FROZEN,
+            now,
+            scope=said.scope,
+            name=said.name,
+            reason=said.reason,
+            begins=said.begins.isoformat() if said.begins else None,
+            until=said.until.isoformat() if said.until else None,
+            groups=sorted(said.groups),
+            zone=said.zone,
+        )
+        more = f" It replaces: {'; and '.join(map(str, former))}." if former else ""
+        more += " So it ends earlier than that." if shortened(said, former) else ""
+        more += "".join(f" Beside it: {told_of(o, now)}." for o in held if o not in former)
+        means = _MEANS_LATER if said.coming(now) else _MEANS
+        await self._answer(row, f"Done: {told_of(said, now)}. {means}{more}")
+
+    def _groups(self, row: InboxRow) -> list[str]:
+        """Return the groups that are meant: by the settings of whoever heard it, and by ours."""
+        heard = row.body.get("groups") or ()
+        return sorted({*heard, *meant(row.body["scope"], self._tags())})
+
+    def _tags(self) -> dict[str, tuple[str, ...]]:
+        return {one.name: one.tags for one in self._setups(self._inventory.names())}
+
+    def _setups(self, names: Iterable[str]) -> list[GroupSetup]:
+        """Return those groups that the settings have, sorted by name."""
+        found = [self._inventory.group(name) for name in sorted(names)]
+        return [setup for setup in found if setup is not None]
+
+    def _beside(self, stand: Iterable[Freeze], scope: str) -> list[Freeze]:
+        """Return what else stands, of other scopes, for any group that this scope means."""
+        tags = self._tags()
+        groups = meant(scope, tags)
+        return [
+            one
+            for one in stand
+            if one.scope != scope and any(one.holds_for(group, tags[group]) for group in groups)
+        ]
+
+    async def _who(
+        self, row: InboxRow, held: Sequence[Freeze], now: datetime
+    ) -> tuple[Person | None, str]:
+        """Return who says so, and why that person may not, or "".
+
+        It takes the right on every group that is meant, and on those for which what is lifted or
+        replaced holds. To replace a freeze by one that ends earlier takes the right to lift it.
+
+        Raises:
+            PeopleUnreadable: Slack cannot say.
+        """
+        act, scope = row.body["verb"], row.body["scope"]
+        former, cut, acts = held, list[Freeze](), [act]
+        if act == rights.FREEZE:
+            said = asked_for(row, now)
+            former = replaced_by(said, held, now)
+            cut = shortened(said, former)
+            acts += [rights.UNFREEZE] if cut else []
+        names = {*self._groups(row)}.union(*groups_of(former))
+        setups = self._setups(names)
+        unknown = names - {setup.name for setup in setups}.union(*groups_of(former))
+        if act == rights.UNFREEZE and held:
+            # Also where no group of it is in the settings any more: then it takes all of them.
+            setups = setups or self._setups(self._inventory.names())
+        elif unknown or not setups:
+            return None, f"there is no group or tag {scope}"
+        person = await self._people.person(row.body["user"])
+        roles = await self._people.roles(row.body["user"])
+        shared = await self._people.shared(row.body.get("answer", {}).get("channel", ""))
+        if shared:
+            return person, shared
+        for setup, needed in product(setups, acts):
+            if refused := rights.refusal(needed, person, roles, setup.policy):
+                where = f", on {setup.name}" if scope != setup.name else ""
+                why = f"; it would end before this: {cut[0]}" if needed != act else ""
+                return person, f"{refused}{where}{why}"
+        return person, ""
+
+    async def _refuse(self, row: InboxRow, reason: str) -> None:
+        names = ("verb", "scope", "begins", "until", "reason")
+        said = {name: row.body.get(name) for name in names}
+        now = self._clock.now()
+        await self._write(row, Kind.REFUSED, now, word=row.body["verb"], said=said, reason=reason)
+        await self._answer(
+            row, f"`{row.body['verb']}` was understood, but nothing was changed: {reason}."
+        )
+
+    async def _write(
+        self,
+        row: InboxRow,
+        kind: Kind,
+        now: datetime,
+        **body: Any,  # noqa: ANN401 -- JSON
+    ) -> None:
+        draft = Draft(kind, now, row.body["user"], body)
+        await house.write(self._stores, draft, row)
+
+    async def _answer(self, row: InboxRow, text: str) -> None:
+        to = {**row.body.get("answer", {}), "user": row.body["user"]}
+        await self._answers.answer(to, text)
