@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.commands.grammar import LONGEST_REASON
 from bot.commands.help import help_text
-from bot.commands.kinds import Mistake, Order, Planning, Question, Revision, Vote, Word
+from bot.commands.kinds import Cancel, Mistake, Order, Planning, Question, Revision, Vote, Word
 from bot.commands.reading import read_command
 from bot.commands.votes import addressed
 from bot.reactions import choice_of, is_gate, plain_name, run_of
@@ -243,7 +243,7 @@ def test_any_text_is_a_command_or_a_mistake_that_mentions_nobody(text):
         assert "<" not in told, "nothing of Slack's markup comes through"
         assert told.count("`") % 2 == 0
     else:
-        assert isinstance(command, Order | Word | Vote | Question)
+        assert isinstance(command, Cancel | Order | Word | Vote | Question)
 
 
 @given(
