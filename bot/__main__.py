@@ -266,6 +266,36 @@ def plan(
     print("\n".join(text(dry)))
 
 
+@app.command()
+def look(
+    group: Annotated[str, typer.Argument(help="A Security Group.")] = "",
+    config: Config = None,
+    every: Annotated[bool, typer.Option("--all", help="Look at every group.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a group as the daily look does, only reading, and tell what is wrong.
+
+    Ends with 0 where all is well, 1 where something is wrong or cannot be seen, 2 for a mistake.
+    """
+    with mistakes_told():
+        settings = load(config).settings
+        secrets = Secrets.read(settings.in_gclish)
+        known = sorted(settings.groups)
+        if every is bool(group):
+            raise refusal(f"name a group, or --all; groups: {', '.join(known) or 'none'}")
+        if group and group not in known:
+            raise refusal(f"there is no group {group}; groups: {', '.join(known) or 'none'}")
+        found = asyncio.run(wiring.look_now(settings, secrets, [group] if group else known))
+    if as_json:
+        print_json([{**one.as_json(), "at": one.at.isoformat()} for one in found])
+    for one in () if as_json else found:
+        print(f"{one.group}: {'something is wrong' if one.findings else 'in order'}")
+        for finding in one.findings:
+            print(f"    {finding.text}.\n        {finding.do}.")
+    if any(one.findings for one in found):
+        raise typer.Exit(1)
+
+
 def _plainly(mrkdwn: str) -> str:
     """Return a sentence for Slack as a terminal shows it."""
     return html.unescape(mrkdwn.replace("`", ""))

@@ -257,6 +257,11 @@ def _unfrozen(body: Body, _: Names) -> Told:
     return f"{body['scope']}: no longer frozen", []
 
 
+def _looked(body: Body, _: Names) -> Told:
+    found = [str(one["text"]) for one in body.get("findings", ())]
+    return f"{body['group']}: looked at for {body['day']}", found or ["in order"]
+
+
 def _intended(body: Body, names: Names) -> Told:
     members = spelled(body.get("members", ()))
     voters = [names.get(v, v) for v in body.get("voters", ())]
@@ -415,5 +420,6 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "SETTLED": _settled,
     "FROZEN": _frozen,
     "UNFROZEN": _unfrozen,
+    "LOOKED": _looked,
     "ENDED": _ended,
 }

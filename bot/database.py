@@ -28,7 +28,7 @@ from bot.verification import (
     known_ends,
 )
 from engine.clock import SystemClock
-from storage.records import HOUSE, RunRow, Snapshot, Upkeep, chain_fault
+from storage.records import HOUSE, RunRow, Snapshot, Upkeep, chain_fault, is_run
 
 _TABLES = {
     "journal": "record",
@@ -97,7 +97,7 @@ def checked(snapshot: Snapshot) -> Checked:
             broken[stream] = f"{stream}: its records are missing, and other tables name it"
         elif fault is not None:
             broken[stream] = f"{stream}: chain {in_words(fault)}"
-        elif stream != HOUSE:
+        elif is_run(stream):
             index[stream] = folded(records)
     sound = [row for row in snapshot.runs() if row.id not in broken]
     return Checked(

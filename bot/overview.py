@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import catalogue
 from bot.config.settings import Settings
+from bot.looks import Looks
 from bot.packages import PackageFolder
 from bot.permalinks import permalink
 from bot.runs import story_of
@@ -27,6 +28,7 @@ from bot.views.reach import people_lines
 from bot.views.story import Opening, Story
 from bot.views.words import asked_about, counted, headline, policy_words
 from engine import rights
+from engine.drift import Look
 from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.freezes import Freeze, coming, in_force
 from engine.gates import can_help
@@ -80,6 +82,7 @@ class Snapshot:
         frozen: what is frozen now, by group, in sentences.
         coming: the freezes to come, what comes first first.
         to_come: those by group, in sentences.
+        looked: the last daily look at each group that was looked at.
     """
 
     groups: Mapping[str, str]
@@ -89,6 +92,7 @@ class Snapshot:
     frozen: Mapping[str, str]
     coming: Sequence[Freeze]
     to_come: Mapping[str, str]
+    looked: Mapping[str, Look]
 
 
 class Overview:
@@ -119,6 +123,7 @@ class Overview:
         self._read: dict[str, tuple[int, Story | None]] = {}
         self._links: dict[tuple[str, str], str] = {}
         self._packages = PackageFolder(settings.packages.directory)
+        self._looks = Looks(stores.journal)
         self._fit: dict[str, tuple[float, bool]] = {}
 
     async def answer(self, question: Mapping[str, Any]) -> str:
@@ -160,7 +165,12 @@ class Overview:
                 name: "; ".join(one.announced for one in self._of(name, ahead))
                 for name in self._tags
             },
+            looked=await asyncio.to_thread(self._last_looks),
         )
+
+    def _last_looks(self) -> dict[str, Look]:
+        found = {name: self._looks.last(name) for name in self._settings.groups}
+        return {name: look for name, look in found.items() if look is not None}
 
     def _of(self, group: str, freezes: Iterable[Freeze]) -> list[Freeze]:
         return [one for one in freezes if one.holds_for(group, self._tags.get(group, ()))]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from bot.views import schedule
+from bot.looks import Looks
+from bot.views import drift, schedule
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
@@ -13,7 +14,7 @@ from engine.clock import SystemClock
 from engine.errors import NotUnderstood, RecordSpoilt
 from engine.freezes import ALL, Freeze, coming, in_force, told_of
 from engine.ports import Clock
-from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow
+from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow, is_run
 
 
 class NoSuchRun(Exception):
@@ -36,11 +37,13 @@ class Runs:
         self._groups = groups
         self._clock = clock or SystemClock()
         self._tags = tags or {}
+        self._looks = Looks(journal)
 
     def in_thread(self, channel: str, thread_ts: str) -> str:
         """Return the run that a thread tells about, or ""."""
         root = self._deliveries.by_ts(channel, thread_ts)
-        return root.message_key.partition("/")[0] if root else ""
+        found = root.message_key.partition("/")[0] if root else ""
+        return found if is_run(found) else ""
 
     def is_open(self, run: str) -> bool:
         """Say whether a run is there and has not ended."""
@@ -147,13 +150,17 @@ class Runs:
         rows = self._journal.runs(open_only=False)
         if not target:
             lines = self._told_of(self.freezes())
+            lines += [told for group in self._groups for told in self._looked(group, wrong=True)]
             return "\n".join([*lines, self._overview([row for row in rows if row.open])])
         mine = [row for row in rows if target in (row.id, row.group)]
         if mine:
             told = [row for row in mine if row.open] or mine[-1:]
-            return "\n".join([*self._frozen(mine[-1].group), *(self._told(row) for row in told)])
+            group = mine[-1].group
+            lines = [*self._frozen(group), *(self._told(row) for row in told)]
+            return "\n".join([*lines, *self._looked(group)])
         if target in self._groups:
-            return "\n".join([*self._frozen(target), f"There was never a run on {code(target)}."])
+            lines = [*self._frozen(target), f"There was never a run on {code(target)}."]
+            return "\n".join([*lines, *self._looked(target)])
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
 
     def freezes(self) -> Sequence[Freeze]:
@@ -169,6 +176,13 @@ class Runs:
     def _told_of(self, freezes: Iterable[Freeze]) -> list[str]:
         now = self._clock.now()
         return [f"{'🗓️' if f.coming(now) else '🧊'} {escape(told_of(f, now))}" for f in freezes]
+
+    def _looked(self, group: str, *, wrong: bool = False) -> list[str]:
+        """Say what the last daily look found; with `wrong` only where something was."""
+        look = self._looks.last(group)
+        if look is None or (wrong and not look.findings):
+            return []
+        return [f"{code(group, 80)}: {drift.line(look)}"]
 
     def why(self, target: str, user: str) -> str:
         """Say who is still needed at what is asked now, and whose vote did not count and why.

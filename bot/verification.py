@@ -31,6 +31,7 @@ from storage.records import (
     StorageRefusal,
     canonical,
     chain_fault,
+    is_run,
 )
 
 _HEAD = re.compile(r"(?:journal\s+)?(?:(\d+)\s*[:·]\s*)?([0-9a-f]{8,64})…?")
@@ -106,7 +107,7 @@ def judged(
     fault = chain_fault(records, end=end) or _beyond(records, end) or _other_head(records, ends)
     if fault is None and not records and stream != HOUSE:
         fault = ChainFault(1, "this record is missing")
-    if fault is not None or stream == HOUSE:
+    if fault is not None or not is_run(stream):
         return Verdict(stream, len(records), head, fault, broken=beside)
     try:
         verdicts = explained(records)

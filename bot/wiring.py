@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,8 +51,10 @@ from bot.speaking.speaker import Speaker
 from bot.standing import Standing
 from bot.threads import Threads
 from bot.tokens import TokenCheck, TokenWatch
+from engine import daily
 from engine.alarm import Alarm
 from engine.clock import SystemClock
+from engine.drift import Look
 from engine.dryrun import DryPlan, dry_plan
 from engine.errors import PeopleUnreadable
 from engine.logins import Login, Refusals, logged_in
@@ -136,6 +138,8 @@ def _setup(settings: Settings, secrets: Secrets, name: str) -> GroupSetup:
         shell=group.shell,
         asked_again=refusals.forget,
         tags=group.tags,
+        timezone=group.timezone,
+        daily_look=time.fromisoformat(policy.daily_look) if policy.daily_look else None,
     )
 
 
@@ -156,6 +160,22 @@ async def plan_dry(settings: Settings, secrets: Secrets, request: Request) -> Dr
             return await dry_plan(request, setup, shell, packages, SystemClock(), journal)
     finally:
         await shell.close()
+
+
+async def look_now(settings: Settings, secrets: Secrets, names: Sequence[str]) -> list[Look]:
+    """Look at groups, one after the other and only reading; nothing is kept."""
+    found: list[Look] = []
+    with ExitStack() as opened:
+        there = is_there(settings)
+        journal = opened.enter_context(stores_to_read(settings)).journal if there else None
+        for name in names:
+            setup = _setup(settings, secrets, name)
+            shell = setup.open_shell()
+            try:
+                found.append(await daily.look_now(setup, shell, SystemClock(), journal))
+            finally:
+                await shell.close()
+    return found
 
 
 async def identify(settings: Settings, secrets: Secrets) -> tuple[list[str], list[str]]:
@@ -407,6 +427,7 @@ class Facing:
             post_interval=settings.slack.post_every,
             edit_interval=settings.slack.edit_every,
             edit_interval_per_run=settings.slack.edit_per_run,
+            looked_at={name: group.channel for name, group in settings.groups.items()},
             task_cards=settings.slack.task_cards,
         )
         hearing = base.hearing

@@ -74,7 +74,7 @@ async def _call(duty: Duty, gate: GateState, kind: Kind, **body: Any) -> None:  
 def _helpers(
     duty: Duty, gate: GateState, policy: GatePolicy, found: Sequence[Reach], *, escalated: bool
 ) -> list[str]:
-    """Return whom to call: who is awake first, since only so many are called."""
+    """Return whom to call."""
     requester = duty.state.the_request.requester
     if escalated:
         gate = gates.called(gate, duty.clock.now())
@@ -87,6 +87,11 @@ def _helpers(
             policy, gate, one.user, one.roles, requester=requester, authors=duty.state.authors
         )
     ]
+    return called(able)
+
+
+def called(able: Sequence[Reach]) -> list[str]:
+    """Return whom of these to mention: who is awake first, since only so many are."""
     return [one.user for one in sorted(able, key=_awake_first)][:MOST_CALLED]
 
 

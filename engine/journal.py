@@ -74,6 +74,7 @@ class Kind(StrEnum):
     SETTLED = "SETTLED"
     FROZEN = "FROZEN"
     UNFROZEN = "UNFROZEN"
+    LOOKED = "LOOKED"
     ENDED = "ENDED"
 
 
@@ -152,10 +153,7 @@ class RunJournal:
     async def cloning_debt(self) -> Mapping[str, Any] | None:
         """Return what an earlier run wrote when it left this group owing its auto-clone (P5)."""
         group = self.state.the_request.security_group
-        house = await self.house()
-        said = [r for r in house if r.body.get("group") == group]
-        debts = [r for r in said if r.kind in (Kind.OWED, Kind.SETTLED)]
-        return debts[-1].body if debts and debts[-1].kind == Kind.OWED else None
+        return debt_of(await self.house(), group)
 
     async def occupant(self) -> str:
         """Return which other open run has this one's group, or ""."""
@@ -274,6 +272,13 @@ class RunJournal:
         if isinstance(value, timedelta):
             return value.total_seconds()
         return value
+
+
+def debt_of(house: Sequence[Record], group: str) -> Mapping[str, Any] | None:
+    """Return what was written when a group was left owing its auto-clone; None: it owes nothing."""
+    said = [r for r in house if r.body.get("group") == group]
+    debts = [r for r in said if r.kind in (Kind.OWED, Kind.SETTLED)]
+    return debts[-1].body if debts and debts[-1].kind == Kind.OWED else None
 
 
 def first_records(

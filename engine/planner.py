@@ -88,7 +88,7 @@ def concerned(
     """
     left_out = tuple(sorted(set(request.left_out), key=by_number))
     _refuse_unsupported(facts, package, policy)
-    policy = _knowing_words(replace(policy, split=request.divide or policy.split), facts)
+    policy = knowing_words(replace(policy, split=request.divide or policy.split), facts)
     _refuse_to_leave_out(left_out, facts, policy)
     return left_out, facts.without(left_out), policy
 
@@ -104,7 +104,7 @@ def grouped(facts: GroupFacts, request: Request, policy: Policy) -> tuple[Logica
     return _ordered(groups, facts, policy)
 
 
-def _knowing_words(policy: Policy, facts: GroupFacts) -> Policy:
+def knowing_words(policy: Policy, facts: GroupFacts) -> Policy:
     """Return the policy with every word that healthy members may show, with so many Sites."""
     known = dialect(facts.version).state_words(len(facts.sites))
     words = dict.fromkeys([*policy.state_words, *known])

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 
 from engine import freezes, rights
 from engine.appointments import appointed
@@ -91,17 +92,16 @@ async def _package(packages: Packages, name: str, sha256: str) -> PackageRef:
 
 
 def _formers(journal: JournalStore | None, group: str) -> Sequence[Former]:
-    """Return the runs of a group that have ended, newest first; none that cannot be read."""
-    found: list[Former] = []
-    if journal is None:
-        return found
+    return list(islice(formers(journal, group), FORMERS_LIMIT)) if journal is not None else []
+
+
+def formers(journal: JournalStore, group: str) -> Iterator[Former]:
+    """Yield the runs of a group that have ended, newest first; none that cannot be read."""
     for row in reversed(journal.runs(group=group, open_only=False)):
         with contextlib.suppress(NotUnderstood):
             one = former(RunState.replay(journal.read(row.id)))
-            found += [one] if one is not None else []
-        if len(found) >= FORMERS_LIMIT:
-            break
-    return found
+            if one is not None:
+                yield one
 
 
 async def refuse_unless_allowed(people: People, user: str, policy: Policy, channel: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -312,6 +312,8 @@ class GroupSetup:
     "gclish"; what `open_shell` returns speaks to Expert in either case. `asked_again` is called
     where a person asks to go on: a password that a device refused may then be tried once more.
     `tags` name it together with others.
+    `daily_look` is the time of day, in `timezone`, at which it is looked at where no run is on it;
+    None is never.
     """
 
     name: str
@@ -323,6 +325,8 @@ class GroupSetup:
     shell: str = "expert"
     asked_again: Callable[[], None] = lambda: None
     tags: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    daily_look: time | None = None
 
 
 class Inventory(Protocol):

@@ -18,6 +18,7 @@ import structlog
 
 from engine import runner
 from engine.answering import AnswerQueue
+from engine.daily import DailyLooks
 from engine.dryrun import DryRuns
 from engine.duty import Duty
 from engine.errors import Fenced, NotUnderstood, RecordSpoilt
@@ -50,6 +51,9 @@ LEASE_TTL = timedelta(seconds=60)
 
 RECHECK = timedelta(seconds=60)
 """Open gates are read back from Slack at least so often, in case an event was lost."""
+
+DAILY_LOOKS = timedelta(seconds=60)
+"""Between two questions whether a group is to be looked at; one that is blind waits so long."""
 
 BACKOFF_MAX = timedelta(seconds=30)
 """The longest pause between two advances of a run that did not get on."""
@@ -130,6 +134,10 @@ class Worker:
         self._dry_runs = DryRuns(
             stores, clock, inventory, packages, answers, people, self._shell, redact
         )
+        self._looks = DailyLooks(
+            stores, clock, inventory, people, holder=holder, redact=redact, listener=listener
+        )
+        self._look_next = float("-inf")
 
     # ---------------------------------------------------------------------------- waking
 
@@ -162,6 +170,8 @@ class Worker:
             await self._renew()
         except StorageDown as error:
             self._go_down(error)
+        else:
+            self._look_daily()
 
     def _go_down(self, error: StorageDown) -> None:
         """Stop sending; say so once."""
@@ -431,6 +441,25 @@ class Worker:
             log.exception("freezes failed")
         finally:
             self._ordering.pop("freezes", None)
+
+    def _look_daily(self) -> None:
+        """Look at groups on which no run is, one at a time; what people asked for goes first."""
+        mine = [name for name in self._inventory.names() if self._is_mine(name)]
+        mine = [name for name in mine if self._looks.are_made_of(name)]
+        now = self._clock.monotonic()
+        if mine and not self._ordering and now >= self._look_next:
+            self._look_next = now + DAILY_LOOKS.total_seconds()
+            self._ordering["daily looks"] = asyncio.ensure_future(self._go_round(mine))
+
+    async def _go_round(self, groups: Sequence[str]) -> None:
+        try:
+            await self._looks.go_round(groups)
+        except StorageDown as error:
+            self._go_down(error)
+        except Exception:
+            log.exception("daily looks failed")
+        finally:
+            self._ordering.pop("daily looks", None)
 
     def _shell(self, setup: GroupSetup) -> Shell:
         """Return the kept shell of a group; connections cost more than looks."""

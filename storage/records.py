@@ -29,6 +29,10 @@ GENESIS = "0" * 64
 HOUSE = "house"
 """The stream of what belongs to no run: freezes, owed cloning, refusals before a run exists."""
 
+LOOKS = "look:"
+"""What the stream of a group's daily looks begins with, e.g. `look:site-1`. One for each group, so
+that years of them are in nobody's way who reads the house."""
+
 UNREADABLE = "unreadable"
 """The kind of a word, and the one key of a record's body, whose cells somebody spoilt."""
 
@@ -37,6 +41,11 @@ Json = Any
 
 Body = Mapping[str, Json]
 """JSON-compatible content of a record: str, int, float, bool, None, list, dict with str keys."""
+
+
+def is_run(stream: str) -> bool:
+    """Tell a run's stream from those of the house and of the daily looks."""
+    return stream != HOUSE and not stream.startswith(LOOKS)
 
 
 class StorageRefusal(Exception):

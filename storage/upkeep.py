@@ -25,7 +25,7 @@ from storage.evidence import spoilt
 from storage.identity import become, identity_of, in_words, mark_moved, moved_to, settle
 from storage.journal import index_row
 from storage.migrate import REVISIONS, make_current, stored_revision
-from storage.records import HOUSE, StorageDown, StorageRefusal
+from storage.records import StorageDown, StorageRefusal, is_run
 from storage.tables import (
     METADATA,
     DeliveriesTable,
@@ -100,7 +100,7 @@ class DatabaseUpkeep:
         with self._database.write() as session:
             self._refuse_actors(session)
             there = DatabaseSnapshot(session)
-            rows = [fold(there.records(stream)) for stream in there.streams() if stream != HOUSE]
+            rows = [fold(there.records(stream)) for stream in there.streams() if is_run(stream)]
             session.execute(delete(RunsTable))
             session.add_all(index_row(row) for row in rows)
         return len(rows)

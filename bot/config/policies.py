@@ -5,6 +5,7 @@ Whether anybody could ever say yes, with the people there are, is judged in `con
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -56,6 +57,12 @@ def _some_window(length: timedelta) -> timedelta:
 def _readable(texts: tuple[str, ...]) -> tuple[str, ...]:
     read_windows(texts)
     return tuple(" ".join(text.lower().split()) for text in texts)
+
+
+def _time_of_day(text: str) -> str:
+    if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError(f'{text!r} is no time of day; write it like 08:00, or "" for never')
+    return text
 
 
 def _share_or_duration(value: object) -> object:
@@ -271,6 +278,12 @@ class PolicySettings(Section):
         "counts. Rollbacks wait for none: people order them when something is wrong, and each of "
         "their failovers has a gate.",
     )
+    daily_look: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "08:00",
+        description="Time of day, in the group's zone, at which it is looked at where no run is on "
+        "it, only reading; what is wrong is said in its channel. By day, so that somebody reads "
+        'it; "" for never.',
+    )
     core_dumps_allowed: Annotated[int, Field(ge=0)] = Field(
         1, description="New core dumps per member that do not hold a run."
     )
@@ -363,7 +376,7 @@ class PolicySettings(Section):
 
 
 _NOT_SIMPLE = (
-    *("proposal", "failover", "limits", "fence", "shortest_window", "window"),
+    *("proposal", "failover", "limits", "fence", "shortest_window", "window", "daily_look"),
     *("requesters", "operators", "halters", "freezers", "lifters"),
 )
 _SIMPLE = [n for n in PolicySettings.model_fields if n not in _NOT_SIMPLE]

@@ -215,6 +215,7 @@ def _policy(props: Props) -> dict[str, Any]:
 
     return {
         "operators": voters,
+        "daily_look": "",
         "watch": scaled(60, 0.4),
         "quiet": scaled(180, 3.0),
         "settle": scaled(30, 0.3),

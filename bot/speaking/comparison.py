@@ -11,11 +11,20 @@ import structlog
 
 from bot.reactions import lost_key
 from bot.speaking.lease import SpeakingLease
-from bot.views import Message, moved, render
+from bot.views import Message, drift, moved, render
 from engine.errors import NotUnderstood
 from engine.journal import Kind
 from engine.model import Request, from_json
-from storage.records import Delivery, DeliveryStore, Lease, Record, Stores, canonical
+from storage.records import (
+    LOOKS,
+    Delivery,
+    DeliveryStore,
+    Lease,
+    Record,
+    Stores,
+    canonical,
+    is_run,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -86,11 +95,18 @@ class Comparer:
         stores: the journal that is read, and where deliveries are kept.
         channel_of: the channel where a request is told; asked once per run, then the delivery
             of its root decides.
+        channel_of_group: the channel where the daily looks at a group are told; "" is nowhere.
     """
 
-    def __init__(self, stores: Stores, channel_of: Callable[[Request], str]) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        channel_of: Callable[[Request], str],
+        channel_of_group: Callable[[str], str],
+    ) -> None:
         self._stores = stores
         self._channel_of = channel_of
+        self._channel_of_group = channel_of_group
         self._last: dict[str, tuple[int, Sequence[Message]]] = {}
 
     async def compare(self, run: str, lease: Lease, speaking: SpeakingLease) -> Comparison | None:
@@ -101,11 +117,14 @@ class Comparer:
             # A round comes with each post and edit; what they say changes with the journal only.
             messages = await self._rendered(run, records)
             self._last[run] = (len(records), messages)
-        if not messages:
+        if is_run(run) and not messages:
             return None
         rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
         delivered = {row.message_key: row for row in rows}
-        root = delivered.get(messages[0].key)
+        root = delivered.get(messages[0].key) if messages else None
+        channel = root.channel if root else self._channel(run, records)
+        if not channel:
+            return None
         shown = frozenset(
             (r.body["gate"], r.body["ts"]) for r in records if r.kind == Kind.GATE_SHOWN
         )
@@ -113,8 +132,8 @@ class Comparer:
             run=run,
             lease=lease,
             last_seq=records[-1].seq,
-            channel=root.channel if root else self._channel_of(_request(records)),
-            open=all(r.kind != Kind.ENDED for r in records),
+            channel=channel,
+            open=is_run(run) and all(r.kind != Kind.ENDED for r in records),
             messages=_with_former_threads(run, messages, delivered),
             delivered=delivered,
             shown=shown,
@@ -122,10 +141,15 @@ class Comparer:
             deliveries=self._stores.deliveries,
         )
 
+    def _channel(self, run: str, records: Sequence[Record]) -> str:
+        if is_run(run):
+            return self._channel_of(_request(records))
+        return self._channel_of_group(run.removeprefix(LOOKS))
+
     async def _rendered(self, run: str, records: Sequence[Record]) -> Sequence[Message]:
         """Return what stands to be told; nothing of a run that only a newer version knows."""
         try:
-            return await asyncio.to_thread(render, records)
+            return await asyncio.to_thread(render if is_run(run) else drift.told, records)
         except NotUnderstood as error:
             log.error("a run is not told", run=run, reason=str(error))  # noqa: TRY400 -- a sentence
             return ()

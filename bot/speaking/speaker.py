@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -27,11 +28,15 @@ from bot.speaking.posting import Posting
 from bot.speaking.search import Search
 from bot.speaking.wording import Wording
 from bot.standing import concerns_all
+from engine.drift import stream_of
 from engine.model import Request
 from engine.ports import Clock
 from storage.records import Delivery, Lease, LeaseLost, RunRow, StorageDown, Stores
 
 log = structlog.get_logger(__name__)
+
+LOOKS_EVERY = timedelta(seconds=60)
+"""Between two questions whether a daily look is untold, should every hint of it be lost."""
 
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_LONGEST = timedelta(seconds=60)
@@ -67,6 +72,7 @@ class Speaker:
         post_interval: between two posts in a channel.
         edit_interval: least time between two edits in the workspace.
         edit_interval_per_run: the same, times the number of open runs.
+        looked_at: the groups whose daily looks are told, each with its channel.
         retry_first: the first pause after a failure; it doubles.
         retry_longest: the longest of them.
         task_cards: "on", "off", or "auto": until Slack does not know these blocks.
@@ -85,6 +91,7 @@ class Speaker:
         post_interval: timedelta = POST_INTERVAL,
         edit_interval: timedelta = EDIT_INTERVAL,
         edit_interval_per_run: timedelta = EDIT_INTERVAL_PER_RUN,
+        looked_at: Mapping[str, str] = MappingProxyType({}),
         retry_first: timedelta = RETRY_FIRST,
         retry_longest: timedelta = RETRY_LONGEST,
         task_cards: str = "auto",
@@ -99,7 +106,9 @@ class Speaker:
         self._retry_longest = retry_longest
         wording = Wording(self._client, task_cards)
         search = Search(self._client)
-        self._comparer = Comparer(stores, channel_of)
+        self._comparer = Comparer(stores, channel_of, lambda group: looked_at.get(group, ""))
+        self._looks = [stream_of(group) for group in looked_at]
+        self._looks_next = float("-inf")
         self._losses = Losses(stores, self._client)
         self._attachments = Attachments(self._client, clock, self._pace, search, wording, on_shown)
         self._editing = Editing(stores, self._client, clock, self._pace, wording, self._losses)
@@ -158,6 +167,7 @@ class Speaker:
             for row in await asyncio.to_thread(self._stores.journal.runs, open_only=False):
                 if await self._has_news(row):
                     self.wake(row.id)
+            await self._catch_up_with_looks()
             for voice in list(self._voices.values()):
                 if voice.lease.held is not None:
                     await voice.lease.take()
@@ -170,6 +180,17 @@ class Speaker:
             self._down = True
         else:
             self._down = False
+
+    async def _catch_up_with_looks(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._looks_next:
+            return
+        self._looks_next = now + LOOKS_EVERY.total_seconds()
+        for stream in self._looks:
+            voice = self._voices.get(stream)
+            after = voice.said_until if voice is not None else 0
+            if await asyncio.to_thread(self._stores.journal.read, stream, after=after):
+                self.wake(stream)
 
     async def _has_news(self, row: RunRow) -> bool:
         voice = self._voices.get(row.id)

@@ -28,6 +28,7 @@ class GroupLine:
 
     `run` is finished mrkdwn, "" where no run is open on it; `frozen` and `coming` say in sentences
     what freezes there are, and will be.
+    `looked` is what the last daily look found, as finished mrkdwn, "" where there was none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class GroupLine:
     frozen: str = ""
     owed: bool = False
     coming: str = ""
+    looked: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,4 +136,6 @@ def _group(one: GroupLine) -> str:
     if one.owed:
         off = "auto-clone is off until the run ends"
         parts.append(off if one.run else "⚠️ *auto-clone is owed*")
+    if one.looked:
+        parts.append(one.looked)
     return "; ".join(parts)

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,7 @@ class Site:
     shell: Shell
     pins: Identity = NOTHING_PINNED
     refusals: Refusals = field(default_factory=Refusals)
+    daily_look: time | None = None
 
     def group(self, name: str) -> GroupSetup | None:
         if name != "site-1":
@@ -206,6 +207,7 @@ class Site:
             lambda: self.shell,
             pins=self.pins,
             asked_again=self.refusals.forget,
+            daily_look=self.daily_look,
         )
 
     def names(self) -> Sequence[str]:
@@ -234,8 +236,10 @@ class Night:
         people: Reaction = everyone_agrees,
         ticks: timedelta = timedelta(seconds=1),
         pins: Identity = NOTHING_PINNED,
+        daily_look: time | None = None,
     ) -> None:
         self.ticks = ticks
+        self.daily_look = daily_look
         self.pins = pins
         self.clock = virtual_clock()
         self.group = Group(setup or Setup(), self.clock)
@@ -268,7 +272,7 @@ class Night:
         self.worker = Worker(
             stores,
             self.clock,
-            Site(self.policy, self._logged_in(refusals), self.pins, refusals),
+            Site(self.policy, self._logged_in(refusals), self.pins, refusals, self.daily_look),
             self.crowd,
             self.said,
             Shelf(self.package),

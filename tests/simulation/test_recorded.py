@@ -43,7 +43,7 @@ SINCE_THEN: set[Kind] = set()
 STEPS_SINCE_THEN = {StepKind.WITHOUT, StepKind.APPOINTMENT, StepKind.KEEP}
 """The same of steps."""
 
-OF_THE_HOUSE = {Kind.FROZEN, Kind.UNFROZEN}
+OF_THE_HOUSE = {Kind.FROZEN, Kind.UNFROZEN, Kind.LOOKED}
 """What is in no run's journal."""
 
 

@@ -153,7 +153,7 @@ class TwoWorkers(Night):
         worker = Worker(
             stores,
             self.clock,
-            site or Site(self.policy, _Watched(self.group, process)),
+            site or Site(self.policy, _Watched(self.group, process), daily_look=self.daily_look),
             self.crowd,
             self.said,
             Shelf(self.package),

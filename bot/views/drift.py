@@ -1,0 +1,100 @@
+"""What a daily look found, in a group's channel and in a line of a list. Pure.
+
+It is told once a day while something is wrong, and once when all is in order again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.views.format import (
+    LONGEST_TEXT,
+    Block,
+    clip,
+    code,
+    context,
+    escape,
+    fit,
+    mention,
+    moment,
+    section,
+)
+from bot.views.message import Message
+from engine.drift import Finding, Look, look_of
+from storage.records import Record
+
+MORE = "… the rest does not fit here; `hotfix-bot look` prints it all"
+
+
+def told(records: Sequence[Record]) -> tuple[Message, ...]:
+    """Return what should stand of the last look at a group; what former days told, stands.
+
+    Args:
+        records: the group's own stream of looks.
+    """
+    looks = [look_of(record) for record in records[-2:]]
+    if not looks:
+        return ()
+    last, before = looks[-1], looks[:-1]
+    key = f"{records[-1].stream}/{last.day}"
+    if last.findings:
+        return (_wrong(key, last),)
+    if any(one.findings for one in before):
+        return (_in_order_again(key, last),)
+    return ()
+
+
+def _wrong(key: str, look: Look) -> Message:
+    head = (
+        f"⚠️ *{code(look.group, 80)} is not as it should be* · {things(look)} at the daily look, "
+        f"{moment(look.at)}"
+    )
+    found = [_finding(one) for one in look.findings]
+    calls = list(_called(look))
+    text = clip("\n".join([head, *found, *calls]), LONGEST_TEXT)
+    blocks: list[Block] = [section(head), *(section(one) for one in found)]
+    blocks += [section(*calls)] if calls else []
+    blocks.append(context(_where_from(look)))
+    return Message(key, text, fit(blocks, more=MORE), in_thread=False)
+
+
+def _in_order_again(key: str, look: Look) -> Message:
+    text = f"✅ {code(look.group, 80)} is in order again, seen {moment(look.at)}."
+    return Message(key, text, (section(text),), in_thread=False)
+
+
+def _finding(one: Finding) -> str:
+    what = escape(one.text)
+    return f"• {what[:1].upper()}{what[1:]}.\n→ {_sentence(escape(one.do))}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _called(look: Look) -> Iterator[str]:
+    """Name whom it is for, where somebody must settle something."""
+    if look.call:
+        yield f"{' '.join(mention(user) for user in look.call)}: auto-clone is owed until then."
+
+
+def _where_from(look: Look) -> str:
+    name = escape(look.group, 80)
+    return (
+        "Nothing was sent to it but what reads, and nothing is done about this by itself. "
+        f"`hotfix-bot look {name}` looks again."
+    )
+
+
+def things(look: Look) -> str:
+    """Say how much is wrong."""
+    count = len(look.findings)
+    return "1 thing is wrong" if count == 1 else f"{count} things are wrong"
+
+
+def line(look: Look, longest: int = 300) -> str:
+    """Return what was found as one line, or that all was well."""
+    if not look.findings:
+        return f"in order when last looked at, {moment(look.at)}"
+    found = escape("; ".join(one.text for one in look.findings), longest)
+    return f"⚠️ {things(look)} when last looked at, {moment(look.at)}: {found}"
