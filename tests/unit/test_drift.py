@@ -10,6 +10,7 @@ from engine.drift import Finding, Known, Look
 from engine.fold import RunState
 from engine.former import Former
 from engine.model import PackageState, SiteFacts
+from storage.records import Record
 from tests.unit.builders import NAME, NOW, POLICY, facts, member, plan, records
 from tests.unit.nights import night
 
@@ -147,7 +148,7 @@ def test_a_group_that_nobody_can_see_is_told_with_what_is_known_anyway():
 # ----------------------------------------------------------------------- runs that nobody ends
 
 
-def held() -> tuple[list, RunState, datetime]:
+def held() -> tuple[list[Record], RunState, datetime]:
     """A run that holds, and when somebody last had to do with it."""
     told = night("rejected")
     end = next(n for n in range(1, len(told) + 1) if RunState.replay(told[:n]).hold)
