@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from bot import times
 from bot.config.windows import read_windows
 from engine import windows
+from engine.appointments import appointed
 from engine.errors import PlanRefused
+from engine.estimate import too_long
 from engine.model import Appointment, Plan, Policy, Request, Span, Windows, from_json, to_json
 from engine.windows import DAY, WEEK, Window, fitted, merged, nearest, offered, open_at
 from tests.unit.builders import plan
@@ -237,6 +239,15 @@ def test_an_order_that_leaves_its_window_is_refused_with_that_window():
 
     with pytest.raises(PlanRefused, match="is not inside; nearest is Sat 7 Mar 02:00 UTC"):
         windows.ordered(request(wanted), made(SATURDAY), MONDAY)
+
+
+def test_work_that_would_not_end_inside_of_the_window_is_said_where_no_end_was():
+    there = made("sat 02:00-03:00")
+    kept = fitted(there, Appointment(utc("2026-03-07T02:15"), zone="UTC"))
+
+    assert "and the window is 45 min long: at its end the run holds" in too_long(
+        appointed(plan(), kept)
+    )
 
 
 def test_a_rollback_waits_for_no_window():
