@@ -499,6 +499,7 @@ def _held(story: Story, record: Record, key: str) -> Message:
         ways(
             tuple(hold.ways if hold else ()) or ("retry", "abort"),
             str(body.get("by_hand", "")),
+            schedule.other_time(story.plan, record.at),
         ),
     )
     text = clip("\n".join(lines), LONGEST_TEXT)
@@ -521,7 +522,11 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
     return told(
         key,
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
-        ways(tuple(offered) or ("retry", "abort"), story.by_hand),
+        ways(
+            tuple(offered) or ("retry", "abort"),
+            story.by_hand,
+            schedule.other_time(story.plan, record.at),
+        ),
     )
 
 

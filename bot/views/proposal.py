@@ -82,7 +82,7 @@ def _due(plan: Plan) -> list[Block]:
             f"*Due:* {code(said or f'the rollback of {plan.follows}', 120)}, and nobody has kept "
             f"{brought}. *{brought.capitalize()} stays until this is approved;* unanswered, it is "
             "asked again.",
-            f"To keep it: `@hotfix abort` in this thread. To wait: {schedule.move_words()}.",
+            f"To keep it: `@hotfix abort` in this thread. To wait: {schedule.move_words(plan)}.",
         )
     ]
 

@@ -90,7 +90,7 @@ def _when(story: Story) -> list[str]:
     if appointment is None:
         return []
     name = "Due" if story.plan.is_scheduled_rollback else "When"
-    move = f" {schedule.move_words()}." if schedule.is_ahead(story.state) else ""
+    move = f" {schedule.move_words(story.plan)}." if schedule.is_ahead(story.state) else ""
     return [f"*{name}:* {schedule.when(appointment)}.{move}"]
 
 
@@ -251,7 +251,11 @@ def _stopped(story: Story) -> list[Block]:
             section(
                 f"🛑 *{words.state_word(story)}* since {moment(state.hold.at)}: "
                 f"{escape(state.hold.reason)}",
-                ways(state.hold.ways or ("retry", "abort"), story.by_hand),
+                ways(
+                    state.hold.ways or ("retry", "abort"),
+                    story.by_hand,
+                    schedule.other_time(story.plan, state.hold.at),
+                ),
             )
         ]
     if state.halted:
@@ -262,13 +266,13 @@ def _stopped(story: Story) -> list[Block]:
     return []
 
 
-def ways(offered: tuple[str, ...], by_hand: str) -> str:
+def ways(offered: tuple[str, ...], by_hand: str, when: str = schedule.SOME_TIME) -> str:
     """Say which words help, and how to bring members up without us.
 
-    Something is moved to a time, so that one is shown.
+    Something is moved to a time, so that one is shown: `when`.
     """
-    words = [f"{MOVED} at sat 02:00" if way == MOVED else way for way in offered]
-    said = " or ".join(code(f"@hotfix {way}", 60) for way in words)
+    words = [f"{MOVED} {when}" if way == MOVED else way for way in offered]
+    said = " or ".join(code(f"@hotfix {way}", 80) for way in words)
     hand = f"\nBy hand, on a member in Expert mode: {code(by_hand, 200)}" if by_hand else ""
     return f"Say {said} in the thread.{hand}"
 

@@ -18,6 +18,9 @@ from engine.zoned import said
 MOVE = "@hotfix move"
 """Said in the thread of a run, it brings it forward or puts it off; the time follows."""
 
+SOME_TIME = "at sat 02:00"
+"""A time, as an example."""
+
 
 def there(at: datetime, zone: str) -> str:
     """Return a moment as the group's clocks show it, as plain text."""
@@ -147,9 +150,18 @@ def stop(state: RunState) -> Block:
     )
 
 
-def move_words() -> str:
-    """Say how a run is moved."""
-    return f"`{MOVE} at sat 02:00` in the thread moves it; the approval is asked anew"
+def move_words(plan: Plan) -> str:
+    """Say how a run is moved, and to when for example."""
+    due = plan.appointment
+    words = other_time(plan, due.until or due.start) if due is not None else SOME_TIME
+    return f"`{MOVE} {words}` in the thread moves it; the approval is asked anew"
+
+
+def other_time(plan: Plan, since: datetime) -> str:
+    """Return a time that a run may be moved to: where its group has windows, the next one."""
+    there = windows.binding(plan)
+    found = windows.nearest(there, since, since)
+    return windows.written(found, there, since) if found is not None else SOME_TIME
 
 
 # -------------------------------------------------------------------------------- what is asked

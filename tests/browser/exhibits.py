@@ -95,6 +95,7 @@ GUS = at(Kind.REFUSED, name="gus")
 SUPERSEDED = at(Kind.GATE_CLOSED, outcome="superseded")
 
 TOO_SHORT = "appointed for the window alone"
+IN_WINDOWS = "in a window of the settings"
 
 EXHIBITS = (
     # What is asked, and how it ends.
@@ -144,6 +145,8 @@ EXHIBITS = (
     Exhibit("proposal-for-later", "appointed", at(Kind.GATE_SHOWN, gate="G1"), ("proposal",)),
     Exhibit("root-scheduled", "appointed", at(Kind.DONE, step="VERIFY"), ("root",)),
     Exhibit("root-window-over", TOO_SHORT, at(Kind.HELD), ("root",)),
+    Exhibit("proposal-in-windows", IN_WINDOWS, at(Kind.GATE_SHOWN, gate="G1"), ("proposal",)),
+    Exhibit("root-next-window", IN_WINDOWS, at(Kind.HELD), ("root",)),
     Exhibit("waits", "frozen when due", at(Kind.BARRED), (Kind.BARRED,)),
     Exhibit("moved", "moved", at(Kind.PLANNED, revision=2), (Kind.PLANNED,)),
     Exhibit("keep", "kept", at(Kind.GATE_SHOWN, gate="G1"), ("gate/G1",)),

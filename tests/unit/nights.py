@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.afterwards import rollback_id
-from engine.model import Appointment, Policy
+from engine.model import Appointment, Policy, Windows
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft, Record
 from tests.simulation.loop import START, run_virtual
@@ -166,6 +166,14 @@ WINDOW = Appointment(DUE, DUE + timedelta(hours=3), said="window 05:00-08:00", z
 BRIEF = replace(WINDOW, until=DUE + timedelta(minutes=20))
 """Appointments; the clocks of Berlin are what people there say, whatever the night's are."""
 
+DAILY = Windows(
+    tuple((day * 1440 + 300, day * 1440 + 320) for day in range(7)),
+    ("daily 05:00-05:20",),
+    "Europe/Berlin",
+    timedelta(minutes=15),
+)
+"""Windows of the settings; AT is at the beginning of one."""
+
 SELDOM = timedelta(seconds=15)
 LATER: dict[str, Any] = {"ticks": SELDOM, "hours": 24}
 AFTER: dict[str, Any] = {
@@ -281,6 +289,7 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
     "appointed for the window alone": lambda: for_later(
         policy=replace(SPARSE, prepare="in_window"), appointment=BRIEF
     ),
+    "in a window of the settings": lambda: for_later(policy=replace(SPARSE, windows=DAILY)),
     "moved": lambda: for_later(hours=2, then=put_off),
     "frozen when due": lambda: for_later(people=_frozen_when_due, appointment=WINDOW, hours=6.5),
     "away when due": lambda: for_later(hours=0.5, then=away_when_due),

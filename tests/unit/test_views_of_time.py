@@ -17,7 +17,7 @@ from engine.journal import Kind
 from engine.model import Appointment, StepKind, Windows
 from tests.simulation.loop import START
 from tests.unit.builders import POLICY, plan
-from tests.unit.nights import AT, DUE, night, until
+from tests.unit.nights import AT, DAILY, DUE, night, until
 from tests.unit.test_views import by_key, heading, said, texts, thread, whole
 
 THERE = "Tue 3 Mar 05:00 CET (UTC+1)"
@@ -164,6 +164,22 @@ def test_a_window_that_ended_offers_the_words_that_move_it():
             "Say `@hotfix move at sat 02:00` or `@hotfix abort` or `@hotfix rollback` in the thread"
         ) in shown
         assert "/hotfix" not in shown, "the slash command may have another name"
+
+
+def test_a_run_of_a_group_with_windows_is_moved_to_the_next_one_in_words_that_are_taken():
+    records = night("in a window of the settings")
+    waits = by_key(until(records, Kind.DONE, step="VERIFY"))["root"]
+    held, root = said(records, "the window ended"), by_key(records)["root"]
+
+    words = "move window 2026-03-04 05:00-05:20"
+    for shown in (held.text, whole(root), whole(waits)):
+        assert f"`@hotfix {words}`" in shown
+        assert "at sat" not in shown
+    move = read_command(words, groups=["site-1"], in_thread=True)
+    assert isinstance(move, Move)
+    clocks = Clocks(records[-1].at, {"site-1": "Europe/Berlin"}, {"site-1": DAILY.shortest})
+    tomorrow = moved_to(move, "site-1", replace(clocks, windows={"site-1": DAILY}))
+    assert tomorrow.start == DUE + timedelta(days=1)
 
 
 @pytest.mark.parametrize("phase", ["fresh", "rollback"])
