@@ -28,7 +28,7 @@ from engine.model import (
     to_json,
 )
 from engine.outline import NUMBER, Outline, outline
-from engine.planning import occupant, planned, refuse_unless_allowed
+from engine.planning import beside, planned, refuse_unless_allowed
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.reading import ReadingShell
 from engine.uninstalling import WORDS
@@ -187,11 +187,19 @@ async def dry_plan(
     async def look() -> GroupFacts:
         return await live.observe(full=True)
 
+    busy, refused, frozen = await asyncio.to_thread(_barred, journal, setup, request, clock)
     request, outside = _in_its_window(request, setup, clock)
-    plan, facts = await planned(RUN, request, setup, packages, journal, look, clock)
-    busy, frozen = await asyncio.to_thread(_barred, journal, setup, request, clock)
-    refusals = [f"{setup.name} is busy with {busy}"] if busy else []
-    refusals += [why for why in (frozen, outside) if why]
+    plan, facts = await planned(
+        RUN,
+        request,
+        setup,
+        packages,
+        journal,
+        look,
+        clock,
+        beside="" if refused else busy,
+    )
+    refusals = [why for why in (refused, frozen, outside) if why]
     holds = "" if busy else _holds(plan, facts)
     return DryPlan(plan, facts, outline(plan, facts), tuple(refusals), holds)
 
@@ -206,13 +214,13 @@ def _in_its_window(request: Request, setup: GroupSetup, clock: Clock) -> tuple[R
 
 def _barred(
     journal: JournalStore | None, setup: GroupSetup, request: Request, clock: Clock
-) -> tuple[str, str]:
-    """Return the run that a group is busy with, and the freeze in the way; "" where none is."""
+) -> tuple[str, str, str]:
+    """Return the run that has the group, and why that, or a freeze, bars an order; each or ""."""
     if journal is None:
-        return "", ""
+        return "", "", ""
     house, now = journal.read(HOUSE), clock.now()
     frozen = freezes.against(house, setup.name, now, request.appointment, tags=setup.tags)
-    return occupant(journal, setup.name), frozen
+    return *beside(journal, request), frozen
 
 
 def _holds(plan: Plan, facts: GroupFacts) -> str:

@@ -375,6 +375,12 @@ class RunState:
         return step is not None and step.kind is StepKind.APPOINTMENT
 
     @property
+    def waits_to_prepare(self) -> bool:
+        """Whether a run for later is to be prepared, and something is in its way."""
+        step = self.next_step()
+        return step is not None and step.kind is StepKind.PREFLIGHT and self.waits_for != ""
+
+    @property
     def occupies(self) -> bool:
         """Whether no other run may be about its group: not while nothing of it is under way.
 
@@ -387,12 +393,17 @@ class RunState:
         return not self._waits_at(step) or self.cloning_owed or begun
 
     def _waits_at(self, step: Step) -> bool:
-        """Whether nothing is done at a step, nor after it before the appointment has come."""
-        after = self.the_plan.steps[self.the_plan.steps.index(step) + 1 :][:1]
-        waits_then = any(one.kind is StepKind.APPOINTMENT for one in after)
-        return step.kind in (StepKind.APPOINTMENT, StepKind.KEEP) or (
-            step.kind is StepKind.PROPOSAL and waits_then
-        )
+        """Whether nothing is done at a step but a look, and the run waits for its group after it.
+
+        What is for later waits for the other run at its PREFLIGHT, or at its APPOINTMENT.
+        """
+        if step.kind in (StepKind.APPOINTMENT, StepKind.KEEP):
+            return True
+        after = [one.kind for one in self.the_plan.steps[self.the_plan.steps.index(step) + 1 :]]
+        if step.kind is StepKind.PROPOSAL and after[:1] == [StepKind.APPOINTMENT]:
+            return True
+        looks = after[0] if step.kind is StepKind.PROPOSAL and after else step.kind
+        return looks is StepKind.PREFLIGHT and StepKind.APPOINTMENT in after
 
     def _begins_at(self, gate: GateState) -> datetime | None:
         kinds = {step.id: step.kind for step in self.the_plan.steps}
@@ -636,7 +647,7 @@ class RunState:
         if body.get("facts"):
             self._look(body["facts"])
         kind = self.the_plan.step(step).kind if self.plan and step in self._ids() else None
-        if kind is StepKind.APPOINTMENT:
+        if kind in (StepKind.APPOINTMENT, StepKind.PREFLIGHT):
             self.waits_for = ""
         measured = kind is StepKind.PREFLIGHT or (kind is StepKind.APPOINTMENT and body["facts"])
         if measured and self.facts is not None:

@@ -19,7 +19,7 @@ from engine.model import (
     digest_in_letters,
     from_json,
 )
-from engine.planning import occupant, planned, refuse_unless_allowed
+from engine.planning import beside, occupant, planned, refuse_unless_allowed
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from storage.records import (
     HOUSE,
@@ -109,10 +109,10 @@ class Orders:
             tags=setup.tags,
         ):
             raise PlanRefused(frozen)
+        busy, refused = await asyncio.to_thread(beside, self._stores.journal, request)
+        if refused:
+            raise PlanRefused(refused)
         request = windows.ordered(request, setup.policy.windows, self._clock.now())
-        busy = await self._occupant(request.security_group)
-        if busy:
-            raise PlanRefused(f"{request.security_group} is busy with {busy}")
         run = await self._unused_id(row.key)
         plan, facts = await planned(
             run,
@@ -122,6 +122,7 @@ class Orders:
             self._stores.journal,
             lambda: self._look(setup),
             self._clock,
+            beside=busy,
         )
         drafts, index = first_records(
             run,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from engine import freezes, rights
@@ -16,7 +17,8 @@ from engine.errors import NotUnderstood, PeopleUnreadable, PlanRefused
 from engine.fold import RunState
 from engine.following import goes_on_with, last_change, plan_after
 from engine.former import Former, former
-from engine.model import GroupFacts, PackageRef, Plan, Policy, Request
+from engine.journal import Kind
+from engine.model import GroupFacts, PackageRef, Plan, Policy, Request, StepKind
 from engine.packages import package_ref
 from engine.planner import plan_install
 from engine.ports import Clock, GroupSetup, Packages, People
@@ -37,6 +39,8 @@ async def planned(
     journal: JournalStore | None,
     look: Look,
     clock: Clock,
+    *,
+    beside: str = "",
 ) -> tuple[Plan, GroupFacts]:
     """Look, and plan what was asked for.
 
@@ -48,12 +52,15 @@ async def planned(
         journal: where the group's ended runs stand; None where there is none yet.
         look: how the group is looked at.
         clock: the time; a freeze that comes before the work is done is noted.
+        beside: the run that has the group now, where this one is for later.
 
     Raises:
         PlanRefused: no plan can be made of it.
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
     plan, facts = await _planned_now(run, request, setup, packages, journal, look)
+    if beside:
+        plan = replace(plan, notes=(*plan.notes, _planned_beside(setup.name, beside)))
     plan = appointed(plan, request.appointment)
     if journal is None:
         return plan, facts
@@ -124,3 +131,39 @@ async def refuse_unless_allowed(people: People, user: str, policy: Policy, chann
 def occupant(journal: JournalStore, group: str) -> str:
     """Return the open run of a group that lets no other one begin, or ""."""
     return next((row.id for row in journal.runs(group=group) if row.occupies), "")
+
+
+_CHANGES_NO_MEMBER = (
+    *(StepKind.UPLOAD, StepKind.IMPORT, StepKind.CLONING_OFF),
+    *(StepKind.CLONING_RESTORE, StepKind.CLEANUP),
+)
+"""What a run may have begun while another one is planned beside it."""
+
+
+def beside(journal: JournalStore, request: Request) -> tuple[str, str]:
+    """Return the run that has the group of an order, and why nothing is planned beside it; or "".
+
+    What is for later is, as long as that run has changed no member: what is seen in the midst of
+    its work would be no plan's truth. When it is over the new one looks again, before anything is
+    done, and holds where that is not what it was planned from.
+    """
+    busy = occupant(journal, request.security_group)
+    if not busy:
+        return "", ""
+    refused = f"{request.security_group} is busy with {busy}"
+    if request.appointment is None:
+        return busy, refused
+    intended = [one.body.get("kind") for one in journal.read(busy) if one.kind == Kind.INTENDED]
+    if any(kind not in _CHANGES_NO_MEMBER for kind in intended):
+        return busy, f"{refused}, which works on its members; order it once that is over"
+    if request.kind not in ("install", "uninstall"):
+        why = f"`{request.kind}` is about the last run"
+        return busy, f"{refused}, and {why}; order it once that is over"
+    return busy, ""
+
+
+def _planned_beside(group: str, busy: str) -> str:
+    return (
+        f"{group} is busy with {busy} now. Nothing of this is begun before that is over; then the "
+        "group is looked at anew, and where it is not as planned here the run holds"
+    )

@@ -110,6 +110,8 @@ async def _one_step(duty: Duty, step: Step) -> bool:
     """Bring one step on; False where the run now waits for people or for time."""
     if step.kind is StepKind.APPOINTMENT:
         return await waits.keep_appointment(duty, step)
+    if step.kind is StepKind.PREFLIGHT and not duty.state.occupies:
+        return await waits.prepare(duty, step, partial(carry_out, duty, step))
     if step.kind is StepKind.READY:
         waits.inside(duty, step)
     if step.kind is StepKind.ADMIN_DOWN:

@@ -7,7 +7,7 @@ holds the run as it would have in the beginning.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,6 +46,27 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
         _refuse_late(duty)
     try:
         await duty.done(step, how="kept", **seen)
+    except GroupBusy as busy:
+        await _wait_for(duty, step, str(busy))
+        return False
+    return True
+
+
+async def prepare(duty: Duty, step: Step, look: Callable[[], Awaitable[None]]) -> bool:
+    """Begin to prepare a run for later with its first full look; False where it still waits.
+
+    Another run may have its group: what is seen then is not what will be there, and nothing is
+    done beside it.
+
+    Raises:
+        Missed: its time came while it waited.
+    """
+    _refuse_late(duty)
+    if why := await _busy(duty):
+        await _wait_for(duty, step, why)
+        return False
+    try:
+        await look()
     except GroupBusy as busy:
         await _wait_for(duty, step, str(busy))
         return False
@@ -167,8 +188,12 @@ async def _in_the_way(duty: Duty) -> str:
     frozen = freezes.of_group(house, group, now, tags=duty.tags)
     if frozen is not None:
         return str(frozen)
+    return await _busy(duty)
+
+
+async def _busy(duty: Duty) -> str:
     other = await duty.journal.occupant()
-    return f"{group} is busy with {other}" if other else ""
+    return f"{duty.plan.security_group} is busy with {other}" if other else ""
 
 
 def _has_changed_any(duty: Duty) -> bool:

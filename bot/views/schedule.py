@@ -105,6 +105,8 @@ def _between(state: RunState, plan: Plan, starts: str) -> str:
         )
     if step.kind is StepKind.KEEP:
         return f"Keep it? Due {starts}"
+    if state.waits_to_prepare:
+        return f"Scheduled for {starts}, and waits: {state.waits_for}"
     due = step.kind is StepKind.PROPOSAL and plan.is_scheduled_rollback
     return "Rollback due" if due else ""
 
@@ -113,7 +115,12 @@ def next_words(story: Story) -> str:
     """Say what comes next in a run that waits for its appointment; "" elsewhere."""
     state, plan = story.state, story.plan
     opens = appointments.opens_at(plan)
-    if plan.appointment is None or opens is None or not state.at_appointment:
+    if plan.appointment is None or opens is None:
+        return ""
+    if state.waits_to_prepare:
+        why = escape(state.waits_for)
+        return f"it is to be prepared, and waits: {why}. It goes on by itself when that is over"
+    if not state.at_appointment:
         return ""
     zone = plan.appointment.zone
     if state.waits_for:

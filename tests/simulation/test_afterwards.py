@@ -1,6 +1,5 @@
 """Installations that are taken back after a while, unless people keep them."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,22 +9,18 @@ import pytest
 from engine.afterwards import rollback_id
 from engine.journal import Kind
 from engine.model import Appointment, StepKind
-from engine.rehearsal.group import Setup
-from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
     POLICY,
     Night,
     Reaction,
     everyone_agrees,
     quick,
-    small_package,
 )
-from tests.simulation.played import Played
+from tests.simulation.played import Played, Then, play_night
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 AFTER = timedelta(hours=72)
 BEFORE, NEW = 99, 120
-Then = Callable[[Night], Awaitable[Any]]
 
 
 def nobody(_night: Night, _gate: str, _step: str) -> None:
@@ -45,15 +40,7 @@ def unless(*steps: str) -> Reaction:
 def play(tmp_path: Path, then: Then, *, people: Reaction = everyone_agrees, **asked: Any) -> Played:
     """Install with a rollback afterwards; what `then` leaves is told of that rollback."""
 
-    async def night() -> Played:
-        stage = Night(
-            small_package(tmp_path),
-            setup=Setup(members=4, connections=1000),
-            policy=SPARSE,
-            people=everyone_agrees,
-            ticks=timedelta(seconds=15),
-        )
-        stage.begin()
+    async def installed(stage: Night) -> None:
         stage.order(rollback_after=AFTER, rollback_said="rollback after 72h", **asked)
         await stage.until_over()
         assert stage.state().ended is not None, stage.state().hold
@@ -61,13 +48,8 @@ def play(tmp_path: Path, then: Then, *, people: Reaction = everyone_agrees, **as
         stage.follow(rollback_id(stage.run))
         await then(stage)
         await stage.clock.sleep(timedelta(seconds=30))
-        played = Played(
-            stage.state(), stage.group.report(), list(stage.records()), stage.said.texts
-        )
-        await stage.close()
-        return played
 
-    return run_virtual(night())
+    return play_night(tmp_path, installed, policy=SPARSE, ticks=timedelta(seconds=15))
 
 
 async def over(stage: Night) -> None:

@@ -1,6 +1,5 @@
 """Runs with an appointment: approved by day, prepared at once, failed over in their time alone."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,16 @@ import pytest
 
 from engine.journal import Kind
 from engine.model import Appointment, StepKind
-from engine.rehearsal.group import Setup
 from storage.records import InboxRow
-from tests.simulation.loop import START, run_virtual
+from tests.simulation.loop import START
 from tests.simulation.night import (
     POLICY,
     Night,
     Reaction,
     everyone_agrees,
     quick,
-    small_package,
 )
-from tests.simulation.played import Played
+from tests.simulation.played import Played, Then, play_night
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 DUE = START + timedelta(hours=6)
@@ -28,7 +25,6 @@ LEAD = SPARSE.gate_lead
 AT = Appointment(DUE, said="in 6h")
 WINDOW = Appointment(DUE, DUE + timedelta(hours=3), said="window 04:00-07:00")
 ENDS_EARLY = DUE + timedelta(minutes=20)
-Then = Callable[[Night], Awaitable[Any]]
 
 
 def play(
@@ -40,28 +36,16 @@ def play(
     policy: Any = SPARSE,
     **setup: Any,
 ) -> Played:
-    async def night() -> Played:
-        made = Setup(**{"members": 4, "connections": 1000, **setup})
-        stage = Night(
-            small_package(tmp_path),
-            setup=made,
-            policy=policy,
-            people=people,
-            ticks=timedelta(seconds=5),
-        )
-        stage.begin()
+    async def ordered(stage: Night) -> None:
         stage.order(appointment=appointment)
         run = stage.run
         await then(stage)
         await stage.clock.sleep(timedelta(seconds=10))
         stage.run = run
-        played = Played(
-            stage.state(), stage.group.report(), list(stage.records()), stage.said.texts
-        )
-        await stage.close()
-        return played
 
-    return run_virtual(night())
+    return play_night(
+        tmp_path, ordered, setup=setup, policy=policy, people=people, ticks=timedelta(seconds=5)
+    )
 
 
 async def over(stage: Night) -> None:

@@ -1,6 +1,5 @@
 """Nights that uninstall, that finish what another night began, and that take it back."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ import pytest
 
 from engine.journal import Kind
 from engine.model import StepKind
-from engine.rehearsal.group import Setup
-from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
     PACKAGE,
     POLICY,
@@ -18,14 +15,12 @@ from tests.simulation.night import (
     Reaction,
     everyone_agrees,
     quick,
-    small_package,
 )
-from tests.simulation.played import Played
+from tests.simulation.played import Played, Then, play_night
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 THERE = ({"name": PACKAGE, "installed": True},)
 LAST: dict[str, Any] = {"kind": "uninstall", "package": "", "method": "last_take"}
-Then = Callable[[Night], Awaitable[Any]]
 
 
 def play(
@@ -37,22 +32,15 @@ def play(
     package: str = PACKAGE,
     **setup: Any,
 ) -> Played:
-    async def night() -> Played:
-        made = Setup(**{"members": 4, "faults": faults, "connections": 1000, **setup})
-        stage = Night(small_package(tmp_path, package), setup=made, policy=SPARSE, people=people)
-        stage.begin()
+    async def ordered(stage: Night) -> None:
         stage.order(**(order or {}))
         await stage.until_over(hours=4)
         if then is not None:
             await then(stage)
         await stage.clock.sleep(timedelta(seconds=5))
-        played = Played(
-            stage.state(), stage.group.report(), list(stage.records()), stage.said.texts
-        )
-        await stage.close()
-        return played
 
-    return run_virtual(night())
+    made = {"faults": faults, **setup}
+    return play_night(tmp_path, ordered, package=package, setup=made, policy=SPARSE, people=people)
 
 
 def takes(night: Played) -> set[int]:

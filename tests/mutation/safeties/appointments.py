@@ -5,6 +5,7 @@ from tests.mutation.trials import safety
 WAITS = "engine/waits.py"
 PURE = "engine/appointments.py"
 PLAYED = "simulation/test_appointments.py"
+BESIDE = "simulation/test_beside.py"
 AFTERWARDS = "simulation/test_afterwards.py"
 UNIT = "unit/test_appointments.py"
 
@@ -84,6 +85,33 @@ SAFETIES = (
         old="        await _compare_with_plan(duty, step)\n        return False\n",
         new="        return False\n",
         by=(f"{PLAYED}::test_what_is_scheduled_is_compared_with_what_is_true_every_day",),
+    ),
+    safety(
+        "nothing is planned in the midst of another run",
+        promise="P1",
+        why="Members that are being changed would be what people approve a plan for.",
+        file="engine/planning.py",
+        old="    if any(kind not in _CHANGES_NO_MEMBER for kind in intended):\n",
+        new="    if False:\n",
+        by=(f"{BESIDE}::test_nothing_is_planned_beside_a_run_that_works_on_members",),
+    ),
+    safety(
+        "what is for later is not looked at in the midst of another run",
+        promise="P1",
+        why="It would hold for what is only the other one's work, or take that for the truth.",
+        file=WAITS,
+        old="    if why := await _busy(duty):\n",
+        new='    if why := "":\n',
+        by=(f"{BESIDE}::test_what_the_other_run_changed_is_said_by_day_and_nothing_is_begun",),
+    ),
+    safety(
+        "what waits for another run does not wait past its time",
+        promise="P4",
+        why="Its window would end in silence.",
+        file=WAITS,
+        old="    _refuse_late(duty)\n    if why",
+        new="    if why",
+        by=(f"{BESIDE}::test_what_comes_too_late_for_its_window_asks",),
     ),
     safety(
         "a no to keeping it takes nothing back",
