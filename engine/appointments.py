@@ -6,6 +6,8 @@ and what happens where something is late? Answer:
 - The proposal is asked at once, and what touches no traffic follows: upload, import, verification
   (`prepare` "in_window" leaves them for then). The run then waits at its step APPOINTMENT, and
   other runs of the group may come and go.
+- Where another run has the group then, nothing but the votes: it waits at PREFLIGHT, the first full
+  look, until that one is over (`engine.waits`).
 - `gate_lead` before the moment it goes on: a full look, cloning off, the first gate. A vote in that
   time is good until the approval's execution expiry, reckoned from the moment itself.
 - No failover begins before the moment, nor after the window. At the window's end the run holds

@@ -60,7 +60,7 @@ def _sign(story: Story) -> str:
         return "⚠️" if story.plan.left_out else "✅"
     if words.alarming(story):
         return "🛑"
-    if state.at_appointment:
+    if state.at_appointment or state.waits_to_prepare:
         return "🕑"
     return "✋" if story.opening is not None else "▶️"
 

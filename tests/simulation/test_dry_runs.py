@@ -14,7 +14,7 @@ from engine.journal import Kind
 from engine.model import Appointment, GroupFacts, Policy, Request, Windows, to_json
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft, InboxRow
-from tests.simulation.loop import run_virtual
+from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import CHANNEL, PACKAGE, POLICY, REQUESTER, Night, small_package
 
 SATURDAYS = replace(POLICY, windows=Windows(((7320, 7500),), ("sat 02:00-05:00",)))
@@ -151,6 +151,17 @@ def test_an_open_run_is_named_and_not_disturbed(tmp_path):
     (text,) = [text for user, text in told.texts if user == REQUESTER]
     assert f":no_entry: An order would be refused now: site-1 is busy with {run}" in text
     assert text.count(":no_entry:") == 1
+
+
+def test_for_later_an_open_run_that_has_changed_nothing_is_no_obstacle_and_is_named(tmp_path):
+    at = Appointment(START + timedelta(hours=6))
+
+    told = ask(tmp_path, first=lambda night: night.order(), appointment=at)
+
+    (run,) = told.runs
+    (text,) = [text for user, text in told.texts if user == REQUESTER]
+    assert ":no_entry:" not in text
+    assert f":warning: site-1 is busy with {run} now. Nothing of this is begun before" in text
 
 
 def test_a_mistake_of_ours_is_told_once_and_not_made_again(tmp_path, monkeypatch):

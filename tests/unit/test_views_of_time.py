@@ -137,6 +137,18 @@ def test_the_thread_says_that_the_appointment_is_near_and_what_it_waits_for():
     assert heading(root).startswith("🕑 Due, and waits: site-1 is frozen by ana")
 
 
+def test_what_is_to_be_prepared_says_which_run_it_waits_for():
+    before = until(night("appointed"), Kind.DONE, step="PROPOSAL")
+    why = "site-1 is busy with hf-7k3fq2ma"
+    barred = {"step": "PREFLIGHT", "reason": why}
+    records = (*before, replace(before[-1], seq=before[-1].seq + 1, kind="BARRED", body=barred))
+    root = by_key(records)["root"]
+
+    assert heading(root).startswith(f"🕑 Scheduled for {THERE}, and waits: {why}")
+    assert f"*Next:* it is to be prepared, and waits: {why}. It goes on by itself" in whole(root)
+    assert f"It is to be prepared, and waits: {why}" in thread(records)[-1]
+
+
 def test_a_run_that_was_moved_says_by_whom_from_when_to_when_and_is_prepared_once():
     records = night("moved")
     moved = said(records, "moved it")

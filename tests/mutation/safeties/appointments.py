@@ -109,8 +109,8 @@ SAFETIES = (
         promise="P4",
         why="Its window would end in silence.",
         file=WAITS,
-        old="    _refuse_late(duty)\n    if why",
-        new="    if why",
+        old="    _refuse_late(duty)\n    if why := await _busy(duty):\n",
+        new="    if why := await _busy(duty):\n",
         by=(f"{BESIDE}::test_what_comes_too_late_for_its_window_asks",),
     ),
     safety(
