@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from engine.journal import Kind
 from storage.records import GENESIS, Record, record_hash
@@ -226,14 +227,29 @@ def _approval_problem(records: Sequence[Record], intended: Record) -> Finding:
 def _out_of_time(before: Sequence[Record], intended: Record) -> Finding:
     """Say where a failover is not in the time that its plan agreed on."""
     planned = _of(before, Kind.PLANNED)
-    agreed = planned[-1].body["plan"].get("appointment") if planned else None
-    if not agreed or intended.body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
+    if not planned or intended.body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
+        return None
+    plan = planned[-1].body["plan"]
+    if plan["phase"] != "rollback" and not _is_open(plan["policy"].get("windows"), intended.at):
+        return "the group has windows, and that was in none"
+    agreed = plan.get("appointment")
+    if not agreed:
         return None
     if intended.at < datetime.fromisoformat(agreed["start"]):
         return f"it was agreed not to begin before {agreed['start']}"
     if agreed["until"] and intended.at >= datetime.fromisoformat(agreed["until"]):
         return f"its window ended at {agreed['until']}"
     return None
+
+
+def _is_open(windows: Mapping[str, Any] | None, moment: datetime) -> bool:
+    """Say whether the clock on the wall shows a time in a window; there may be none."""
+    if not windows or not windows["spans"]:
+        return True
+    wall = moment.astimezone(ZoneInfo(windows["zone"]))
+    minute = (wall.weekday() * 24 + wall.hour) * 60 + wall.minute
+    weeks = (minute, minute + 7 * 24 * 60)
+    return any(begin <= at < end for begin, end in windows["spans"] for at in weeks)
 
 
 def _without_a_role(

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine import promises
-from engine.model import Appointment, to_json
+from engine.model import Appointment, Windows, to_json
 from tests.unit.builders import NOW, REQUEST, plan, records
 
 ORDERED = ("ORDERED", {"request": to_json(REQUEST)})
@@ -389,6 +390,32 @@ def test_p2_notices_a_failover_out_of_the_time_that_was_agreed_on():
     assert night(planned_for(start, until)) == "held"
     assert night(planned_for(until, None)) == "broken"
     assert night(planned_for(start - timedelta(hours=1), start)) == "broken"
+
+
+OF_LAST_WEEK = 7 * 24 * 60
+"""A window that began in the week before ends so many minutes later, as windows are counted."""
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "phase", "word"),
+    [
+        (0, 60, "fresh", "held"),
+        (-60, 1, "fresh", "held"),
+        (1, 60, "fresh", "broken"),
+        (-60, 0, "fresh", "broken"),
+        (OF_LAST_WEEK - 60, OF_LAST_WEEK + 1, "fresh", "held"),
+        (OF_LAST_WEEK - 60, OF_LAST_WEEK, "fresh", "broken"),
+        (60, 120, "rollback", "held"),
+    ],
+)
+def test_p2_notices_a_failover_outside_of_the_windows_of_its_group(begin, end, phase, word):
+    wall = NOW.astimezone(ZoneInfo("Europe/Berlin"))
+    minute = (wall.weekday() * 24 + wall.hour) * 60 + wall.minute
+    there = Windows(((minute + begin, minute + end),), (), "Europe/Berlin")
+    made = plan(phase=phase, policy=replace(plan().policy, windows=there))
+    agreed = ("PLANNED", {"plan": made.as_json()})
+
+    assert verdict(ORDERED, agreed, *GOOD[2:], promise="P2") == word
 
 
 def test_p2_notices_a_failover_on_the_approval_of_something_else():

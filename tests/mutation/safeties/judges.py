@@ -32,6 +32,13 @@ def objection(name: str, promise: str, old: str, new: str) -> Safety:
 
 SAFETIES = (
     judge(
+        "a failover outside of the windows is noticed",
+        "P2",
+        '        return "the group has windows, and that was in none"\n',
+        "        return None\n",
+        f"{UNIT}::test_p2_notices_a_failover_outside_of_the_windows_of_its_group",
+    ),
+    judge(
         "P1 is judged",
         "P1",
         "if missing else None\n        )",
