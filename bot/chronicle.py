@@ -334,6 +334,16 @@ def _escalated(body: Body, names: Names) -> Told:
     return f"{body['step']}: {body['role']} may approve too", [_called(body, names)]
 
 
+def _asked_there(body: Body, names: Names) -> Told:
+    lacking = f"lacking {body['lacking']}" if body.get("lacking") else "nobody is lacking"
+    return "asked who will be there", [lacking, _called(body, names)]
+
+
+def _attending(body: Body, _: Names) -> Told:
+    said = "will be there" if body["there"] else "will be away"
+    return f"said: {said}", [f"roles: {', '.join(body['roles'])}" if body.get("roles") else ""]
+
+
 def _called(body: Body, names: Names) -> str:
     known = {one["user"]: one["name"] for one in body.get("reach", ())}
     called = [known.get(user, names.get(user, user)) for user in body.get("call", ())]
@@ -412,6 +422,8 @@ _TELLERS: dict[str, Callable[[Body, Names], Told]] = {
     "BROKEN": _broken,
     "REMINDED": _reminded,
     "ESCALATED": _escalated,
+    "CALLED": _asked_there,
+    "ATTENDING": _attending,
     "RETRIED": _retried,
     "PAUSED": _said("pause: wait after the group in hand"),
     "HALTED": _halted,

@@ -16,6 +16,7 @@ from bot.commands.appointing import NOW, Clocks
 from bot.commands.grammar import read_left_out
 from bot.commands.help import help_text
 from bot.commands.kinds import (
+    ATTENDING,
     VOTES,
     WORDS,
     Cancel,
@@ -330,6 +331,8 @@ class Hearing:
         Raises:
             NoSuchRun: there is none.
         """
+        if isinstance(command, Word) and command.verb in ATTENDING:
+            return self._runs.scheduled_one(command.target or thread)
         try:
             return self._runs.open_one(command.target or thread)
         except NoSuchRun:
@@ -516,7 +519,7 @@ class Hearing:
         if pressed.get("action_id") in (changing.COUNT, changing.OUT):
             return self._counted(body)
         verb = str(pressed.get("action_id", "")).removeprefix(ACTION)
-        known = (*WORDS, WITHOUT)
+        known = (*WORDS, *ATTENDING, WITHOUT)
         if verb not in known or not str(pressed.get("action_id", "")).startswith(ACTION):
             return NOTHING
         key, to = self._pressed(body, pressed)

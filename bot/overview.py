@@ -331,9 +331,10 @@ def scheduled_line(run: Run, one: Scheduled) -> str:
     """Return one line about a run that waits for its time, with the way to it."""
     begins = schedule.both(one.start, one.zone)
     until = f" until {schedule.there(one.until, one.zone)}" if one.until is not None else ""
+    lacking = f"; lacking then: {escape(one.lacking, 200)}" if one.lacking else ""
     return (
         f"*{begins}*{until} · {code(one.group, 80)}: {escape(one.what, 200)}; "
-        f"{escape(one.state, 300)}; ordered by {escape(one.by, 80)} — {_way_to(run)}"
+        f"{escape(one.state, 300)}{lacking}; ordered by {escape(one.by, 80)} — {_way_to(run)}"
     )
 
 

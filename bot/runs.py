@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bot.looks import Looks
-from bot.views import drift, schedule
+from bot.views import attendance, drift, schedule
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
@@ -232,7 +232,7 @@ class Runs:
         lines = [f"*{escape(headline(story))}*"]
         appointment = story.plan.appointment
         if appointment is not None and schedule.is_ahead(story.state):
-            lines.append(f"When: {schedule.when(appointment)}")
+            lines += [f"When: {schedule.when(appointment)}", *attendance.lines(story)]
         hold = story.state.hold
         if hold is not None:
             lines.append(f"Held since {moment(hold.at)}: {escape(hold.reason)}")

@@ -15,6 +15,7 @@ from typing import Any
 from bot.views import schedule
 from bot.views.story import Story
 from bot.views.words import brought, take_words, what_for
+from engine import attendance
 from engine.model import Plan, StepKind
 
 
@@ -31,6 +32,7 @@ class Scheduled:
         until: the end of its window; None where it is none.
         state: "waiting for approval", "appointed", "waits: …" (what is in the way), "keep asked",
             "due" (a rollback that nobody has kept), or "held: …".
+        lacking: who still has to say that they will be there; "" where nobody is lacking.
         by: who ordered it.
         zone: the time zone in which it was ordered.
     """
@@ -42,6 +44,7 @@ class Scheduled:
     start: datetime
     until: datetime | None
     state: str
+    lacking: str
     by: str
     zone: str
 
@@ -55,14 +58,16 @@ class Scheduled:
             "start": self.start.isoformat(),
             "until": self.until.isoformat() if self.until is not None else None,
             "state": self.state,
+            "lacking": self.lacking,
             "ordered_by": self.by,
         }
 
     def __str__(self) -> str:
         until = f" until {schedule.there(self.until, self.zone)}" if self.until is not None else ""
+        lacking = f"there at its time: lacking {self.lacking}  " if self.lacking else ""
         return (
             f"{schedule.there(self.start, self.zone)}{until}  {self.run}  {self.group}  "
-            f"{self.what}  {self.state}  ordered by {self.by}"
+            f"{self.what}  {self.state}  {lacking}ordered by {self.by}"
         )
 
 
@@ -79,6 +84,7 @@ def scheduled(story: Story) -> Scheduled | None:
         start=plan.appointment.start,
         until=plan.appointment.until,
         state=_state(story),
+        lacking=attendance.lacking(story.state) if attendance.is_asked(story.state) else "",
         by=request.requester_name or request.requester,
         zone=plan.appointment.zone,
     )

@@ -36,6 +36,13 @@ PROPOSAL_LIFE = timedelta(hours=24)
 COMPARED_EVERY = timedelta(hours=24)
 """How often a run that waits is compared with what is true by then."""
 
+CALLS = 3
+"""How often people are called to say whether they will be there."""
+
+CALLED_AHEAD = timedelta(hours=1)
+"""What goes on sooner asks nobody whether they will be there: they are asked for their yes then. A
+guess."""
+
 PREPARING = (StepKind.PREFLIGHT, StepKind.UPLOAD, StepKind.IMPORT, StepKind.VERIFY)
 """What touches no traffic, and may be done days before."""
 
@@ -112,6 +119,23 @@ def latest_at(plan: Plan, asked_again: datetime | None) -> datetime | None:
     if plan.appointment.until is not None:
         return plan.appointment.until
     return max(filter(None, (plan.appointment.start, asked_again))) + plan.policy.late
+
+
+def next_call(plan: Plan, first: datetime, calls: int) -> datetime | None:
+    """Return when people are called next to say whether they will be there; None for never.
+
+    At once, and at one and two thirds of the time that is left then.
+
+    Args:
+        plan: what waits for its time.
+        first: when they were called first, or could be.
+        calls: how often they were called.
+    """
+    due = opens_at(plan)
+    if due is None or plan.is_scheduled_rollback or calls >= CALLS:
+        return None
+    left = due - first
+    return first + left * calls / CALLS if left >= CALLED_AHEAD else None
 
 
 def when(appointment: Appointment | None) -> str:

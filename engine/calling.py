@@ -1,5 +1,7 @@
 """Calling people: who can be reached when a gate opens, reminders, and the fallback role.
 
+And those who are needed when the time of a run has come, by day.
+
 What was found goes into the journal, so that the messages about it read the same for ever. Who may
 vote, who can still help, and when the fallback counts is decided in `engine.gates`.
 """
@@ -10,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from engine import gates
+from engine import appointments, attendance, gates
 from engine.duty import Duty
 from engine.fold import GateState
 from engine.journal import Kind
@@ -43,6 +45,31 @@ async def remind_if_due(duty: Duty, gate: GateState) -> None:
     if number <= gate.reminders or gate.outcome:
         return
     await _call(duty, gate, Kind.REMINDED, number=number, last=number == len(gate.reminders_at))
+
+
+async def call_if_due(duty: Duty) -> None:
+    """Ask those whom the failovers need whether they will be there when the time has come.
+
+    Of several calls that are due only the last is made; where nobody is lacking it names nobody.
+    """
+    state, due, since = duty.state, duty.state.next_call, duty.state.last_at
+    if due is None or since is None:
+        return
+    now = since + duty.stopwatch.about(since)
+    if now < due:
+        return
+    first, number = state.called_at or now, state.calls + 1
+    while (later := appointments.next_call(duty.plan, first, number)) is not None and later <= now:
+        number += 1
+    found = await duty.people.reach(_all_roles(duty.plan.policy.failover))
+    able = [one for one in found if attendance.could_help(state, one.user, one.roles)]
+    await duty.journal.write(
+        Kind.CALLED,
+        number=number,
+        lacking=attendance.lacking(state),
+        call=[one.user for one in sorted(able, key=_awake_first)][:MOST_CALLED],
+        reach=[_told(one) for one in found],
+    )
 
 
 async def escalate_if_due(duty: Duty, gate: GateState) -> None:

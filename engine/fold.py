@@ -144,6 +144,17 @@ class GateState:
 
 
 @dataclass(frozen=True)
+class Attendance:
+    """What a person said last about being there when the time of the run has come."""
+
+    user: str
+    name: str
+    there: bool
+    roles: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Hold:
     """Why the engine stopped itself, and what people can do about it."""
 
@@ -188,6 +199,9 @@ class RunState:
     untold_rescue: str = ""
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waits_for: str = ""
+    attending: dict[str, Attendance] = field(default_factory=dict)
+    called_at: datetime | None = None
+    calls: int = 0
     alarms: list[Mapping[str, Any]] = field(default_factory=list)
     ended: Mapping[str, Any] | None = None
     restarts: int = 0
@@ -365,7 +379,7 @@ class RunState:
         if self.at_appointment and not self.waits_for:
             due = appointments.opens_at(self.the_plan)
             looked = self.facts.at if self.facts is not None else self.last_at
-            return min(filter(None, (due, looked + appointments.COMPARED_EVERY)))
+            return min(filter(None, (due, looked + appointments.COMPARED_EVERY, self.next_call)))
         return self.last_at
 
     @property
@@ -379,6 +393,20 @@ class RunState:
         """Whether a run for later is to be prepared, and something is in its way."""
         step = self.next_step()
         return step is not None and step.kind is StepKind.PREFLIGHT and self.waits_for != ""
+
+    @property
+    def before_appointment(self) -> bool:
+        """Whether the run has a step at which it waits for its time, and has not passed it."""
+        steps = self.plan.steps if self.plan is not None and self.ended is None else ()
+        kind = StepKind.APPOINTMENT
+        return any(step.kind is kind and self.of(step).status != "done" for step in steps)
+
+    @property
+    def next_call(self) -> datetime | None:
+        """Return when people are called next to say whether they will be there; None for never."""
+        if not self.at_appointment or self.last_at is None:
+            return None
+        return appointments.next_call(self.the_plan, self.called_at or self.last_at, self.calls)
 
     @property
     def occupies(self) -> bool:
@@ -477,7 +505,10 @@ class RunState:
         self.request = from_json(Request, body["request"])
 
     def _on_planned(self, record: Record, body: Mapping[str, Any]) -> None:
+        agreed = self.plan.appointment if self.plan is not None else None
         self.plan = self._understood(record, body["plan"])
+        if self.plan.appointment != agreed:
+            self.attending, self.called_at, self.calls = {}, None, 0
         self.waits_for = ""
         self.rescuing = self.untold_rescue = ""
         if author := body.get("author"):
@@ -617,6 +648,19 @@ class RunState:
         if body.get("step") in self.gates:
             former = self.gates[body["step"]].reminders
             self._gate(body["step"], reminders=max(former + 1, body.get("number", 0)))
+
+    def _on_called(self, record: Record, body: Mapping[str, Any]) -> None:
+        self.called_at, self.calls = self.called_at or record.at, body["number"]
+
+    def _on_attending(self, record: Record, body: Mapping[str, Any]) -> None:
+        said = Attendance(
+            user=body["user"],
+            name=body["name"],
+            there=body["there"],
+            roles=frozenset(body["roles"]),
+            at=record.at,
+        )
+        self.attending = {**self.attending, said.user: said}
 
     def _on_escalated(self, record: Record, body: Mapping[str, Any]) -> None:
         self._gate(body["step"], escalated_at=record.at)

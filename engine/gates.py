@@ -131,7 +131,7 @@ def can_help(
         return False
     yes = [vote for vote in gate.votes.values() if vote.choice == "yes"]
     more = Vote(user, user, "yes", "", frozenset(roles), gate.opened_at)
-    return _wanting(rules, [*yes, more]) < _wanting(rules, yes)
+    return wanting(rules, [*yes, more]) < wanting(rules, yes)
 
 
 def refusal(
@@ -211,7 +211,7 @@ def missing(policy: GatePolicy, votes: Sequence[Vote]) -> str:
     `policy` as it is in force: a fallback that was not called has no part in it.
     """
     unfilled = _unfilled_needs(policy, votes)
-    more = _wanting(policy, votes)
+    more = wanting(policy, votes)
     if not more:
         return ""
     wanted = [f"{count} of {role}" for role, count in unfilled.items()]
@@ -219,7 +219,7 @@ def missing(policy: GatePolicy, votes: Sequence[Vote]) -> str:
     return f"{people}: {', '.join(wanted)}" if wanted else people
 
 
-def _wanting(policy: GatePolicy, votes: Sequence[Vote]) -> int:
+def wanting(policy: GatePolicy, votes: Sequence[Vote]) -> int:
     """Return how many persons are still needed, at least."""
     short = max(policy.votes - len(votes), 0)
     return max(short, sum(_unfilled_needs(policy, votes).values()))

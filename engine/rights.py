@@ -20,6 +20,9 @@ ORDER, FREEZE, UNFREEZE, HALT = "install", "freeze", "unfreeze", "halt"
 CHANGE = "change"
 """Another proposal in place of the one that is asked: whoever may approve it may also change it."""
 
+ATTEND = ("there", "away")
+"""Whether somebody will be there for the failovers: said by who may approve those."""
+
 _OWN = ("halt", "pause", "abort", CHANGE)
 """What whoever ordered a run may always say to it; a changed proposal is asked anew."""
 
@@ -33,6 +36,8 @@ def roles_for(act: str, policy: Policy) -> frozenset[str]:
     A plan of before there were rights has none: then operators are those named and all approvers.
     """
     operators = policy.operators if policy.rights is None else policy.rights.operate
+    if act in ATTEND:
+        return policy.failover.roles
     if act == CHANGE:
         return policy.proposal.roles | set(operators)
     if policy.rights is None:

@@ -6,9 +6,9 @@ cannot be done now, is refused with a reason. Who may say it is settled before, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
-from engine import freezes, gates, recovery, waits
+from engine import attendance, freezes, gates, recovery, waits
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.journal import Kind, planned_body
@@ -17,7 +17,7 @@ from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
 from engine.without import plan_without
-from storage.records import InboxRow, Json
+from storage.records import Draft, InboxRow, Json
 
 
 async def _pause(duty: Duty, row: InboxRow) -> None:
@@ -228,6 +228,49 @@ async def _moved(duty: Duty, appointment: Appointment, name: str) -> Plan:
     return freezes.noted(plan, house, now, tags=duty.tags)
 
 
+async def _attends(duty: Duty, row: InboxRow) -> None:
+    """Take whether somebody will be there, of whom the failovers may need.
+
+    Where nobody could approve them without this person, that is told at once, while it is day.
+    """
+    user, there = row.body["user"], row.body["verb"] == "there"
+    if not attendance.is_asked(duty.state):
+        await refuse(duty, row, "nothing waits for its time here; votes count at the gates")
+        return
+    policy = duty.plan.policy.failover
+    try:
+        person, roles = await duty.people.person(user), await duty.people.roles(user)
+        members = {role: await duty.people.members(role) for role in sorted(policy.roles)}
+    except PeopleUnreadable as error:
+        await refuse(duty, row, f"Slack could not be asked who you are: {error}")
+        return
+    if refused := attendance.refusal(duty.state, person, roles):
+        await refuse(duty, row, refused)
+        return
+    said = duty.journal.draft(
+        Kind.ATTENDING,
+        by=user,
+        user=user,
+        name=person.name or user,
+        there=there,
+        roles=sorted(policy.roles & roles),
+    )
+    alone = [] if there else _nobody_comes(duty, members, said.body["name"], user)
+    await duty.journal.append([said, *alone], take=[row.key])
+
+
+def _nobody_comes(
+    duty: Duty, members: Mapping[str, Collection[str]], name: str, user: str
+) -> list[Draft]:
+    """Return the record that says that the failovers could not be approved, where that is new."""
+    lacking = attendance.nobody_left(duty.state, members, user)
+    known = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "attendance"]
+    reason = f"without {name} nobody could approve the failovers; they would lack {lacking}"
+    if not lacking or reason in known[-1:]:
+        return []
+    return [duty.journal.draft(Kind.ALARMED, what="attendance", reason=reason, mention=True)]
+
+
 async def _nobody_left(duty: Duty, plan: Plan, author: str) -> str:
     """Say which gate could not be passed any more without this author's yes, or ""."""
     requester, authors = duty.state.the_request.requester, duty.state.authors
@@ -359,5 +402,7 @@ VERBS: Mapping[str, Verb] = {
     "abort": _abort,
     "rollback": _rollback,
     "change": _change,
+    "there": _attends,
+    "away": _attends,
 }
 """How each word is taken that people say to a run."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine import appointments, freezes, invariants, promises
+from engine import appointments, calling, freezes, invariants, promises
 from engine.duty import Duty
 from engine.errors import ConditionFailed, MaintenanceError, Missed, WindowEnded
 from engine.journal import Kind
@@ -32,6 +32,7 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
     """
     due = appointments.opens_at(duty.plan)
     if due is not None and not _has_come(duty, due):
+        await calling.call_if_due(duty)
         await _compare_with_plan(duty, step)
         return False
     _refuse_late(duty)

@@ -81,6 +81,8 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
             "Votes are reactions on the message that asks, :white_check_mark: yes, :x: no, or "
             "words in its thread: `@hotfix approve G2 CODE` with the code of its first line, "
             "`@hotfix reject G2 because …`, `@hotfix withdraw G2`.",
+            "Before the time of a run `@hotfix there` or `@hotfix away`, in its thread, says "
+            "whether you will be there to vote; it approves nothing.",
             f"Groups: {listed(groups)}",
         ]
     )

@@ -14,6 +14,10 @@ from engine.proposals import Change
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
 """What people say to a run; what each does is in engine.verbs."""
 
+ATTENDING = ("there", "away")
+"""What people say before the time of a run has come: whether they will be there; see
+engine.attendance."""
+
 VOTES = {"approve": "yes", "reject": "no", "withdraw": "withdraw"}
 """What people say at a gate, in its run's thread; how it counts is in engine.gates."""
 
@@ -27,7 +31,7 @@ ORDERS = ("install", "uninstall", "finish")
 
 VERBS = (
     *(*ORDERS, "plan", "change", "move", "cancel", "without"),
-    *(*WORDS, *FREEZING, *VOTES, *ANSWERED),
+    *(*WORDS, *ATTENDING, *FREEZING, *VOTES, *ANSWERED),
 )
 
 

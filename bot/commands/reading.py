@@ -12,6 +12,7 @@ from bot.commands.changes import CHANGES, read_change
 from bot.commands.freezing import read_freezing
 from bot.commands.grammar import RUN, TARGET, example, listed
 from bot.commands.kinds import (
+    ATTENDING,
     FREEZING,
     ORDERS,
     VERBS,
@@ -110,7 +111,7 @@ def read_command(
             f"I understood `{verb}`, but {code(target)} can be neither a group nor a run; "
             f"groups: {listed(groups)}"
         )
-    return Word(verb, target) if verb in WORDS else Question(verb, target)
+    return Word(verb, target) if verb in (*WORDS, *ATTENDING) else Question(verb, target)
 
 
 def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from bot.views.attendance import who_comes
 from bot.views.gates import degraded_end, failover, other_take, start, without
 from bot.views.keeping import keeping
 from bot.views.message import Message
@@ -50,7 +51,10 @@ def render(records: Sequence[Record]) -> tuple[Message, ...]:
             places.append(partial(installing, story, running, f"{record.stream}/m/{record.seq}"))
         if record.kind == Kind.ENDED:
             places.append(partial(_same, report(story, links)))
-        if record.body.get("call") and (gate := story.state.gates.get(record.body["step"])):
+        if record.kind == Kind.CALLED and story.state.called_at == record.at:
+            places.append(partial(who_comes, story, record, f"{record.stream}/m/{record.seq}"))
+        step = record.body.get("step", "")
+        if record.body.get("call") and (gate := story.state.gates.get(step)):
             opening = story.openings[gate.number]
             written.append(partial(written_to, story, opening, record))
     # Last, so that nothing in the thread waits for them; they have no place in it.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.views import cards, reach, schedule, words
+from bot.views import attendance, cards, reach, schedule, words
 from bot.views.format import (
     LONGEST_SHOWN,
     LONGEST_TEXT,
@@ -467,6 +467,8 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
     if body.get("what") == "schedule":
         first = f"⚠️ {call}{reason[:1].upper()}{reason[1:]}"
         return told(key, f"{first}. It still waits for its time, and looks again then.")
+    if body.get("what") == "attendance":
+        return told(key, f"⚠️ {call}{reason[:1].upper()}{reason[1:]}. It can be moved.")
     if body.get("what") == "settings":
         return told(
             key,
@@ -532,6 +534,13 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
 
 def _escalated(story: Story, record: Record, key: str) -> Message:
     return reach.escalated(_opening(story, record), record, key)
+
+
+def _called(story: Story, record: Record, key: str) -> Message | None:
+    """The first call is a message of its own, see `bot.views.conversation`."""
+    if story.state.called_at == record.at:
+        return None
+    return attendance.called_again(story, record, key)
 
 
 def _seen(story: Story, record: Record, key: str) -> Message | None:
@@ -665,6 +674,7 @@ _TELLERS: dict[Kind, Teller] = {
     Kind.BROKEN: _held,
     Kind.REMINDED: _reminded,
     Kind.ESCALATED: _escalated,
+    Kind.CALLED: _called,
     Kind.RETRIED: _retried,
     Kind.PAUSED: _paused,
     Kind.HALTED: _halted,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.views import gates, schedule, words
+from bot.views import attendance, gates, schedule, words
 from bot.views.format import Block, code, context, escape, section, span
 from bot.views.message import Message
 from bot.views.reach import awake_for_failovers
@@ -31,7 +31,7 @@ def proposal(story: Story, opening: Opening) -> Message:
         *_revised(plan),
         *_due(plan),
         section(*_asked(story, plan)),
-        *([section(*schedule.appointment_lines(plan, gate.opened_at))] if plan.appointment else []),
+        *_appointed(story, opening),
         *_expected(plan),
         section(*_split(opening)),
         section("*What will happen*", *_what_will_happen(plan)),
@@ -85,6 +85,16 @@ def _due(plan: Plan) -> list[Block]:
             f"To keep it: `@hotfix abort` in this thread. To wait: {schedule.move_words(plan)}.",
         )
     ]
+
+
+def _appointed(story: Story, opening: Opening) -> list[Block]:
+    """Say when, and who will be there; not under a proposal for a time that was changed since."""
+    plan = opening.plan
+    if plan.appointment is None:
+        return []
+    now = plan.appointment == story.plan.appointment
+    there = attendance.lines(story) if now else []
+    return [section(*schedule.appointment_lines(plan, opening.gate.opened_at), *there)]
 
 
 def _afterwards(story: Story, plan: Plan) -> list[Block]:

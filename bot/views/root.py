@@ -6,7 +6,7 @@ next and when. Everything that happened is in the thread below it.
 
 from __future__ import annotations
 
-from bot.views import cards, schedule, words
+from bot.views import attendance, cards, schedule, words
 from bot.views.format import (
     LONGEST_TEXT,
     Block,
@@ -91,7 +91,8 @@ def _when(story: Story) -> list[str]:
         return []
     name = "Due" if story.plan.is_scheduled_rollback else "When"
     move = f" {schedule.move_words(story.plan)}." if schedule.is_ahead(story.state) else ""
-    return [f"*{name}:* {schedule.when(appointment)}.{move}"]
+    there = attendance.lines(story) if schedule.is_ahead(story.state) else []
+    return [f"*{name}:* {schedule.when(appointment)}.{move}", *there]
 
 
 def _left_out(story: Story) -> list[str]:

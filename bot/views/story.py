@@ -151,6 +151,9 @@ class Story:
     def _on_voted(self, _: Record, body: Mapping[str, Any]) -> None:
         self.names[body["user"]] = body["name"]
 
+    def _on_attending(self, _: Record, body: Mapping[str, Any]) -> None:
+        self.names[body["user"]] = body["name"]
+
     def _on_refused(self, _: Record, body: Mapping[str, Any]) -> None:
         if body.get("user") and body.get("name"):
             self.names[body["user"]] = body["name"]

@@ -36,7 +36,7 @@ ALL = recordings()
 OPEN = [file for file in ALL if file.stem.startswith("open-")]
 
 
-SINCE_THEN: set[Kind] = set()
+SINCE_THEN = {Kind.CALLED, Kind.ATTENDING}
 """Kinds that are newer than the last recordings; the next ones (`tests.recorded`) have them."""
 
 
