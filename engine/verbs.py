@@ -265,7 +265,11 @@ def _nobody_comes(
     """Return the record that says that the failovers could not be approved, where that is new."""
     lacking = attendance.nobody_left(duty.state, members, user)
     known = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "attendance"]
-    reason = f"without {name} nobody could approve the failovers; they would lack {lacking}"
+    gone = [one.name for one in attendance.away(duty.state) if one.user != user]
+    reason = (
+        f"without {' and '.join([*gone, name])} nobody could approve the failovers; they would "
+        f"lack {lacking}"
+    )
     if not lacking or reason in known[-1:]:
         return []
     return [duty.journal.draft(Kind.ALARMED, what="attendance", reason=reason, mention=True)]

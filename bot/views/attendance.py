@@ -27,7 +27,7 @@ THERE, AWAY = "there", "away"
 _HOW = "`@hotfix there` or `@hotfix away` in the thread says it; it approves nothing."
 
 
-def lines(story: Story) -> list[str]:
+def lines(story: Story, *, how_to_say_it: bool = True) -> list[str]:
     """Return who will be there and who is lacking; nothing where that is not asked of this run."""
     state = story.state
     asked = attendance.is_asked(state)
@@ -37,7 +37,7 @@ def lines(story: Story) -> list[str]:
     coming, away = attendance.coming(state), attendance.away(state)
     there = f"{_named(coming)}" if coming else "nobody has said so yet"
     enough = f"Lacking: {lacking}" if lacking else "Enough for each failover"
-    how = f" {_HOW}" if asked and lacking else ""
+    how = f" {_HOW}" if asked and lacking and how_to_say_it else ""
     gone = f" Away: {_named(away)}." if away else ""
     return [f"*There at its time:* {there}. {enough}.{gone}{how}"]
 
@@ -52,11 +52,11 @@ def who_comes(story: Story, record: Record, key: str) -> Message:
     when = schedule.both(appointment.start, appointment.zone)
     first = f"🙋 {_called(record)}Who of you will be there? The failovers begin {when}."
     blocks = [
-        section(first, *lines(story)),
+        section(first, *lines(story, how_to_say_it=False)),
         {"type": "actions", "elements": _buttons(story)},
         context(
-            "It approves nothing: each failover is asked for when it is due. Who is lacking is "
-            "called again, and the proposal says so."
+            "Or in words: `@hotfix there`, `@hotfix away`. It approves nothing: each failover is "
+            "asked for when it is due. Who is lacking is called again."
         ),
     ]
     return Message(key, first, fit(blocks), live=True)

@@ -94,6 +94,7 @@ WORK = (Kind.DONE, Kind.INTENDED)
 GUS = at(Kind.REFUSED, name="gus")
 SUPERSEDED = at(Kind.GATE_CLOSED, outcome="superseded")
 
+SOME = "some will be there"
 TOO_SHORT = "appointed for the window alone"
 IN_WINDOWS = "in a window of the settings"
 
@@ -148,6 +149,9 @@ EXHIBITS = (
     Exhibit("proposal-in-windows", IN_WINDOWS, at(Kind.GATE_SHOWN, gate="G1"), ("proposal",)),
     Exhibit("root-next-window", IN_WINDOWS, at(Kind.HELD), ("root",)),
     Exhibit("waits", "frozen when due", at(Kind.BARRED), (Kind.BARRED,)),
+    Exhibit("who-comes-answered", SOME, at(Kind.ATTENDING, there=False), (Kind.CALLED,)),
+    Exhibit("who-is-lacking", SOME, at(Kind.CALLED, number=2), (Kind.CALLED,), last=1),
+    Exhibit("nobody-of-a-role", "nobody of a role", at(Kind.ALARMED), (Kind.ALARMED,)),
     Exhibit("moved", "moved", at(Kind.PLANNED, revision=2), (Kind.PLANNED,)),
     Exhibit("keep", "kept", at(Kind.GATE_SHOWN, gate="G1"), ("gate/G1",)),
     Exhibit("keep-no", "kept", at(Kind.GATE_CLOSED, outcome="rejected"), ("gate/G1",)),

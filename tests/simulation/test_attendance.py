@@ -72,8 +72,10 @@ def test_whoever_asked_for_the_run_or_may_approve_nothing_is_refused(tmp_path):
     night = play(tmp_path, AT, says(("there", REQUESTER), ("there", "U0NOBODY01")))
 
     assert of(night, Kind.ATTENDING) == []
-    assert [r.body["word"] for r in of(night, Kind.REFUSED)] == ["there", "there"]
-    assert "somebody else has to approve it" in of(night, Kind.REFUSED)[0].body["reason"]
+    refused = [r for r in of(night, Kind.REFUSED) if r.body.get("word") == "there"]
+    assert [r.by for r in refused] == [REQUESTER, "U0NOBODY01"]
+    assert "somebody else has to approve it" in refused[0].body["reason"]
+    assert "needs one of these roles: firewall, network" in refused[1].body["reason"]
 
 
 def test_it_is_told_at_once_where_nobody_of_a_role_will_be_left(tmp_path):
@@ -86,6 +88,22 @@ def test_it_is_told_at_once_where_nobody_of_a_role_will_be_left(tmp_path):
     (alarm,) = [a for a in night.state.alarms if a["what"] == "attendance"]
     assert "without ben nobody could approve the failovers" in alarm["reason"]
     assert night.state.hold is None
+
+
+def test_whoever_changes_the_plan_counts_no_longer(tmp_path):
+    def people(night: Night, gate: str, step: str) -> None:
+        if gate == "G1":
+            night.later(30, lambda: night.say("there", ANA))
+            night.later(60, lambda: night.change(ANA, order="swap"))
+
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.the_plan.revision == 2)
+
+    night = play(tmp_path, AT, then, people=people)
+
+    assert night.state.attending.keys() == {ANA}
+    assert attendance.coming(night.state) == ()
+    assert attendance.lacking(night.state) == "2 more people"
 
 
 def test_another_time_asks_anew(tmp_path):

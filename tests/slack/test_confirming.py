@@ -458,3 +458,47 @@ async def test_a_plan_with_a_time_is_made_where_it_is_asked_for_in_a_thread(hous
     assert request.appointment is not None
     assert request.appointment.start == house.clock.now() + timedelta(hours=2)
     assert late.text.startswith("Nothing was planned:")
+
+
+# ---------------------------------------------------------------------------- who will be there
+
+
+@pytest.mark.parametrize("target", [RUN, "site-1", ""])
+@pytest.mark.parametrize("word", ["there", "away"])
+async def test_whoever_will_be_there_or_not_says_so_to_the_run_that_waits(
+    house, people, word, target
+):
+    house.add_run("hf-000002", "site-2")
+    schedule(house)
+
+    shown = await give(people, f"/hotfix {word} {target}".rstrip())
+
+    assert shown["text"] == f"Understood: `{word}` for `{RUN}`."
+    (row,) = house.rows
+    assert (row.run, row.body["verb"], row.body["user"]) == (RUN, word, RITA)
+
+
+async def test_nobody_says_so_to_what_waits_for_no_time(house, people):
+    house.add_run()
+
+    shown = await give(people, "/hotfix there site-1")
+
+    assert shown["text"] == f"Nothing is scheduled by `site-1`; `{RUN}` is open, and goes on now."
+    assert house.rows == []
+
+
+@pytest.mark.parametrize("word", ["there", "away"])
+async def test_the_button_says_the_word(house, word):
+    schedule(house)
+
+    heard = house.hearing.hear(
+        {
+            "type": "block_actions",
+            "user": {"id": ANA},
+            "container": {"channel_id": CHANNEL, "message_ts": "1.1", "thread_ts": "1.0"},
+            "actions": [{"action_id": f"word:{word}", "value": RUN, "action_ts": "1.2"}],
+        }
+    )
+
+    assert heard.row is not None
+    assert (heard.row.run, heard.row.body["verb"], heard.row.body["user"]) == (RUN, word, ANA)

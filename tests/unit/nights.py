@@ -187,6 +187,21 @@ def for_later(*faults: dict[str, Any], **asked: Any) -> list[Record]:
     return recorded(*faults, **{**LATER, "appointment": AT, **asked})
 
 
+def _some_will_be_there(night: Night, shown: str, step: str) -> None:
+    everyone_agrees(night, shown, step)
+    if step == "PROPOSAL":
+        night.later(3000, lambda: night.say("there", "U0ANA00001"))
+        night.later(4000, lambda: night.say("away", "U0NOOR0001"))
+        night.later(11_000, lambda: night.say("there", "U0BEN00001"))
+
+
+def _nobody_of_a_role(night: Night, shown: str, step: str) -> None:
+    everyone_agrees(night, shown, step)
+    if step == "PROPOSAL":
+        night.later(3000, lambda: night.say("away", "U0ANA00001"))
+        night.later(4000, lambda: night.say("away", "U0NOOR0001"))
+
+
 def scheduled(people: Reaction, then: Callable[[Night], Awaitable[Any]]) -> list[Record]:
     """Return the journal of the rollback that an installation was ordered with."""
 
@@ -290,6 +305,8 @@ NIGHTS: dict[str, Callable[[], list[Record]]] = {
         policy=replace(SPARSE, prepare="in_window"), appointment=BRIEF
     ),
     "in a window of the settings": lambda: for_later(policy=replace(SPARSE, windows=DAILY)),
+    "some will be there": lambda: for_later(hours=4, people=_some_will_be_there),
+    "nobody of a role": lambda: for_later(hours=4, people=_nobody_of_a_role),
     "moved": lambda: for_later(hours=2, then=put_off),
     "frozen when due": lambda: for_later(people=_frozen_when_due, appointment=WINDOW, hours=6.5),
     "away when due": lambda: for_later(hours=0.5, then=away_when_due),

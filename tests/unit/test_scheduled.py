@@ -94,11 +94,15 @@ def test_the_command_line_lists_what_is_scheduled_and_nothing_else(told, databas
         "start": WINDOW.start.isoformat(),
         "until": WINDOW.until.isoformat() if WINDOW.until else None,
         "state": "appointed",
+        "lacking": "2 more people",
         "ordered_by": "rita",
     }
     line = told("runs", "--scheduled")
     assert line.startswith("Tue 3 Mar 05:00 CET (UTC+1) until Tue 3 Mar 08:00 CET (UTC+1)  hf-")
-    assert line.endswith("  site-1  install take 120  appointed  ordered by rita\n")
+    assert line.endswith(
+        "  site-1  install take 120  appointed  there at its time: lacking 2 more people  "
+        "ordered by rita\n"
+    )
 
 
 def told_of(name: str, kind: str, **body: Any) -> Line:

@@ -149,6 +149,54 @@ def test_what_is_to_be_prepared_says_which_run_it_waits_for():
     assert f"It is to be prepared, and waits: {why}" in thread(records)[-1]
 
 
+# ------------------------------------------------------------------------ who will be there
+
+
+def before_it_goes_on():
+    return until(night("some will be there"), Kind.CALLED, number=3)
+
+
+def test_the_proposal_says_who_will_be_there_and_who_is_lacking_as_it_stands():
+    records = night("some will be there")
+    asked = whole(by_key(until(records, Kind.GATE_SHOWN, gate="G1"))["proposal"])
+    one = whole(by_key(until(records, Kind.ATTENDING))["proposal"])
+    away = whole(by_key(until(records, Kind.ATTENDING, there=False))["proposal"])
+    enough = whole(by_key(before_it_goes_on())["proposal"])
+
+    assert "*There at its time:* nobody has said so yet. Lacking: 2 more people." in asked
+    assert "`@hotfix there` or `@hotfix away` in the thread says it" in asked
+    assert "*There at its time:* ana (network). Lacking: 1 more person." in one
+    assert "Away: noor (firewall, network)." in away
+    assert "*There at its time:* ana (network) and ben (firewall). Enough for each" in enough
+    assert "`@hotfix there`" not in enough
+
+
+def test_the_question_has_a_button_for_each_answer_until_its_time_has_come():
+    records = before_it_goes_on()
+    question = said(records, "Who of you will be there?")
+    later = said(night("appointed"), "It was asked who will be there")
+
+    (actions,) = (block for block in question.blocks if block["type"] == "actions")
+    assert [one["action_id"] for one in actions["elements"]] == ["word:there", "word:away"]
+    assert "It approves nothing" in whole(question)
+    assert question.live
+    assert all(block["type"] != "actions" for block in later.blocks)
+
+
+def test_a_reminder_names_who_is_lacking_calls_who_could_help_and_says_nothing_once_it_is_enough():
+    reminders = [one for one in thread(before_it_goes_on()) if "Still lacking" in one]
+
+    assert len(reminders) == 1
+    assert reminders[0].startswith("⏰ <@U0BEN00001> Still lacking when the failovers begin")
+    assert "1 more person" in reminders[0]
+
+
+def test_that_nobody_of_a_role_will_be_there_is_told_to_who_asked():
+    told = said(night("nobody of a role"), "nobody could approve")
+
+    assert told.text.startswith("⚠️ <@U0RITA0001> Without ana and noor nobody could approve")
+
+
 def test_a_run_that_was_moved_says_by_whom_from_when_to_when_and_is_prepared_once():
     records = night("moved")
     moved = said(records, "moved it")
@@ -157,7 +205,8 @@ def test_a_run_that_was_moved_says_by_whom_from_when_to_when_and_is_prepared_onc
     assert f"It was {YOURS}" in moved.text
     assert "(in 7d)" in moved.text
     assert len([k for k in by_key(records) if k.endswith("/live")]) == 1
-    assert "It is prepared: it waits until Tue 10 Mar 02:00" in thread(records)[-1]
+    assert "It is prepared: it waits until Tue 10 Mar 02:00" in thread(records)[-2]
+    assert "The failovers begin Tue 10 Mar 02:00" in thread(records)[-1]
 
 
 def test_who_comes_too_late_says_when_it_was_to_be_and_which_words_help():
