@@ -7,8 +7,8 @@ from engine import attendance
 from engine.journal import Kind
 from engine.model import Appointment
 from tests.simulation.night import REQUESTER, Night
-from tests.simulation.played import Played
-from tests.simulation.test_appointments import AT, DUE, SPARSE, Then, over, play
+from tests.simulation.played import Played, Then
+from tests.simulation.test_appointments import AT, DUE, SPARSE, over, play
 
 ANA, BEN, NOOR = "U0ANA00001", "U0BEN00001", "U0NOOR0001"
 
