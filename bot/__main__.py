@@ -228,7 +228,8 @@ def plan(
         list[str],
         typer.Argument(
             help="What would be ordered, as in Slack: install GROUP PACKAGE [split …] [groups N] "
-            "[without …], uninstall GROUP last take, finish GROUP, or rollback GROUP."
+            "[without …], uninstall GROUP last take, finish GROUP, or rollback GROUP; and when: "
+            "at sat 02:00, in 3h, window sat 02:00-05:00, rollback after 72h."
         ),
     ],
     config: Config = None,
@@ -241,6 +242,7 @@ def plan(
     """
     from bot.commands.kinds import Mistake
     from bot.commands.orders import read_planning
+    from bot.hearing import clocks
     from engine.dryrun import text
 
     with mistakes_told():
@@ -248,7 +250,8 @@ def plan(
         secrets = Secrets.read(settings.in_gclish)
         try:
             said = " ".join(words).split()
-            wanted = read_planning(said, sorted(settings.groups), "hotfix-bot").order
+            times = clocks(settings, SystemClock().now())
+            wanted = read_planning(said, sorted(settings.groups), "hotfix-bot", times).order
         except Mistake as error:
             raise refusal(_plainly(str(error))) from error
         group = settings.groups[wanted.group]

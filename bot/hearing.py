@@ -96,6 +96,13 @@ NOTHING = Heard()
 HELP = "help"
 
 
+def clocks(settings: Settings, now: datetime) -> Clocks:
+    """Return what the times in a command are read by at a moment."""
+    shortest = {name: settings.policy_of(name).shortest_window for name in settings.groups}
+    windows = {name: settings.windows_of(name) for name in settings.groups}
+    return Clocks(now, settings.scopes, shortest, windows)
+
+
 class Hearing:
     """Reads what Slack sends."""
 
@@ -104,11 +111,7 @@ class Hearing:
     ) -> None:
         self._settings = settings
         self._groups = sorted(settings.groups)
-        self._scopes = settings.scopes
-        self._shortest = {
-            name: settings.policy_of(name).shortest_window for name in settings.groups
-        }
-        self._windows = {name: settings.windows_of(name) for name in settings.groups}
+        self._times = clocks(settings, clock.now())
         self._runs = runs
         self._deliveries = deliveries
         self._clock = clock
@@ -152,7 +155,7 @@ class Hearing:
                 groups=self._groups,
                 command=self._name,
                 clocks=clocks,
-                scopes=tuple(self._scopes),
+                scopes=tuple(self._times.zones),
                 frozen=self._frozen,
             )
             if isinstance(command, Word) and self._is_order(command):
@@ -181,7 +184,7 @@ class Hearing:
 
     def _clocks(self) -> Clocks:
         """Return what the times in a command are read by, as it is heard now."""
-        return Clocks(self._clock.now(), self._scopes, self._shortest, self._windows)
+        return replace(self._times, now=self._clock.now())
 
     def _clocks_at(self, ts: str) -> Clocks:
         """Return what the times in a message are read by: it may be read back long after."""
@@ -264,7 +267,7 @@ class Hearing:
         order = read_command(asked.text, groups=self._groups, command=self._name, clocks=clocks)
         if isinstance(order, Order) and order.appointment and asked.means(order.appointment):
             late = confirming.too_late(
-                order.appointment, self._clock.now(), self._shortest[order.group]
+                order.appointment, self._clock.now(), self._times.shortest[order.group]
             )
             if late:
                 raise Mistake(late)
@@ -301,7 +304,7 @@ class Hearing:
 
     def _check_to_come(self, appointment: Appointment, group: str, done: str) -> None:
         """Refuse what has passed since it was said, in words that were read back late."""
-        shortest = self._shortest.get(group, SHORTEST_WINDOW)
+        shortest = self._times.shortest.get(group, SHORTEST_WINDOW)
         if gone := confirming.too_late(appointment, self._clock.now(), shortest, done):
             raise Mistake(gone)
 
@@ -375,7 +378,7 @@ class Hearing:
                 f"I understood `freeze {scope}`, but {moment(until)} has passed; give a time that "
                 "is still to come."
             )
-        groups, zone = meant(scope, self._settings.tags), self._scopes.get(scope, "UTC")
+        groups, zone = meant(scope, self._settings.tags), self._times.zones.get(scope, "UTC")
         body = {
             "verb": command.verb,
             "scope": scope,
@@ -472,7 +475,7 @@ class Hearing:
                 command="@hotfix",
                 in_thread=bool(run),
                 clocks=clocks,
-                scopes=tuple(self._scopes),
+                scopes=tuple(self._times.zones),
                 frozen=self._frozen,
             )
             if isinstance(command, Order):

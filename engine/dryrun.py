@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
 from typing import Any
 
 from engine import freezes, invariants, windows
+from engine.appointments import when
 from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
 from engine.fold import RunState
 from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
 from engine.model import (
+    Appointment,
     GroupFacts,
     LogicalGroup,
     Plan,
@@ -32,6 +35,7 @@ from engine.planning import beside, planned, refuse_unless_allowed
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.reading import ReadingShell
 from engine.uninstalling import WORDS
+from engine.zoned import lasting, zone_named
 from storage.records import HOUSE, InboxRow, JournalStore, Lease, StorageDown, Stores
 
 RUN = "hf-dryrun"
@@ -51,6 +55,7 @@ class DryPlan:
         refusals: why an order would be refused now all the same.
         holds: for what the run would hold at PREFLIGHT now; "" as well while another one goes on,
             which keeps the group from looking as it will.
+        rollback_after: how long after its end it would be taken back, unless people keep it.
     """
 
     plan: Plan
@@ -58,6 +63,7 @@ class DryPlan:
     steps: tuple[Outline, ...]
     refusals: tuple[str, ...] = ()
     holds: str = ""
+    rollback_after: timedelta | None = None
 
     @property
     def minutes(self) -> int:
@@ -130,6 +136,10 @@ class DryPlan:
                 for group in plan.groups
             ],
             "left_out": list(plan.left_out),
+            "appointment": _appointed(plan.appointment),
+            "rollback_after_s": round(self.rollback_after.total_seconds())
+            if self.rollback_after is not None
+            else None,
             "notes": list(plan.notes),
             "would_refuse": list(self.refusals),
             "would_hold": self.holds,
@@ -137,6 +147,19 @@ class DryPlan:
             "steps": [_told(one) for one in self.steps],
             "facts": to_json(self.facts),
         }
+
+
+def _appointed(appointment: Appointment | None) -> dict[str, Any] | None:
+    """Return when it would begin, in ISO 8601: in UTC, and as the group's clocks show it."""
+    if appointment is None:
+        return None
+    ends = {"start": appointment.start, "until": appointment.until}
+    told: dict[str, Any] = {"zone": appointment.zone}
+    for name, at in ends.items():
+        told[name] = at.astimezone(UTC).isoformat() if at is not None else None
+        there = at.astimezone(zone_named(appointment.zone)) if at is not None else None
+        told[f"{name}_there"] = there.isoformat() if there is not None else None
+    return told
 
 
 def _told(one: Outline) -> dict[str, Any]:
@@ -201,7 +224,8 @@ async def dry_plan(
     )
     refusals = [why for why in (refused, frozen, outside) if why]
     holds = "" if busy else _holds(plan, facts)
-    return DryPlan(plan, facts, outline(plan, facts), tuple(refusals), holds)
+    steps, after = outline(plan, facts), request.rollback_after
+    return DryPlan(plan, facts, steps, tuple(refusals), holds, after)
 
 
 def _in_its_window(request: Request, setup: GroupSetup, clock: Clock) -> tuple[Request, str]:
@@ -248,6 +272,7 @@ def text(dry: DryPlan) -> list[str]:
     lines = [
         f"{plan.security_group}: {dry.what}",
         f"{dry.order}: {dry.takes}",
+        *_times(dry),
         "",
         "Logical Groups, in this order",
         *(f"  {g.name}  {spelled(g.members)}  ({dry.staying(g)})" for g in plan.groups),
@@ -273,6 +298,7 @@ def brief(dry: DryPlan) -> list[str]:
     return [
         f"A dry run of `{dry.order}`: nothing was begun, and nobody was asked.",
         f"{plan.security_group} is {dry.what}. It would go from {dry.takes}.",
+        *_times(dry),
         *(f"{g.name}: {spelled(g.members)} ({dry.staying(g)})" for g in plan.groups),
         *([f"Left out: {spelled(plan.left_out)}."] if plan.left_out else []),
         *(f":warning: {note}" for note in plan.notes),
@@ -280,6 +306,20 @@ def brief(dry: DryPlan) -> list[str]:
         f"{len(plan.steps)} steps; the order of the groups is {', '.join(names) or 'none'}. "
         f"{_estimate(dry)}",
     ]
+
+
+def _times(dry: DryPlan) -> list[str]:
+    """Say when it would begin, on the group's clocks and in UTC, and when it is taken back."""
+    told, appointment = list[str](), dry.plan.appointment
+    if appointment is not None:
+        there, utc = when(appointment), when(replace(appointment, zone="UTC"))
+        told.append(f"When: {there}{f', in UTC {utc}' if utc != there else ''}.")
+    if dry.rollback_after is not None:
+        told.append(
+            f"Afterwards: its rollback is asked for {lasting(dry.rollback_after)} after its end, "
+            "unless people keep it."
+        )
+    return told
 
 
 def _number(dry: DryPlan) -> str:

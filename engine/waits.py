@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from engine import appointments, calling, freezes, invariants, promises
@@ -18,6 +18,7 @@ from engine.errors import ConditionFailed, MaintenanceError, Missed, WindowEnded
 from engine.journal import Kind
 from engine.model import GroupFacts, Step, StepKind, differences, in_service, to_json
 from engine.stopwatch import CLOCKS_DIFFER
+from engine.zoned import lasting
 from storage.records import Draft, GroupBusy
 
 
@@ -165,7 +166,7 @@ def _refuse_late(duty: Duty) -> None:
         )
     late = _latest(duty) - plan.appointment.start
     raise Missed(
-        f"it was to begin at {duty.told(plan.appointment.start)}, and {_hours(late)} later it had "
+        f"it was to begin at {duty.told(plan.appointment.start)}, and {lasting(late)} later it had "
         f"not{because}; say `retry` where it may begin now"
     )
 
@@ -205,11 +206,6 @@ def _has_changed_any(duty: Duty) -> bool:
 async def _wait_for(duty: Duty, step: Step, why: str) -> None:
     if why != duty.state.waits_for:
         await duty.journal.write(Kind.BARRED, step=step.id, reason=why)
-
-
-def _hours(duration: timedelta) -> str:
-    minutes = int(duration.total_seconds()) // 60
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
 async def end_before_it_began(

@@ -1,7 +1,7 @@
 """A moment as the clocks of a time zone show it, like `Sat 28 Nov 02:00 CET (UTC+1)`.
 
-Pure; every surface says a moment in this form. Which moments the words of a person mean does not
-belong here.
+And how long something lasts. Pure; every surface says a moment in this form. Which moments the
+words of a person mean does not belong here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def said(moment: datetime, zone: str) -> str:
     """Return a moment for people there; in UTC where this machine knows no such zone."""
-    local = moment.astimezone(_zone(zone))
+    local = moment.astimezone(zone_named(zone))
     return f"{date_text(local)} {clock_text(local)}"
 
 
@@ -42,7 +42,14 @@ def offset_text(offset: timedelta) -> str:
     return f"UTC{sign}{hours}:{minutes:02}" if minutes else f"UTC{sign}{hours}"
 
 
-def _zone(name: str) -> tzinfo:
+def lasting(duration: timedelta) -> str:
+    """Return a duration in full minutes, like `3 h 05 min` or `40 min`."""
+    minutes = int(duration.total_seconds()) // 60
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+def zone_named(name: str) -> tzinfo:
+    """Return a time zone; UTC where this machine knows none of that name."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -164,6 +164,21 @@ def test_for_later_an_open_run_that_has_changed_nothing_is_no_obstacle_and_is_na
     assert f":warning: site-1 is busy with {run} now. Nothing of this is begun before" in text
 
 
+def test_when_it_would_begin_is_told_on_the_clocks_of_its_group_and_in_utc(tmp_path):
+    at = START + timedelta(hours=6)
+    window = Appointment(at, at + timedelta(hours=3), zone="Asia/Tokyo")
+
+    told = ask(tmp_path, appointment=window, rollback_after=timedelta(hours=72))
+
+    ((_, text),), ((_, _, file),) = told.texts, told.files
+    for shown in (text, file):
+        assert (
+            "When: Tue 3 Mar 13:00 JST (UTC+9) until Tue 3 Mar 16:00 JST (UTC+9), in UTC "
+            "Tue 3 Mar 04:00 UTC until Tue 3 Mar 07:00 UTC.\n"
+        ) in shown
+        assert "Afterwards: its rollback is asked for 72 h 00 min after its end, unless" in shown
+
+
 def test_a_mistake_of_ours_is_told_once_and_not_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(dryrun, "outline", lambda *_: 1 / 0)
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ client_keys = ["{key}"]
 address = "{address}"
 port = {port}
 channel = "C1"
+timezone = "Asia/Tokyo"
 """
 
 
@@ -100,6 +102,28 @@ async def test_a_plan_of_a_real_group_is_told_and_nothing_is_done(tmp_path):
         assert (code, err) == (0, "")
         assert "A  1_1-1_2  (while A is down 3 members carry what 5 carry now" in out
         assert "Nothing was sent but what reads." in out
+
+        when = ["at", "tomorrow", "02:00", "for", "3h", "rollback", "after", "72h"]
+        code, out, err = await plan(config, "install", "site-1", PACKAGE, *when)
+        assert (code, err) == (0, "")
+        assert re.search(r"When: \w+ \d+ \w+ 02:00 JST \(UTC\+9\) until ", out)
+        assert re.search(r", in UTC \w+ \d+ \w+ 17:00 UTC until \w+ \d+ \w+ 20:00 UTC\.", out)
+        assert "  APPOINTMENT  (waits for the time that was agreed on" in out
+
+        code, out, err = await plan(config, "install", "site-1", PACKAGE, *when, "--json")
+        assert (code, err) == (0, "")
+        told = json.loads(out)
+        assert told["rollback_after_s"] == 72 * 3600
+        begins = told["appointment"]
+        assert begins["zone"] == "Asia/Tokyo"
+        assert begins["start"].endswith("T17:00:00+00:00")
+        assert begins["start_there"].endswith("T02:00:00+09:00")
+        assert begins["until"].endswith("T20:00:00+00:00")
+        assert begins["until_there"].endswith("T05:00:00+09:00")
+
+        code, out, err = await plan(config, "install", "site-1", PACKAGE, "at", "2am")
+        assert (code, out) == (2, "")
+        assert "2am is no time of day; write at 02:00" in err
 
         code, out, err = await plan(config, "install", "site-1", PACKAGE, "split", "1_1/1_2-1_5")
         assert (code, out) == (2, "")
