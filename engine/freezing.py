@@ -6,6 +6,7 @@ What is frozen, and what a freeze means, is in `engine.freezes`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from engine import house, rights
-from engine.errors import PeopleUnreadable
+from engine.errors import NotUnderstood, PeopleUnreadable
+from engine.fold import RunState
 from engine.freezes import (
     Freeze,
     asked_for,
@@ -167,8 +169,23 @@ class Freezes:
         more = f" It replaces: {'; and '.join(map(str, former))}." if former else ""
         more += " So it ends earlier than that." if shortened(said, former) else ""
         more += "".join(f" Beside it: {told_of(o, now)}." for o in held if o not in former)
+        more += "".join(f" {one}." for one in await asyncio.to_thread(self._met, said))
         means = _MEANS_LATER if said.coming(now) else _MEANS
         await self._answer(row, f"Done: {told_of(said, now)}. {means}{more}")
+
+    def _met(self, said: Freeze) -> list[str]:
+        """Say which runs have an appointment that begins in a freeze: they wait, and then ask."""
+        found, tags = list[str](), self._tags()
+        for row in self._stores.journal.runs():
+            if not said.holds_for(row.group, tags.get(row.group, ())):
+                continue
+            with contextlib.suppress(NotUnderstood):
+                state = RunState.replay(self._stores.journal.read(row.id))
+                due = state.plan.appointment if state.plan is not None else None
+                if due is not None and due.start > said.since and said.holds_at(due.start):
+                    at = said.told(due.start)
+                    found.append(f"{row.id} on {row.group} is due in it, {at}: it waits, then asks")
+        return found
 
     def _groups(self, row: InboxRow) -> list[str]:
         """Return the groups that are meant: by the settings of whoever heard it, and by ours."""

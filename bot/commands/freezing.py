@@ -26,7 +26,9 @@ def read_freezing(
 ) -> Freezing:
     """Read what follows `freeze` or `unfreeze`; `scopes` is all that can be named there."""
     if not words:
-        raise Mistake(f"I understood `{verb}`, but not what: {freeze_usage(command)}")
+        lifting = f"`{command} unfreeze &lt;group, tag or all&gt;`"
+        usage = freeze_usage(command) if verb == "freeze" else lifting
+        raise Mistake(f"I understood `{verb}`, but not what: {usage}")
     scope, rest = words[0], list(words[1:])
     if scope not in scopes:
         raise _unknown(verb, scope, scopes, command)
@@ -105,8 +107,8 @@ def _moment(
 
 
 def freeze_usage(command: str) -> str:
-    """Return how both are written, as finished mrkdwn."""
+    """Return how a freeze is written, as finished mrkdwn."""
     return (
         f"`{command} freeze &lt;group, tag or all&gt; [from fri 18:00] [until 2026-12-24 18:00] "
-        f"because …`, `{command} unfreeze &lt;group, tag or all&gt;`"
+        "because …`"
     )

@@ -13,7 +13,7 @@ from bot.commands.scheduling import move_usage
 _HELP = {
     "Order": (*ORDERS, "plan", "change", "move"),
     "Stop": ("halt", "pause", "abort", "cancel", "freeze"),
-    "Go on": ("resume", "retry", "rollback", "without"),
+    "Go on": ("resume", "retry", "rollback", "without", "unfreeze"),
 }
 """Under which heading help tells each word that takes a right."""
 
@@ -51,8 +51,10 @@ def help_text(command: str, groups: Sequence[str], *, may: Collection[str] | Non
         "that is out of service, once others agree",
         "move": f"{move_usage(f'{command} schedule')} begins it at another time, and asks anew",
         "cancel": f"`{command} schedule cancel &lt;run&gt;` ends what waits for its time",
-        "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins; also "
-        "`in 3h`, `for 2h`",
+        "freeze": f"{freeze_usage(command)}: meanwhile nobody orders and no failover begins; in "
+        "place of a moment also `in 3h`, `for 2h`",
+        "unfreeze": f"`{command} unfreeze &lt;group, tag or all&gt;` lifts what is frozen there, "
+        "and what will be",
         "change": f"`{command} change {name} swap | groups 3 | order smo_last | "
         "split 1_1-1_3/1_4-1_6 | without 1_7` makes another proposal, while one is asked",
     }

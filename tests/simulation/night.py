@@ -196,6 +196,7 @@ class Site:
     pins: Identity = NOTHING_PINNED
     refusals: Refusals = field(default_factory=Refusals)
     daily_look: time | None = None
+    tags: tuple[str, ...] = ()
 
     def group(self, name: str) -> GroupSetup | None:
         if name != "site-1":
@@ -208,6 +209,7 @@ class Site:
             pins=self.pins,
             asked_again=self.refusals.forget,
             daily_look=self.daily_look,
+            tags=self.tags,
         )
 
     def names(self) -> Sequence[str]:
@@ -237,9 +239,11 @@ class Night:
         ticks: timedelta = timedelta(seconds=1),
         pins: Identity = NOTHING_PINNED,
         daily_look: time | None = None,
+        tags: tuple[str, ...] = (),
     ) -> None:
         self.ticks = ticks
         self.daily_look = daily_look
+        self.tags = tags
         self.pins = pins
         self.clock = virtual_clock()
         self.group = Group(setup or Setup(), self.clock)
@@ -272,7 +276,14 @@ class Night:
         self.worker = Worker(
             stores,
             self.clock,
-            Site(self.policy, self._logged_in(refusals), self.pins, refusals, self.daily_look),
+            Site(
+                self.policy,
+                self._logged_in(refusals),
+                self.pins,
+                refusals,
+                self.daily_look,
+                self.tags,
+            ),
             self.crowd,
             self.said,
             Shelf(self.package),

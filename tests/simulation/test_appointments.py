@@ -406,8 +406,9 @@ def test_nothing_is_said_daily_while_all_is_as_planned(tmp_path):
     assert len([r for r in night.records if r.kind == Kind.SEEN]) <= 3
 
 
-def freeze(stage: Night, verb: str) -> None:
+def freeze(stage: Night, verb: str, **body: str) -> None:
     row = {"verb": verb, "scope": "site-1", "user": "U0BEN00001", "until": None, "reason": "fair"}
+    row |= body
     key = f"cmd:{verb}"
     stage.stores.inbox.put(InboxRow(key, None, "freeze", row, stage.clock.now()))
 
@@ -427,6 +428,43 @@ def test_a_run_that_is_due_while_its_group_is_frozen_waits_and_goes_on_in_its_wi
     assert night.state.ended is not None, night.state.hold
     assert failovers(night)[0] > DUE + timedelta(minutes=25)
     assert night.broken() == {}
+
+
+def test_a_freeze_to_come_that_ends_within_the_window_is_waited_for(tmp_path):
+    ends = DUE + timedelta(minutes=25)
+
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        begins = DUE - timedelta(hours=2)
+        freeze(stage, "freeze", begins=begins.isoformat(), until=ends.isoformat())
+        await stage.until(lambda s: bool(s.waits_for), hours=8)
+        assert "frozen by ben until" in stage.state().waits_for
+        await over(stage)
+
+    night = play(tmp_path, WINDOW, then)
+
+    assert night.state.ended is not None, night.state.hold
+    assert failovers(night)[0] > ends
+    assert any(f"{night.state.run} on site-1 is due in it" in text for _, text in night.said)
+    assert night.broken() == {}
+
+
+def test_a_run_that_waits_is_not_moved_into_a_freeze(tmp_path):
+    begins, ends = DUE + timedelta(hours=20), DUE + timedelta(hours=30)
+
+    async def then(stage: Night) -> None:
+        await stage.until(lambda s: s.at_appointment)
+        freeze(stage, "freeze", begins=begins.isoformat(), until=ends.isoformat())
+        await stage.clock.sleep(timedelta(seconds=30))
+        for start in (begins, ends):
+            stage.change(appointment=Appointment(start))
+            await stage.clock.sleep(timedelta(seconds=30))
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.the_plan.appointment == Appointment(ends)
+    refused = [r.body["reason"] for r in night.records if r.kind == Kind.REFUSED]
+    assert ["is inside of that" in reason for reason in refused] == [True]
 
 
 def test_a_machine_whose_clock_is_set_forward_does_not_begin_early(tmp_path):

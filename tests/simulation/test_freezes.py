@@ -7,7 +7,9 @@ from functools import partial
 
 import pytest
 
+from engine.freezes import REACHES
 from engine.journal import Kind
+from engine.model import Appointment
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Record
 from tests.simulation.explore import SPARSE
@@ -31,14 +33,23 @@ def barred(night: Played) -> list[tuple[str, bool]]:
     ]
 
 
-def alone(tmp_path, do: Callable[[Night], None], *, order_after: float = 30) -> Night:
+def alone(
+    tmp_path,
+    do: Callable[[Night], None],
+    *,
+    order_after: float = 30,
+    tags: tuple[str, ...] = (),
+    due_in: timedelta | None = None,
+) -> Night:
     """Let somebody speak where no run is, then somebody order; return after a while."""
 
     async def night() -> Night:
-        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE)
+        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE, tags=tags)
         stage.begin()
         do(stage)
-        stage.later(order_after, stage.order)
+        due = stage.clock.now() + due_in if due_in is not None else None
+        order = partial(stage.order, appointment=Appointment(due)) if due else stage.order
+        stage.later(order_after, order)
         await stage.clock.sleep(timedelta(seconds=order_after + 60))
         await stage.close()
         return stage
@@ -49,9 +60,9 @@ def alone(tmp_path, do: Callable[[Night], None], *, order_after: float = 30) -> 
 # ------------------------------------------------------------------------------- orders
 
 
-@pytest.mark.parametrize("scope", ["site-1", "all"])
+@pytest.mark.parametrize("scope", ["site-1", "all", "emea"])
 def test_while_frozen_an_order_is_refused_with_who_why_and_until_when(tmp_path, scope):
-    stage = alone(tmp_path, lambda night: say(night, "freeze", scope))
+    stage = alone(tmp_path, lambda night: say(night, "freeze", scope), tags=("pci", "emea"))
 
     kinds = [r.kind for r in house(stage)]
     assert kinds == [Kind.FROZEN, Kind.REFUSED]
@@ -131,6 +142,81 @@ def test_who_slack_cannot_name_does_not_freeze_yet_and_orders_nothing(tmp_path):
     assert (refused.kind, "request" in refused.body) == (Kind.REFUSED, True)
     assert any("could not be asked who you are" in text for _, text in stage.said.texts)
     assert [row.kind for row in stage.stores.inbox.waiting()] == ["freeze"]
+
+
+# ------------------------------------------------------------------------- a freeze to come
+
+
+def coming(begins_s: float, ends_s: float, **body: str) -> Callable[[Night], None]:
+    """Freeze from a while after now until another while after it."""
+
+    def do(night: Night) -> None:
+        begins, ends = (
+            (night.clock.now() + timedelta(seconds=seconds)).isoformat()
+            for seconds in (begins_s, ends_s)
+        )
+        say(night, "freeze", begins=begins, until=ends, **body)
+
+    return do
+
+
+@pytest.mark.parametrize(("begins_s", "ordered"), [(20, 0), (3600, 1), (36_000, 1)])
+def test_before_a_freeze_begins_orders_are_taken_and_from_then_on_refused(
+    tmp_path, begins_s, ordered
+):
+    stage = alone(tmp_path, coming(begins_s, 90_000))
+
+    assert len(stage.stores.journal.runs()) == ordered
+    assert "site-1 will be frozen by ben from" in stage.said.texts[0][1]
+    assert "Orders for a time inside of it are refused from now on" in stage.said.texts[0][1]
+
+
+@pytest.mark.parametrize(("begins_s", "notes"), [(1_200, 1), (36_000, 0)])
+def test_a_run_whose_work_reaches_into_a_freeze_is_proposed_and_says_so(tmp_path, begins_s, notes):
+    stage = alone(tmp_path, coming(begins_s, 90_000))
+
+    said = [note for note in stage.state().the_plan.notes if note.startswith(REACHES)]
+    assert len(said) == notes
+    assert all("no failover begins in the freeze" in note for note in said)
+
+
+@pytest.mark.parametrize(("due_h", "ordered"), [(1, 1), (2, 0), (3, 0), (4, 1)])
+def test_a_run_for_a_time_inside_of_a_freeze_to_come_is_refused(tmp_path, due_h, ordered):
+    freeze = coming(2 * 3600, 4 * 3600, scope="emea")
+    stage = alone(tmp_path, freeze, tags=("emea",), due_in=timedelta(hours=due_h))
+
+    assert len(stage.stores.journal.runs()) == ordered
+    refused = [text for _, text in stage.said.texts if "is inside of that" in text]
+    assert len(refused) == 1 - ordered
+    assert all("emea (site-1) will be frozen by ben from" in text for text in refused)
+
+
+@pytest.mark.parametrize("begins_s", [20, 50], ids=["votes-missing", "in-the-grace-time"])
+def test_a_freeze_that_begins_between_gate_and_failover_keeps_it_from_beginning(tmp_path, begins_s):
+    night = play(tmp_path, people=at("G2", coming(begins_s, 90_000)), hours=0.3)
+
+    assert acts(night, "admin_down") == []
+    assert "A.ADMIN_DOWN" not in intended(night)
+    assert barred(night) == [("A.FAILOVER", True)]
+    assert "site-1 is frozen by ben until" in night.state.gates["A.FAILOVER"].barred
+
+
+def test_a_freeze_that_is_over_before_the_gate_expires_lets_the_failover_begin(tmp_path):
+    night = play(tmp_path, people=at("G2", coming(50, 400)))
+
+    assert night.state.ended is not None
+    assert barred(night) == [("A.FAILOVER", True), ("A.FAILOVER", False)]
+    assert night.broken() == {}
+
+
+def test_a_freeze_of_a_tag_holds_for_an_open_run_also_where_it_is_taken_off_the_group(tmp_path):
+    def freeze(night: Night) -> None:
+        night.later(5, partial(say, night, "freeze", "emea", groups=["site-1"]))
+
+    night = play(tmp_path, people=at("G2", freeze), hours=0.3)
+
+    assert barred(night) == [("A.FAILOVER", True)]
+    assert "emea (site-1) is frozen by ben" in night.state.gates["A.FAILOVER"].barred
 
 
 # ----------------------------------------------------------------------------- open runs

@@ -139,7 +139,8 @@ class House:
         self.client = web_client(slack.base_url, "xoxb-localslack")
         self.me = Self(self.client)
         groups = sorted(self.settings.groups)
-        self.runs = Runs(self.stores.journal, self.stores.deliveries, groups, self.clock)
+        tags = self.settings.tags
+        self.runs = Runs(self.stores.journal, self.stores.deliveries, groups, self.clock, tags)
         hearing = Hearing(self.settings, self.runs, self.stores.deliveries, self.clock)
         self.answers = SlackAnswers(self.client, self.stores.deliveries)
         self.people = SlackPeople(
@@ -285,6 +286,8 @@ def settings(slack: LocalSlack, window: Sequence[str] = ()) -> Settings:
         roles=ROLES,
         groups={
             "site-1": GroupSettings(address="192.0.2.1", channel=CHANNEL, **first),
-            "site-2": GroupSettings(address="192.0.2.2", channel="C0000OTHER0"),
+            "site-2": GroupSettings(
+                address="192.0.2.2", channel="C0000OTHER0", timezone="Europe/Berlin", tags=("emea",)
+            ),
         },
     )

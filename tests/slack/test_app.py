@@ -133,7 +133,7 @@ async def test_a_duplicate_envelope_is_acked_and_dropped(house, people, watch):
         ("freeze", "I understood `freeze`, but not what"),
         (
             "freeze site-9 because x",
-            "There is: `site-1`, `site-2`, `all`",
+            "There is: `site-1`, `site-2`, `emea`, `all`",
         ),
         ("freeze site-1", "I understood `freeze site-1`, but not why"),
         ("freeze site-1 until tomorrow because x", "`because` is no time of day"),
@@ -141,6 +141,9 @@ async def test_a_duplicate_envelope_is_acked_and_dropped(house, people, watch):
         ("freeze site-1 tomorrow because x", "but not `tomorrow`"),
         ("freeze site-1 until 2026-03-02 21:00 because x", "has passed"),
         ("unfreeze site-1 please", "but not `please`"),
+        ("freeze emae because x", "Did you mean `/hotfix freeze emea`?"),
+        ("unfreeze apac", "there is no group or tag `apac`"),
+        ("freeze emea from 2026-03-29 02:30 because x", "write `from 2026-03-29 01:59` for"),
     ],
 )
 async def test_what_is_no_order_is_answered_to_the_person_alone(house, people, text, sentence):
@@ -171,6 +174,50 @@ async def test_a_freeze_is_stored_for_whoever_acts(house, people, text, until, r
         "verb": "freeze", "scope": scope, "until": until, "reason": reason, "user": ANA
     }  # fmt: skip
     assert f"Understood: `freeze` `{scope}`" in told
+
+
+async def test_a_freeze_of_a_tag_with_a_beginning_is_said_back_in_its_zone_and_everybodys(
+    house, people
+):
+    told = await say(people, "freeze emea from fri 18:00 until mon 06:00 quarter end", user="ana")
+
+    (row,) = house.rows
+    assert {name: row.body[name] for name in ("scope", "groups", "zone", "begins", "until")} == {
+        "scope": "emea",
+        "groups": ["site-2"],
+        "zone": "Europe/Berlin",
+        "begins": "2026-03-06T17:00:00+00:00",
+        "until": "2026-03-09T05:00:00+00:00",
+    }
+    assert "Understood: `freeze` `emea` (site-2) from Fri 6 Mar 18:00 CET (UTC+1)" in told
+    assert "your time <!date^1772816400^" in told
+    assert "until Mon 9 Mar 06:00 CET (UTC+1), your time <!date^1773032400^" in told
+    assert "Days and times of day were read in Europe/Berlin." in told
+
+
+async def test_what_stands_of_a_tag_that_nobody_bears_can_be_lifted(house, people):
+    body = {"scope": "apac", "name": "ana", "reason": "x", "until": None, "groups": ["site-1"]}
+    draft = Draft("FROZEN", house.clock.now(), ANA, body)
+    house.stores.journal.append(HOUSE, [draft], lease=None, last_seq=0)
+
+    assert "Understood: `unfreeze` `apac`" in await say(people, "unfreeze apac")
+
+    assert [row.body["verb"] for row in house.rows] == ["unfreeze"]
+
+
+async def test_status_and_schedule_say_what_will_be_frozen(house, people):
+    body = {"scope": "emea", "name": "ana", "reason": "fair", "groups": ["site-2"], "zone": "UTC"}
+    times = {"begins": "2026-03-06T17:00:00+00:00", "until": "2026-03-09T05:00:00+00:00"}
+    draft = Draft("FROZEN", house.clock.now(), ANA, {**body, **times})
+    house.stores.journal.append(HOUSE, [draft], lease=None, last_seq=0)
+    sentence = (
+        "🗓️ emea (site-2) will be frozen by ana from Fri 6 Mar 17:00 UTC until Mon 9 Mar 05:00 "
+        "UTC: fair"
+    )
+
+    assert sentence in await say(people, "status")
+    assert sentence in await say(people, "status site-2")
+    assert "will be frozen" not in await say(people, "status site-1")
 
 
 async def test_status_says_what_is_frozen(house, people):

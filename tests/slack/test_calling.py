@@ -265,6 +265,23 @@ async def test_the_home_says_what_is_frozen_and_no_longer_what_was(house, people
     assert "old" not in shown
 
 
+async def test_the_home_says_what_will_be_frozen_of_the_groups_that_are_meant(house, people, watch):
+    body = {"scope": "emea", "name": "noor", "reason": "fair", "groups": ["site-2"]}
+    times = {"begins": "2026-03-06T17:00:00+00:00", "until": "2026-03-09T05:00:00+00:00"}
+    house.append_to_house("FROZEN", **body, **times)
+    house.homes.start()
+    await house.connect()
+
+    await people.act("ana", "open_home")
+    shown = await published(watch, ANA)
+
+    assert "`site-1` in <#C0000FWOPS0>: no run is open\\n" in shown
+    assert (
+        "`site-2` in <#C0000OTHER0>: no run is open; 🗓️ emea (site-2) will be frozen by noor from "
+        "Fri 6 Mar 17:00 UTC until Mon 9 Mar 05:00 UTC: fair"
+    ) in shown
+
+
 async def test_the_home_of_those_who_opened_it_follows_what_happens(house, people, watch):
     house.homes.start()
     await house.connect()

@@ -436,6 +436,10 @@ def rights(read, keys: str) -> Rights:
         ),
         ('halters = ["noc"]', Rights(("network", "noc"), ("network",), ("noc",), ("network",))),
         ('freezers = ["noc"]', Rights(("network", "noc"), ("network",), ("network",), ("noc",))),
+        (
+            'lifters = ["noc"]',
+            Rights(("network", "noc"), ("network",), ("network",), ("network",), ("noc",)),
+        ),
         ('requesters = ["noc"]', Rights(("noc",), ("network",), ("network",), ("network",))),
     ],
 )
@@ -445,11 +449,57 @@ def test_rights_that_are_not_set_follow_from_those_that_are_and_from_the_approve
     assert rights(read, keys) == expected
 
 
-@pytest.mark.parametrize("right", ["requesters", "operators", "halters", "freezers"])
+@pytest.mark.parametrize("right", ["requesters", "operators", "halters", "freezers", "lifters"])
 def test_a_right_of_a_role_that_is_not_there_is_refused(read, right):
     told = refusal(read, SMALL + f'{right} = ["netwrok"]')
 
     assert f"groups.site-1.{right}: there is no role netwrok; did you mean network?" in told
+
+
+TWO = (
+    SMALL
+    + """tags = [TAGS]
+[groups.site-2]
+address = "192.0.2.2"
+channel = "C2"
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ('"all"', "groups.site-1.tags: a tag cannot be all: it means every group"),
+        ('"emea", "site-2"', "groups.site-1.tags: site-2 is a group, so nobody could tell"),
+        ('"site-1"', "groups.site-1.tags: site-1 is a group, so nobody could tell"),
+        ('"two words"', "groups.site-1.tags: 'two words' is not one word of letters"),
+        ('""', "groups.site-1.tags: '' is not one word of letters"),
+    ],
+)
+def test_groups_tags_and_all_share_one_namespace(read, tags, words):
+    told = refusal(read, TWO.replace("TAGS", tags))
+
+    assert told.count("\n") == 0
+    assert words in told
+
+
+def test_times_of_a_freeze_are_read_in_the_zone_that_its_groups_share(read):
+    text = TWO.replace("TAGS", '"emea", "pci"') + 'tags = ["emea"]\ntimezone = "Europe/Berlin"\n'
+
+    settings = read(text).settings
+    assert settings.tags == {"site-1": ("emea", "pci"), "site-2": ("emea",)}
+    assert settings.scopes == {
+        "site-1": "UTC",
+        "site-2": "Europe/Berlin",
+        "emea": "UTC",
+        "pci": "UTC",
+        "all": "UTC",
+    }
+    berlin = read(text.replace("tags = ", 'timezone = "Europe/Berlin"\ntags = ', 1)).settings
+    assert berlin.scopes["emea"] == berlin.scopes["pci"] == "Europe/Berlin"
+    setup = SettingsInventory(berlin, Secrets()).group("site-1")
+    assert setup is not None
+    assert setup.tags == ("emea", "pci")
 
 
 @pytest.mark.parametrize(
@@ -459,6 +509,7 @@ def test_a_right_of_a_role_that_is_not_there_is_refused(read, right):
         ("operators", "nobody may operate"),
         ("halters", "nobody may halt"),
         ("freezers", "nobody may freeze"),
+        ("lifters", "nobody may lift a freeze"),
     ],
 )
 def test_a_right_that_nobody_has_is_refused_also_where_its_user_group_turns_out_empty(

@@ -7,6 +7,7 @@ import pytest
 from engine.model import GatePolicy, Policy, Rights
 from engine.ports import Person
 from engine.rights import CHANGE, FREEZE, HALT, ORDER, UNFREEZE, refusal, roles_for
+from tests.unit.builders import plan
 
 POLICY = Policy(
     proposal=GatePolicy(votes=1, voters=("network",)),
@@ -62,6 +63,16 @@ def test_whoever_ordered_a_run_may_stop_it_but_not_go_on():
 
 def test_nobody_owns_a_run_that_is_not_there_yet():
     assert refusal("halt", Person("", "nobody"), (), POLICY)
+
+
+def test_where_lifters_are_named_they_alone_lift_and_else_the_freezers():
+    named = replace(POLICY, rights=replace(POLICY.rights or Rights(), lift=("head",)))
+
+    assert may("chief", named) == {FREEZE}
+    assert may("head", named) == {UNFREEZE}
+    assert may("chief") == {FREEZE, UNFREEZE}
+    assert "lift" not in plan(policy=POLICY).as_json()["policy"]["rights"], "as it ever was"
+    assert plan(policy=named).as_json()["policy"]["rights"]["lift"] == ["head"]
 
 
 def test_in_a_plan_of_before_there_were_rights_operators_and_approvers_may():

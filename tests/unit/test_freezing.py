@@ -1,0 +1,227 @@
+"""What people say about freezes: who may, what another freeze does, and what is lifted."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.freezes import Freeze, of_group, standing
+from engine.freezing import Freezes
+from engine.model import Policy, Rights
+from engine.ports import GroupSetup, Shell
+from storage.memory import MemoryStores
+from storage.records import HOUSE, InboxRow
+from tests.simulation.night import Crowd, Said
+from tests.unit.builders import NOW
+from tests.unit.hand_clock import HandClock
+
+ANA, BEN = "U0ANA00001", "U0BEN00001"
+LOOSE = Policy(rights=Rights(freeze=("network",)))
+STRICT = Policy(rights=Rights(freeze=("network",), lift=("chief",)))
+MAY_NOT_LIFT = "`unfreeze` needs one of these roles: chief"
+
+
+def hours(count: float) -> str:
+    return (NOW + timedelta(hours=count)).isoformat()
+
+
+def no_shell() -> Shell:
+    raise AssertionError("nothing is sent to a group for a freeze")
+
+
+@dataclass
+class Groups:
+    """See engine.ports.Inventory: groups with their tags and policies."""
+
+    setups: dict[str, GroupSetup]
+
+    def group(self, name: str) -> GroupSetup | None:
+        return self.setups.get(name)
+
+    def names(self) -> Sequence[str]:
+        return sorted(self.setups)
+
+
+def groups(policy: Policy = LOOSE, **tags: str) -> Groups:
+    """Return site_1 and so on, each with its tags, and one of them with a policy of its own."""
+    return Groups(
+        {
+            name: GroupSetup(name, "C1", policy, no_shell, tags=tuple(borne.split()))
+            for name, borne in tags.items()
+        }
+    )
+
+
+@dataclass
+class Desk:
+    """Where people speak: Ana may freeze, and Ben lift."""
+
+    inventory: Groups = field(default_factory=lambda: groups(one="emea pci", two="emea", three=""))
+    stores: MemoryStores = field(default_factory=MemoryStores)
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
+    said: Said = field(default_factory=Said)
+    crowd: Crowd = field(
+        default_factory=lambda: Crowd(roles_of={ANA: {"network"}, BEN: {"chief", "network"}})
+    )
+    rows: int = 0
+
+    def say(self, verb: str, scope: str, user: str = ANA, **body: Any) -> str:
+        """Return what is answered."""
+        self.rows += 1
+        row = {"verb": verb, "scope": scope, "user": user, "reason": f"nr {self.rows}", **body}
+        self.stores.inbox.put(InboxRow(f"k{self.rows}", None, "freeze", row, self.clock.now()))
+        taker = Freezes(self.stores, self.clock, self.inventory, self.said, self.crowd)
+        asyncio.run(taker.take_all())
+        return self.said.texts[-1][1]
+
+    @property
+    def stand(self) -> list[Freeze]:
+        return standing(self.stores.journal.read(HOUSE), self.clock.now())
+
+    @property
+    def reasons(self) -> list[str]:
+        return [one.reason for one in self.stand]
+
+    def frozen(self) -> list[str]:
+        house, now = self.stores.journal.read(HOUSE), self.clock.now()
+        return [
+            name
+            for name, one in sorted(self.inventory.setups.items())
+            if of_group(house, name, now, tags=one.tags)
+        ]
+
+
+def test_a_tag_freezes_its_groups_and_lifting_it_lifts_them():
+    desk = Desk()
+
+    assert "emea (one, two) is frozen by ana until it is lifted" in desk.say("freeze", "emea")
+    assert desk.frozen() == ["one", "two"]
+    assert "there is no group or tag apac" in desk.say("freeze", "apac")
+    assert "pci is not frozen; emea (one, two) is frozen" in desk.say("unfreeze", "pci")
+    assert desk.say("unfreeze", "emea").startswith("Lifted: emea (one, two) is frozen by ana")
+    assert desk.frozen() == []
+
+
+def test_a_tag_that_is_taken_off_thaws_nothing_also_where_its_freeze_is_replaced():
+    desk = Desk()
+    desk.say("freeze", "emea")
+
+    desk.inventory = groups(one="pci", two="emea", three="emea")
+    assert desk.frozen() == ["one", "three", "two"]
+    desk.say("freeze", "emea", until=hours(5))
+    assert desk.frozen() == ["one", "three", "two"]
+    desk.inventory = groups(one="pci", two="", three="")
+    assert desk.frozen() == ["one", "three", "two"]
+    assert "Lifted: emea (one, three, two)" in desk.say("unfreeze", "emea")
+    assert desk.frozen() == []
+
+
+def test_what_is_frozen_can_be_lifted_where_the_settings_have_none_of_its_groups():
+    desk = Desk()
+    desk.say("freeze", "pci")
+    desk.say("freeze", "three")
+    desk.inventory = groups(STRICT, four="")
+
+    assert MAY_NOT_LIFT in desk.say("unfreeze", "pci")
+    assert MAY_NOT_LIFT in desk.say("unfreeze", "three")
+    assert "Lifted: pci (one)" in desk.say("unfreeze", "pci", BEN)
+    assert "Lifted: three is frozen" in desk.say("unfreeze", "three", BEN)
+
+
+def test_what_was_heard_to_be_meant_is_frozen_too():
+    desk = Desk()
+
+    desk.say("freeze", "pci", groups=["one", "three"])
+
+    assert desk.frozen() == ["one", "three"]
+    assert "there is no group or tag apac" in desk.say("freeze", "apac", groups=["nine"])
+
+
+def test_of_one_scope_the_freeze_in_force_is_replaced_and_one_to_come_stands_beside_it():
+    desk = Desk()
+    desk.say("freeze", "one", until=hours(2))
+
+    told = desk.say("freeze", "one", begins=hours(8), until=hours(9))
+    assert "Done: one will be frozen by ana from" in told
+    assert "Beside it: one is frozen by ana until" in told
+    assert "It replaces" not in told
+    told = desk.say("freeze", "one", until=hours(3))
+    assert "It replaces: one is frozen by ana until" in told
+    assert "earlier" not in told
+    assert "Beside it: one will be frozen by ana from" in told
+    told = desk.say("freeze", "one", until=hours(1))
+    assert "It replaces: one is frozen by ana until" in told
+    assert "So it ends earlier than that." in told
+    assert desk.reasons == ["nr 2", "nr 4"]
+
+
+def test_lifting_a_scope_lifts_what_is_in_force_and_what_is_to_come_and_names_each():
+    desk = Desk()
+    desk.say("freeze", "one")
+    desk.say("freeze", "one", begins=hours(8))
+    desk.say("freeze", "emea", begins=hours(2), until=hours(9))
+    desk.say("freeze", "all", until=hours(5))
+
+    told = desk.say("unfreeze", "one")
+
+    lifted, _, still = told.partition(" But ")
+    assert "one is frozen by ana until it is lifted: nr 1; and one will be frozen" in lifted
+    assert "emea (one, two) will be frozen" in still
+    assert "everything is frozen by ana until" in still
+    assert desk.reasons == ["nr 3", "nr 4"]
+
+
+def test_one_whose_time_has_come_before_it_was_decided_begins_now():
+    desk = Desk()
+    desk.say("freeze", "one", until=hours(3))
+    desk.clock.move_to(2 * 3600)
+
+    told = desk.say("freeze", "one", begins=hours(1), until=hours(4))
+
+    assert "one is frozen by ana until" in told
+    assert "It replaces: one is frozen" in told
+    assert desk.reasons == ["nr 2"]
+
+
+@pytest.mark.parametrize("policy", [LOOSE, STRICT], ids=["no-lifters", "lifters"])
+def test_who_may_lift(policy):
+    desk = Desk(groups(policy, one="emea", two="emea"))
+    desk.say("freeze", "emea")
+    may = policy is LOOSE
+
+    assert (MAY_NOT_LIFT in desk.say("unfreeze", "emea")) is not may, "also who set it"
+    assert desk.frozen() == ([] if may else ["one", "two"])
+    assert desk.say("unfreeze", "emea", BEN).startswith("Lifted") is not may
+
+
+def test_a_tag_takes_the_right_on_every_group_for_which_it_holds():
+    desk = Desk(groups(one="emea", two="emea"))
+    desk.say("freeze", "emea")
+    desk.inventory.setups["two"] = GroupSetup("two", "C1", STRICT, no_shell)
+
+    assert f"{MAY_NOT_LIFT}, on two" in desk.say("unfreeze", "emea"), "it bears no tag any more"
+    assert desk.frozen() == ["one", "two"]
+    desk.crowd.roles_of[BEN] = {"chief"}
+    assert "`freeze` needs one of these roles: network, on one" in desk.say("freeze", "all", BEN)
+    assert "`unfreeze` needs one of these roles: network, on one" in desk.say(
+        "unfreeze", "emea", BEN
+    )
+
+
+def test_who_may_not_lift_does_not_replace_a_freeze_by_one_that_ends_earlier():
+    desk = Desk(groups(STRICT, one=""))
+    desk.say("freeze", "one", until=hours(5))
+
+    told = desk.say("freeze", "one", until=hours(4))
+    assert MAY_NOT_LIFT in told
+    assert "it would end before this: one is frozen by ana until" in told
+    assert desk.reasons == ["nr 1"]
+    desk.say("freeze", "one", until=hours(5))
+    desk.say("freeze", "one", begins=hours(1), until=hours(2))
+    desk.say("freeze", "one", until=hours(6))
+    assert desk.reasons == ["nr 4", "nr 5"]
+    desk.say("freeze", "one", BEN, until=hours(1))
+    assert desk.reasons == ["nr 4", "nr 6"]
