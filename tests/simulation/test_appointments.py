@@ -463,8 +463,10 @@ def test_a_run_that_waits_is_not_moved_into_a_freeze(tmp_path):
     night = play(tmp_path, AT, then)
 
     assert night.state.the_plan.appointment == Appointment(ends)
-    refused = [r.body["reason"] for r in night.records if r.kind == Kind.REFUSED]
-    assert ["is inside of that" in reason for reason in refused] == [True]
+    refused = [r.body for r in night.records if r.kind == Kind.REFUSED]
+    (moved,) = [body["reason"] for body in refused if body.get("word") == "change"]
+    assert "site-1 will be frozen by ben from" in moved
+    assert "is inside of that" in moved
 
 
 def test_a_machine_whose_clock_is_set_forward_does_not_begin_early(tmp_path):

@@ -205,7 +205,7 @@ async def test_what_stands_of_a_tag_that_nobody_bears_can_be_lifted(house, peopl
     assert [row.body["verb"] for row in house.rows] == ["unfreeze"]
 
 
-async def test_status_and_schedule_say_what_will_be_frozen(house, people):
+async def test_status_says_what_will_be_frozen(house, people):
     body = {"scope": "emea", "name": "ana", "reason": "fair", "groups": ["site-2"], "zone": "UTC"}
     times = {"begins": "2026-03-06T17:00:00+00:00", "until": "2026-03-09T05:00:00+00:00"}
     draft = Draft("FROZEN", house.clock.now(), ANA, {**body, **times})

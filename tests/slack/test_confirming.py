@@ -334,6 +334,17 @@ async def test_the_schedule_tells_what_waits_when_and_for_whom(house, people):
     )
 
 
+async def test_the_schedule_tells_what_will_be_frozen(house, people):
+    schedule(house)
+    body = {"scope": "emea", "name": "noor", "reason": "fair", "groups": ["site-2"]}
+    house.append_to_house("FROZEN", **body, begins="2026-03-06T17:00:00+00:00")
+    sentence = "🗓️ emea (site-2) will be frozen by noor from Fri 6 Mar 17:00 UTC until it is lifted"
+
+    assert sentence in await told(people, house, "/hotfix schedule")
+    assert sentence in await told(people, house, "/hotfix schedule site-2")
+    assert "frozen" not in await told(people, house, "/hotfix schedule site-1")
+
+
 @pytest.mark.parametrize("target", [RUN, "site-1", ""])
 async def test_what_is_cancelled_is_aborted(house, people, target):
     house.add_run("hf-000002", "site-2")

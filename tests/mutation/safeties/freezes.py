@@ -10,6 +10,8 @@ FREEZES = "engine/freezes.py"
 FREEZING = "engine/freezing.py"
 ASKING = "engine/asking.py"
 PLAYED = "simulation/test_freezes.py"
+TAKEN = "unit/test_freezing.py"
+FOLDED = "unit/test_freezes.py"
 FOLD = "unit/test_freezes.py::test_the_newest_word_about_a_scope_holds_and_all_is_every_group"
 OPEN = f"{PLAYED}::test_no_failover_begins_in_a_freeze_and_the_gate_says_so_once"
 
@@ -61,6 +63,110 @@ SAFETIES = (
         old="return self.scope in (ALL, group, *tags) or",
         new="return self.scope in (group, *tags) or",
         by=(FOLD,),
+    ),
+    safety(
+        "a freeze holds for the groups that were meant",
+        promise="P7",
+        why="A tag taken off a group in the settings would thaw it, and nobody would have said so.",
+        file=FREEZES,
+        old=" or group in self.groups\n",
+        new="\n",
+        by=(
+            "unit/test_freezes.py::test_a_tag_is_the_groups_that_were_meant_and_those_that_bear_"
+            "it_later",
+        ),
+    ),
+    safety(
+        "a freeze that replaces one of a tag holds for its groups",
+        promise="P7",
+        why="A tag taken off a group would thaw it with the next freeze of that tag.",
+        file=FREEZING,
+        old="said.groups.union(self._groups(row), *groups_of(former))",
+        new="said.groups.union(self._groups(row))",
+        by=(
+            f"{TAKEN}::test_a_tag_that_is_taken_off_thaws_nothing_also_where_its_freeze_is_"
+            "replaced",
+        ),
+    ),
+    safety(
+        "a freeze in force stays beside one to come",
+        promise="P7",
+        why="Who announces a freeze would thaw what is frozen until then.",
+        file=FREEZES,
+        old="            if not new.coming(record.at):\n",
+        new="            if True:\n",
+        by=(f"{FOLDED}::test_what_is_coming_and_what_is_in_force_stand_beside_each_other",),
+    ),
+    safety(
+        "a freeze to come stays beside one in force",
+        promise="P7",
+        why="Who freezes today would take away the freeze of Christmas.",
+        file=FREEZES,
+        old="f.scope != new.scope or f.coming(record.at)]",
+        new="f.scope != new.scope]",
+        by=(f"{FOLDED}::test_what_is_coming_and_what_is_in_force_stand_beside_each_other",),
+    ),
+    safety(
+        "a freeze begins at its beginning",
+        promise="P7",
+        why="It would be announced, and the failover begin in it.",
+        file=FREEZES,
+        old="return self.begins is not None and now < self.begins",
+        new="return self.begins is not None",
+        by=(f"{FOLDED}::test_a_freeze_begins_at_its_moment_and_not_before",),
+    ),
+    safety(
+        "nothing is ordered for a time inside of a freeze to come",
+        promise="P7",
+        why="A night would be approved of which it is known that nothing may happen in it.",
+        file=FREEZES,
+        old="    return into(records, group, now, appointment.start, tags=tags) if appointment ",
+        new='    return "" if appointment ',
+        by=(f"{PLAYED}::test_a_run_for_a_time_inside_of_a_freeze_to_come_is_refused",),
+    ),
+    safety(
+        "nothing is moved into a freeze",
+        promise="P7",
+        why="What may not be ordered for a time would be moved to it.",
+        file="engine/verbs.py",
+        old="    if start > now and (frozen := ",
+        new="    if start < now and (frozen := ",
+        by=("simulation/test_appointments.py::test_a_run_that_waits_is_not_moved_into_a_freeze",),
+    ),
+    safety(
+        "who set a freeze does not lift it where lifters are named",
+        promise="P2",
+        why="The one who wants to go on would end what was to hold others back.",
+        file="engine/rights.py",
+        old="        return frozenset(policy.rights.lift or policy.rights.freeze)\n",
+        new="        return frozenset(policy.rights.freeze)\n",
+        by=(f"{TAKEN}::test_who_may_lift",),
+    ),
+    safety(
+        "to replace a freeze by a shorter one takes the right to lift it",
+        promise="P2",
+        why="Who may not lift would freeze for one more minute.",
+        file=FREEZING,
+        old="            acts += [rights.UNFREEZE] if cut else []\n",
+        by=(f"{TAKEN}::test_who_may_not_lift_does_not_replace_a_freeze_by_one_that_ends_earlier",),
+    ),
+    safety(
+        "a tag takes the right on every group for which it holds",
+        promise="P2",
+        why="A tag taken off a group would let others thaw it.",
+        file=FREEZING,
+        old="        names = {*self._groups(row)}.union(*groups_of(former))\n",
+        new="        names = {*self._groups(row)}\n",
+        by=(f"{TAKEN}::test_a_tag_takes_the_right_on_every_group_for_which_it_holds",),
+    ),
+    safety(
+        "a tag is no group's name",
+        promise="P2",
+        why="Nobody could tell what a freeze is about.",
+        file="bot/config/contradictions.py",
+        old="            elif tag in settings.groups:\n",
+        new="            elif False:\n",
+        by=("unit/test_config.py::test_groups_tags_and_all_share_one_namespace",),
     ),
     Safety(
         "a freeze bars from when it was said",
