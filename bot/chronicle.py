@@ -244,7 +244,7 @@ def _barred(body: Body, _: Names) -> Told:
     if body["step"].partition(".")[0] == StepKind.APPOINTMENT:
         return f"{body['step']}: its time has come, and it waits", [body["reason"]]
     if body["step"].partition(".")[0] == StepKind.PREFLIGHT:
-        return f"{body['step']}: it waits until it can be prepared", [body["reason"]]
+        return f"{body['step']}: it waits until it can go on", [body["reason"]]
     if not body["reason"]:
         return f"{body['step']}: can be approved again", []
     return f"{body['step']}: cannot be approved for now", [body["reason"]]

@@ -47,13 +47,17 @@ PREPARING = (StepKind.PREFLIGHT, StepKind.UPLOAD, StepKind.IMPORT, StepKind.VERI
 """What touches no traffic, and may be done days before."""
 
 
-def appointed(plan: Plan, appointment: Appointment | None) -> Plan:
-    """Return a plan that keeps an appointment: it waits for it where it is prepared."""
+def appointed(plan: Plan, appointment: Appointment | None, *, looks_first: bool = False) -> Plan:
+    """Return a plan that keeps an appointment: it waits for it where it is prepared.
+
+    `looks_first`: what it was planned from may not last, so it is looked at by day in any case.
+    """
     if appointment is None:
         return plan
     steps = [step for step in plan.steps if step.kind is not StepKind.APPOINTMENT]
     asked = (StepKind.KEEP, StepKind.PROPOSAL)
-    before = (*asked, *(PREPARING if plan.policy.prepare == "now" else ()))
+    by_day = (StepKind.PREFLIGHT,) if looks_first else ()
+    before = (*asked, *(PREPARING if plan.policy.prepare == "now" else by_day))
     place = next(n for n, step in enumerate(steps) if step.kind not in before)
     suffix = f".r{plan.revision}" if plan.revision > 1 else ""
     wait = Step(f"{StepKind.APPOINTMENT}{suffix}", StepKind.APPOINTMENT)

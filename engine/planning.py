@@ -61,7 +61,7 @@ async def planned(
     plan, facts = await _planned_now(run, request, setup, packages, journal, look)
     if beside:
         plan = replace(plan, notes=(*plan.notes, _planned_beside(setup.name, beside)))
-    plan = appointed(plan, request.appointment)
+    plan = appointed(plan, request.appointment, looks_first=bool(beside))
     if journal is None:
         return plan, facts
     house = await asyncio.to_thread(journal.read, HOUSE)

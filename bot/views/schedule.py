@@ -118,8 +118,7 @@ def next_words(story: Story) -> str:
     if plan.appointment is None or opens is None:
         return ""
     if state.waits_to_prepare:
-        why = escape(state.waits_for)
-        return f"it is to be prepared, and waits: {why}. It goes on by itself when that is over"
+        return f"it waits: {escape(state.waits_for)}. It goes on by itself when that is over"
     if not state.at_appointment:
         return ""
     zone = plan.appointment.zone

@@ -98,7 +98,8 @@ def test_what_waits_for_another_run_goes_on_waiting_after_a_restart(tmp_path):
     assert night.kinds().count(Kind.BARRED) == 1
 
 
-def test_what_the_other_run_changed_is_said_by_day_and_nothing_is_begun(tmp_path):
+@pytest.mark.parametrize("prepare", ["now", "in_window"])
+def test_what_the_other_run_changed_is_said_by_day_and_nothing_is_begun(tmp_path, prepare):
     """It installs the same package: what was planned beside it is not true any more."""
 
     async def then(stage: Night) -> None:
@@ -111,7 +112,7 @@ def test_what_the_other_run_changed_is_said_by_day_and_nothing_is_begun(tmp_path
         assert stage.state().hold is None, "it was not looked at in the midst of the other one"
         await stage.until_over(hours=1)
 
-    night = play(tmp_path, then)
+    night = play(tmp_path, then, policy=quick(SPARSE, prepare=prepare))
 
     assert night.state.hold is not None
     assert night.state.hold.at < DUE

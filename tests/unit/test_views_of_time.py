@@ -145,8 +145,8 @@ def test_what_is_to_be_prepared_says_which_run_it_waits_for():
     root = by_key(records)["root"]
 
     assert heading(root).startswith(f"🕑 Scheduled for {THERE}, and waits: {why}")
-    assert f"*Next:* it is to be prepared, and waits: {why}. It goes on by itself" in whole(root)
-    assert f"It is to be prepared, and waits: {why}" in thread(records)[-1]
+    assert f"*Next:* it waits: {why}. It goes on by itself when that is over" in whole(root)
+    assert f"It waits: {why}" in thread(records)[-1]
 
 
 # ------------------------------------------------------------------------ who will be there
