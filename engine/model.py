@@ -779,26 +779,18 @@ class Appointment:
     zone: str = "UTC"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for, as it was understood.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may be said of an order beside what it is, and of what; left out, it was not said.
 
-    `kind` is "install", "uninstall", "finish" or "rollback"; the last two are about the group's
-    last run, and `package` may be "" there. `left_out` are members out of service that the plan is
-    to leave alone. `split` gives the members of each Logical Group; else `groups` says how many
-    there are, and `divide` how two Sites are divided ("by_site" or "across_sites"). 0 and "" are as
-    the policy has it. `method`, `take` and `delete` are about an uninstall: see `Removal`; "" and
-    None were not said. `appointment` is None for at once. `rollback_after`: how long
-    after its end an installation is taken back, unless people keep it; None is never. `zone` is the
-    group's time zone, "" in orders of before it was asked for.
+    `left_out` are members out of service that the plan is to leave alone. `split` gives the members
+    of each Logical Group; else `groups` says how many there are, and `divide` how two Sites are
+    divided ("by_site" or "across_sites"). 0 and "" are as the policy has it. `method`, `take` and
+    `delete` are about an uninstall: see `Removal`. `appointment` is None for at once.
+    `rollback_after`: how long after its end an installation is taken back, unless people keep it;
+    None is never.
     """
 
-    kind: str
-    security_group: str
-    package: str
-    requester: str
-    channel: str
-    requester_name: str = ""
     sha256: str = ""
     ticket: str = ""
     split: tuple[tuple[MemberId, ...], ...] = ()
@@ -811,6 +803,23 @@ class Request:
     appointment: Appointment | None = None
     rollback_after: timedelta | None = None
     rollback_said: str = ""
+
+
+@dataclass(frozen=True)
+class Request(Options):
+    """What a person asked for, as it was understood.
+
+    `kind` is "install", "uninstall", "finish" or "rollback"; the last two are about the group's
+    last run, and `package` may be "" there. `zone` is the group's time zone, "" in orders of before
+    it was asked for.
+    """
+
+    kind: str
+    security_group: str
+    package: str
+    requester: str
+    channel: str
+    requester_name: str = ""
     zone: str = ""
 
 

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime
 
-from engine.model import Appointment, MemberId, Request
+from engine.model import Options, Request
 from engine.proposals import Change
 
 WORDS = ("pause", "halt", "resume", "retry", "abort", "rollback")
@@ -36,52 +36,21 @@ VERBS = (
 
 
 @dataclass(frozen=True)
-class Order:
+class Order(Options):
     """Order a run: `kind` is "install", "uninstall", "finish" or "rollback".
 
     `finish` and `rollback` are about the last run of the group, and its package. What is left empty
-    was not said, or does not belong to this kind; see engine.model.Request.
+    was not said, or does not belong to this kind.
     """
 
     kind: str
     group: str
     package: str = ""
-    sha256: str = ""
-    ticket: str = ""
-    split: tuple[tuple[MemberId, ...], ...] = ()
-    left_out: tuple[MemberId, ...] = ()
-    groups: int = 0
-    divide: str = ""
-    method: str = ""
-    take: int | None = None
-    delete: bool = False
-    appointment: Appointment | None = None
-    rollback_after: timedelta | None = None
-    rollback_said: str = ""
 
     def request(self, requester: str, channel: str, name: str = "", *, zone: str = "") -> Request:
         """Return what the engine takes, as somebody asks for it; `zone` is the group's."""
-        return Request(
-            kind=self.kind,
-            security_group=self.group,
-            package=self.package,
-            requester=requester,
-            channel=channel,
-            requester_name=name,
-            sha256=self.sha256,
-            ticket=self.ticket,
-            split=self.split,
-            left_out=self.left_out,
-            groups=self.groups,
-            divide=self.divide,
-            method=self.method,
-            take=self.take,
-            delete=self.delete,
-            appointment=self.appointment,
-            rollback_after=self.rollback_after,
-            rollback_said=self.rollback_said,
-            zone=zone,
-        )
+        said = {option.name: getattr(self, option.name) for option in fields(Options)}
+        return Request(self.kind, self.group, self.package, requester, channel, name, zone, **said)
 
 
 @dataclass(frozen=True)

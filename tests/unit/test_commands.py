@@ -36,7 +36,7 @@ def refusal(text: str) -> str:
         (f"  INSTALL   site-1\t{PACKAGE} ", Order("install", "site-1", PACKAGE)),
         (
             f"install site-2 {PACKAGE} sha256 {SUM.upper()} ticket CHG0042",
-            Order("install", "site-2", PACKAGE, SUM, "CHG0042"),
+            Order("install", "site-2", PACKAGE, sha256=SUM, ticket="CHG0042"),
         ),
         (
             f"install site-1 {PACKAGE} split 1_1-1_2,1_04/1_5,1_3",
