@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from engine import drift, promises
+from engine import daily, drift, promises
 from engine.drift import Look
 from engine.group import LiveGroup
 from engine.journal import Kind
 from engine.model import GroupFacts
+from engine.ports import GroupSetup
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft
 from tests.simulation.loop import START, run_virtual
@@ -53,7 +54,7 @@ def played(
 
     async def night() -> Night:
         setup = Setup(members=4, faults=faults)
-        ticks = timedelta(seconds=5)
+        ticks = timedelta(seconds=15)
         kept: dict[str, Any] = {"setup": setup, "policy": SPARSE, "ticks": ticks}
         stage = Night(small_package(tmp_path), **{**kept, "daily_look": AT, **how})
         stage.group.start()
@@ -184,6 +185,22 @@ def test_a_worker_that_was_stopped_in_the_middle_of_a_look_records_none_later(tm
     assert run_virtual(night()) == [["out"]]
 
 
+def test_a_group_that_another_worker_looks_at_is_left_to_it(tmp_path, monkeypatch):
+    seen = opened(monkeypatch)
+
+    async def beside(night: Night) -> None:
+        stream = drift.stream_of("site-1")
+        night.stores.leases.acquire(stream, "another", ttl_s=1200, now=night.clock.now())
+        await passes(night, 900)
+        assert seen == []
+        await passes(night, 900)
+
+    night = played(tmp_path, beside)
+
+    assert found(night) == [[]]
+    assert seen == ["site-1"]
+
+
 def observed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Note every look that is made at all."""
     seen: list[bool] = []
@@ -259,14 +276,59 @@ def test_a_run_that_nobody_touches_is_told_of_each_day_and_its_group_let_be(tmp_
         else:
             night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
 
-    seen = observed(monkeypatch)
+    seen = opened(monkeypatch)
     night = played(tmp_path, reject, people=agree_to_the_proposal)
 
     assert found(night) == [["held"]]
+    assert seen == []
     assert night.run in looks(night)[0].findings[0].text
 
 
 # ----------------------------------------------------------------------- what cannot be seen
+
+
+def test_what_was_seen_while_a_run_began_is_not_told(tmp_path, monkeypatch):
+    """What it saw was the run at work, which tells of itself."""
+    look_at = daily.look_at
+
+    async def order(night: Night) -> None:
+        async def look_while_it_begins(*given: Any) -> Look:
+            look = await look_at(*given)
+            night.order()
+            await night.until(lambda state: state.open_gate is not None)
+            return look
+
+        monkeypatch.setattr(daily, "look_at", look_while_it_begins)
+        await passes(night, 1200)
+        assert night.state().ended is None
+
+    assert looks(played(tmp_path, order, FAILED, people=lambda *_: None)) == []
+
+
+def test_nothing_but_what_reads_reaches_the_group(tmp_path, monkeypatch):
+    async def act(self: LiveGroup, *, full: bool = False) -> GroupFacts:
+        await self._shell.run("reboot", within=timedelta(seconds=30))
+        raise AssertionError
+
+    monkeypatch.setattr(LiveGroup, "observe", act)
+    night = played(tmp_path, lambda night: passes(night, 2400))
+
+    (look,) = looks(night)
+    assert "`reboot` is not known to only read" in look.findings[0].text
+    assert night.group.report()["acts"] == []
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note every group at which a daily look is begun."""
+    seen: list[str] = []
+    look_at = daily.look_at
+
+    async def noted(setup: GroupSetup, *given: Any) -> Look:
+        seen.append(setup.name)
+        return await look_at(setup, *given)
+
+    monkeypatch.setattr(daily, "look_at", noted)
+    return seen
 
 
 def blind(after_s: float, seconds: float) -> dict[str, Any]:

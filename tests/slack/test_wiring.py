@@ -16,8 +16,10 @@ from bot.localslack import ControlClient, LocalSlack
 from bot.threads import PACE
 from bot.views import render
 from bot.wiring import Base, Facing, Service, acting_service, facing_service, service, stores_to_act
+from engine.drift import Finding, Look, stream_of
+from engine.journal import Kind
 from storage.memory import MemoryStores
-from storage.records import Delivery
+from storage.records import Delivery, Draft
 from tests.slack.house import CHANNEL, PACKAGE, SlacksClock, StillClock, add_run, settings
 from tests.slack.watch import PATIENCE_S, Watch, clock_is_awaited
 
@@ -83,6 +85,30 @@ async def test_what_was_said_while_nobody_listened_is_heard_at_start_and_at_each
             assert await heard(2) == ["pause", "halt"]
         finally:
             await facing.close()
+
+
+async def test_a_daily_look_is_told_in_the_channel_of_its_group(slack, people, tmp_path):
+    def there() -> list[str]:
+        return [m.text for m in slack.workspace.channels[CHANNEL].messages.values()]
+
+    chosen = settings_here(slack, tmp_path)
+    wrong = Finding("out", "1_3 is DOWN (ADMIN)", "look at it on the device")
+    with stores_to_act(chosen) as stores:
+        look = Look("site-1", StillClock().now(), (wrong,), "2026-03-02")
+        draft = Draft(Kind.LOOKED, look.at, "engine", look.as_json())
+        stores.journal.append(stream_of("site-1"), [draft], lease=None, last_seq=0)
+        facing = Facing(Base(chosen, SECRETS, stores, ShortSleeps()))
+        facing.start()
+        facing.heard(stream_of("site-1"))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not there():
+                    await people.state()
+        finally:
+            await facing.close()
+
+    (text,) = there()
+    assert "1_3 is DOWN (ADMIN)" in text
 
 
 async def test_a_service_begins_without_slack(serving, slack):

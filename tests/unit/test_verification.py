@@ -190,6 +190,20 @@ def told(*words: str, code: int = 0) -> str:
     return done.output
 
 
+def test_the_daily_looks_are_no_run_and_are_checked_like_the_house(home):
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        body = {"group": "site-1", "day": "2026-03-02", "findings": [], "call": []}
+        looked = Draft(Kind.LOOKED, NOW, "engine", body)
+        stores.journal.append("look:site-1", [looked], lease=None, last_seq=0)
+        stores.deliveries.save(Delivery("look:site-1/2026-03-02", "C1", "1.1", "d", "sent"))
+
+    assert "1 run" in told("db", "check", "--rebuild")
+    assert "look:site-1: 1 records" in told("verify")
+
+    tampered("DELETE FROM journal WHERE stream = 'look:site-1'")
+    assert "look:site-1: its records are missing" in told("db", "check", code=1)
+
+
 def tampered(*statements: str) -> None:
     with closing(sqlite3.connect("hotfix.db")) as connection, connection:
         for statement in statements:

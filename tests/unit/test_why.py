@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 
 from bot.runs import NoSuchRun, Runs
+from bot.views.drift import line
 from bot.views.home import GroupLine, Home, home
+from engine.drift import Finding, Look, stream_of
 from engine.journal import Kind
 from storage.memory import MemoryStores
 from storage.records import Draft, Record, RunRow
+from tests.unit.builders import NOW
 from tests.unit.nights import night, until
 
 ANA, BEN, NOOR, RITA = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0RITA0001"
@@ -109,6 +112,25 @@ def test_reasons_mention_nobody():
     shown = until(night("good"), Kind.VOTED, gate="G2")
 
     assert "<!channel>" not in why(shown, NOOR, (NOOR, "<!channel>"))
+
+
+def test_status_and_home_tell_what_the_daily_look_found_and_when():
+    wrong = Finding("out", "1_3 is <!channel> DOWN", "look at it on the device")
+    stores = MemoryStores()
+    runs = Runs(stores.journal, stores.deliveries, ["site-1"])
+    told = []
+    for number, findings in enumerate([(wrong,), ()]):
+        look = Look("site-1", NOW, findings, f"2026-03-0{number + 2}")
+        draft = Draft(Kind.LOOKED, NOW, "engine", look.as_json())
+        stores.journal.append(stream_of("site-1"), [draft], lease=None, last_seq=number)
+        told.append((runs.status("site-1"), runs.status("")))
+    shown = str(home(Home([], [GroupLine("site-1", "C0", looked=line(look))], [], [])))
+
+    assert all("1 thing is wrong when last looked at, <!date^" in one for one in told[0])
+    assert all("1_3 is &lt;!channel&gt; DOWN" in one for one in told[0])
+    assert "in order when last looked at, <!date^" in told[1][0]
+    assert "looked at" not in told[1][1]
+    assert "in order when last looked at" in shown
 
 
 def test_a_home_warns_of_auto_clone_only_where_no_run_is_open():
