@@ -6,6 +6,7 @@ It is told once a day while something is wrong, and once when all is in order ag
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from bot.views.format import (
     LONGEST_TEXT,
@@ -49,7 +50,7 @@ def _wrong(key: str, look: Look) -> Message:
         f"⚠️ *{code(look.group, 80)} is not as it should be* · {things(look)} at the daily look, "
         f"{moment(look.at)}"
     )
-    found = [_finding(one) for one in look.findings]
+    found = _findings(look.findings)
     calls = list(_called(look))
     text = clip("\n".join([head, *found, *calls]), LONGEST_TEXT)
     blocks: list[Block] = [section(head), *(section(one) for one in found)]
@@ -63,9 +64,12 @@ def _in_order_again(key: str, look: Look) -> Message:
     return Message(key, text, (section(text),), in_thread=False)
 
 
-def _finding(one: Finding) -> str:
-    what = escape(one.text)
-    return f"• {what[:1].upper()}{what[1:]}.\n→ {_sentence(escape(one.do))}"
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    """Return one paragraph for each thing to do, which may settle several."""
+    return [
+        "\n".join([*(f"• {_sentence(escape(one.text))}" for one in alike), f"→ {_sentence(do)}"])
+        for do, alike in groupby(findings, key=lambda one: escape(one.do))
+    ]
 
 
 def _sentence(text: str) -> str:
@@ -75,7 +79,8 @@ def _sentence(text: str) -> str:
 def _called(look: Look) -> Iterator[str]:
     """Name whom it is for, where somebody must settle something."""
     if look.call:
-        yield f"{' '.join(mention(user) for user in look.call)}: auto-clone is owed until then."
+        called = " ".join(mention(user) for user in look.call)
+        yield f"{called}: auto-clone is owed until this is settled."
 
 
 def _where_from(look: Look) -> str:

@@ -6,7 +6,7 @@ Each begins where a recorded night stands, as an exhibit does, and then somebody
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -16,13 +16,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.changing import OPEN, Place, form
 from bot.localslack import LocalSlack
 from bot.overview import Run, gate_line, run_line, scheduled_line
-from bot.views import render
+from bot.views import Message, render
+from bot.views.drift import told
 from bot.views.home import GroupLine, Home, ScheduledLine, home
 from bot.views.schedule import stop
 from bot.views.story import Story
 from bot.views.words import state_word
+from engine.drift import Known, Look, findings, stream_of
+from engine.fold import RunState
+from engine.former import former
 from engine.journal import Kind
-from storage.records import Record, RunRow
+from storage.chain import chained
+from storage.records import Draft, Record, RunRow
 from tests.browser.exhibits import Exhibit, at
 from tests.simulation.night import CHANNEL, Night
 from tests.slack.app import ExampleApp
@@ -171,6 +176,38 @@ def _ahead(scene: Scene) -> dict[str, Any]:
     return home(Home([], groups, [], [], scheduled=[line]))
 
 
+async def _the_next_morning(page: Page, slack: LocalSlack, scene: Scene) -> Locator:
+    """The channel is told what the daily look found after a run that was aborted."""
+    client = AsyncWebClient(token="xoxb-localslack", base_url=slack.base_url)
+    message = _looked(scene)
+    answer = await client.chat_postMessage(
+        channel=CHANNEL, text=message.text, blocks=list(message.blocks)
+    )
+    return page.get_by_role("log", name="Messages").locator(f'article[data-ts="{answer["ts"]}"]')
+
+
+def _looked(scene: Scene) -> Message:
+    """What is found after that run, with a member that somebody has taken down since."""
+    state = RunState.replay(scene.records())
+    last, at = former(state), scene.records()[-1].at
+    assert state.facts is not None
+    assert last is not None
+    *others, member = state.facts.members
+    down = replace(member, state="DOWN", own_state="DOWN", notes=("ADMIN",))
+    facts = replace(state.facts, members=(*others, down))
+    known = Known({"run": last.run}, last)
+    found = findings("site-1", facts, known, last.plan.policy)
+    look = Look("site-1", at, found, str(at.date()), (BEN, RITA))
+    stream = stream_of("site-1")
+    (record,) = chained(stream, [Draft(Kind.LOOKED, at, "engine", look.as_json())], epoch=1)
+    return told([record])[0]
+
+
+def _shown_of_the_look(scene: Scene) -> Any:
+    message = _looked(scene)
+    return [message.text, list(message.blocks)]
+
+
 async def _becomes(page: Page, name: str) -> None:
     await page.locator("#sidebar label.person", has_text=name).click()
 
@@ -216,6 +253,14 @@ SCENES: tuple[Exhibit, ...] = (
         ("root",),
         play=_home_ahead,
         content=_ahead,
+    ),
+    Scene(
+        "daily-look",
+        "rejected and aborted",
+        at(Kind.ENDED),
+        ("root",),
+        play=_the_next_morning,
+        content=_shown_of_the_look,
     ),
     Scene("home", "called", at(Kind.REMINDED), ("gate/G2",), play=_at_home, content=_home),
 )

@@ -91,8 +91,8 @@ SAFETIES = (
         promise="P12",
         why="A banner on a device could call a whole channel, or look like ours.",
         file="bot/views/drift.py",
-        old="    what = escape(one.text)\n",
-        new="    what = one.text\n",
+        old="_sentence(escape(one.text))",
+        new="_sentence(one.text)",
         by=(f"{SPOKEN}::test_what_a_device_says_mentions_nobody",),
     ),
     safety(
