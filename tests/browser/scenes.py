@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,7 @@ from bot.views.words import state_word
 from engine.drift import Known, Look, findings, stream_of
 from engine.fold import RunState
 from engine.former import former
+from engine.freezes import Freeze
 from engine.journal import Kind
 from storage.chain import chained
 from storage.records import Draft, Record, RunRow
@@ -172,7 +174,18 @@ def _ahead(scene: Scene) -> dict[str, Any]:
     assert run.story is not None
     assert one is not None
     line = ScheduledLine(scheduled_line(run, one), stop(run.story.state))
-    groups = [GroupLine("site-1", CHANNEL), GroupLine("site-2", CHANNEL)]
+    freeze = Freeze(
+        *("emea", "U0NOOR0001", "noor", "quarter end"),
+        since=one.start,
+        begins=one.start + timedelta(days=2),
+        until=one.start + timedelta(days=4),
+        groups=frozenset({"site-2"}),
+        zone="Europe/Berlin",
+    )
+    groups = [
+        GroupLine("site-1", CHANNEL),
+        GroupLine("site-2", CHANNEL, coming=freeze.announced),
+    ]
     return home(Home([], groups, [], [], scheduled=[line]))
 
 

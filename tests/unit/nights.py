@@ -262,7 +262,8 @@ def _frozen_when_due(night: Night, gate: str, step: str) -> None:
 def freeze(night: Night) -> None:
     """Freeze the group for seven hours."""
     until = (night.clock.now() + timedelta(hours=7)).isoformat()
-    body = {"scope": "site-1", "name": "ana", "reason": "the fair is on", "until": until}
+    said = {"name": "ana", "reason": "the fair is on", "until": until}
+    body = {"scope": "site-1", "groups": ["site-1"], "zone": "Europe/Berlin", **said}
     draft = Draft("FROZEN", night.clock.now(), "U0ANA00001", body)
     journal = night.stores.journal
     journal.append(HOUSE, [draft], lease=None, last_seq=len(journal.read(HOUSE)))
