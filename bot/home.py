@@ -22,7 +22,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import Trouble, called
 from bot.overview import Overview, Run, Snapshot, gate_line, run_line, scheduled_line
 from bot.scheduled import Scheduled
-from bot.views import drift
 from bot.views.home import GroupLine, Home, ScheduledLine, home
 from bot.views.schedule import stop
 from bot.views.words import state_word
@@ -151,7 +150,7 @@ class Homes:
                 now.frozen.get(name, ""),
                 name in now.owed,
                 now.to_come.get(name, ""),
-                drift.line(now.looked[name]) if name in now.looked else "",
+                now.looked[name],
             )
             for name, channel in sorted(now.groups.items())
         ]

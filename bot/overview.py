@@ -28,7 +28,6 @@ from bot.views.reach import people_lines
 from bot.views.story import Opening, Story
 from bot.views.words import asked_about, counted, headline, policy_words
 from engine import rights
-from engine.drift import Look
 from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.freezes import Freeze, coming, in_force
 from engine.gates import can_help
@@ -82,7 +81,7 @@ class Snapshot:
         frozen: what is frozen now, by group, in sentences.
         coming: the freezes to come, what comes first first.
         to_come: those by group, in sentences.
-        looked: the last daily look at each group that was looked at.
+        looked: what the last daily look at each group found, as finished mrkdwn.
     """
 
     groups: Mapping[str, str]
@@ -92,7 +91,7 @@ class Snapshot:
     frozen: Mapping[str, str]
     coming: Sequence[Freeze]
     to_come: Mapping[str, str]
-    looked: Mapping[str, Look]
+    looked: Mapping[str, str]
 
 
 class Overview:
@@ -168,9 +167,8 @@ class Overview:
             looked=await asyncio.to_thread(self._last_looks),
         )
 
-    def _last_looks(self) -> dict[str, Look]:
-        found = {name: self._looks.last(name) for name in self._settings.groups}
-        return {name: look for name, look in found.items() if look is not None}
+    def _last_looks(self) -> dict[str, str]:
+        return {name: self._looks.line(name) for name in self._settings.groups}
 
     def _of(self, group: str, freezes: Iterable[Freeze]) -> list[Freeze]:
         return [one for one in freezes if one.holds_for(group, self._tags.get(group, ()))]

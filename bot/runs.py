@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bot.looks import Looks
-from bot.views import attendance, drift, schedule
+from bot.views import attendance, schedule
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
@@ -179,10 +179,8 @@ class Runs:
 
     def _looked(self, group: str, *, wrong: bool = False) -> list[str]:
         """Say what the last daily look found; with `wrong` only where something was."""
-        look = self._looks.last(group)
-        if look is None or (wrong and not look.findings):
-            return []
-        return [f"{code(group, 80)}: {drift.line(look)}"]
+        line = self._looks.line(group, wrong=wrong)
+        return [f"{code(group, 80)}: {line}"] if line else []
 
     def why(self, target: str, user: str) -> str:
         """Say who is still needed at what is asked now, and whose vote did not count and why.

@@ -443,11 +443,11 @@ class Worker:
             self._ordering.pop("freezes", None)
 
     def _look_daily(self) -> None:
-        """Look at groups on which no run is, one at a time; what people asked for goes first."""
+        """Look at groups on which no run is, one at a time; orders and runs wait for none."""
         mine = [name for name in self._inventory.names() if self._is_mine(name)]
         mine = [name for name in mine if self._looks.are_made_of(name)]
         now = self._clock.monotonic()
-        if mine and not self._ordering and now >= self._look_next:
+        if mine and "daily looks" not in self._ordering and now >= self._look_next:
             self._look_next = now + DAILY_LOOKS.total_seconds()
             self._ordering["daily looks"] = asyncio.ensure_future(self._go_round(mine))
 

@@ -97,7 +97,7 @@ def things(look: Look) -> str:
     return "1 thing is wrong" if count == 1 else f"{count} things are wrong"
 
 
-def line(look: Look, longest: int = 300) -> str:
+def line(look: Look, longest: int = 160) -> str:
     """Return what was found as one line, or that all was well."""
     if not look.findings:
         return f"in order when last looked at, {moment(look.at)}"

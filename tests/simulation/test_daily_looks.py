@@ -18,6 +18,7 @@ from storage.records import HOUSE, Draft
 from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import Night, everyone_agrees, small_package
 from tests.simulation.two_workers import TwoWorkers
+from tests.simulation.writing import freeze
 from tests.unit.nights import SPARSE
 
 AT = time(22, 10)
@@ -385,9 +386,12 @@ def test_who_operates_is_called_where_auto_clone_is_owed_and_nowhere_else(tmp_pa
 
 
 def test_without_slack_it_is_looked_all_the_same(tmp_path):
+    """Also while a word about a freeze waits for Slack to say whose it is."""
+
     async def away(night: Night) -> None:
         owe(night)
         night.crowd.away = True
+        freeze(night, "freeze")
         await passes(night, 1800)
 
     (look,) = looks(played(tmp_path, away))

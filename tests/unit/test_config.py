@@ -1,7 +1,7 @@
 """Settings: read whole, refused with a sentence, and never more permissive than they say."""
 
 import tomllib
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -130,6 +130,8 @@ def test_every_setting_says_what_it_is():
         ('[roles.a]\nusergroup = "team"', "'team' is no id of a user group; it begins with S"),
         ('[policy]\nfence = "maybe"', "policy.fence: 'maybe' may be true, false or 'auto'"),
         ('[policy]\ngate_lead = "2d"', "policy.gate_lead: more than 24h is not about that"),
+        ('[policy]\ndaily_look = "8:00"', "policy.daily_look: '8:00' is no time of day"),
+        ('[policy]\ndaily_look = "24:00"', "policy.daily_look: '24:00' is no time of day"),
         ('[policy]\nlate = "25h"', "policy.late: more than 24h is not about that appointment"),
         ('[policy]\nprepare = "later"', "policy.prepare"),
         ('[policy]\nshortest_window = "0s"', "policy.shortest_window: in a window of no time"),
@@ -314,6 +316,18 @@ def test_a_group_may_have_no_windows_where_the_others_have(read):
     assert (
         settings.policy_of("site-1").policy() == read(SMALL).settings.policy_of("site-1").policy()
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "at"),
+    [("", time(8, 0)), ('daily_look = "09:30"\n', time(9, 30)), ('daily_look = ""\n', None)],
+)
+def test_a_group_is_looked_at_each_day_at_its_time_where_it_stands(read, own, at):
+    loaded = read(f'{SMALL}timezone = "Europe/Berlin"\n{own}')
+    setup = SettingsInventory(loaded.settings, Secrets()).group("site-1")
+
+    assert setup is not None
+    assert (setup.daily_look, setup.timezone) == (at, "Europe/Berlin")
 
 
 def test_a_window_of_all_groups_that_is_too_short_for_one_is_told_there(read):

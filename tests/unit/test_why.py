@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -131,6 +132,20 @@ def test_status_and_home_tell_what_the_daily_look_found_and_when():
     assert "in order when last looked at, <!date^" in told[1][0]
     assert "looked at" not in told[1][1]
     assert "in order when last looked at" in shown
+
+
+def test_what_a_run_may_have_mended_since_is_said_to_be_older():
+    look = Look("site-1", NOW, (Finding("out", "1_3 is DOWN", "look"),), "2026-03-02")
+    stores = MemoryStores()
+    runs = Runs(stores.journal, stores.deliveries, ["site-1"])
+    draft = Draft(Kind.LOOKED, NOW, "engine", look.as_json())
+    stores.journal.append(stream_of("site-1"), [draft], lease=None, last_seq=0)
+    told = night("good")
+    drafts = [Draft(r.kind, NOW + timedelta(hours=1), r.by, r.body) for r in told]
+    index = RunRow(told[0].stream, "site-1", "install", open=False, occupies=False, wake_at=None)
+    stores.journal.append(told[0].stream, drafts, lease=None, last_seq=0, index=index)
+
+    assert f"1_3 is DOWN; {told[0].stream} has ended since" in runs.status("site-1")
 
 
 def test_a_home_warns_of_auto_clone_only_where_no_run_is_open():
