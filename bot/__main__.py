@@ -148,6 +148,11 @@ def runs(config: Config = None, as_json: AsJson = False, scheduled: OnlySchedule
         for one in headers:
             freeze = of_group(house, one["group"], now, tags=tags.get(one["group"], ()))
             one["frozen"] = str(freeze) if freeze is not None else None
+            one["to_be_frozen"] = [
+                freeze.announced
+                for freeze in coming(house, now)
+                if freeze.holds_for(one["group"], tags.get(one["group"], ()))
+            ]
     if as_json:
         print_json(headers)
         return

@@ -147,6 +147,7 @@ async def _judge(duty: Duty, step: Step) -> bool:
         await duty.journal.write(Kind.BARRED, step=step.id, reason=barred)
         gate = duty.state.gates[step.id]
     if decision.outcome == "open":
+        await waits.tell_of_freezes(duty)
         if not await _another_site(duty, step):
             await calling.remind_if_due(duty, gate)
         return False

@@ -28,7 +28,7 @@ from engine.zoned import said
 from storage.records import InboxRow, Record, every_waiting
 
 if TYPE_CHECKING:
-    from engine.model import Appointment, Plan
+    from engine.model import Appointment, Plan, Step
     from storage.records import InboxStore
 
 ALL = "all"
@@ -202,7 +202,7 @@ def into(
     *,
     tags: Collection[str],
 ) -> str:
-    """Say into which freeze of a known time a moment is, or ""."""
+    """Say into which freeze of a known time a moment falls, or ""."""
     found = [one for one in standing(records, now) if one.holds_for(group, tags)]
     known = [one for one in found if one.coming(now) or one.until is not None]
     then = _longest(one for one in known if one.holds_at(moment))
@@ -213,21 +213,36 @@ REACHES = "The work reaches into a freeze: "
 """How the note of a plan begins that tells of a freeze to come."""
 
 
+def reached(
+    plan: Plan,
+    steps: Iterable[Step],
+    records: Iterable[Record],
+    now: datetime,
+    *,
+    tags: Collection[str],
+) -> dict[str, str]:
+    """Return each freeze to come, as it is announced, into which a window or an estimate reaches.
+
+    With a sentence about that. `steps` are those that the work still consists of.
+    """
+    appointment, start = plan.appointment, now
+    if appointment is not None:
+        start, steps = appointment.start, [s for s in steps if s.kind not in PREPARING]
+    end, until = max(start, now) + work(plan, steps), "by our estimate the work takes until about"
+    if appointment is not None and appointment.until is not None:
+        end, until = appointment.until, "its window is open until"
+    return {
+        one.announced: f"{one.announced}; {until} {one.told(end)}, and no failover begins in it"
+        for one in coming(records, now)
+        if one.holds_for(plan.security_group, tags) and one.meets(start, end)
+    }
+
+
 def noted(plan: Plan, records: Iterable[Record], now: datetime, *, tags: Collection[str]) -> Plan:
     """Return a plan whose notes say into which freeze its window reaches, or its estimate."""
-    appointment, steps = plan.appointment, plan.steps
-    start = now
-    if appointment is not None:
-        start, steps = appointment.start, tuple(s for s in steps if s.kind not in PREPARING)
-    end, until = start + work(plan, steps), "By our estimate the work takes until about"
-    if appointment is not None and appointment.until is not None:
-        end, until = appointment.until, "Its window is open until"
-    notes = tuple(note for note in plan.notes if not note.startswith(REACHES))
-    for one in coming(records, now):
-        if one.holds_for(plan.security_group, tags) and one.meets(start, end):
-            why = f"{until} {one.told(end)}; no failover begins in the freeze."
-            notes = (*notes, f"{REACHES}{one.announced}. {why}")
-    return replace(plan, notes=notes)
+    notes = [note for note in plan.notes if not note.startswith(REACHES)]
+    met = reached(plan, plan.steps, records, now, tags=tags)
+    return replace(plan, notes=(*notes, *(f"{REACHES}{why}." for why in met.values())))
 
 
 def told_of(one: Freeze, now: datetime) -> str:

@@ -34,6 +34,7 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
     due = appointments.opens_at(duty.plan)
     if due is not None and not _has_come(duty, due):
         await calling.call_if_due(duty)
+        await tell_of_freezes(duty)
         await _compare_with_plan(duty, step)
         return False
     _refuse_late(duty)
@@ -73,6 +74,20 @@ async def prepare(duty: Duty, step: Step, look: Callable[[], Awaitable[None]]) -
         await _wait_for(duty, step, str(busy))
         return False
     return True
+
+
+async def tell_of_freezes(duty: Duty) -> None:
+    """Say once of each freeze to come that the work reaches into it, where its plan does not.
+
+    It was announced after people were asked, so whoever votes may not know of it.
+    """
+    left = [step for step in duty.plan.steps if duty.state.of(step).status != "done"]
+    house, now = await duty.journal.house(), duty.clock.now()
+    met = freezes.reached(duty.plan, left, house, now, tags=duty.tags)
+    known = [*duty.plan.notes, *(alarm["reason"] for alarm in duty.state.alarms)]
+    for announced, reason in met.items():
+        if not any(announced in one for one in known):
+            await duty.journal.write(Kind.ALARMED, what="freeze", reason=reason, mention=True)
 
 
 def inside(duty: Duty, step: Step) -> None:

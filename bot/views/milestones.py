@@ -467,6 +467,8 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
     if body.get("what") == "schedule":
         first = f"⚠️ {call}{reason[:1].upper()}{reason[1:]}"
         return told(key, f"{first}. It still waits for its time, and looks again then.")
+    if body.get("what") == "freeze":
+        return told(key, f"🗓️ {call}{reason}.")
     if body.get("what") == "attendance":
         return told(key, f"⚠️ {call}{reason[:1].upper()}{reason[1:]}. It can be moved.")
     if body.get("what") == "settings":

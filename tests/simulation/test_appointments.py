@@ -446,6 +446,8 @@ def test_a_freeze_to_come_that_ends_within_the_window_is_waited_for(tmp_path):
     assert night.state.ended is not None, night.state.hold
     assert failovers(night)[0] > ends
     assert any(f"{night.state.run} on site-1 is due in it" in text for _, text in night.said)
+    (told,) = [alarm["reason"] for alarm in night.state.alarms if alarm["what"] == "freeze"]
+    assert "its window is open until" in told
     assert night.broken() == {}
 
 

@@ -177,7 +177,7 @@ def test_a_run_whose_work_reaches_into_a_freeze_is_proposed_and_says_so(tmp_path
 
     said = [note for note in stage.state().the_plan.notes if note.startswith(REACHES)]
     assert len(said) == notes
-    assert all("no failover begins in the freeze" in note for note in said)
+    assert all("no failover begins in it" in note for note in said)
 
 
 @pytest.mark.parametrize(("due_h", "ordered"), [(1, 1), (2, 0), (3, 0), (4, 1)])
@@ -199,6 +199,16 @@ def test_a_freeze_that_begins_between_gate_and_failover_keeps_it_from_beginning(
     assert "A.ADMIN_DOWN" not in intended(night)
     assert barred(night) == [("A.FAILOVER", True)]
     assert "site-1 is frozen by ben until" in night.state.gates["A.FAILOVER"].barred
+    (told,) = [alarm for alarm in night.state.alarms if alarm["what"] == "freeze"]
+    assert "site-1 will be frozen by ben from" in told["reason"]
+    assert "by our estimate the work takes until about" in told["reason"]
+
+
+def test_who_votes_on_a_proposal_is_told_once_of_a_freeze_that_is_announced_meanwhile(tmp_path):
+    night = play(tmp_path, people=at("G1", coming(36, 90_000)), hours=0.2)
+
+    (told,) = [one for one in night.state.alarms if one["what"] == "freeze"]
+    assert (told["mention"], night.kinds().count(Kind.ALARMED)) == (True, 1)
 
 
 def test_a_freeze_that_is_over_before_the_gate_expires_lets_the_failover_begin(tmp_path):

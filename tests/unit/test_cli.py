@@ -87,6 +87,21 @@ def test_runs_say_what_is_frozen(told, database):
     assert one["frozen"] == sentence
 
 
+def test_runs_say_what_will_be_frozen(told, database):
+    body = {"scope": "emea", "name": "ana", "reason": "fair", "groups": ["site-1"]}
+    begins = {"begins": "2099-12-20T18:00:00+00:00"}
+    stores = open_stores(database, acting=True)
+    draft = Draft("FROZEN", StillClock().now(), "U1", {**body, **begins})
+    stores.journal.append(HOUSE, [draft], lease=None, last_seq=0)
+    stores.close()
+
+    sentence = "emea (site-1) will be frozen by ana from Sun 20 Dec 18:00 UTC"
+    assert told("runs").startswith(f"FREEZE TO COME: {sentence} until it is lifted: fair")
+    (one,) = json.loads(told("runs", "--json"))
+    assert one["frozen"] is None
+    assert one["to_be_frozen"] == [f"{sentence} until it is lifted: fair"]
+
+
 def test_a_run_is_told_so_that_one_can_follow_it(told):
     shown = told("show", RUN)
 

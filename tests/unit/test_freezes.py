@@ -197,11 +197,11 @@ def test_a_plan_says_into_which_freeze_its_estimate_or_its_window_reaches():
 
     (note,) = notes(just)
     assert note.startswith(f"{REACHES}site-1 will be frozen by ana from")
-    assert f"takes until about {told(after)}; no failover begins" in note
+    assert f"takes until about {told(after)}, and no failover begins" in note
     assert notes(after) == []
     window = order_for(NOW + timedelta(days=2), NOW + timedelta(days=2, hours=3))
     (note,) = notes(NOW + timedelta(days=2, hours=2, minutes=59), window)
-    assert "Its window is open until" in note
+    assert "its window is open until" in note
     assert notes(NOW + timedelta(days=2, hours=3), window) == []
     assert notes(NOW + timedelta(hours=1), window) == [], "it is over before the window"
 
