@@ -12,7 +12,7 @@ from bot.demo.verdict import Seen, judged
 from engine.journal import Kind
 from engine.proposals import Change
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, Record
+from storage.records import HOUSE, Draft, Record
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
     POLICY,
@@ -230,6 +230,24 @@ def back_with_cloning_on(after: str) -> Reaction:
             night.later(0.2, back)
 
     return people
+
+
+def test_what_an_earlier_run_owes_is_owed_on_where_only_who_is_left_out_has_it_on(play):
+    def owes(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        if gate == "G1":
+            body = {"group": "site-1", "run": "hf-earlier", "was": True}
+            draft = Draft(Kind.OWED, night.clock.now(), "engine", body)
+            night.stores.journal.append("house", [draft], lease=None, last_seq=0)
+            for name, member in night.group.members.items():
+                member.auto_clone = name == "1_5"
+
+    night = play(owes, faults=[ILL])
+
+    assert [r.body["was"] for r in of_kind(night, Kind.OWED)] == [True]
+    assert night.state.ended is not None
+    assert night.state.ended["cloning_owed"] is True
+    assert [r.kind for r in night.house][-1] == Kind.OWED
 
 
 def test_back_with_auto_clone_on_it_is_switched_off_again_before_the_next_group(play):

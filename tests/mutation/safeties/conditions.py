@@ -335,6 +335,42 @@ SAFETIES = (
         ),
     ),
     safety(
+        "cloning that is owed stays so where only a member left out has it on",
+        promise="P5",
+        why="It would stay off for ever, and nobody would know.",
+        file="engine/steps.py",
+        old="    if debt is not None or (not duty.state.cloning_owed and others != {False}):\n",
+        new="    if not duty.state.cloning_owed and others != {False}:\n",
+        by=(
+            "simulation/test_without.py::test_what_an_earlier_run_owes_is_owed_on_where_only_who_"
+            "is_left_out_has_it_on",
+        ),
+    ),
+    safety(
+        "the others are watched while people are asked about a member that did not come back",
+        promise="P1",
+        why="A second member could fail, and nobody would be told before somebody votes.",
+        file="engine/runner.py",
+        old="    step = _worked_on(duty, gate)\n    if not duty.state.group_in_hand(step):\n",
+        new="    step = _worked_on(duty, gate)\n    if True:\n",
+        by=(
+            "simulation/test_without_midway.py::test_while_people_are_asked_with_a_group_out_the_"
+            "others_are_watched",
+        ),
+    ),
+    safety(
+        "a Virtual Switch stays one where a later look cannot ask",
+        promise="P1",
+        why="Without a policy it would seem ill, and a rescue would turn the night around.",
+        file="engine/group.py",
+        old="one.kind for one in virtual if one.kind} or self._kinds\n",
+        new="one.kind for one in virtual if one.kind}\n",
+        by=(
+            "simulation/test_identity.py::test_a_switch_that_was_seen_stays_one_where_a_later_look_"
+            "cannot_ask",
+        ),
+    ),
+    safety(
         "a plan never takes all members at once",
         promise="P1",
         why="A split of one part is an outage.",
