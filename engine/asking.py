@@ -168,13 +168,10 @@ async def _barred(duty: Duty, step: Step) -> str:
     """Return why nothing can be approved at a gate now, or ""."""
     if step.kind not in _BEGINS:
         return ""
-    house = await duty.journal.house()
-    group, now = duty.plan.security_group, duty.clock.now()
-    frozen = freezes.of_group(house, group, now, tags=duty.tags)
-    if frozen is not None:
-        return str(frozen)
+    if frozen := await waits.frozen(duty):
+        return frozen
     asked = await _asked_to_freeze(duty)
-    if asked is None or now - asked.at < TOLD_LATE:
+    if asked is None or duty.clock.now() - asked.at < TOLD_LATE:
         return ""
     what, who = asked.body["scope"], asked.body["user"]
     return f"`freeze {what}` was said by {who}, and Slack does not answer who that is"

@@ -15,9 +15,9 @@ up: to lift one of several freezes of a scope.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine import rights
@@ -123,6 +123,10 @@ def meant(scope: str, tags: Mapping[str, Collection[str]]) -> list[str]:
 
 def standing(records: Iterable[Record], now: datetime) -> list[Freeze]:
     """Return what is frozen now, and what will be, from the house's records."""
+    return [one for one in _not_lifted(records) if not one.over(now)]
+
+
+def _not_lifted(records: Iterable[Record]) -> list[Freeze]:
     found: list[Freeze] = []
     for record in records:
         if record.kind == Kind.FROZEN:
@@ -132,7 +136,7 @@ def standing(records: Iterable[Record], now: datetime) -> list[Freeze]:
             found.append(new)
         elif record.kind == Kind.UNFROZEN:
             found = [one for one in found if one.scope != record.body["scope"]]
-    return [one for one in found if not one.over(now)]
+    return found
 
 
 def _read(record: Record) -> Freeze:
@@ -171,6 +175,33 @@ def of_group(
 ) -> Freeze | None:
     """Return the freeze that holds for a group now, if there is one: of several the longest."""
     return _longest(one for one in in_force(records, now) if one.holds_for(group, tags))
+
+
+def by_any_clock(
+    records: Iterable[Record],
+    group: str,
+    now: datetime,
+    about: Callable[[datetime], timedelta],
+    *,
+    tags: Collection[str],
+) -> Freeze | None:
+    """Return the freeze that holds for a group now, by the wall clock or by the time that passed.
+
+    A wall clock that was set thaws nothing early, and lets no freeze begin late.
+
+    Args:
+        records: the house's.
+        group: the group.
+        now: the time by the wall clock.
+        about: returns how long ago a moment was, whatever was done to that clock since.
+        tags: those that the group bears.
+    """
+    found = []
+    for one in _not_lifted(records):
+        passed = one.since + about(one.since)
+        if not one.over(min(now, passed)) and not one.coming(max(now, passed)):
+            found.append(one)
+    return _longest(one for one in found if one.holds_for(group, tags))
 
 
 def _longest(found: Iterable[Freeze]) -> Freeze | None:

@@ -76,6 +76,13 @@ async def prepare(duty: Duty, step: Step, look: Callable[[], Awaitable[None]]) -
     return True
 
 
+async def frozen(duty: Duty) -> str:
+    """Say in which freeze the group is now, or ""."""
+    house, now, about = await duty.journal.house(), duty.clock.now(), duty.stopwatch.about
+    group = duty.plan.security_group
+    return str(freezes.by_any_clock(house, group, now, about, tags=duty.tags) or "")
+
+
 async def tell_of_freezes(duty: Duty) -> None:
     """Say once of each freeze to come that the work reaches into it, where its plan does not.
 
@@ -200,12 +207,7 @@ def _latest(duty: Duty) -> datetime:
 
 async def _in_the_way(duty: Duty) -> str:
     """Say what keeps the run from going on, or ""."""
-    group = duty.plan.security_group
-    house, now = await duty.journal.house(), duty.clock.now()
-    frozen = freezes.of_group(house, group, now, tags=duty.tags)
-    if frozen is not None:
-        return str(frozen)
-    return await _busy(duty)
+    return await frozen(duty) or await _busy(duty)
 
 
 async def _busy(duty: Duty) -> str:

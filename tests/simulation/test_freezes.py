@@ -211,6 +211,37 @@ def test_who_votes_on_a_proposal_is_told_once_of_a_freeze_that_is_announced_mean
     assert (told["mention"], night.kinds().count(Kind.ALARMED)) == (True, 1)
 
 
+def set_clock(night: Night, seconds: float) -> None:
+    night.clock._start += timedelta(seconds=seconds)
+
+
+def test_a_clock_that_is_set_back_lets_no_freeze_begin_late(tmp_path):
+    def do(night: Night) -> None:
+        coming(50, 90_000)(night)
+        night.later(30, partial(set_clock, night, -300))
+
+    night = play(tmp_path, people=at("G2", do), hours=0.3)
+
+    assert acts(night, "admin_down") == []
+    assert barred(night) == [("A.FAILOVER", True)]
+
+
+def test_a_clock_that_is_set_forward_ends_no_freeze_early(tmp_path):
+    begun = list[str]()
+
+    def do(night: Night) -> None:
+        until = night.clock.now() + timedelta(seconds=400)
+        night.later(5, partial(say, night, "freeze", until=until.isoformat()))
+        night.later(30, partial(set_clock, night, 480))
+        night.later(390, lambda: begun.append(night.state().of("A.ADMIN_DOWN").status))
+
+    night = play(tmp_path, people=at("G2", do))
+
+    assert begun == ["waiting"]
+    assert night.state.ended is not None
+    assert barred(night) == [("A.FAILOVER", True), ("A.FAILOVER", False)]
+
+
 def test_a_freeze_that_is_over_before_the_gate_expires_lets_the_failover_begin(tmp_path):
     night = play(tmp_path, people=at("G2", coming(50, 400)))
 

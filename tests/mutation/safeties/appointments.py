@@ -61,7 +61,8 @@ SAFETIES = (
         promise="P7",
         why="It would go on, and prepare a failover, where people said that nothing happens.",
         file=WAITS,
-        old="    if frozen is not None:\n        return str(frozen)\n",
+        old="    return await frozen(duty) or await _busy(duty)\n",
+        new="    return await _busy(duty)\n",
         by=(
             f"{PLAYED}::test_a_run_that_is_due_while_its_group_is_frozen_waits_and_goes_on_in_its_"
             "window",
