@@ -335,6 +335,8 @@ def _escalated(body: Body, names: Names) -> Told:
 
 
 def _asked_there(body: Body, names: Names) -> Told:
+    if body.get("put_off"):
+        return f"all who could be called sleep; they are called at {body['put_off']}", []
     lacking = f"lacking {body['lacking']}" if body.get("lacking") else "nobody is lacking"
     return "asked who will be there", [lacking, _called(body, names)]
 

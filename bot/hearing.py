@@ -335,7 +335,7 @@ class Hearing:
             NoSuchRun: there is none.
         """
         if isinstance(command, Word) and command.verb in ATTENDING:
-            return self._runs.scheduled_one(command.target or thread)
+            return self._runs.attended_one(command.target or thread)
         try:
             return self._runs.open_one(command.target or thread)
         except NoSuchRun:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from bot.looks import Looks
 from bot.views import attendance, schedule
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.words import counted, headline, needs, steps_done
+from engine.attendance import is_asked
 from engine.clock import SystemClock
 from engine.errors import NotUnderstood, RecordSpoilt
+from engine.fold import RunState
 from engine.freezes import ALL, Freeze, coming, in_force, told_of
 from engine.ports import Clock
 from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow, is_run
@@ -100,8 +102,19 @@ class Runs:
         Raises:
             NoSuchRun: there is none, or more than one.
         """
+        return self._waiting_one(target, schedule.is_ahead)
+
+    def attended_one(self, target: str) -> str:
+        """Return the run for which it can be said who will be there, meant likewise.
+
+        Raises:
+            NoSuchRun: there is none, or more than one.
+        """
+        return self._waiting_one(target, is_asked)
+
+    def _waiting_one(self, target: str, waits: Callable[[RunState], bool]) -> str:
         rows = [row for row in self._journal.runs() if target in ("", row.id, row.group)]
-        found = [row for row in rows if self._is_ahead(row.id)]
+        found = [row for row in rows if self._is(row.id, waits)]
         if found:
             return self._the_only(found)
         if not rows and target:
@@ -117,12 +130,12 @@ class Runs:
             NoSuchRun: there is none, or more than one.
         """
         rows = [row for row in self._journal.runs() if row.group == target]
-        found = [row for row in rows if self._is_ahead(row.id)]
+        found = [row for row in rows if self._is(row.id, schedule.is_ahead)]
         return self._the_only(found) if found else self.open_one(target)
 
-    def _is_ahead(self, run: str) -> bool:
+    def _is(self, run: str, waits: Callable[[RunState], bool]) -> bool:
         try:
-            return schedule.is_ahead(self.story(run).state)
+            return waits(self.story(run).state)
         except NoSuchRun:
             return False
 

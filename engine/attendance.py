@@ -22,6 +22,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from engine import gates
+from engine.errors import Missed, WindowEnded
 from engine.fold import Attendance, RunState, Vote
 from engine.model import GatePolicy
 from engine.ports import Ballot, Person
@@ -32,8 +33,11 @@ SOME_TIME = datetime.min.replace(tzinfo=UTC)
 
 def is_asked(state: RunState) -> bool:
     """Whether it can be said now who will be there: the time of the run has not come yet."""
-    plan = state.plan
-    return plan is not None and state.before_appointment and not plan.is_scheduled_rollback
+    plan, hold = state.plan, state.hold
+    if plan is None or plan.is_scheduled_rollback or not state.before_appointment:
+        return False
+    missed = hold is not None and hold.error in (Missed.__name__, WindowEnded.__name__)
+    return not missed and not (state.at_appointment and state.waits_for)
 
 
 def coming(state: RunState) -> tuple[Attendance, ...]:

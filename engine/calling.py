@@ -9,7 +9,7 @@ vote, who can still help, and when the fallback counts is decided in `engine.gat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine import appointments, attendance, gates
@@ -22,6 +22,9 @@ from engine.ports import Reach
 MOST_CALLED = 10
 """So many persons are mentioned, and written to, at a time: who is one of more than ten reads it as
 meant for the others. A guess."""
+
+FOUND_WITHIN = timedelta(minutes=10)
+"""So long a call waits for Slack to say who is in the roles; then it names nobody. A guess."""
 
 
 async def reach_at(duty: Duty, step: Step) -> list[dict[str, Any]]:
@@ -51,6 +54,7 @@ async def call_if_due(duty: Duty) -> None:
     """Ask those whom the failovers need whether they will be there when the time has come.
 
     Of several calls that are due only the last is made; where nobody is lacking it names nobody.
+    Where all who could be called sleep it is put off until one of them is up.
     """
     state, due, since = duty.state, duty.state.next_call, duty.state.last_at
     if due is None or since is None:
@@ -61,15 +65,34 @@ async def call_if_due(duty: Duty) -> None:
     first, number = state.called_at or now, state.calls + 1
     while (later := appointments.next_call(duty.plan, first, number)) is not None and later <= now:
         number += 1
+    lacking = attendance.lacking(state)
     found = await duty.people.reach(_all_roles(duty.plan.policy.failover))
     able = [one for one in found if attendance.could_help(state, one.user, one.roles)]
+    if lacking and not found and now < due + FOUND_WITHIN:
+        return
+    if lacking and (morning := _all_asleep_until(duty, able)) is not None:
+        await duty.journal.write(Kind.CALLED, number=state.calls, put_off=morning)
+        return
     await duty.journal.write(
         Kind.CALLED,
         number=number,
-        lacking=attendance.lacking(state),
+        lacking=lacking,
         call=[one.user for one in sorted(able, key=_awake_first)][:MOST_CALLED],
         reach=[_told(one) for one in found],
     )
+
+
+def _all_asleep_until(duty: Duty, able: Sequence[Reach]) -> datetime | None:
+    """Return when the first of them is up; None where one is, or that would be too late.
+
+    Nobody is waited for twice: quiet hours that have become longer meanwhile are called in.
+    """
+    opens = appointments.opens_at(duty.plan)
+    ends = [one.until for one in able if one.state == "quiet" and one.until is not None]
+    if not ends or len(ends) < len(able) or duty.state.call_put_off is not None or opens is None:
+        return None
+    up = min(ends)
+    return up if up <= opens - appointments.CALLED_AHEAD else None
 
 
 async def escalate_if_due(duty: Duty, gate: GateState) -> None:

@@ -202,6 +202,7 @@ class RunState:
     attending: dict[str, Attendance] = field(default_factory=dict)
     called_at: datetime | None = None
     calls: int = 0
+    call_put_off: datetime | None = None
     alarms: list[Mapping[str, Any]] = field(default_factory=list)
     ended: Mapping[str, Any] | None = None
     restarts: int = 0
@@ -404,9 +405,10 @@ class RunState:
     @property
     def next_call(self) -> datetime | None:
         """Return when people are called next to say whether they will be there; None for never."""
-        if not self.at_appointment or self.last_at is None:
+        if not self.at_appointment or self.resting or self.last_at is None:
             return None
-        return appointments.next_call(self.the_plan, self.called_at or self.last_at, self.calls)
+        due = appointments.next_call(self.the_plan, self.called_at or self.last_at, self.calls)
+        return max(due, self.call_put_off or due) if due is not None else None
 
     @property
     def occupies(self) -> bool:
@@ -509,6 +511,7 @@ class RunState:
         self.plan = self._understood(record, body["plan"])
         if self.plan.appointment != agreed:
             self.attending, self.called_at, self.calls = {}, None, 0
+            self.call_put_off = None
         self.waits_for = ""
         self.rescuing = self.untold_rescue = ""
         if author := body.get("author"):
@@ -650,6 +653,10 @@ class RunState:
             self._gate(body["step"], reminders=max(former + 1, body.get("number", 0)))
 
     def _on_called(self, record: Record, body: Mapping[str, Any]) -> None:
+        if body.get("put_off"):
+            self.call_put_off = datetime.fromisoformat(body["put_off"])
+            return
+        self.call_put_off = None
         self.called_at, self.calls = self.called_at or record.at, body["number"]
 
     def _on_attending(self, record: Record, body: Mapping[str, Any]) -> None:

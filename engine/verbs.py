@@ -234,7 +234,9 @@ async def _attends(duty: Duty, row: InboxRow) -> None:
     Where nobody could approve them without this person, that is told at once, while it is day.
     """
     user, there = row.body["user"], row.body["verb"] == "there"
-    if not attendance.is_asked(duty.state):
+    appointment = duty.plan.appointment
+    has_come = appointment is not None and duty.clock.now() >= appointment.start
+    if not attendance.is_asked(duty.state) or has_come:
         await refuse(duty, row, "nothing waits for its time here; votes count at the gates")
         return
     policy = duty.plan.policy.failover
@@ -247,30 +249,29 @@ async def _attends(duty: Duty, row: InboxRow) -> None:
     if refused := attendance.refusal(duty.state, person, roles):
         await refuse(duty, row, refused)
         return
+    mine, known = policy.roles & roles, duty.state.attending.get(user)
+    if known is not None and (known.there, known.roles) == (there, mine):
+        await duty.journal.append([], take=[row.key])
+        return
+    name = person.name or user
     said = duty.journal.draft(
-        Kind.ATTENDING,
-        by=user,
-        user=user,
-        name=person.name or user,
-        there=there,
-        roles=sorted(policy.roles & roles),
+        Kind.ATTENDING, by=user, user=user, name=name, there=there, roles=sorted(mine)
     )
-    alone = [] if there else _nobody_comes(duty, members, said.body["name"], user)
+    alone = [] if there else _nobody_comes(duty, members, name, user)
     await duty.journal.append([said, *alone], take=[row.key])
 
 
 def _nobody_comes(
     duty: Duty, members: Mapping[str, Collection[str]], name: str, user: str
 ) -> list[Draft]:
-    """Return the record that says that the failovers could not be approved, where that is new."""
+    """Return the record that says that nobody could approve the failovers, where it is so."""
     lacking = attendance.nobody_left(duty.state, members, user)
-    known = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "attendance"]
     gone = [one.name for one in attendance.away(duty.state) if one.user != user]
     reason = (
         f"without {' and '.join([*gone, name])} nobody could approve the failovers; they would "
         f"lack {lacking}"
     )
-    if not lacking or reason in known[-1:]:
+    if not lacking:
         return []
     return [duty.journal.draft(Kind.ALARMED, what="attendance", reason=reason, mention=True)]
 

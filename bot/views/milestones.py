@@ -540,7 +540,7 @@ def _escalated(story: Story, record: Record, key: str) -> Message:
 
 def _called(story: Story, record: Record, key: str) -> Message | None:
     """The first call is a message of its own, see `bot.views.conversation`."""
-    if story.state.called_at == record.at:
+    if story.state.called_at == record.at or record.body.get("put_off"):
         return None
     return attendance.called_again(story, record, key)
 

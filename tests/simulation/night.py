@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,7 @@ class Crowd:
     roles_of: dict[str, set[str]] = field(default_factory=lambda: dict(ROLES))
     shared_channels: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    until: dict[str, datetime] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
 
@@ -142,7 +143,13 @@ class Crowd:
             return []
         asked = set(roles)
         return [
-            Reach(user, _name(user), frozenset(mine & asked), self.states.get(user, "awake"))
+            Reach(
+                user,
+                _name(user),
+                frozenset(mine & asked),
+                self.states.get(user, "awake"),
+                until=self.until.get(user),
+            )
             for user, mine in sorted(self.roles_of.items())
             if mine & asked
         ]

@@ -3,10 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from engine import attendance
 from engine.journal import Kind
 from engine.model import Appointment
-from tests.simulation.night import REQUESTER, Night
+from tests.simulation.loop import START
+from tests.simulation.night import REQUESTER, Night, everyone_agrees
 from tests.simulation.played import Played, Then
 from tests.simulation.test_appointments import AT, DUE, SPARSE, over, play
 
@@ -171,3 +174,97 @@ def test_what_goes_on_soon_calls_nobody(tmp_path):
     night = play(tmp_path, soon, over)
 
     assert of(night, Kind.CALLED) == []
+
+
+async def put_off_and_away_again(stage: Night) -> None:
+    await says(("away", BEN))(stage)
+    stage.change(appointment=Appointment(DUE + timedelta(days=1), said="tomorrow"))
+    await stage.until(lambda s: s.the_plan.revision == 2)
+    stage.say("away", BEN)
+    await moment(stage)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [says(("away", BEN), ("there", BEN), ("away", BEN)), put_off_and_away_again],
+    ids=["who changes their mind", "another time"],
+)
+def test_that_nobody_of_a_role_will_be_left_is_told_each_time_that_it_becomes_so(tmp_path, then):
+    async def only_two(stage: Night) -> None:
+        stage.crowd.roles_of = {REQUESTER: {"firewall"}, ANA: {"network"}, BEN: {"firewall"}}
+        await then(stage)
+
+    night = play(tmp_path, AT, only_two)
+
+    assert len([a for a in night.state.alarms if a["what"] == "attendance"]) == 2
+
+
+def test_what_is_said_again_is_recorded_once(tmp_path):
+    night = play(tmp_path, AT, says(("away", ANA), ("away", ANA)))
+
+    assert len(of(night, Kind.ATTENDING)) == 1
+
+
+def test_where_all_sleep_they_are_called_when_the_first_of_them_is_up(tmp_path):
+    up = START + timedelta(hours=2)
+
+    async def then(stage: Night) -> None:
+        await stage.clock.sleep(timedelta(hours=2, minutes=5))
+
+    def asleep(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        night.crowd.states = dict.fromkeys((ANA, BEN, NOOR), "quiet")
+        night.crowd.until = dict.fromkeys((ANA, BEN, NOOR), up)
+
+    night = play(tmp_path, AT, then, people=asleep)
+
+    put_off, called = of(night, Kind.CALLED)
+    assert put_off.body == {"number": 0, "put_off": up.isoformat()}
+    assert up <= called.at < up + timedelta(minutes=2)
+    assert called.body["number"] == 1
+
+
+def test_a_call_that_finds_nobody_is_made_again_and_after_a_while_stands(tmp_path):
+    def roles_unread(night: Night, gate: str, step: str) -> None:
+        everyone_agrees(night, gate, step)
+        roles = night.crowd.roles_of
+        night.later(40, lambda: setattr(night.crowd, "roles_of", {}))
+        night.later(400, lambda: setattr(night.crowd, "roles_of", roles))
+
+    async def then(stage: Night) -> None:
+        await stage.clock.sleep(timedelta(minutes=20))
+
+    night = play(tmp_path, AT, then, people=roles_unread)
+
+    (call,) = of(night, Kind.CALLED)
+    assert set(call.body["call"]) == {ANA, BEN, NOOR}
+
+
+def test_who_is_late_is_asked_no_more_who_will_be_there(tmp_path):
+    async def then(stage: Night) -> None:
+        await prepared(stage)
+        await stage.kill()
+        await stage.clock.sleep(timedelta(hours=8))
+        stage.begin()
+        await stage.until(lambda s: s.hold is not None)
+        stage.say("there", ANA)
+        await moment(stage)
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.hold is not None
+    assert not attendance.is_asked(night.state)
+    assert of(night, Kind.ATTENDING) == []
+
+
+def test_a_run_that_is_paused_calls_nobody_before_it_goes_on(tmp_path):
+    async def then(stage: Night) -> None:
+        await prepared(stage)
+        stage.say("pause")
+        await stage.clock.sleep(timedelta(hours=3))
+
+    night = play(tmp_path, AT, then)
+
+    assert night.state.paused
+    assert night.state.next_call is None
+    assert len(of(night, Kind.CALLED)) == 1

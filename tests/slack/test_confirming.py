@@ -13,6 +13,7 @@ import pytest
 
 from bot.confirming import NO, YES
 from bot.hearing import Heard, Hearing
+from engine.afterwards import kept_or_due
 from engine.appointments import appointed
 from engine.journal import first_records
 from engine.model import Appointment, Request, from_json
@@ -487,6 +488,21 @@ async def test_whoever_will_be_there_or_not_says_so_to_the_run_that_waits(
     assert shown["text"] == f"Understood: `{word}` for `{RUN}`."
     (row,) = house.rows
     assert (row.run, row.body["verb"], row.body["user"]) == (RUN, word, RITA)
+
+
+async def test_a_rollback_that_waits_to_be_kept_is_not_meant_by_the_group(house, people):
+    due = Appointment(TWO + timedelta(days=2), None, said="rollback after 72h", zone="UTC")
+    request = Request("rollback", "site-1", PACKAGE, RITA, CHANNEL, "rita", appointment=due)
+    kept = kept_or_due(plan(run="hf-000009"), due, "hf-000008")
+    drafts, index = first_records(
+        "hf-000009", request, kept, without_package(), house.clock, by=RITA
+    )
+    house.stores.journal.append("hf-000009", drafts, lease=None, last_seq=0, index=index)
+    schedule(house)
+
+    shown = await give(people, "/hotfix there site-1")
+
+    assert shown["text"] == f"Understood: `there` for `{RUN}`."
 
 
 async def test_nobody_says_so_to_what_waits_for_no_time(house, people):

@@ -57,6 +57,27 @@ SAFETIES = (
         ),
     ),
     safety(
+        "it is told each time that nobody of a role will be left",
+        promise="P1",
+        why="Told once for Saturday, it would be found out on Sunday at two in the night.",
+        file="engine/verbs.py",
+        old="    if not lacking:\n",
+        new="    if not lacking or any(a['what'] == 'attendance' for a in duty.state.alarms):\n",
+        by=(
+            f"{PLAYED}::test_that_nobody_of_a_role_will_be_left_is_told_each_time_that_it_becomes_"
+            "so",
+        ),
+    ),
+    safety(
+        "nobody is called in their sleep where that can wait",
+        promise="P1",
+        why="Who is called in the night for another night stops reading calls.",
+        file="engine/calling.py",
+        old="    return up if up <= opens - appointments.CALLED_AHEAD else None\n",
+        new="    return None\n",
+        by=(f"{PLAYED}::test_where_all_sleep_they_are_called_when_the_first_of_them_is_up",),
+    ),
+    safety(
         "nobody is called twice",
         promise="P8",
         why="Each restart would call everybody again.",

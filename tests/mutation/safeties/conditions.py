@@ -362,9 +362,9 @@ SAFETIES = (
         "a Virtual Switch stays one where a later look cannot ask",
         promise="P1",
         why="Without a policy it would seem ill, and a rescue would turn the night around.",
-        file="engine/group.py",
-        old="one.kind for one in virtual if one.kind} or self._kinds\n",
-        new="one.kind for one in virtual if one.kind}\n",
+        file="engine/gaia/probe.py",
+        old='    kinds = read_kinds(sections.get("kinds", "")) or kinds_before\n',
+        new='    kinds = read_kinds(sections.get("kinds", ""))\n',
         by=(
             "simulation/test_identity.py::test_a_switch_that_was_seen_stays_one_where_a_later_look_"
             "cannot_ask",
