@@ -83,9 +83,9 @@ def expires_at(plan: Plan, kind: StepKind, policy: GatePolicy, now: datetime) ->
     """Return until when people may vote at a gate that is asked now.
 
     A proposal for later waits until the run would go on, a day at most. A gate before a failover
-    waits as long as ever, reckoned from the appointment, and no longer than its window. Whether
-    something is kept can be said until it is taken back; a proposal that is asked only once it is
-    due (a rollback that nobody has kept) waits a day, and is asked again.
+    waits as long as ever, reckoned from the appointment. Neither waits longer than its window.
+    Whether something is kept can be said until it is taken back; a proposal that is asked only once
+    it is due (a rollback that nobody has kept) waits a day, and is asked again.
     """
     due = opens_at(plan)
     if plan.appointment is None or due is None:
@@ -93,10 +93,10 @@ def expires_at(plan: Plan, kind: StepKind, policy: GatePolicy, now: datetime) ->
     if kind is StepKind.KEEP:
         return plan.appointment.start
     if kind is StepKind.PROPOSAL:
-        if now >= due:
-            return now + max(policy.approval_expiry, PROPOSAL_LIFE)
-        return max(now + policy.approval_expiry, min(due, now + PROPOSAL_LIFE))
-    last = begins_at(plan, kind, now) + policy.approval_expiry
+        longest = PROPOSAL_LIFE if now >= due else min(due - now, PROPOSAL_LIFE)
+        last = now + max(policy.approval_expiry, longest)
+    else:
+        last = begins_at(plan, kind, now) + policy.approval_expiry
     return min(last, ends_at(plan, kind) or last)
 
 
@@ -107,10 +107,14 @@ def good_until(plan: Plan, kind: StepKind, policy: GatePolicy, starts_at: dateti
 
 
 def ends_at(plan: Plan, kind: StepKind) -> datetime | None:
-    """Return from when nothing of this kind begins any more; None where it is no window."""
-    if plan.appointment is None or kind not in (*BEGINNING, StepKind.READY):
-        return None
-    return plan.appointment.until
+    """Return from when nothing of this kind begins any more; None where it is no window.
+
+    A rollback that was scheduled is asked about until somebody answers, windows or not.
+    """
+    ends = [*BEGINNING, StepKind.READY]
+    if not plan.is_scheduled_rollback:
+        ends.append(StepKind.PROPOSAL)
+    return plan.appointment.until if plan.appointment is not None and kind in ends else None
 
 
 def latest_at(plan: Plan, asked_again: datetime | None) -> datetime | None:

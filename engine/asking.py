@@ -54,7 +54,8 @@ async def ask(duty: Duty, step: Step) -> bool:
 
 
 async def _open(duty: Duty, step: Step) -> None:
-    """Ask: bound to this plan and to the facts that READY saw."""
+    """Ask: bound to this plan and to the facts that READY saw; nothing that could begin no more."""
+    waits.inside(duty, step)
     plan, policy = duty.plan, duty.state.policy_at(step.id)
     facts = duty.state.ready.get(step.group) if step.group else duty.state.facts
     if plan.is_scheduled_rollback and step.kind is StepKind.PROPOSAL:
@@ -205,7 +206,10 @@ async def _approve(duty: Duty, step: Step, decision: gates.Decision) -> None:
 
 
 async def _close_and_hold(duty: Duty, step: Step, decision: gates.Decision) -> None:
-    """A rejected or expired gate holds the run; `retry` asks again, with a fresh look."""
+    """A rejected or expired gate holds the run; `retry` asks again, with a fresh look.
+
+    Not once the window is over: then the run can only go on at another time.
+    """
     gate = duty.state.gates[step.id]
     closed = duty.journal.draft(
         Kind.GATE_CLOSED,
@@ -218,12 +222,17 @@ async def _close_and_hold(duty: Duty, step: Step, decision: gates.Decision) -> N
     if duty.plan.is_scheduled_rollback and (after := _unkept(duty, step, decision)) is not None:
         await duty.journal.append([closed, *after])
         return
+    over = waits.window_over(duty, step)
     held = duty.journal.draft(
         Kind.HELD,
         step=step.id,
-        reason=f"{gate.name} {decision.reason}",
+        reason=f"{gate.name} {decision.reason}{f'; {over}' if over else ''}",
         error=decision.outcome,
-        ways=["retry", "abort", *(["rollback"] if can_roll_back(duty.state) else [])],
+        ways=[
+            "move" if over else "retry",
+            "abort",
+            *(["rollback"] if can_roll_back(duty.state) else []),
+        ],
         out_of_service=list(duty.state.out_of_service()),
     )
     await duty.journal.append([closed, held])

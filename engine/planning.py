@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from engine import freezes, rights
+from engine import freezes, rights, windows
 from engine.appointments import appointed
 from engine.errors import NotUnderstood, PeopleUnreadable, PlanRefused
 from engine.fold import RunState
@@ -59,6 +59,7 @@ async def planned(
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
     plan, facts = await _planned_now(run, request, setup, packages, journal, look)
+    request = windows.brought_forward(request, plan, clock.now())
     if beside:
         plan = replace(plan, notes=(*plan.notes, _planned_beside(setup.name, beside)))
     plan = appointed(plan, request.appointment, looks_first=bool(beside))

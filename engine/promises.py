@@ -230,7 +230,8 @@ def _out_of_time(before: Sequence[Record], intended: Record) -> Finding:
     if not planned or intended.body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
         return None
     plan = planned[-1].body["plan"]
-    if plan["phase"] != "rollback" and not _is_open(plan["policy"].get("windows"), intended.at):
+    is_open = _is_open(plan["policy"].get("windows"), intended.at)
+    if not is_open and not _takes_back(before, plan, intended):
         return "the group has windows, and that was in none"
     agreed = plan.get("appointment")
     if not agreed:
@@ -240,6 +241,20 @@ def _out_of_time(before: Sequence[Record], intended: Record) -> Finding:
     if agreed["until"] and intended.at >= datetime.fromisoformat(agreed["until"]):
         return f"its window ended at {agreed['until']}"
     return None
+
+
+def _takes_back(before: Sequence[Record], plan: Mapping[str, Any], intended: Record) -> bool:
+    """Say whether a failover is for the way back: the opposite of what was ordered, or a removal.
+
+    What is done to the members then says so, not what the order or the plan is called.
+    """
+    steps = plan["steps"]
+    place = next((n for n, s in enumerate(steps) if s["id"] == intended.body["step"]), len(steps))
+    group = str(intended.body["step"]).partition(".")[0]
+    mine = [s["kind"] for s in steps[place:] if s["group"] == group and s["kind"] in ONCE_KINDS]
+    asked = [r.body["request"]["kind"] for r in _of(before, Kind.ORDERED)]
+    ways_back = (("install", "UNINSTALL"), ("uninstall", "INSTALL"), ("rollback", "UNINSTALL"))
+    return (*asked[:1], *mine[:1]) in ways_back
 
 
 def _is_open(windows: Mapping[str, Any] | None, moment: datetime) -> bool:

@@ -98,15 +98,22 @@ async def tell_of_freezes(duty: Duty) -> None:
 
 
 def inside(duty: Duty, step: Step) -> None:
-    """Refuse to begin with a Logical Group once the window is over.
+    """Refuse to begin with a Logical Group, or to ask whether one may, once the window is over.
 
     Raises:
         WindowEnded: it is.
     """
+    if over := window_over(duty, step):
+        raise WindowEnded(over)
+
+
+def window_over(duty: Duty, step: Step) -> str:
+    """Say that a step comes after the end of the window, or ""."""
     until = appointments.ends_at(duty.plan, step.kind)
-    if until is not None and _latest(duty) >= until:
-        over = f"the window ended at {duty.told(until)}"
-        raise WindowEnded(f"{over}, before Logical Group {step.group}")
+    if until is None or _latest(duty) < until:
+        return ""
+    before = f"before Logical Group {step.group}" if step.group else "and nothing had begun"
+    return f"the window ended at {duty.told(until)}, {before}"
 
 
 def may_begin(duty: Duty, kind: StepKind, since: datetime) -> bool:

@@ -11,8 +11,12 @@ past four, or for no time at all? Answer:
   readings the one counts that leaves less: the later beginning, the earlier end. A time that is
   left out is the moment of the change.
 
-Given up: that what people take back waits. They say so when something is wrong, or have said when
-it is due; and each of its failovers has a gate all the same.
+- A `rollback` that installs (what was taken back before, or uninstalled) is an installation, and
+  keeps to the windows as each one does. What a run does counts, not the word for it.
+
+Given up: that what people take back waits, where that takes a package away or a run turns round.
+They say so when something is wrong, or have said when it is due; and each of its failovers has a
+gate all the same.
 """
 
 from __future__ import annotations
@@ -23,14 +27,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.errors import PlanRefused
-from engine.model import Appointment, Plan, Request, Span, Windows
-from engine.zoned import offset_text, said
+from engine.model import Appointment, Plan, Request, Span, StepKind, Windows
+from engine.zoned import lasting, offset_text, said
 
 DAY, WEEK = 24 * 60, 7 * 24 * 60
 """In minutes, as spans are counted."""
 
 TAKEN_BACK = "rollback"
-"""What waits for no window: the kind of a request, and the phase of its plan."""
+"""What waits for no window where it does not install: the kind of a request, a plan's phase."""
 
 _LONGEST_WRITTEN = timedelta(hours=12)
 """Of a window that is longer than a command can say, the part that is offered in words."""
@@ -107,10 +111,25 @@ def fitted(windows: Windows, appointment: Appointment) -> Appointment | None:
 def ordered(request: Request, windows: Windows, now: datetime) -> Request:
     """Return a request that keeps to the windows of its group.
 
+    What a rollback does is known once it is planned: see `brought_forward`.
+
     Raises:
         PlanRefused: it says no time, or one that is not wholly inside of one.
     """
-    if request.kind == TAKEN_BACK or not windows.spans:
+    return request if request.kind == TAKEN_BACK else _kept(request, windows, now)
+
+
+def brought_forward(request: Request, plan: Plan, now: datetime) -> Request:
+    """Return a request that keeps to the windows also where it is a rollback that installs.
+
+    Raises:
+        PlanRefused: it says no time, or one that is not wholly inside of one.
+    """
+    return _kept(request, binding(plan), now) if request.kind == TAKEN_BACK else request
+
+
+def _kept(request: Request, windows: Windows, now: datetime) -> Request:
+    if not windows.spans:
         return request
     if request.appointment is None:
         raise PlanRefused(
@@ -122,8 +141,14 @@ def ordered(request: Request, windows: Windows, now: datetime) -> Request:
 
 
 def binding(plan: Plan) -> Windows:
-    """Return the windows that a run must keep to where it is moved: those it was planned with."""
-    return Windows() if plan.phase == TAKEN_BACK else plan.policy.windows
+    """Return the windows that a run must keep to: those it was planned with."""
+    takes_back = plan.phase == TAKEN_BACK and not _only_installs(plan)
+    return Windows() if takes_back else plan.policy.windows
+
+
+def _only_installs(plan: Plan) -> bool:
+    """Whether it is an installation throughout: a run that turned round has both in its steps."""
+    return plan.kind == "install" and all(s.kind is not StepKind.UNINSTALL for s in plan.steps)
 
 
 def moved(plan: Plan, appointment: Appointment, now: datetime) -> Appointment:
@@ -141,16 +166,26 @@ def kept_inside(
     """Return an appointment with the end of its window.
 
     Raises:
-        PlanRefused: it is not wholly inside of one.
+        PlanRefused: it is not wholly inside of one, or too little of that is left.
     """
     kept = fitted(windows, appointment)
     if kept is None:
-        wanted = _told(Window(appointment.start, appointment.until or appointment.start), windows)
-        raise PlanRefused(
-            f"{group} {rule(windows)}, and {wanted} is not inside; "
-            f"{suggested(windows, appointment.start, now)}"
-        )
-    return kept
+        why = "is not inside"
+    elif (left := _left(windows, kept, now)) < windows.shortest:
+        why = f"leaves {lasting(left)}, where {lasting(windows.shortest)} are needed"
+    else:
+        return kept
+    wanted = _told(Window(appointment.start, appointment.until or appointment.start), windows)
+    raise PlanRefused(
+        f"{group} {rule(windows)}, and {wanted} {why}; {suggested(windows, appointment.start, now)}"
+    )
+
+
+def _left(windows: Windows, kept: Appointment, now: datetime) -> timedelta:
+    """Return how long an appointment is from now on; where nothing binds it, long enough."""
+    if not windows.spans or kept.until is None:
+        return windows.shortest
+    return max(kept.until - max(kept.start, now), timedelta(0))
 
 
 def rule(windows: Windows) -> str:

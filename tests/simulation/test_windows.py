@@ -165,15 +165,87 @@ def test_a_rollback_that_is_ordered_by_hand_waits_for_no_window(tmp_path):
     assert len(failovers(night)) == 2
 
 
-def test_a_scheduled_rollback_is_due_and_brought_forward_outside_of_the_windows(tmp_path):
+async def roll_back(stage: Night) -> None:
+    """Roll back the last run of the group, by hand and at once."""
+    stage.order(kind="rollback", package="")
+    await over(stage)
+    assert stage.state().ended is not None, (stage.state().hold, stage.said.texts)
+
+
+async def bring_forward(stage: Night) -> None:
+    """Roll back what was a way back already: outside of the windows, then in the next one."""
+    stage.order(kind="rollback", package="")
+    await a_while(stage)
+    assert stage.records() == []
+    stage.order(kind="rollback", package="", appointment=Appointment(stage.clock.now()))
+    await a_while(stage)
+    assert stage.records() == []
+    stage.order(kind="rollback", package="", appointment=Appointment(DUE + DAY))
+    await stage.until(lambda s: s.ended is not None or s.hold is not None, hours=40)
+
+
+def test_the_rollback_of_a_rollback_installs_and_so_keeps_to_the_windows(tmp_path):
     async def then(stage: Night) -> None:
         await over(stage)
-        stage.people = lambda *_: None
-        stage.follow(rollback_id(stage.run))
-        await stage.until(lambda s: s.open_gate is not None, hours=1)
-        stage.people = everyone_agrees_but_on_keeping
+        await stage.clock.sleep(timedelta(hours=4))
+        await roll_back(stage)
+        await bring_forward(stage)
+
+    night = play(tmp_path, then, policy=policy("tue-wed 04:00-07:00"), appointment=Appointment(DUE))
+
+    assert "site-1 fails over only in its windows" in told(night)
+    assert "no time was said; next is Wed 4 Mar 04:00 UTC to Wed 4 Mar 07:00 UTC" in told(night)
+    assert "is not inside; next is Wed 4 Mar 04:00 UTC" in told(night)
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.the_plan.kind == "install"
+    assert all(DUE + DAY <= at < DUE + DAY + timedelta(hours=3) for at in failovers(night))
+    assert len(failovers(night)) == 2
+    assert night.broken() == {}
+
+
+def test_what_a_run_that_turned_has_taken_back_comes_again_in_the_windows_alone(tmp_path):
+    async def then(stage: Night) -> None:
+        await over(stage)
+        stage.say("rollback")
+        await stage.until(lambda s: s.ended is not None)
+        await bring_forward(stage)
+
+    night = play(tmp_path, then, appointment=Appointment(DUE))
+
+    assert "no time was said; next is Wed 4 Mar 04:00 UTC" in told(night)
+    assert night.state.the_plan.kind == "install"
+    assert night.state.the_plan.appointment == Appointment(DUE + DAY, ENDS + DAY)
+    assert failovers(night)
+    assert all(DUE + DAY <= at < ENDS + DAY for at in failovers(night))
+    assert night.broken() == {}
+
+
+def test_a_rollback_that_installs_is_moved_nowhere_but_into_a_window(tmp_path):
+    async def then(stage: Night) -> None:
+        await over(stage)
+        await stage.clock.sleep(timedelta(hours=4))
+        await roll_back(stage)
+        stage.order(kind="rollback", package="", appointment=Appointment(DUE + DAY))
+        await stage.until(lambda s: s.plan is not None)
         stage.change(appointment=Appointment(stage.clock.now(), said="now"))
-        await stage.until(lambda s: s.ended is not None, hours=10)
+        await a_while(stage)
+
+    night = play(tmp_path, then, policy=policy("tue-wed 04:00-07:00"), appointment=Appointment(DUE))
+
+    assert night.state.the_plan.revision == 1
+    assert "is not inside; " in told(night)
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["brought forward", "due"])
+def test_a_scheduled_rollback_is_carried_out_outside_of_the_windows(tmp_path, forward):
+    async def then(stage: Night) -> None:
+        stage.people = everyone_agrees_but_on_keeping
+        await over(stage)
+        stage.follow(rollback_id(stage.run))
+        await stage.clock.sleep(DUE + timedelta(hours=4) - stage.clock.now())
+        if forward:
+            stage.change(appointment=Appointment(stage.clock.now(), said="now"))
+        await stage.until(lambda s: s.ended is not None, hours=100)
 
     night = play(
         tmp_path,
@@ -186,7 +258,76 @@ def test_a_scheduled_rollback_is_due_and_brought_forward_outside_of_the_windows(
 
     assert night.state.ended is not None, (night.state.hold, night.said)
     assert night.state.ended["state"] == "done"
+    due = DUE + timedelta(hours=4 if forward else 72)
+    assert len(failovers(night)) == 2
+    assert all(due <= at < due + timedelta(hours=3) for at in failovers(night))
     assert night.broken() == {}
+
+
+def test_a_gate_that_is_open_as_the_window_ends_holds_with_the_way_on(tmp_path):
+    def nobody_for_b(night: Night, gate: str, step: str) -> None:
+        if step != "B.FAILOVER":
+            everyone_agrees_but_on_keeping(night, gate, step)
+
+    async def then(stage: Night) -> None:
+        stage.people = nobody_for_b
+        await over(stage)
+        stage.people = everyone_agrees_but_on_keeping
+        stage.change(appointment=Appointment(DUE + DAY))
+        await stage.until(lambda s: s.ended is not None, hours=40)
+
+    night = play(tmp_path, then, policy=policy("tue-wed 04:00-04:30"), appointment=Appointment(DUE))
+
+    (held,) = [r.body for r in night.records if r.kind == Kind.HELD]
+    assert held["step"] == "B.FAILOVER"
+    assert (
+        "not approved; the window ended at Tue 3 Mar 04:30 UTC, before Logical Group B"
+        in (held["reason"])
+    )
+    assert held["ways"] == ["move", "abort", "rollback"]
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.broken() == {}
+
+
+def test_a_proposal_ends_with_its_window_and_is_asked_again_at_another_time(tmp_path):
+    async def then(stage: Night) -> None:
+        stage.people = lambda *_: None
+        await stage.clock.sleep(DUE + timedelta(minutes=2) - stage.clock.now())
+        stage.order(appointment=Appointment(stage.clock.now()))
+        await over(stage)
+        stage.say("retry")
+        await a_while(stage)
+        stage.people = everyone_agrees_but_on_keeping
+        stage.change(appointment=Appointment(DUE + DAY))
+        await stage.until(lambda _: bool(failovers_of(stage)), hours=40)
+
+    night = play(tmp_path, then)
+
+    first, again = [r.body for r in night.records if r.kind == Kind.HELD]
+    assert first["reason"].endswith(
+        "; the window ended at Tue 3 Mar 04:20 UTC, and nothing had begun"
+    )
+    assert again["error"] == "WindowEnded"
+    assert first["ways"] == again["ways"] == ["move", "abort"]
+    assert DUE + DAY <= failovers(night)[0] < ENDS + DAY
+
+
+def test_an_order_for_too_little_of_a_window_is_refused(tmp_path):
+    async def then(stage: Night) -> None:
+        assert stage.records() == []
+        await stage.clock.sleep(DUE + timedelta(minutes=11) - stage.clock.now())
+        stage.order(appointment=Appointment(stage.clock.now()))
+        await a_while(stage)
+
+    night = play(tmp_path, then, appointment=Appointment(ENDS - timedelta(minutes=14)))
+
+    assert night.records == []
+    assert "04:06 UTC leaves 14 min, where 15 min are needed; nearest is Tue" in told(night)
+    assert "04:11 UTC leaves 9 min, where 15 min are needed; next is Wed" in told(night)
+
+
+def failovers_of(stage: Night) -> bool:
+    return any(r.kind == Kind.INTENDED and r.body["kind"] == "ADMIN_DOWN" for r in stage.records())
 
 
 def everyone_agrees_but_on_keeping(night: Night, gate: str, step: str) -> None:

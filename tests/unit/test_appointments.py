@@ -80,6 +80,17 @@ def test_a_proposal_for_later_waits_a_day_at_most():
     assert waits(timedelta(minutes=31)) == GATE.approval_expiry
 
 
+def test_no_proposal_waits_for_votes_longer_than_its_window_but_a_rollbacks():
+    def expires(made: Plan) -> timedelta:
+        asked = START + timedelta(minutes=10)
+        return appointments.expires_at(made, StepKind.PROPOSAL, GATE, asked) - START
+
+    assert expires(planned()) == UNTIL - START
+    assert expires(planned(until=False)) == timedelta(minutes=10) + appointments.PROPOSAL_LIFE
+    after = replace(planned(), follows="hf-000001")
+    assert expires(after) == timedelta(minutes=10) + appointments.PROPOSAL_LIFE
+
+
 def test_who_is_late_goes_on_by_himself_only_for_a_while_or_within_the_window():
     late = planned().policy.late
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine import promises
-from engine.model import Appointment, Windows, to_json
+from engine.model import Appointment, StepKind, Windows, to_json
 from tests.unit.builders import NOW, REQUEST, plan, records
 
 ORDERED = ("ORDERED", {"request": to_json(REQUEST)})
@@ -405,7 +405,7 @@ OF_LAST_WEEK = 7 * 24 * 60
         (-60, 0, "fresh", "broken"),
         (OF_LAST_WEEK - 60, OF_LAST_WEEK + 1, "fresh", "held"),
         (OF_LAST_WEEK - 60, OF_LAST_WEEK, "fresh", "broken"),
-        (60, 120, "rollback", "held"),
+        (60, 120, "rollback", "broken"),
     ],
 )
 def test_p2_notices_a_failover_outside_of_the_windows_of_its_group(begin, end, phase, word):
@@ -416,6 +416,27 @@ def test_p2_notices_a_failover_outside_of_the_windows_of_its_group(begin, end, p
     agreed = ("PLANNED", {"plan": made.as_json()})
 
     assert verdict(ORDERED, agreed, *GOOD[2:], promise="P2") == word
+
+
+@pytest.mark.parametrize(
+    ("asked", "does", "word"),
+    [
+        ("install", StepKind.UNINSTALL, "held"),
+        ("uninstall", StepKind.INSTALL, "held"),
+        ("rollback", StepKind.UNINSTALL, "held"),
+        ("rollback", StepKind.INSTALL, "broken"),
+        ("uninstall", StepKind.UNINSTALL, "broken"),
+        ("finish", StepKind.UNINSTALL, "broken"),
+    ],
+)
+def test_p2_takes_no_word_for_it_that_something_is_taken_back(asked, does, word):
+    closed = Windows(((0, 1),))
+    made = plan(phase="rollback", policy=replace(plan().policy, windows=closed))
+    steps = [replace(s, kind=does) if s.kind is StepKind.INSTALL else s for s in made.steps]
+    agreed = ("PLANNED", {"plan": replace(made, steps=tuple(steps)).as_json()})
+    ordered = ("ORDERED", {"request": to_json(replace(REQUEST, kind=asked))})
+
+    assert verdict(ordered, agreed, *GOOD[2:], promise="P2") == word
 
 
 def test_p2_notices_a_failover_on_the_approval_of_something_else():

@@ -15,7 +15,18 @@ from engine import windows
 from engine.appointments import appointed
 from engine.errors import PlanRefused
 from engine.estimate import too_long
-from engine.model import Appointment, Plan, Policy, Request, Span, Windows, from_json, to_json
+from engine.model import (
+    Appointment,
+    Plan,
+    Policy,
+    Request,
+    Span,
+    Step,
+    StepKind,
+    Windows,
+    from_json,
+    to_json,
+)
 from engine.windows import DAY, WEEK, Window, fitted, merged, nearest, offered, open_at
 from tests.unit.builders import plan
 
@@ -255,10 +266,25 @@ def test_a_rollback_waits_for_no_window():
     back = request(kind="rollback")
 
     assert windows.ordered(back, there, MONDAY) == back
-    rolling = replace(plan(), phase="rollback", policy=Policy(windows=there))
+    rolling = replace(plan(), kind="uninstall", phase="rollback", policy=Policy(windows=there))
+    assert windows.brought_forward(back, rolling, MONDAY) == back
     assert windows.moved(rolling, Appointment(MONDAY), MONDAY) == Appointment(MONDAY)
     with pytest.raises(PlanRefused):
         windows.moved(replace(rolling, phase="fresh"), Appointment(MONDAY), MONDAY)
+
+
+def test_a_rollback_that_installs_keeps_to_the_windows_but_not_where_its_run_turned():
+    there, back = made(SATURDAY), request(kind="rollback")
+    again = replace(plan(), phase="rollback", policy=Policy(windows=there))
+
+    with pytest.raises(PlanRefused, match="no time was said; next is Sat 7 Mar 02:00 UTC"):
+        windows.brought_forward(back, again, MONDAY)
+    inside = request(Appointment(utc("2026-03-07T03:00")), kind="rollback")
+    kept = windows.brought_forward(inside, again, MONDAY).appointment
+    assert kept == Appointment(utc("2026-03-07T03:00"), utc("2026-03-07T05:00"))
+    removal = Step("A.UNINSTALL.r2", StepKind.UNINSTALL, "A")
+    turned = replace(again, steps=(*again.steps, removal))
+    assert windows.brought_forward(back, turned, MONDAY) == back
 
 
 @pytest.mark.parametrize(

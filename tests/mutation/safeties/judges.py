@@ -39,6 +39,13 @@ SAFETIES = (
         f"{UNIT}::test_p2_notices_a_failover_outside_of_the_windows_of_its_group",
     ),
     judge(
+        "an installation outside of the windows is noticed, whatever it is called",
+        "P2",
+        "    return (*asked[:1], *mine[:1]) in ways_back\n",
+        '    return plan["phase"] == "rollback"\n',
+        f"{UNIT}::test_p2_takes_no_word_for_it_that_something_is_taken_back",
+    ),
+    judge(
         "P1 is judged",
         "P1",
         "if missing else None\n        )",
