@@ -260,8 +260,9 @@ class Overview:
         mine.sort(key=lambda pair: (pair[1].start, pair[1].run))
         lines = [f"{scheduled_line(run, one)} ({code(one.run, 40)})" for run, one in mine]
         command = self._settings.slack.command
-        run = mine[0][1].run
-        ways = f"`{command} schedule cancel {run}`, `{command} schedule move {run} at 02:00`"
+        run, first = mine[0][1].run, mine[0][0].story
+        when = schedule.later_time(first.plan) if first is not None else schedule.SOME_TIME
+        ways = f"`{command} schedule cancel {run}`, `{command} schedule move {run} {when}`"
         return "\n".join(
             ["*Scheduled*", *lines, *frozen, f"To cancel or move one: {ways}.", *there]
         )

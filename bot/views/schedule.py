@@ -158,9 +158,13 @@ def stop(state: RunState) -> Block:
 
 def move_words(plan: Plan) -> str:
     """Say how a run is moved, and to when for example."""
+    return f"`{MOVE} {later_time(plan)}` in the thread moves it; the approval is asked anew"
+
+
+def later_time(plan: Plan) -> str:
+    """Return a time after its own that a run may be moved to, as an example."""
     due = plan.appointment
-    words = other_time(plan, due.until or due.start) if due is not None else SOME_TIME
-    return f"`{MOVE} {words}` in the thread moves it; the approval is asked anew"
+    return other_time(plan, due.until or due.start) if due is not None else SOME_TIME
 
 
 def other_time(plan: Plan, since: datetime) -> str:

@@ -186,7 +186,7 @@ async def test_a_run_that_is_moved_to_a_moment_ends_with_its_window(house, peopl
 
 
 async def test_a_scheduled_rollback_is_brought_forward_at_any_time(house, people):
-    schedule(house, phase="rollback")
+    schedule(house, kind="uninstall", phase="rollback")
 
     await give(people, f"/hotfix schedule move {RUN} now")
 
@@ -205,4 +205,6 @@ async def test_the_schedule_names_the_windows_and_how_the_next_one_is_written(ho
         )
     assert "windows" not in await told(people, house, "/hotfix schedule site-2")
     schedule(house)
-    assert (await told(people, house, "/hotfix schedule")).endswith(rule)
+    shown = await told(people, house, "/hotfix schedule")
+    assert shown.endswith(rule)
+    assert f"`/hotfix schedule move {RUN} window 2026-03-06 22:00-00:00`" in shown

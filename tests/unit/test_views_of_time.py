@@ -243,15 +243,18 @@ def test_a_run_of_a_group_with_windows_is_moved_to_the_next_one_in_words_that_ar
     assert tomorrow.start == DUE + timedelta(days=1)
 
 
-@pytest.mark.parametrize("phase", ["fresh", "rollback"])
-def test_a_proposal_says_in_which_windows_its_group_may_fail_over(phase):
+@pytest.mark.parametrize(
+    ("kind", "phase", "bound"),
+    [("install", "fresh", True), ("install", "rollback", True), ("uninstall", "rollback", False)],
+)
+def test_a_proposal_says_in_which_windows_its_group_may_fail_over(kind, phase, bound):
     there = Windows(((5 * 1440 + 120, 5 * 1440 + 300),), ("sat 02:00-05:00",), "Europe/Berlin")
-    made = plan(policy=replace(POLICY, windows=there), appointment=AT, phase=phase)
+    made = plan(policy=replace(POLICY, windows=there), appointment=AT, kind=kind, phase=phase)
 
     lines = "\n".join(appointment_lines(made, START))
 
     rule = "• `site-1` fails over only in its windows (sat 02:00-05:00, Europe/Berlin)."
-    assert (rule in lines) == (phase == "fresh")
+    assert (rule in lines) == bound
 
 
 # ------------------------------------------------------------------------ rollbacks beforehand

@@ -24,8 +24,8 @@ SAFETIES = (
         promise="P2",
         why="The second failover would come in the business day.",
         file=WAITS,
-        old="    if until is not None and _latest(duty) >= until:\n",
-        new="    if False:\n",
+        old="    if until is None or _latest(duty) < until:\n",
+        new="    if until is None or until:\n",
         by=(f"{PLAYED}::test_a_window_that_ends_holds_before_the_next_group_and_never_inside_one",),
     ),
     safety(
