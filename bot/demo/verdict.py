@@ -105,6 +105,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "groups": _groups(state),
         "gates": list(_gates(seen)),
         "refused": list(_refused(seen)),
+        "there": {seen.name(user): one.there for user, one in state.attending.items()},
         "told": {seen.name(user): list(texts) for user, texts in seen.told.items()},
         "events": _events(seen),
         "members": list(seen.device["members"]),
