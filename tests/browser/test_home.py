@@ -83,7 +83,9 @@ async def test_who_may_cancels_what_is_scheduled_with_one_press_and_others_only_
     run = house.play(until(night("appointed"), Kind.DONE, step="VERIFY"))
 
     home = await opens_home(person, "Gus Weber")
-    await expect(home).to_contain_text("install take 120; appointed; lacking then: 2 more people; ordered by rita")
+    await expect(home).to_contain_text(
+        "install take 120; appointed; lacking then: 2 more people; ordered by rita"
+    )
     await expect(home.get_by_role("button", name="Cancel")).to_have_count(0)
 
     home = await opens_home(person, "Ana Okafor")
