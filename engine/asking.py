@@ -275,9 +275,9 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     except PeopleUnreadable:
         await _end_by_a_no(duty, step)
         return False
-    if not await _judge(duty, step):
-        return False
-    if step.kind in _BEGINS and await _asked_to_freeze(duty) is not None:
+    # The inbox before the house: what is taken from the one meanwhile stands in the other by then.
+    asked = await _asked_to_freeze(duty) if step.kind in _BEGINS else None
+    if not await _judge(duty, step) or asked is not None:
         return False
     gate = duty.state.gates[step.id]
     if gate.plan_digest != duty.plan.digest:

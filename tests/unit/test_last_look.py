@@ -1,6 +1,6 @@
 """The last look before a failover, where no night shows it: an approval of another plan."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from engine.planner import plan_degraded_end
 from engine.ports import Ballot
 from engine.runner import not_agreed_to
 from storage.memory import MemoryStores
-from storage.records import Draft
+from storage.records import Draft, InboxRow, Record
 from tests.simulation.night import ROLES, Crowd, Said
 from tests.unit.builders import NAME, NOW, REQUEST, facts, member, plan
 from tests.unit.hand_clock import HandClock
@@ -95,3 +95,20 @@ def test_who_failed_after_people_agreed_to_an_end_without_them_is_not_agreed_to(
 
     assert not_agreed_to(state, agreed.some(["1_2"])) == []
     assert [m.id for m in not_agreed_to(state, now.some(["1_2", "1_3"]))] == ["1_3"]
+
+
+async def test_a_freeze_that_is_taken_while_the_house_is_read_lets_nothing_begin(monkeypatch):
+    duty = await on_duty(plan().digest)
+    read = duty.journal.house
+    asked = {"verb": "freeze", "scope": "site-1", "user": "U0BEN00001", "reason": "fair"}
+    duty.inbox.put(InboxRow("k", None, "freeze", asked, duty.clock.now()))
+
+    async def house() -> Sequence[Record]:
+        """Read, and as soon as that is done, the freeze stands there and waits no more."""
+        records = await read()
+        duty.inbox = MemoryStores().inbox
+        return records
+
+    monkeypatch.setattr(duty.journal, "house", house)
+
+    assert not await asking.last_look(duty, duty.plan.step(STEP), facts())

@@ -204,8 +204,8 @@ SAFETIES = (
         (
             Edit(
                 ASKING,
-                "if step.kind in _BEGINS and await _asked_to_freeze(duty) is not None:",
-                "if False:",
+                "    if not await _judge(duty, step) or asked is not None:\n",
+                "    if not await _judge(duty, step):\n",
             ),
             Edit(
                 "engine/runner.py",
@@ -216,6 +216,21 @@ SAFETIES = (
             ),
         ),
         (f"{WAITING}::test_a_freeze_bars_from_when_it_was_said_not_from_when_slack_has_answered",),
+    ),
+    safety(
+        "the last look reads the inbox before the house",
+        promise="P7",
+        why="A freeze that is taken from the one into the other meanwhile would be in neither.",
+        file=ASKING,
+        old="    asked = await _asked_to_freeze(duty) if step.kind in _BEGINS else None\n"
+        "    if not await _judge(duty, step) or asked is not None:\n",
+        new="    if not await _judge(duty, step):\n"
+        "        return False\n"
+        "    if step.kind in _BEGINS and await _asked_to_freeze(duty) is not None:\n",
+        by=(
+            "unit/test_last_look.py::test_a_freeze_that_is_taken_while_the_house_is_read_lets_"
+            "nothing_begin",
+        ),
     ),
     safety(
         "a freeze that waits refuses the append, in memory",
