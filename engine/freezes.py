@@ -8,9 +8,10 @@ the groups that were meant when it was said, and for every group that bears its 
 that is taken off a group in the settings thaws nothing.
 
 Question: what does another freeze of one scope do? Answer: one that is in force when it is said
-takes the place of those that are in force there; one that is coming stands beside all others. Only
-`unfreeze` and the end of a freeze thaw; `unfreeze` lifts what is in force and what is coming. Given
-up: to lift one of several freezes of a scope.
+takes the place of those that are in force there; one that is said as coming stands beside all
+others, also where its time has come before it is taken. Only `unfreeze` and the end of a freeze
+thaw; `unfreeze` lifts what is in force and what is coming. Given up: to lift one of several freezes
+of a scope.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Freeze:
         reason: why.
         since: when it was said.
         until: its end; None until it is lifted.
-        begins: its beginning; None with `since`.
+        begins: its beginning, where it was said as coming; None with `since`.
         groups: those that were meant when it was said; none in records of before there were tags.
         zone: the time zone in which its moments are told.
     """
@@ -131,7 +132,7 @@ def _not_lifted(records: Iterable[Record]) -> list[Freeze]:
     for record in records:
         if record.kind == Kind.FROZEN:
             new = _read(record)
-            if not new.coming(record.at):
+            if new.begins is None:
                 found = [f for f in found if f.scope != new.scope or f.coming(record.at)]
             found.append(new)
         elif record.kind == Kind.UNFROZEN:
@@ -283,7 +284,7 @@ def told_of(one: Freeze, now: datetime) -> str:
 
 def replaced_by(new: Freeze, held: Iterable[Freeze], now: datetime) -> list[Freeze]:
     """Return those of its own scope in whose place a freeze comes that is said now."""
-    return [] if new.coming(now) else [one for one in held if not one.coming(now)]
+    return [one for one in held if not one.coming(now)] if new.begins is None else []
 
 
 def shortened(new: Freeze, former: Iterable[Freeze]) -> list[Freeze]:
@@ -297,18 +298,16 @@ def groups_of(held: Iterable[Freeze]) -> list[frozenset[str]]:
 
 
 def asked_for(row: InboxRow, now: datetime) -> Freeze:
-    """Return the freeze that a row asks for; one whose time has come meanwhile begins now."""
-    body, begins = row.body, _moment(row.body.get("begins"))
-    begins = begins if begins is not None and begins > now else None
-    until = _moment(body.get("until"))
+    """Return the freeze that a row asks for."""
+    body = row.body
     return Freeze(
         body["scope"],
         body["user"],
         "",
         body["reason"],
         now,
-        until,
-        begins,
+        _moment(body.get("until")),
+        _moment(body.get("begins")),
         zone=body.get("zone") or "UTC",
     )
 

@@ -174,16 +174,19 @@ def test_lifting_a_scope_lifts_what_is_in_force_and_what_is_to_come_and_names_ea
     assert desk.reasons == ["nr 3", "nr 4"]
 
 
-def test_one_whose_time_has_come_before_it_was_decided_begins_now():
-    desk = Desk()
-    desk.say("freeze", "one", until=hours(3))
+def test_one_whose_time_has_come_before_it_was_decided_cuts_none_in_force():
+    desk = Desk(groups(STRICT, one=""))
+    desk.say("freeze", "one")
     desk.clock.move_to(2 * 3600)
 
     told = desk.say("freeze", "one", begins=hours(1), until=hours(4))
 
-    assert "one is frozen by ana until" in told
-    assert "It replaces: one is frozen" in told
-    assert desk.reasons == ["nr 2"]
+    assert "Done: one is frozen by ana until" in told
+    assert "It replaces" not in told
+    assert "Beside it: one is frozen by ana until it is lifted: nr 1." in told
+    assert desk.reasons == ["nr 1", "nr 2"]
+    desk.clock.move_to(5 * 3600)
+    assert desk.reasons == ["nr 1"]
 
 
 @pytest.mark.parametrize("policy", [LOOSE, STRICT], ids=["no-lifters", "lifters"])
