@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.packages import Found, PackageFolder
@@ -93,6 +94,7 @@ def _fits(ref: PackageRef, known: Known) -> bool:
 def last_known(journal: JournalStore, pinned: Mapping[str, str]) -> dict[str, Known]:
     """Return what is known of each group; `pinned` has the versions of the settings, or ""."""
     found = {name: Known(version) for name, version in sorted(pinned.items())}
+    seen: dict[str, datetime] = {}
     for row in journal.runs(open_only=False):
         if row.group not in found:
             continue
@@ -100,7 +102,10 @@ def last_known(journal: JournalStore, pinned: Mapping[str, str]) -> dict[str, Kn
             state = RunState.replay(journal.read(row.id))
         except NotUnderstood:
             continue
-        if state.facts is not None:
+        # One for later is ordered before another run, and looks after it.
+        at = state.facts.at if state.facts is not None else None
+        if state.facts is not None and at is not None and at >= seen.get(row.group, at):
+            seen[row.group] = at
             takes = {member.take for member in state.facts.members if member.take is not None}
             lowest = min(takes, default=None)
             found[row.group] = Known(pinned[row.group] or state.facts.version, lowest)

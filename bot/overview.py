@@ -144,9 +144,8 @@ class Overview:
 
     async def snapshot(self) -> Snapshot:
         """Return how everything stands now."""
-        rows = await asyncio.to_thread(self._stores.journal.runs, open_only=False)
-        going = [row for row in rows if row.open]
-        ended = [row for row in reversed(rows) if not row.open][:MOST_ENDED]
+        going = await asyncio.to_thread(self._stores.journal.runs)
+        ended = (await asyncio.to_thread(self._stores.journal.ended))[:MOST_ENDED]
         house = await asyncio.to_thread(self._stores.journal.read, HOUSE)
         self._read = {
             row.id: self._read[row.id] for row in [*going, *ended] if row.id in self._read

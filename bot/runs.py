@@ -78,17 +78,14 @@ class Runs:
     def open_one(self, target: str) -> str:
         """Return the open run that a person means by a group, a run, or nothing.
 
-        By a group, the one that is under way there is meant, and none that waits for its time.
+        By a group, or by nothing, one that is under way is meant, and none that waits for its time.
 
         Raises:
             NoSuchRun: there is none, or more than one.
         """
-        rows = self._journal.runs()
-        if not target:
-            return self._the_only(rows)
-        found = [row for row in rows if target in (row.id, row.group)]
+        found = [row for row in self._journal.runs() if target in ("", row.id, row.group)]
         found = [row for row in found if row.occupies] or found
-        if found:
+        if found or not target:
             return self._the_only(found)
         if self._journal.run(target) is not None:
             raise NoSuchRun(f"{code(target)} has ended.")
@@ -124,12 +121,12 @@ class Runs:
         raise NoSuchRun(f"Nothing is scheduled{on}{busy}.")
 
     def movable_one(self, target: str) -> str:
-        """Return the run that somebody moves: by a group, the one that waits for its time is meant.
+        """Return the run that somebody moves: by a group, or nothing, one that waits for its time.
 
         Raises:
             NoSuchRun: there is none, or more than one.
         """
-        rows = [row for row in self._journal.runs() if row.group == target]
+        rows = [row for row in self._journal.runs() if target in ("", row.group)]
         found = [row for row in rows if self._is(row.id, schedule.is_ahead)]
         return self._the_only(found) if found else self.open_one(target)
 
@@ -167,8 +164,9 @@ class Runs:
             return "\n".join([*lines, self._overview([row for row in rows if row.open])])
         mine = [row for row in rows if target in (row.id, row.group)]
         if mine:
-            told = [row for row in mine if row.open] or mine[-1:]
             group = mine[-1].group
+            ended = [row for row in self._journal.ended(group) if target in (row.id, row.group)]
+            told = [row for row in mine if row.open] or ended[:1]
             lines = [*self._frozen(group), *(self._told(row) for row in told)]
             return "\n".join([*lines, *self._looked(group)])
         if target in self._groups:

@@ -104,8 +104,8 @@ def _formers(journal: JournalStore | None, group: str) -> Sequence[Former]:
 
 
 def formers(journal: JournalStore, group: str) -> Iterator[Former]:
-    """Yield the runs of a group that have ended, newest first; none that cannot be read."""
-    for row in reversed(journal.runs(group=group, open_only=False)):
+    """Yield the runs of a group that have ended, the last one first; none that cannot be read."""
+    for row in journal.ended(group):
         with contextlib.suppress(NotUnderstood):
             one = former(RunState.replay(journal.read(row.id)))
             if one is not None:

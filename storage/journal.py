@@ -117,6 +117,27 @@ class Journal:
         with self._database.read() as session:
             return _runs(session, query)
 
+    def ended(self, group: str | None = None) -> Sequence[RunRow]:
+        """See storage.records.JournalStore."""
+        last = and_(
+            col(JournalTable.stream) == col(RunsTable.id),
+            col(JournalTable.seq) == col(RunsTable.last_seq),
+        )
+        query = (
+            select(RunsTable)
+            .join(JournalTable, last, isouter=True)
+            .where(~col(RunsTable.open))
+            .order_by(
+                col(JournalTable.at).is_(None),
+                col(JournalTable.at).desc(),
+                col(RunsTable.id).desc(),
+            )
+        )
+        if group is not None:
+            query = query.where(col(RunsTable.group) == group)
+        with self._database.read() as session:
+            return _runs(session, query)
+
     def run(self, run: str) -> RunRow | None:
         """See storage.records.JournalStore."""
         with self._database.read() as session:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
-_LAST = datetime.max.replace(tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -61,6 +61,11 @@ class Shelf:
         """Return what runs are sorted by: the moment of the first record, then the id."""
         records = self.streams.get(run)
         return (records[0].at if records else _LAST, run)
+
+    def ended(self, row: RunRow) -> tuple[datetime, str]:
+        """Return what runs that have ended are sorted by: the moment of the last record, the id."""
+        last = self.streams.get(row.id, [])[row.last_seq - 1 : row.last_seq]
+        return (last[0].at if last else _FIRST, row.id)
 
 
 class Door:
@@ -151,6 +156,14 @@ class MemoryJournal:
                 if (row.open or not open_only) and group in (None, row.group)
             ]
             return sorted(rows, key=lambda row: shelf.began(row.id))
+
+    def ended(self, group: str | None = None) -> Sequence[RunRow]:
+        """See storage.records.JournalStore."""
+        with self._door as shelf:
+            rows = [
+                row for row in shelf.runs.values() if not row.open and group in (None, row.group)
+            ]
+            return sorted(rows, key=lambda row: shelf.ended(row), reverse=True)
 
     def run(self, run: str) -> RunRow | None:
         """See storage.records.JournalStore."""

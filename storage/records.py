@@ -315,6 +315,14 @@ class JournalStore(Protocol):
         """Return index rows, oldest first (by the time of the run's first record, then id)."""
         ...
 
+    def ended(self, group: str | None = None) -> Sequence[RunRow]:
+        """Return the index rows of runs that have ended, the one that ended last first.
+
+        By the time of their last records, then the id. One that waited for its time was ordered
+        before others that ended before it.
+        """
+        ...
+
     def run(self, run: str) -> RunRow | None:
         """Return the index row of one run, or None."""
         ...

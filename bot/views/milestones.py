@@ -70,6 +70,8 @@ def preparing(story: Story, key: str) -> Message:
         first = f"✅ Prepared: {what}; auto-clone off"
     elif now is not None and now.kind in (StepKind.APPOINTMENT, StepKind.KEEP, StepKind.PROPOSAL):
         first = f"🕑 Prepared so far, {len(done)} of {len(steps)}: the rest at its time"
+    elif story.state.waits_to_prepare:
+        first = f"🕑 Not prepared yet, waits: {escape(story.state.waits_for)}"
     elif now in steps:
         first = f"▶️ Preparing, {len(done)} of {len(steps)}: {lowered(words.doing(now))}"
     else:
@@ -86,7 +88,8 @@ def _prepared(story: Story, step: Step, now: Step | None) -> str:
     if story.state.of(step).status == "done":
         already = {"seen": " (it was so already)"}.get(how, "")
         return f"✅ {words.titled(step)}{already}"
-    return f"{'▶️' if step == now else '○'} {words.titled(step)}: {_under_way(story, step, now)}"
+    sign = "🕑" if story.state.waits_to_prepare else "▶️"
+    return f"{sign if step == now else '○'} {words.titled(step)}: {_under_way(story, step, now)}"
 
 
 def _under_way(story: Story, step: Step, now: Step | None) -> str:

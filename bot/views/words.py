@@ -201,7 +201,9 @@ def staying(plan: Plan, facts: Mapping[str, object]) -> list[str]:
 
 
 def how_far(story: Story, step: Step) -> str:
-    """Say how far the file is that is sent just now, or ""."""
+    """Say how far the file is that is sent just now, or that the run waits there; or ""."""
+    if story.state.waits_to_prepare and step == story.state.next_step():
+        return f"waits: {escape(story.state.waits_for, 160)}"
     told = story.state.progress.get(step.id, {})
     if told.get("size"):
         return f"{int(told['sent']) * 100 // int(told['size'])} % of {size(int(told['size']))}"

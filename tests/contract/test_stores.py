@@ -404,6 +404,22 @@ def test_runs_come_oldest_first_and_by_group(stores: Stores):
     assert ids(group="g1", open_only=False) == ["run-c", "run-B", "run-b"]
 
 
+def test_ended_runs_come_by_when_they_ended_the_last_first(stores: Stores):
+    """One that waited for its time was ordered first, and ended last."""
+    ends = [("run-a", "g1", 9), ("run-c", "g2", 8), ("run-b", "g1", 5), ("run-B", "g1", 5)]
+    for hours, (run, group, end) in enumerate(ends):
+        first, over = draft(at=NOW + hours * HOUR), draft("ENDED", at=NOW + end * HOUR)
+        going = run_row(run, group=group, occupies=False)
+        stores.journal.append(run, [first], lease=None, last_seq=0, index=going)
+        closed = replace(going, open=False)
+        stores.journal.append(run, [over], lease=None, last_seq=1, index=closed)
+    stores.journal.append("open", [draft()], lease=None, last_seq=0, index=run_row("open"))
+
+    assert [row.id for row in stores.journal.ended()] == ["run-a", "run-c", "run-b", "run-B"]
+    assert [row.id for row in stores.journal.ended("g1")] == ["run-a", "run-b", "run-B"]
+    assert [row.id for row in stores.journal.ended("g3")] == []
+
+
 def test_due_are_the_open_runs_whose_moment_has_come(stores: Stores):
     moments = {"past": -HOUR, "now": timedelta(0), "soon": timedelta(microseconds=1), "never": None}
     for number, (run, away) in enumerate(moments.items()):

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -164,8 +166,24 @@ def test_by_a_group_the_run_is_meant_that_is_under_way_there_and_none_that_waits
     known = house(waits, works)
 
     assert known.open_one("site-1") == works[0].stream
+    assert known.open_one("") == works[0].stream, "a bare halt reaches what sends something"
+    assert known.movable_one("") == waits[0].stream
     assert known.open_one(waits[0].stream) == waits[0].stream
     assert known.is_busy("site-1")
+
+
+def test_the_last_run_of_a_group_is_the_one_that_ended_last():
+    """The one that was kept for later was ordered first."""
+    kept = night("kept")
+    between = [
+        replace(r, at=kept[0].at + timedelta(milliseconds=r.seq))
+        for r in night("rejected and aborted")
+    ]
+    assert between[-1].at < kept[-1].at
+
+    shown = house(kept, between).status("site-1")
+
+    assert kept[0].stream in shown
 
 
 def test_a_run_that_waits_for_its_time_is_meant_where_it_is_the_only_one():
@@ -178,8 +196,9 @@ def test_a_run_that_waits_for_its_time_is_meant_where_it_is_the_only_one():
 def test_of_two_that_wait_nobody_can_tell_which_is_meant():
     known = house(waiting_rollback(), until(night("appointed"), Kind.DONE, step="VERIFY"))
 
-    with pytest.raises(NoSuchRun, match="Which run\\? Open runs: `hf-"):
-        known.open_one("site-1")
+    for target in ("site-1", ""):
+        with pytest.raises(NoSuchRun, match="Which run\\? Open runs: `hf-"):
+            known.open_one(target)
 
 
 def test_the_status_of_a_group_tells_every_open_run_and_when_it_may_begin():

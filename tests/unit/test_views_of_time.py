@@ -50,6 +50,18 @@ def test_a_proposal_for_later_says_when_for_the_group_and_for_each_reader_and_wh
     assert "; once approved, it waits for its time" in shown
 
 
+def test_a_run_that_waits_for_another_one_says_so_and_not_that_it_prepares():
+    records = until(night("appointed"), Kind.DONE, step="PROPOSAL")
+    body = {"step": "PREFLIGHT", "reason": "site-1 is busy with hf-other"}
+    barred = replace(records[-1], seq=records[-1].seq + 1, kind=Kind.BARRED, body=body)
+
+    (live,) = (one for one in render([*records, barred]) if one.key.endswith("/live"))
+
+    assert live.text == "🕑 Not prepared yet, waits: site-1 is busy with hf-other"
+    assert "under way" not in whole(live)
+    assert "🕑 group checked: waits: site-1 is busy with hf-other" in whole(live)
+
+
 def test_a_proposal_for_the_window_alone_says_so_and_that_the_window_is_too_short():
     records = until(night("appointed for the window alone"), Kind.GATE_SHOWN, gate="G1")
     shown = whole(by_key(records)["proposal"])
