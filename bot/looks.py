@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bot.views import drift
-from engine.drift import Look, look_of, stream_of
+from engine.drift import Look, looks_of, stream_of
 from storage.records import JournalStore
+
+_NEVER: tuple[int, Look | None] = (0, None)
 
 
 class Looks:
@@ -12,7 +14,7 @@ class Looks:
 
     def __init__(self, journal: JournalStore) -> None:
         self._journal = journal
-        self._last: dict[str, tuple[int, Look]] = {}
+        self._last: dict[str, tuple[int, Look | None]] = {}
 
     def line(self, group: str, *, wrong: bool = False) -> str:
         """Say what was found last and when, as finished mrkdwn; "" where nothing is to be said.
@@ -29,17 +31,16 @@ class Looks:
 
     def _last_of(self, group: str) -> Look | None:
         # Years of them need not be read again for each answer.
-        seq, look = self._last.get(group, (0, None))
+        seq, look = self._last.get(group, _NEVER)
         news = self._journal.read(stream_of(group), after=seq)
         if news:
-            look = look_of(news[-1])
+            look = next(reversed(looks_of(news)), look)
             self._last[group] = (news[-1].seq, look)
         return look
 
     def _ended_since(self, look: Look) -> str:
         """Return the run that may have mended what was found, or ""."""
-        rows = self._journal.runs(group=look.group, open_only=False)
-        last = next((row for row in reversed(rows) if not row.open), None)
+        last = next(iter(self._journal.ended(look.group)), None)
         if last is None:
             return ""
         end = self._journal.read(last.id, after=last.last_seq - 1)

@@ -10,7 +10,7 @@ How a group is looked at, and how often, does not belong here; see `engine.daily
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -51,7 +51,7 @@ class Finding:
 
     Attributes:
         key: what it is about, the same each day: "takes", "packages", "owed", "cloning", "out",
-            "sites", "unfinished", "held" or "unseen".
+            "sites", "unfinished", "held", "busy" or "unseen".
         text: what is wrong, without a full stop.
         do: what a person can do about it.
         mention: whether those who operate are called.
@@ -106,11 +106,23 @@ class Look:
         }
 
 
-def look_of(record: Record) -> Look:
-    """Return what a LOOKED record says."""
+def looks_of(records: Iterable[Record]) -> list[Look]:
+    """Return what the records of a stream of looks say; not those that somebody spoilt.
+
+    A look that cannot be read was not made, or its group would never be looked at again.
+    """
+    return [look for record in records if (look := look_of(record)) is not None]
+
+
+def look_of(record: Record) -> Look | None:
+    """Return what a LOOKED record says; None where it cannot be read."""
     body = record.body
-    findings = tuple(from_json(Finding, one) for one in body["findings"])
-    return Look(body["group"], record.at, findings, body["day"], tuple(body["call"]))
+    try:
+        findings = tuple(from_json(Finding, one) for one in body["findings"])
+        group, day, call = str(body["group"]), str(body["day"]), tuple(map(str, body["call"]))
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return Look(group, record.at, findings, day, call)
 
 
 def stream_of(group: str) -> str:
@@ -195,6 +207,15 @@ def unseen(group: str, why: str, known: Known) -> tuple[Finding, ...]:
     elif _left_open(known.last):
         found.append(Finding("unfinished", f"{_ended(known.last)}", settle))
     return (*found, *known.held)
+
+
+def at_work(run: str, held: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return what is told of a group that a run is about: what it took down is no fault of it.
+
+    No advice for the devices, or somebody would bring up by hand what is being installed on.
+    """
+    words = f"{run} is at work on it, so it was not looked at"
+    return (Finding("busy", words, "see the thread of the run, which tells how it stands"), *held)
 
 
 def resting(records: Sequence[Record], state: RunState, now: datetime) -> Finding | None:
@@ -296,7 +317,7 @@ def _settled_by(group: str, last: Former | None) -> str:
     """Say what brings members back together; a run of ours can only go on with one of ours."""
     if last is not None and (_left_open(last) or last.cloning_owed):
         return (
-            f"order `finish {group}`, which goes on with {last.run}, or `rollback {group}`, which "
+            f"order `finish` for {group}, which goes on with {last.run}, or `rollback`, which "
             "takes it back; `plan` before either says what it would do"
         )
     return "no run of ours left it so: ask who changed it by hand, and bring all to the same"

@@ -6,7 +6,7 @@ It is told once a day while something is wrong, and once when all is in order ag
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from bot.views.format import (
     LONGEST_TEXT,
@@ -33,10 +33,10 @@ def told(records: Sequence[Record]) -> tuple[Message, ...]:
     Args:
         records: the group's own stream of looks.
     """
-    looks = [look_of(record) for record in records[-2:]]
+    looks = list(islice(filter(None, map(look_of, reversed(records))), 2))
     if not looks:
         return ()
-    last, before = looks[-1], looks[:-1]
+    last, before = looks[0], looks[1:]
     key = f"{records[-1].stream}/{last.day}"
     if last.findings:
         return (_wrong(key, last),)

@@ -1,20 +1,22 @@
 """The daily look: once a day, by one worker, only where no run is, and whatever was down then."""
 
 from collections.abc import Awaitable, Callable
-from datetime import time, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine import daily, drift, promises
-from engine.drift import Look
+from engine.drift import Finding, Look
 from engine.group import LiveGroup
 from engine.journal import Kind
 from engine.model import GroupFacts
 from engine.ports import GroupSetup
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, Draft
+from storage.records import HOUSE, UNREADABLE, Draft
 from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import Night, everyone_agrees, small_package
 from tests.simulation.two_workers import TwoWorkers
@@ -29,7 +31,7 @@ FAILED = {"name": "member_fails", "member": "1_4", "after_s": 0}
 def looks(night: Night) -> list[Look]:
     records = night.stores.journal.read(drift.stream_of("site-1"))
     assert {record.kind for record in records} <= {Kind.LOOKED}
-    return [drift.look_of(record) for record in records]
+    return drift.looks_of(records)
 
 
 def found(night: Night) -> list[list[str]]:
@@ -283,6 +285,85 @@ def test_a_run_that_nobody_touches_is_told_of_each_day_and_its_group_let_be(tmp_
     assert found(night) == [["held"]]
     assert seen == []
     assert night.run in looks(night)[0].findings[0].text
+
+
+async def told_now(night: Night) -> list[tuple[str, str, str]]:
+    """What who asks now reads of the group."""
+    assert night.worker is not None
+    setup = night.worker._inventory.group("site-1")
+    assert setup is not None
+    look = await daily.look_now(setup, setup.open_shell(), night.clock, night.stores.journal)
+    return [(one.key, one.text, one.do) for one in look.findings]
+
+
+def test_who_asks_beside_a_run_at_work_reads_whose_it_is_and_no_advice_for_the_devices(tmp_path):
+    told: list[tuple[str, str, str]] = []
+
+    async def order(night: Night) -> None:
+        night.order()
+        await night.until(lambda s: s.of("A.ADMIN_DOWN").status == "done")
+        assert [m["state"] for m in night.group.report()["members"]].count("DOWN") == 2
+        told.extend(await told_now(night))
+
+    night = played(tmp_path, order, daily_look=None)
+
+    ((key, text, do),) = told
+    assert key == "busy"
+    assert f"{night.run} is at work on it" in text
+    assert "g_clusterXL_admin" not in f"{text} {do}"
+
+
+def test_who_asks_reads_nothing_of_a_run_that_began_while_it_was_looked(tmp_path, monkeypatch):
+    look_at = daily.look_at
+    told: list[tuple[str, str, str]] = []
+
+    async def order(night: Night) -> None:
+        async def look_while_it_begins(*given: Any) -> Look:
+            look = await look_at(*given)
+            night.order()
+            await night.until(lambda state: state.open_gate is not None)
+            return replace(look, findings=(Finding("out", "1_1 is DOWN", "bring it up"),))
+
+        monkeypatch.setattr(daily, "look_at", look_while_it_begins)
+        told.extend(await told_now(night))
+
+    played(tmp_path, order, daily_look=None, people=lambda *_: None)
+
+    assert [key for key, _, _ in told] == ["busy"]
+
+
+# ------------------------------------------------------------------ a record that was spoilt
+
+
+def spoil(night: Night, place: int) -> None:
+    """Change a look in the database, as its reader then gets it."""
+    records = night.stores._door.shelf.streams[drift.stream_of("site-1")]
+    at = datetime(1970, 1, 1, tzinfo=UTC)
+    records[place] = replace(records[place], at=at, body={UNREADABLE: {}}, hash="")
+
+
+def test_a_look_that_was_spoilt_is_as_if_it_had_not_been_made_and_that_is_said_once(tmp_path):
+    said: list[Any] = []
+
+    async def days(night: Night) -> None:
+        await passes(night, 1800)
+        spoil(night, 0)
+        with capture_logs() as logs:
+            await passes(night, DAY)
+            spoil(night, 1)
+            await night.kill()
+            night.begin()
+            assert night.worker is not None
+            night.worker._looks._since = START
+            await passes(night, 1800)
+        said.extend(one["seq"] for one in logs if "cannot be read" in one["event"])
+
+    night = played(tmp_path, days)
+
+    records = night.stores.journal.read(drift.stream_of("site-1"))
+    assert [look.day for look in drift.looks_of(records)] == ["2026-03-03"]
+    assert len(records) == 3
+    assert said == [1, 2, 1], "each once by each process"
 
 
 # ----------------------------------------------------------------------- what cannot be seen

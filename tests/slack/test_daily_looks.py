@@ -7,7 +7,7 @@ from typing import Any
 from bot.runs import Runs
 from engine.drift import Finding, Look, stream_of
 from engine.journal import Kind
-from storage.records import Draft
+from storage.records import UNREADABLE, Draft
 from tests.slack.test_speaker import CHANNEL, Stage, stage
 from tests.unit.builders import NOW
 
@@ -55,6 +55,22 @@ async def test_it_is_said_once_a_day_while_it_is_wrong_and_once_that_it_is_in_or
 
     assert told == [1, 2, 3, 3, 4]
     assert "is in order again" in stage.messages()[2]["text"]
+
+
+async def test_a_look_that_somebody_spoilt_keeps_no_later_one_from_being_told(stage: Stage):
+    look(stage, "2026-03-02", OUT)
+    await speaker(stage).settle(SITE)
+    spoilt = Draft("UNKNOWN", NOW, "engine", {UNREADABLE: {}})
+    stage.stores.journal.append(SITE, [spoilt], lease=None, last_seq=1)
+    await speaker(stage).settle(SITE)
+    known = Runs(stage.stores.journal, stage.stores.deliveries, ["site-1"])
+    assert "1_3 is DOWN (ADMIN)" in known.status("")
+
+    look(stage, "2026-03-04")
+    await speaker(stage).settle(SITE)
+
+    assert stage.keys() == [f"{SITE}/2026-03-02", f"{SITE}/2026-03-04"]
+    assert "is in order again" in stage.messages()[1]["text"]
 
 
 async def test_a_group_that_was_always_in_order_is_not_spoken_of(stage: Stage):

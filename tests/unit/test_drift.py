@@ -106,8 +106,8 @@ def test_a_run_that_left_them_so_is_named_and_says_how_it_is_settled():
     (by_hand,) = found(seen, Known(last=replace(ABORTED, state="done")))
 
     assert by_us.text.endswith("; hf-000007 ended aborted")
-    assert "`finish site-1`" in by_us.do
-    assert "`rollback site-1`" in by_us.do
+    assert "order `finish` for site-1" in by_us.do
+    assert "`rollback`, which takes it back" in by_us.do
     assert by_hand.do.startswith("no run of ours left it so")
 
 
@@ -128,7 +128,7 @@ def test_what_a_group_owes_is_told_with_how_to_settle_it_and_calls_those_who_ope
 
     assert (off.key, off.mention) == ("owed", True)
     assert "owed since hf-000007, and stays off until all members have the same" in off.text
-    assert "`finish site-1`" in off.do
+    assert "order `finish` for site-1" in off.do
     assert on.key == "owed"
     assert "and yet it is on on 1_2: a member may be cloned over" in on.text
 

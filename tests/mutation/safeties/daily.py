@@ -107,4 +107,49 @@ SAFETIES = (
             "house",
         ),
     ),
+    safety(
+        "who asks for a look beside a run at work reads no advice for the devices",
+        promise="P2",
+        why="Somebody would bring up by hand the members that are being installed on.",
+        file=DAILY,
+        old="    if not busy:\n        look = await _looked_or_unseen(",
+        new="    if True:\n        look = await _looked_or_unseen(",
+        by=(
+            f"{PLAYED}::test_who_asks_beside_a_run_at_work_reads_whose_it_is_and_no_advice_for_the_"
+            "devices",
+        ),
+    ),
+    safety(
+        "who asks for a look reads nothing of a run that began meanwhile",
+        promise="P12",
+        why="What a run takes down with approval would be told as wrong.",
+        file=DAILY,
+        old="        if not busy:\n            return look\n    now",
+        new="        return look\n    now",
+        by=(f"{PLAYED}::test_who_asks_reads_nothing_of_a_run_that_began_while_it_was_looked",),
+    ),
+    safety(
+        "a spoilt look is as if it had not been made",
+        promise="P11",
+        why="Its group would never be looked at again, and nobody would be told.",
+        file=DAILY,
+        old="            if look is not None:\n                return look\n",
+        new="            return look\n",
+        by=(
+            f"{PLAYED}::test_a_look_that_was_spoilt_is_as_if_it_had_not_been_made_and_that_is_said_"
+            "once",
+        ),
+    ),
+    safety(
+        "the last run of a group is the one that ended last",
+        promise="P1",
+        why="`finish` would plan the wrong way, where one for later was ordered before others.",
+        file="engine/planning.py",
+        old="    for row in journal.ended(group):",
+        new="    for row in reversed([r for r in journal.runs(group=group, open_only=False)]):",
+        by=(
+            "simulation/test_last_ended.py::test_finish_goes_on_with_a_run_for_later_that_was_ended"
+            "_in_the_middle",
+        ),
+    ),
 )
