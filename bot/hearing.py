@@ -229,8 +229,11 @@ class Hearing:
 
     def _said_back(self, asked: confirming.Asked, command: Order, to: dict[str, str]) -> Heard:
         """Say an order with a time back; nothing is stored before its author presses a button."""
+        frozen = self._runs.frozen_for(command.group, command.appointment)
+        refused = f" As things are it would be refused: {escape(frozen)}." if frozen else ""
         text = (
-            f"Understood: {confirming.wanted(command)}. Nothing is ordered yet: press *Order it*."
+            f"Understood: {confirming.wanted(command)}.{refused} Nothing is ordered yet: press "
+            "*Order it*."
         )
         return Heard(text=text, to=to, blocks=confirming.blocks(text, asked.packed()))
 

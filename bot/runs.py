@@ -14,7 +14,8 @@ from engine.attendance import is_asked
 from engine.clock import SystemClock
 from engine.errors import NotUnderstood, RecordSpoilt
 from engine.fold import RunState
-from engine.freezes import ALL, Freeze, coming, in_force, told_of
+from engine.freezes import ALL, Freeze, against, coming, in_force, told_of
+from engine.model import Appointment
 from engine.ports import Clock
 from storage.records import HOUSE, DeliveryStore, JournalStore, Record, RunRow, is_run
 
@@ -179,6 +180,11 @@ class Runs:
         now, house = self._clock.now(), self._journal.read(HOUSE)
         found = sorted(in_force(house, now), key=lambda one: (one.scope != ALL, one.scope))
         return [*found, *coming(house, now)]
+
+    def frozen_for(self, group: str, appointment: Appointment | None) -> str:
+        """Say which freeze would have an order refused now, as plain text; or ""."""
+        now, tags = self._clock.now(), self._tags.get(group, ())
+        return against(self._journal.read(HOUSE), group, now, appointment, tags=tags)
 
     def _frozen(self, group: str) -> list[str]:
         tags = self._tags.get(group, ())

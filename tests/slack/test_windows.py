@@ -8,9 +8,10 @@ import pytest
 
 from bot.confirming import NO, YES
 from engine.appointments import appointed
-from engine.journal import first_records
+from engine.journal import Kind, first_records
 from engine.model import Appointment, Policy, Request, from_json
 from engine.proposals import Change
+from storage.records import HOUSE, Draft
 from tests.slack.house import CHANNEL, PACKAGE, RITA, House
 from tests.slack.test_confirming import buttons, give, press, replaced, told
 from tests.unit.builders import plan, without_package
@@ -55,6 +56,19 @@ async def test_an_order_without_a_time_is_offered_the_next_window_and_stores_not
     await replaced(people, shown)
 
     assert ordered(house) == Appointment(START, UNTIL, zone="UTC")
+
+
+@pytest.mark.parametrize(("begins", "refused"), [(START, True), (UNTIL, False)])
+async def test_what_is_offered_in_a_freeze_is_said_to_be_refused(house, people, begins, refused):
+    named = {"scope": "site-1", "name": "max", "reason": "quarter end"}
+    times = {"begins": begins.isoformat(), "until": (begins + timedelta(days=1)).isoformat()}
+    freeze = Draft(Kind.FROZEN, house.clock.now(), "U0MAX00001", {**named, **times})
+    house.stores.journal.append(HOUSE, [freeze], lease=None, last_seq=0)
+
+    shown = await give(people, INSTALL)
+
+    assert ("As things are it would be refused: " in shown["text"]) == refused
+    assert ("quarter end" in shown["text"]) == refused
 
 
 async def test_within_a_window_an_order_without_a_time_is_for_what_is_left_of_it(house, people):
