@@ -12,6 +12,13 @@ takes the place of those that are in force there; one that is said as coming sta
 others, also where its time has come before it is taken. Only `unfreeze` and the end of a freeze
 thaw; `unfreeze` lifts what is in force and what is coming. Given up: to lift one of several freezes
 of a scope.
+
+Question: who lifts a freeze of several groups, where each group has lifters of its own? Answer:
+each for those groups on which they may; for the others it stays. So nobody thaws more than they
+may, and no freeze is one that nobody can lift.
+
+Question: what if the record of a freeze cannot be read? Answer: it holds for all, until `all` is
+lifted by somebody who was told of it; it may have been lifted before, which nobody can tell.
 """
 
 from __future__ import annotations
@@ -19,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import rights
 from engine.appointments import PREPARING
@@ -34,6 +41,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """The scope that is every group; so no group, and no tag, may be called that."""
+
+SPOILT = "it cannot be read, so nobody knows what it froze; `hotfix-bot db check` says more"
+"""Why all is frozen by the record of a freeze that somebody changed."""
 
 FREEZE_ROW = "freeze"
 """Kind of the inbox rows of `freeze` and `unfreeze`."""
@@ -53,6 +63,8 @@ class Freeze:
         begins: its beginning, where it was said as coming; None with `since`.
         groups: those that were meant when it was said; none in records of before there were tags.
         zone: the time zone in which its moments are told.
+        lifted: the groups for which it was lifted while it stays for others.
+        spoilt: the number of its record where nobody can read that; else 0.
     """
 
     scope: str
@@ -64,6 +76,8 @@ class Freeze:
     begins: datetime | None = None
     groups: frozenset[str] = frozenset()
     zone: str = "UTC"
+    lifted: frozenset[str] = frozenset()
+    spoilt: int = 0
 
     def over(self, now: datetime) -> bool:
         """Whether its time has passed."""
@@ -79,7 +93,8 @@ class Freeze:
 
     def holds_for(self, group: str, tags: Collection[str]) -> bool:
         """Whether it is about a group, which bears these tags now."""
-        return self.scope in (ALL, group, *tags) or group in self.groups
+        is_meant = self.scope in (ALL, group, *tags) or group in self.groups
+        return is_meant and group not in self.lifted
 
     def meets(self, start: datetime, end: datetime) -> bool:
         """Whether it is in force somewhere between two moments."""
@@ -103,9 +118,12 @@ class Freeze:
         return f"until {self.told(self.until)}" if self.until else "until it is lifted"
 
     def _what(self, verb: str) -> str:
-        what = "everything" if self.scope == ALL else self.scope
-        is_tag = self.scope != ALL and self.groups and self.scope not in self.groups
-        return f"{what}{f' ({named(self.groups)})' if is_tag else ''} {verb} frozen by {self.name}"
+        if self.scope == ALL:
+            what = f"everything{f' but {named(self.lifted)}' if self.lifted else ''}"
+        else:
+            groups = self.groups - self.lifted if self.scope not in self.groups else ()
+            what = f"{self.scope}{f' ({named(groups)})' if groups else ''}"
+        return f"{what} {verb} frozen by {self.name}"
 
 
 NAMED = 6
@@ -124,23 +142,44 @@ def meant(scope: str, tags: Mapping[str, Collection[str]]) -> list[str]:
 
 def standing(records: Iterable[Record], now: datetime) -> list[Freeze]:
     """Return what is frozen now, and what will be, from the house's records."""
-    return [one for one in _not_lifted(records) if not one.over(now)]
+    return [one for one in not_lifted(records) if not one.over(now)]
 
 
-def _not_lifted(records: Iterable[Record]) -> list[Freeze]:
+def not_lifted(records: Iterable[Record]) -> list[Freeze]:
+    """Return what was frozen and neither lifted nor replaced, also where it is over by a clock."""
     found: list[Freeze] = []
     for record in records:
         if record.kind == Kind.FROZEN:
             new = _read(record)
-            if new.begins is None:
-                found = [f for f in found if f.scope != new.scope or f.coming(record.at)]
-            found.append(new)
+            gone = replaced_by(new, [f for f in found if f.scope == new.scope], record.at)
+            found = [*(one for one in found if one not in gone), new]
         elif record.kind == Kind.UNFROZEN:
-            found = [one for one in found if one.scope != record.body["scope"]]
+            found = _lifted(found, record.body)
     return found
 
 
+def _lifted(found: list[Freeze], body: Mapping[str, Any]) -> list[Freeze]:
+    """Return what stands after a lifting: one of some groups leaves the freeze to the others.
+
+    One that cannot be read lifts nothing.
+    """
+    scope, groups = body.get("scope"), frozenset(body.get("groups") or ())
+    known = body.get("spoilt") or ()
+    ended = [f for f in found if f.scope == scope and (not f.spoilt or f.spoilt in known)]
+    if not groups:
+        return [one for one in found if one not in ended]
+    return [replace(one, lifted=one.lifted | groups) if one in ended else one for one in found]
+
+
 def _read(record: Record) -> Freeze:
+    try:
+        return _readable(record)
+    except (KeyError, TypeError, ValueError):
+        name = f"record {record.seq} of the house"
+        return Freeze(ALL, record.by, name, SPOILT, record.at, spoilt=record.seq)
+
+
+def _readable(record: Record) -> Freeze:
     body = record.body
     until, begins = _moment(body.get("until")), _moment(body.get("begins"))
     return Freeze(
@@ -198,7 +237,7 @@ def by_any_clock(
         tags: those that the group bears.
     """
     found = []
-    for one in _not_lifted(records):
+    for one in not_lifted(records):
         passed = one.since + about(one.since)
         if not one.over(min(now, passed)) and not one.coming(max(now, passed)):
             found.append(one)
@@ -284,7 +323,9 @@ def told_of(one: Freeze, now: datetime) -> str:
 
 def replaced_by(new: Freeze, held: Iterable[Freeze], now: datetime) -> list[Freeze]:
     """Return those of its own scope in whose place a freeze comes that is said now."""
-    return [one for one in held if not one.coming(now)] if new.begins is None else []
+    if new.begins is not None or new.spoilt:
+        return []
+    return [one for one in held if not one.coming(now) and not one.spoilt]
 
 
 def shortened(new: Freeze, former: Iterable[Freeze]) -> list[Freeze]:
@@ -293,8 +334,8 @@ def shortened(new: Freeze, former: Iterable[Freeze]) -> list[Freeze]:
 
 
 def groups_of(held: Iterable[Freeze]) -> list[frozenset[str]]:
-    """Return the groups of each, as they were meant."""
-    return [one.groups for one in held]
+    """Return the groups of each, as they were meant, without those for which it was lifted."""
+    return [one.groups - one.lifted for one in held]
 
 
 def asked_for(row: InboxRow, now: datetime) -> Freeze:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,15 @@ from engine import house, rights
 from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.fold import RunState
 from engine.freezes import (
+    NAMED,
     Freeze,
     asked_for,
     groups_of,
     meant,
+    named,
+    not_lifted,
     replaced_by,
     shortened,
-    standing,
     told_of,
     waiting_rows,
 )
@@ -53,6 +55,23 @@ _MEANS_LATER = (
 
 AGAIN = timedelta(seconds=5)
 """Between two questions to a Slack that did not answer."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Who said something about a freeze, and whether that person may.
+
+    Attributes:
+        person: who it is; None where nobody can say.
+        refused: why that person may not, or "".
+        lifts: the groups for which that person may lift, where it is for some only.
+        keeps: why not for the others.
+    """
+
+    person: Person | None
+    refused: str = ""
+    lifts: tuple[str, ...] = ()
+    keeps: str = ""
 
 
 class Freezes:
@@ -117,34 +136,57 @@ class Freezes:
         """
         # One moment for all that follows: what is recorded is what was judged.
         now = self._clock.now()
-        stand = standing(await asyncio.to_thread(self._stores.journal.read, HOUSE), now)
-        held = [one for one in stand if one.scope == row.body["scope"]]
+        found = not_lifted(await asyncio.to_thread(self._stores.journal.read, HOUSE))
+        stand = [one for one in found if not one.over(now)]
+        is_lifting = row.body["verb"] == rights.UNFREEZE
+        # What is over by this clock may still bar a gate, which goes by the time that passed.
+        held = [o for o in (found if is_lifting else stand) if o.scope == row.body["scope"]]
         try:
-            person, refused = await self._who(row, held, now)
+            judged = await self._judge(row, held, now)
         except PeopleUnreadable as error:
             if self._clock.now() - row.at < WAITS:
                 raise
-            person, refused = None, f"Slack could not be asked who you are: {error}"
-        if person is None or refused:
-            await self._refuse(row, refused)
-        elif row.body["verb"] == rights.UNFREEZE:
-            await self._lift(row, person, stand, now)
+            judged = _Judged(None, f"Slack could not be asked who you are: {error}")
+        if judged.person is None or judged.refused:
+            await self._refuse(row, judged.refused)
+        elif is_lifting:
+            await self._lift(row, judged, held, stand, now)
         else:
-            await self._freeze(row, person, held, now)
+            await self._freeze(row, judged.person, held, now)
 
     async def _lift(
-        self, row: InboxRow, person: Person, stand: Sequence[Freeze], now: datetime
+        self,
+        row: InboxRow,
+        judged: _Judged,
+        held: Sequence[Freeze],
+        stand: Sequence[Freeze],
+        now: datetime,
     ) -> None:
-        """Lift what is in force of a scope, and what is coming; say what stands all the same."""
-        scope = row.body["scope"]
-        held = [told_of(one, now) for one in stand if one.scope == scope]
+        """Lift all of a scope that was not lifted; say what stands all the same.
+
+        Where somebody may lift it for some groups only, it stays for the others.
+        """
+        scope, person = row.body["scope"], judged.person
         beside = [told_of(one, now) for one in self._beside(stand, scope)]
-        if not held:
+        if not held or person is None:
             await self._refuse(row, "; ".join([f"{scope} is not frozen", *beside]))
             return
-        await self._write(row, Kind.UNFROZEN, now, scope=scope, name=person.name)
-        still = "".join(f" But {one}." for one in beside)
-        await self._answer(row, f"Lifted: {'; and '.join(held)}.{still}")
+        await self._write(
+            row,
+            Kind.UNFROZEN,
+            now,
+            scope=scope,
+            name=person.name,
+            groups=list(judged.lifts),
+            spoilt=[one.spoilt for one in held if one.spoilt],
+        )
+        lifted = [told_of(one, now) for one in held if not one.over(now)] or [
+            f"{held[-1]}; by this clock that was over"
+        ]
+        where = f" for {named(judged.lifts)} alone" if judged.lifts else ""
+        still = f" For the others it stays: {judged.keeps}." if judged.keeps else ""
+        still += "".join(f" But {one}." for one in beside)
+        await self._answer(row, f"Lifted{where}: {'; and '.join(lifted)}.{still}")
 
     async def _freeze(
         self, row: InboxRow, person: Person, held: Sequence[Freeze], now: datetime
@@ -210,13 +252,12 @@ class Freezes:
             if one.scope != scope and any(one.holds_for(group, tags[group]) for group in groups)
         ]
 
-    async def _who(
-        self, row: InboxRow, held: Sequence[Freeze], now: datetime
-    ) -> tuple[Person | None, str]:
-        """Return who says so, and why that person may not, or "".
+    async def _judge(self, row: InboxRow, held: Sequence[Freeze], now: datetime) -> _Judged:
+        """Return who says so, and whether that person may.
 
-        It takes the right on every group that is meant, and on those for which what is lifted or
+        To freeze takes the right on every group that is meant, and on those for which what is
         replaced holds. To replace a freeze by one that ends earlier takes the right to lift it.
+        A freeze is lifted for those of its groups on which somebody may lift.
 
         Raises:
             PeopleUnreadable: Slack cannot say.
@@ -233,20 +274,27 @@ class Freezes:
         unknown = names - {setup.name for setup in setups}.union(*groups_of(former))
         if act == rights.UNFREEZE and held:
             # Also where no group of it is in the settings any more: then it takes all of them.
-            setups = setups or self._setups(self._inventory.names())
+            setups = [
+                one for one in setups if any(f.holds_for(one.name, one.tags) for f in held)
+            ] or self._setups(self._inventory.names())
         elif unknown or not setups:
-            return None, f"there is no group or tag {scope}"
+            return _Judged(None, f"there is no group or tag {scope}")
         person = await self._people.person(row.body["user"])
         roles = await self._people.roles(row.body["user"])
         shared = await self._people.shared(row.body.get("answer", {}).get("channel", ""))
         if shared:
-            return person, shared
+            return _Judged(person, shared)
+        refusals = dict[str, str]()
         for setup, needed in product(setups, acts):
             if refused := rights.refusal(needed, person, roles, setup.policy):
                 where = f", on {setup.name}" if scope != setup.name else ""
                 why = f"; it would end before this: {cut[0]}" if needed != act else ""
-                return person, f"{refused}{where}{why}"
-        return person, ""
+                refusals.setdefault(setup.name, f"{refused}{where}{why}")
+        first = next(iter(refusals.values()), "")
+        may = tuple(one.name for one in setups if one.name not in refusals)
+        if act == rights.UNFREEZE and refusals and any(name in names for name in may):
+            return _Judged(person, lifts=may, keeps="; ".join([*refusals.values()][:NAMED]))
+        return _Judged(person, first)
 
     async def _refuse(self, row: InboxRow, reason: str) -> None:
         names = ("verb", "scope", "begins", "until", "reason")

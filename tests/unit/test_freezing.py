@@ -2,23 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from engine.freezes import Freeze, of_group, standing
+from engine.freezes import Freeze, by_any_clock, of_group, standing
 from engine.freezing import Freezes
 from engine.model import Policy, Rights
 from engine.ports import GroupSetup, Shell
+from engine.stopwatch import Stopwatch
+from storage.cells import UNKNOWN
 from storage.memory import MemoryStores
-from storage.records import HOUSE, InboxRow
+from storage.records import HOUSE, UNREADABLE, InboxRow, Record
 from tests.simulation.night import Crowd, Said
 from tests.unit.builders import NOW
 from tests.unit.hand_clock import HandClock
 
-ANA, BEN = "U0ANA00001", "U0BEN00001"
+ANA, BEN, NET = "U0ANA00001", "U0BEN00001", "U0NET00001"
 LOOSE = Policy(rights=Rights(freeze=("network",)))
 STRICT = Policy(rights=Rights(freeze=("network",), lift=("chief",)))
 MAY_NOT_LIFT = "`unfreeze` needs one of these roles: chief"
@@ -205,13 +207,112 @@ def test_a_tag_takes_the_right_on_every_group_for_which_it_holds():
     desk.say("freeze", "emea")
     desk.inventory.setups["two"] = GroupSetup("two", "C1", STRICT, no_shell)
 
-    assert f"{MAY_NOT_LIFT}, on two" in desk.say("unfreeze", "emea"), "it bears no tag any more"
-    assert desk.frozen() == ["one", "two"]
     desk.crowd.roles_of[BEN] = {"chief"}
     assert "`freeze` needs one of these roles: network, on one" in desk.say("freeze", "all", BEN)
-    assert "`unfreeze` needs one of these roles: network, on one" in desk.say(
-        "unfreeze", "emea", BEN
+    told = desk.say("unfreeze", "emea")
+    assert f"For the others it stays: {MAY_NOT_LIFT}, on two." in told, "it bears no tag any more"
+    assert desk.frozen() == ["two"]
+
+
+def test_each_lifts_for_the_groups_on_which_they_may_and_together_all():
+    desk = Desk(groups(one="", two=""))
+    for name, role in (("one", "net"), ("two", "fw")):
+        policy = Policy(rights=Rights(freeze=("network",), lift=(role,)))
+        desk.inventory.setups[name] = GroupSetup(name, "C1", policy, no_shell)
+    desk.crowd.roles_of = {ANA: {"network"}, NET: {"net"}, BEN: {"fw"}}
+    desk.say("freeze", "all")
+    desk.say("freeze", "all", begins=hours(1))
+
+    assert "nothing was changed: `unfreeze` needs one of these roles: net, on one" in desk.say(
+        "unfreeze", "all"
     )
+    told = desk.say("unfreeze", "all", NET)
+    assert told.startswith("Lifted for one alone: everything is frozen by ana until it is lifted")
+    assert "For the others it stays: `unfreeze` needs one of these roles: fw, on two." in told
+    assert desk.frozen() == ["two"]
+    assert str(desk.stand[0]).startswith("everything but one is frozen by ana")
+    assert "nothing was changed" in desk.say("unfreeze", "all", NET)
+    desk.clock.move_to(2 * 3600)
+    assert desk.frozen() == ["two"], "what was coming was lifted for it too"
+    assert desk.say("unfreeze", "all", BEN).startswith("Lifted: everything but one is frozen")
+    assert desk.stand == []
+
+
+def test_what_was_lifted_for_a_group_does_not_come_back_with_what_replaces_a_freeze_of_its_tag():
+    desk = Desk(groups(one="emea", two="emea"))
+    desk.inventory.setups["two"] = GroupSetup("two", "C1", STRICT, no_shell, tags=("emea",))
+    desk.say("freeze", "emea")
+    desk.say("unfreeze", "emea")
+    assert desk.frozen() == ["two"]
+    assert str(desk.stand[0]).startswith("emea (two) is frozen by ana")
+
+    desk.inventory.setups["one"] = GroupSetup("one", "C1", LOOSE, no_shell)
+    desk.say("freeze", "emea")
+
+    assert desk.frozen() == ["two"]
+
+
+def test_what_is_over_by_a_clock_that_was_set_is_lifted_all_the_same():
+    desk = Desk(groups(STRICT, one=""))
+    desk.say("freeze", "one", until=hours(2))
+    stopwatch = Stopwatch(desk.clock)
+    stopwatch.see(desk.stand[0].since)
+    desk.clock.step(timedelta(hours=3))
+
+    def barred() -> bool:
+        house, now = desk.stores.journal.read(HOUSE), desk.clock.now()
+        return by_any_clock(house, "one", now, stopwatch.about, tags=()) is not None
+
+    assert barred()
+    assert MAY_NOT_LIFT in desk.say("unfreeze", "one")
+    assert barred()
+    assert "; by this clock that was over." in desk.say("unfreeze", "one", BEN)
+    assert not barred()
+    assert "one is not frozen" in desk.say("unfreeze", "one", BEN)
+
+
+def test_a_freeze_that_cannot_be_read_holds_for_all_until_all_is_lifted(monkeypatch):
+    desk = Desk(groups(STRICT, one="", two=""))
+    desk.say("freeze", "one", until=hours(1))
+    desk.say("freeze", "all", until=hours(9))
+    desk.say("unfreeze", "all", BEN)
+    read = desk.stores.journal.read
+
+    def spoilt(stream: str, *, after: int = 0) -> list[Record]:
+        return [
+            replace(one, at=UNKNOWN, body={UNREADABLE: {}}, hash="") if one.seq == 1 else one
+            for one in read(stream, after=after)
+        ]
+
+    monkeypatch.setattr(desk.stores.journal, "read", spoilt)
+
+    assert "everything is frozen by record 1 of the house until it is lifted" in str(desk.stand[0])
+    assert "`hotfix-bot db check`" in str(desk.stand[0])
+    desk.clock.move_to(10 * 3600)
+    assert desk.frozen() == ["one", "two"]
+    assert "one is not frozen; everything is frozen by record 1" in desk.say("unfreeze", "one", BEN)
+    assert MAY_NOT_LIFT in desk.say("unfreeze", "all")
+    assert "Beside it: everything is frozen by rec" in desk.say("freeze", "all", until=hours(11))
+    assert "Lifted: everything is frozen by record 1" in desk.say("unfreeze", "all", BEN)
+    assert desk.frozen() == []
+
+
+def test_a_lifting_that_cannot_be_read_lifts_nothing(monkeypatch):
+    desk = Desk(groups(one=""))
+    desk.say("freeze", "one")
+    desk.say("unfreeze", "one")
+    read = desk.stores.journal.read
+    monkeypatch.setattr(
+        desk.stores.journal,
+        "read",
+        lambda stream: [
+            replace(one, body={UNREADABLE: {}}) if one.seq == 2 else one for one in read(stream)
+        ],
+    )
+
+    assert desk.frozen() == ["one"]
+    assert desk.say("unfreeze", "one").startswith("Lifted: one is frozen")
+    assert desk.frozen() == []
 
 
 def test_who_may_not_lift_does_not_replace_a_freeze_by_one_that_ends_earlier():

@@ -12,6 +12,8 @@ ASKING = "engine/asking.py"
 PLAYED = "simulation/test_freezes.py"
 TAKEN = "unit/test_freezing.py"
 FOLDED = "unit/test_freezes.py"
+SPOILT = f"{TAKEN}::test_a_freeze_that_cannot_be_read_holds_for_all_until_all_is_lifted"
+EACH = f"{TAKEN}::test_each_lifts_for_the_groups_on_which_they_may_and_together_all"
 FOLD = "unit/test_freezes.py::test_the_newest_word_about_a_scope_holds_and_all_is_every_group"
 OPEN = f"{PLAYED}::test_no_failover_begins_in_a_freeze_and_the_gate_says_so_once"
 
@@ -60,8 +62,8 @@ SAFETIES = (
         promise="P7",
         why="A freeze of everything would freeze nothing.",
         file=FREEZES,
-        old="return self.scope in (ALL, group, *tags) or",
-        new="return self.scope in (group, *tags) or",
+        old="is_meant = self.scope in (ALL, group, *tags) or",
+        new="is_meant = self.scope in (group, *tags) or",
         by=(FOLD,),
     ),
     safety(
@@ -93,8 +95,8 @@ SAFETIES = (
         promise="P7",
         why="Who announces a freeze would thaw what is frozen until then.",
         file=FREEZES,
-        old="            if new.begins is None:\n",
-        new="            if True:\n",
+        old="    if new.begins is not None or new.spoilt:\n",
+        new="    if new.spoilt:\n",
         by=(f"{FOLDED}::test_what_is_coming_and_what_is_in_force_stand_beside_each_other",),
     ),
     safety(
@@ -102,8 +104,8 @@ SAFETIES = (
         promise="P7",
         why="Slack was away, and a backup of an hour would end a freeze that nobody lifted.",
         file=FREEZES,
-        old="            if new.begins is None:\n",
-        new="            if not new.coming(record.at):\n",
+        old="    if new.begins is not None or new.spoilt:\n",
+        new="    if new.coming(now) or new.spoilt:\n",
         by=(f"{TAKEN}::test_one_whose_time_has_come_before_it_was_decided_cuts_none_in_force",),
     ),
     safety(
@@ -111,9 +113,63 @@ SAFETIES = (
         promise="P7",
         why="Who freezes today would take away the freeze of Christmas.",
         file=FREEZES,
-        old="f.scope != new.scope or f.coming(record.at)]",
-        new="f.scope != new.scope]",
+        old="if not one.coming(now) and not one.spoilt]",
+        new="if not one.spoilt]",
         by=(f"{FOLDED}::test_what_is_coming_and_what_is_in_force_stand_beside_each_other",),
+    ),
+    safety(
+        "a freeze whose record cannot be read holds for all",
+        promise="P7",
+        why="What was frozen would thaw by a spoilt record, or nobody could order or lift at all.",
+        file=FREEZES,
+        old="return Freeze(ALL, record.by, name, SPOILT,",
+        new='return Freeze("", record.by, name, SPOILT,',
+        by=(SPOILT,),
+    ),
+    safety(
+        "a freeze whose record cannot be read is not replaced",
+        promise="P7",
+        why="Nobody knows whether what was said of all later was said of what it froze.",
+        file=FREEZES,
+        old="if not one.coming(now) and not one.spoilt]",
+        new="if not one.coming(now)]",
+        by=(SPOILT,),
+    ),
+    safety(
+        "a freeze whose record cannot be read is lifted by who knew of it",
+        promise="P7",
+        why="What lifted something else before would thaw it.",
+        file=FREEZES,
+        old="if f.scope == scope and (not f.spoilt or f.spoilt in known)]",
+        new="if f.scope == scope]",
+        by=(SPOILT,),
+    ),
+    safety(
+        "a freeze is lifted for the groups alone on which somebody may lift",
+        promise="P2",
+        why="Who may lift on one group would thaw all of them.",
+        file=FREEZES,
+        old="    if not groups:\n",
+        new="    if True:\n",
+        by=(EACH,),
+    ),
+    safety(
+        "no freeze is one that nobody can lift",
+        promise="P7",
+        why="Each group has lifters of its own, and all stays frozen for ever.",
+        file=FREEZING,
+        old="and refusals and any(name in names for name in may):\n",
+        new="and False:\n",
+        by=(EACH,),
+    ),
+    safety(
+        "what is over by a clock that was set is lifted",
+        promise="P7",
+        why="The gates go by the time that passed, and nobody could end that.",
+        file=FREEZING,
+        old="(found if is_lifting else stand)",
+        new="stand",
+        by=(f"{TAKEN}::test_what_is_over_by_a_clock_that_was_set_is_lifted_all_the_same",),
     ),
     safety(
         "a freeze begins at its beginning",
