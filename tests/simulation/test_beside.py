@@ -1,5 +1,6 @@
 """What is ordered for later while another run has the group: it waits, and acts on nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,28 @@ def said_to_an_order(tmp_path: Path, ready: Any, **asked: Any) -> str:
     texts = [text for _, text in play(tmp_path, then).said]
     (refused,) = [text for text in texts if "did not begin" in text]
     return refused
+
+
+def test_what_an_older_version_has_as_busy_is_so_no_more_once_it_is_taken_up(tmp_path):
+    """It had a run for later keep its group until its proposal was approved."""
+
+    async def then(stage: Night) -> None:
+        stage.people = nobody
+        stage.order(appointment=WINDOW)
+        first = stage.run
+        await stage.until(lambda s: s.open_gate is not None and s.open_gate.shown is not None)
+        await stage.kill()
+        runs = stage.stores._door.shelf.runs
+        runs[first] = replace(runs[first], occupies=True)
+        stage.begin()
+        await stage.clock.sleep(timedelta(minutes=1))
+        assert stage.stores.journal.run(first) == stage.state().index()
+        stage.order()
+        await stage.until(lambda s: s.open_gate is not None, hours=1)
+
+    night = play(tmp_path, then)
+
+    assert night.state.open_gate is not None
 
 
 def test_nothing_is_planned_beside_a_run_that_works_on_members(tmp_path):

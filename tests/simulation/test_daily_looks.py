@@ -296,7 +296,10 @@ async def told_now(night: Night) -> list[tuple[str, str, str]]:
     return [(one.key, one.text, one.do) for one in look.findings]
 
 
-def test_who_asks_beside_a_run_at_work_reads_whose_it_is_and_no_advice_for_the_devices(tmp_path):
+def test_who_asks_beside_a_run_at_work_reads_whose_it_is_and_no_advice_for_the_devices(
+    tmp_path, monkeypatch
+):
+    seen = opened(monkeypatch)
     told: list[tuple[str, str, str]] = []
 
     async def order(night: Night) -> None:
@@ -309,6 +312,7 @@ def test_who_asks_beside_a_run_at_work_reads_whose_it_is_and_no_advice_for_the_d
 
     ((key, text, do),) = told
     assert key == "busy"
+    assert seen == []
     assert f"{night.run} is at work on it" in text
     assert "g_clusterXL_admin" not in f"{text} {do}"
 

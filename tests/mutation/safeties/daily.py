@@ -108,9 +108,9 @@ SAFETIES = (
         ),
     ),
     safety(
-        "who asks for a look beside a run at work reads no advice for the devices",
-        promise="P2",
-        why="Somebody would bring up by hand the members that are being installed on.",
+        "who asks for a look lets a group be on which a run is at work",
+        promise="P9",
+        why="Another process would log in to a group in the middle of a failover.",
         file=DAILY,
         old="    if not busy:\n        look = await _looked_or_unseen(",
         new="    if True:\n        look = await _looked_or_unseen(",
@@ -122,7 +122,7 @@ SAFETIES = (
     safety(
         "who asks for a look reads nothing of a run that began meanwhile",
         promise="P12",
-        why="What a run takes down with approval would be told as wrong.",
+        why="Who reads that members are down brings up by hand what is being installed on.",
         file=DAILY,
         old="        if not busy:\n            return look\n    now",
         new="        return look\n    now",
