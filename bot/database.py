@@ -7,7 +7,7 @@ ask for and what they are told.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,8 @@ from bot.verification import (
     known_ends,
 )
 from engine.clock import SystemClock
-from storage.records import HOUSE, RunRow, Snapshot, Upkeep, chain_fault, is_run
+from engine.drift import looks_of
+from storage.records import HOUSE, LOOKS, RunRow, Snapshot, Upkeep, chain_fault, is_run
 
 _TABLES = {
     "journal": "record",
@@ -211,7 +212,7 @@ def prune(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove what runs that ended long ago do not need."""
+    """Remove what runs that ended long ago, and old daily looks, do not need."""
     days = re.fullmatch(r"([1-9][0-9]{0,4})d", older_than)
     if days is None:
         raise refusal(f"--older-than is {older_than!r}; it is a number of days, like 400d")
@@ -220,12 +221,20 @@ def prune(
         with upkeep.snapshot() as now:
             ended = [row for row in now.runs() if not row.open]
             old = [row.id for row in ended if now.records(row.id)[-1].at < before]
-        removed = upkeep.prune(old, keep=[told_key(run) for run in old])
+            looks = dict(_looks_from(now, before.date().isoformat()))
+        removed = upkeep.prune(old, keep=[told_key(run) for run in old], looks=looks)
     if as_json:
         print_json({"runs": old, "removed": dict(removed)})
         return
     typer.echo(f"{_count(len(old), 'run')} ended before {before:%Y-%m-%d}.")
     typer.echo(f"Removed of them: {_listed(removed)}. Their journals stay whole.")
+
+
+def _looks_from(now: Snapshot, day: str) -> Iterator[tuple[str, str]]:
+    """Yield each stream of looks with the first day that stays: a day, or the last look's."""
+    for stream in now.streams():
+        if stream.startswith(LOOKS) and (looks := looks_of(now.records(stream))):
+            yield stream, min(day, looks[-1].day)
 
 
 def _listed(rows: Mapping[str, int]) -> str:

@@ -579,7 +579,9 @@ class Upkeep(Protocol):
         """
         ...
 
-    def prune(self, runs: Collection[str], *, keep: Collection[str]) -> Mapping[str, int]:
+    def prune(
+        self, runs: Collection[str], *, keep: Collection[str], looks: Mapping[str, str]
+    ) -> Mapping[str, int]:
         """Remove what runs need no more; return the rows removed from each table.
 
         Inbox rows that were taken, and where Slack was told what; never a record.
@@ -587,6 +589,7 @@ class Upkeep(Protocol):
         Args:
             runs: the ids of ended runs.
             keep: message keys of deliveries that stay.
+            looks: streams of daily looks, each with the first day of which what was told stays.
         """
         ...
 

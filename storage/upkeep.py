@@ -175,7 +175,9 @@ class DatabaseUpkeep:
                 mark_moved(self._database, before)
             raise
 
-    def prune(self, runs: Collection[str], *, keep: Collection[str]) -> Mapping[str, int]:
+    def prune(
+        self, runs: Collection[str], *, keep: Collection[str], looks: Mapping[str, str]
+    ) -> Mapping[str, int]:
         """See storage.records.Upkeep."""
         removed = {"inbox": 0, "deliveries": 0}
         key = col(DeliveriesTable.message_key)
@@ -189,6 +191,11 @@ class DatabaseUpkeep:
                     key.not_in(sorted(keep)),
                 )
                 removed["inbox"] += session.exec(taken).rowcount
+                removed["deliveries"] += session.exec(told).rowcount
+            for stream, day in sorted(looks.items()):
+                told = delete(DeliveriesTable).where(
+                    key.startswith(f"{stream}/", autoescape=True), key < f"{stream}/{day}"
+                )
                 removed["deliveries"] += session.exec(told).rowcount
         return removed
 

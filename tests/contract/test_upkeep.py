@@ -511,16 +511,21 @@ def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
     with closing(open_stores(filled, acting=True)) as stores:
         stores.deliveries.save(Delivery("run-1/gate", "C1", "9.9", "d", "sent"))
         stores.deliveries.save(Delivery("run-10/root", "C1", "9.8", "d", "sent"))
+        for key in ("look:a/2026-03-02", "look:a/2026-03-03", "look:a b/2026-03-02"):
+            stores.deliveries.save(Delivery(key, "C1", f"8.{key}", "d", "sent"))
         stores.inbox.put(InboxRow("late", "run-1", "halt", {}, NOW))
         before = everything(stores)
     with kept(filled, acting=True) as upkeep:
-        assert upkeep.prune({"run-1"}, keep={"run-1/root"}) == {"inbox": 1, "deliveries": 1}
+        removed = upkeep.prune({"run-1"}, keep={"run-1/root"}, looks={"look:a": "2026-03-03"})
+        assert removed == {"inbox": 1, "deliveries": 2}
         with upkeep.snapshot() as now:
             assert "w1" not in [row.key for row in now.inbox()]
     with closing(open_stores(filled, acting=True)) as stores:
         after = everything(stores)
         keys = [delivery.message_key for delivery in stores.deliveries.all("run-1")]
+        looks = {delivery.message_key for delivery in stores.deliveries.all("look:")}
     assert keys == ["run-1/root", "run-10/root"]
+    assert looks == {"look:a/2026-03-03", "look:a b/2026-03-02"}
     assert {k: after[k] for k in ("records", "runs", "inbox")} == {
         k: before[k] for k in ("records", "runs", "inbox")
     }

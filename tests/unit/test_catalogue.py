@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,9 +14,9 @@ from bot.packages import PackageFolder
 from engine.journal import Kind
 from engine.model import to_json
 from storage.memory import MemoryStores
-from storage.records import Record, RunRow
+from storage.records import Draft, Record, RunRow
 from tests.unit.archives import config, package, tar
-from tests.unit.builders import NAME, REQUEST, facts, member, plan, records
+from tests.unit.builders import NAME, NOW, REQUEST, facts, member, plan, records
 
 HOTFIX = "fw1_HOTFIX_R82_sk1.tgz"
 
@@ -107,6 +110,23 @@ def test_a_group_is_known_by_its_last_look_and_by_what_its_settings_pin():
     known = catalogue.last_known(Journal(), pinned)  # type: ignore[arg-type]  # a part of one
 
     assert known == {"site-1": Known("R81.20", 98), "site-2": Known("R82")}
+
+
+def test_what_was_seen_last_is_known_also_where_another_run_was_ordered_later():
+    """One for later was ordered first, and looked after it."""
+    stores, made = MemoryStores(), plan().as_json()
+    for run, minutes, take in (("hf-000001", 90, 120), ("hf-000002", 60, 98)):
+        seen = replace(facts(member(2, take=take)), at=NOW + timedelta(minutes=minutes))
+        bodies: list[tuple[str, dict[str, Any]]] = [
+            (Kind.ORDERED, {"request": to_json(REQUEST)}),
+            (Kind.PLANNED, {"plan": made, "digest": plan().digest, "revision": 1}),
+            (Kind.SEEN, {"facts": to_json(seen), "digest": "", "changes": []}),
+        ]
+        drafts = [Draft(kind, NOW, "engine", body) for kind, body in bodies]
+        index = RunRow(run, "site-1", "install", False, False, None)
+        stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+
+    assert catalogue.last_known(stores.journal, {"site-1": ""}) == {"site-1": Known("R81.20", 99)}
 
 
 def test_an_empty_journal_knows_only_what_is_pinned():

@@ -518,6 +518,24 @@ def test_pruning_leaves_the_journal_and_what_keeps_the_bot_silent(home):
         assert len(stores.journal.read(RUN)) == 7
 
 
+def test_pruning_removes_what_was_told_of_old_looks_and_never_of_the_last_one(home):
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        for place, day in enumerate(("2026-03-01", "2026-03-02", "2026-03-03")):
+            body = {"group": "site-1", "day": day, "findings": [], "call": []}
+            looked = Draft(Kind.LOOKED, NOW, "engine", body)
+            stores.journal.append("look:site-1", [looked], lease=None, last_seq=place)
+            stores.deliveries.save(Delivery(f"look:site-1/{day}", "C1", f"1.{place}", "d", "sent"))
+
+    assert "Removed of them: nothing" in told("db", "prune", "--older-than", "90000d")
+    assert "2 deliveries" in told("db", "prune", "--older-than", "1d")
+
+    assert "everything fits" in told("db", "check")
+    with closing(open_stores("sqlite:///hotfix.db", acting=False)) as stores:
+        kept = [row.message_key for row in stores.deliveries.all("look:")]
+        assert len(stores.journal.read("look:site-1")) == 3
+    assert kept == ["look:site-1/2026-03-03"], "or it would be told again"
+
+
 @pytest.mark.parametrize("age", ["400", "0d", "-1d", "1y", "d", "1000000d"])
 def test_an_age_that_is_none_is_refused(home, age):
     assert "number of days" in told("db", "prune", "--older-than", age, code=2)
