@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -290,6 +290,19 @@ async def test_a_word_that_could_mean_two_runs_is_asked_back(house, people):
         people, "abort"
     )
     assert house.rows == []
+
+
+async def test_of_runs_that_have_ended_the_home_shows_first_the_one_that_ended_last(house):
+    first = house.add_run()
+    house.clock.passed += timedelta(hours=1)
+    second = house.add_run("hf-000002", "site-2")
+    house.end_run(second, "site-2")
+    house.clock.passed += timedelta(hours=1)
+    house.end_run(first)
+
+    snapshot = await house.homes._overview.snapshot()
+
+    assert [run.row.id for run in snapshot.ended] == [first, second]
 
 
 async def test_status_tells_how_a_run_stands(house, people):

@@ -11,6 +11,7 @@ import pytest
 from bot.chronicle import Line, header, lines
 from bot.runs import NoSuchRun, Runs, story_of
 from bot.scheduled import in_order, scheduled
+from engine.drift import Finding, Look, stream_of
 from engine.fold import RunState
 from engine.journal import Kind
 from storage.memory import MemoryStores
@@ -181,9 +182,16 @@ def test_the_last_run_of_a_group_is_the_one_that_ended_last():
     ]
     assert between[-1].at < kept[-1].at
 
-    shown = house(kept, between).status("site-1")
+    known = house(kept, between)
+    out = Finding("out", "1_3 is DOWN", "look at it")
+    looked = Look("site-1", kept[-1].at - timedelta(seconds=1), (out,), "2026-03-02")
+    draft = Draft(Kind.LOOKED, looked.at, "engine", looked.as_json())
+    known._journal.append(stream_of("site-1"), [draft], lease=None, last_seq=0)
 
-    assert kept[0].stream in shown
+    told = known.status("site-1").splitlines()
+
+    assert kept[0].stream in told[0]
+    assert told[-1].endswith(f"; {kept[0].stream} has ended since")
 
 
 def test_a_run_that_waits_for_its_time_is_meant_where_it_is_the_only_one():
