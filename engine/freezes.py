@@ -261,23 +261,27 @@ def against(
     """Say which freeze keeps a run from being ordered, now or for its appointment; or ""."""
     found = [one for one in standing(records, now) if one.holds_for(group, tags)]
     if frozen := _longest(one for one in found if not one.coming(now)):
-        return str(frozen)
-    return into(records, group, now, appointment.start, tags=tags) if appointment else ""
+        return str(replace(frozen, zone=appointment.zone) if appointment else frozen)
+    return into(records, group, now, appointment, tags=tags) if appointment else ""
 
 
 def into(
     records: Iterable[Record],
     group: str,
     now: datetime,
-    moment: datetime,
+    appointment: Appointment,
     *,
     tags: Collection[str],
 ) -> str:
-    """Say into which freeze of a known time a moment falls, or ""."""
+    """Say into which freeze of a known time an appointment falls, in its time zone; or ""."""
+    moment = appointment.start
     found = [one for one in standing(records, now) if one.holds_for(group, tags)]
     known = [one for one in found if one.coming(now) or one.until is not None]
     then = _longest(one for one in known if one.holds_at(moment))
-    return f"{told_of(then, now)}; {then.told(moment)} is inside of that" if then else ""
+    if then is None:
+        return ""
+    then = replace(then, zone=appointment.zone)
+    return f"{told_of(then, now)}; {then.told(moment)} is inside of that"
 
 
 REACHES = "The work reaches into a freeze: "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -84,12 +84,15 @@ class Freezes:
         inventory: Inventory,
         answers: Answers,
         people: People,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._stores = stores
         self._clock = clock
         self._inventory = inventory
         self._answers = answers
         self._people = people
+        self._redact = redact
         self._again_at = float("-inf")
         self._waiting: set[str] = set()
 
@@ -313,8 +316,8 @@ class Freezes:
         **body: Any,  # noqa: ANN401 -- JSON
     ) -> None:
         draft = Draft(kind, now, row.body["user"], body)
-        await house.write(self._stores, draft, row)
+        await house.write(self._stores, draft, row, redact=self._redact)
 
     async def _answer(self, row: InboxRow, text: str) -> None:
         to = {**row.body.get("answer", {}), "user": row.body["user"]}
-        await self._answers.answer(to, text)
+        await self._answers.answer(to, self._redact(text))

@@ -6,23 +6,36 @@ Many write to it, so each reads its end again where another was first.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.journal import cleaned
 from storage.records import HOUSE, Draft, InboxRow, StreamMoved, every_waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from storage.records import Stores
 
 TRIES = 20
 """Writers of the house's stream are few; so many losses in a row mean something else."""
 
 
-async def write(stores: Stores, draft: Draft, row: InboxRow) -> None:
+async def write(
+    stores: Stores, draft: Draft, row: InboxRow, *, redact: Callable[[str], str]
+) -> None:
     """Append to the house's stream what an inbox row came to, and take the row with it.
+
+    Args:
+        stores: where.
+        draft: what it came to.
+        row: the row.
+        redact: takes secrets out of what is recorded.
 
     Raises:
         StreamMoved: another worker has taken the row.
     """
+    draft = replace(draft, body=cleaned(draft.body, redact))
     for _ in range(TRIES):
         records = await asyncio.to_thread(stores.journal.read, HOUSE)
         try:

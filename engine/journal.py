@@ -179,7 +179,7 @@ class RunJournal:
 
     def draft(self, kind: Kind, /, *, by: str = ENGINE, **body: Json) -> Draft:
         """Return a record to be, stamped with the present moment."""
-        return Draft(kind=kind, at=self._clock.now(), by=by, body=self._clean(body))
+        return Draft(kind=kind, at=self._clock.now(), by=by, body=cleaned(body, self._redact))
 
     async def write(self, kind: Kind, /, *, by: str = ENGINE, **body: Json) -> None:
         """Append one record; see `append`."""
@@ -261,19 +261,25 @@ class RunJournal:
         if self._listener is not None:
             self._listener(records)
 
-    def _clean(self, value: Json) -> Json:
-        if isinstance(value, str):
-            return self._redact(value)
-        if isinstance(value, Mapping):
-            return {key: self._clean(one) for key, one in value.items()}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            ordered = sorted(value) if isinstance(value, (set, frozenset)) else value
-            return [self._clean(one) for one in ordered]
-        if isinstance(value, datetime):
-            return value.isoformat()
-        if isinstance(value, timedelta):
-            return value.total_seconds()
-        return value
+    def as_written(self, text: str) -> str:
+        """Return a text as a record has it; compare so what is told with what was recorded."""
+        return self._redact(text)
+
+
+def cleaned(value: Json, redact: Callable[[str], str]) -> Json:
+    """Return what is to be recorded: as JSON, and without secrets."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: cleaned(one, redact) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        ordered = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [cleaned(one, redact) for one in ordered]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value
 
 
 def debt_of(house: Sequence[Record], group: str) -> Mapping[str, Any] | None:

@@ -56,6 +56,7 @@ class Orders:
         shell_of: Callable[[GroupSetup], Shell],
         *,
         version: str = "",
+        redact: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._stores = stores
         self._clock = clock
@@ -65,6 +66,7 @@ class Orders:
         self._people = people
         self._shell_of = shell_of
         self._version = version
+        self._redact = redact
 
     async def take(self, row: InboxRow, lease: Lease | None) -> str | None:
         """Take one order; return the new run's id, or None where it was refused.
@@ -172,7 +174,7 @@ class Orders:
             request["requester"],
             {"request": request, "reason": reason},
         )
-        await house.write(self._stores, draft, row)
+        await house.write(self._stores, draft, row, redact=self._redact)
         asked = f"{request['kind']} {request['security_group']} {request['package']}".strip()
         if request.get("left_out"):
             asked = f"{asked} without {','.join(request['left_out'])}"

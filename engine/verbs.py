@@ -223,7 +223,7 @@ async def _moved(duty: Duty, appointment: Appointment, name: str) -> Plan:
     now, house = duty.clock.now(), await duty.journal.house()
     plan = plan_move(duty.state, appointment, now, by=name)
     group, start = plan.security_group, appointment.start
-    if start > now and (frozen := freezes.into(house, group, now, start, tags=duty.tags)):
+    if start > now and (frozen := freezes.into(house, group, now, appointment, tags=duty.tags)):
         raise PlanRefused(frozen)
     return freezes.noted(plan, house, now, tags=duty.tags)
 

@@ -91,9 +91,11 @@ async def tell_of_freezes(duty: Duty) -> None:
     left = [step for step in duty.plan.steps if duty.state.of(step).status != "done"]
     house, now = await duty.journal.house(), duty.clock.now()
     met = freezes.reached(duty.plan, left, house, now, tags=duty.tags)
-    known = [*duty.plan.notes, *(alarm["reason"] for alarm in duty.state.alarms)]
+    written = duty.journal.as_written
+    told = [*duty.plan.notes, *(alarm["reason"] for alarm in duty.state.alarms)]
+    known = [written(one) for one in told]
     for announced, reason in met.items():
-        if not any(announced in one for one in known):
+        if not any(written(announced) in one for one in known):
             await duty.journal.write(Kind.ALARMED, what="freeze", reason=reason, mention=True)
 
 
@@ -169,7 +171,7 @@ async def _compare_with_plan(duty: Duty, step: Step) -> None:
     ]
     if not await duty.journal.occupant() and (why := _would_not_begin(duty, step, facts)):
         told = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "schedule"]
-        if why not in told[-1:]:
+        if duty.journal.as_written(why) not in told[-1:]:
             alarm = duty.journal.draft(Kind.ALARMED, what="schedule", reason=why, mention=True)
             drafts.append(alarm)
     await duty.journal.append(drafts)
@@ -228,7 +230,7 @@ def _has_changed_any(duty: Duty) -> bool:
 
 
 async def _wait_for(duty: Duty, step: Step, why: str) -> None:
-    if why != duty.state.waits_for:
+    if duty.journal.as_written(why) != duty.state.waits_for:
         await duty.journal.write(Kind.BARRED, step=step.id, reason=why)
 
 

@@ -127,9 +127,17 @@ class Worker:
         self._ordering: dict[str, asyncio.Task[None]] = {}
         self._down = False
         self._down_since = (clock.now(), clock.monotonic())
-        self._freezes = Freezes(stores, clock, inventory, answers, people)
+        self._freezes = Freezes(stores, clock, inventory, answers, people, redact=redact)
         self._orders = Orders(
-            stores, clock, inventory, packages, answers, people, self._shell, version=version
+            stores,
+            clock,
+            inventory,
+            packages,
+            answers,
+            people,
+            self._shell,
+            version=version,
+            redact=redact,
         )
         self._dry_runs = DryRuns(
             stores, clock, inventory, packages, answers, people, self._shell, redact

@@ -11,7 +11,8 @@ from engine.freezes import REACHES
 from engine.journal import Kind
 from engine.model import Appointment
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, Record
+from engine.worker import Worker
+from storage.records import HOUSE, Draft, Record
 from tests.simulation.explore import SPARSE
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package
@@ -258,6 +259,75 @@ def test_a_freeze_of_a_tag_holds_for_an_open_run_also_where_it_is_taken_off_the_
 
     assert barred(night) == [("A.FAILOVER", True)]
     assert "emea (site-1) is frozen by ben" in night.state.gates["A.FAILOVER"].barred
+
+
+# -------------------------------------------------------------------- secrets in a reason
+
+SECRET = "hunter2secret"
+
+
+@pytest.fixture
+def redacting(monkeypatch):
+    """Let executors take a secret out of what they record."""
+    redact = partial(Worker, redact=lambda text: text.replace(SECRET, "[redacted]"))
+    monkeypatch.setattr("tests.simulation.night.Worker", redact)
+
+
+def recorded(night: Night, begins_s: float | None) -> None:
+    """Have a freeze that was recorded by a version that took no secrets out."""
+    begins = night.clock.now() + timedelta(seconds=begins_s) if begins_s is not None else None
+    body = {"scope": "site-1", "name": "ben", "reason": f"move off {SECRET}"}
+    times = {"begins": begins.isoformat() if begins else None}
+    draft, last = Draft(Kind.FROZEN, night.clock.now(), BEN, {**body, **times}), house(night)
+    night.stores.journal.append(HOUSE, [draft], lease=None, last_seq=len(last))
+
+
+def test_a_freeze_to_come_with_a_secret_in_its_reason_is_told_once(tmp_path, redacting):
+    night = play(tmp_path, people=at("G1", partial(recorded, begins_s=1500)), hours=0.2)
+
+    (alarm,) = [one for one in night.state.alarms if one["what"] == "freeze"]
+    assert "move off [redacted]" in alarm["reason"]
+
+
+def test_a_gate_that_a_freeze_with_a_secret_bars_says_so_once(tmp_path, redacting):
+    def do(night: Night) -> None:
+        night.later(5, partial(recorded, night, None))
+
+    night = play(tmp_path, people=at("G2", do), hours=0.2)
+
+    assert barred(night) == [("A.FAILOVER", True)]
+    assert SECRET not in str([r.body for r in night.records])
+
+
+def test_a_run_that_waits_for_a_freeze_with_a_secret_says_so_once(tmp_path, redacting):
+    async def play_it() -> list[Record]:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE)
+        stage.begin()
+        stage.order(appointment=Appointment(stage.clock.now() + timedelta(minutes=5)))
+        stage.later(120, partial(recorded, stage, None))
+        await stage.clock.sleep(timedelta(minutes=15))
+        await stage.close()
+        return list(stage.records())
+
+    waits = [r for r in run_virtual(play_it()) if r.kind == Kind.BARRED]
+
+    assert len(waits) == 1
+    assert "move off [redacted]" in waits[0].body["reason"]
+
+
+def test_a_refused_order_with_a_secret_is_recorded_without_it(tmp_path, redacting):
+    async def play_it() -> list[Record]:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4), policy=SPARSE)
+        stage.begin()
+        say(stage, "freeze")
+        stage.later(30, partial(stage.order, package=f"{SECRET}.tgz"))
+        await stage.clock.sleep(timedelta(seconds=90))
+        await stage.close()
+        return house(stage)
+
+    _, refused = run_virtual(play_it())
+
+    assert refused.body["request"]["package"] == "[redacted].tgz"
 
 
 # ----------------------------------------------------------------------------- open runs

@@ -175,12 +175,25 @@ def test_an_order_is_refused_while_frozen_and_for_a_time_inside_of_a_freeze_to_c
     assert refused(said(ahead({"scope": "site-2"})), order_for(EARLIER)) == ""
 
 
+def test_a_refused_appointment_is_told_in_its_own_time_zone():
+    tokyo = Appointment(EARLIER, zone="Asia/Tokyo")
+
+    for records in (said(ahead(EVERY)), said(("FROZEN", {**EVERY, "until": LATER.isoformat()}))):
+        refused = against(records, "site-1", NOW, tokyo, tags=())
+        assert f"until {zoned.said(LATER, 'Asia/Tokyo')}" in refused
+        assert told(LATER) not in refused
+    inside = into(said(ahead(EVERY)), "site-1", NOW, tokyo, tags=())
+    assert f"{zoned.said(EARLIER, 'Asia/Tokyo')} is inside of that" in inside
+
+
 def test_nothing_is_moved_into_a_freeze_of_a_known_time():
     known = said(("FROZEN", {**ONE, "until": LATER.isoformat()}))
 
-    assert "is frozen by ana until" in into(known, "site-1", NOW, EARLIER, tags=())
-    assert into(known, "site-1", NOW, LATER, tags=()) == ""
-    assert into(said(("FROZEN", ONE)), "site-1", NOW, LATER, tags=()) == "", "it may be lifted"
+    assert "is frozen by ana until" in into(known, "site-1", NOW, order_for(EARLIER), tags=())
+    assert into(known, "site-1", NOW, order_for(LATER), tags=()) == ""
+    assert into(said(("FROZEN", ONE)), "site-1", NOW, order_for(LATER), tags=()) == "", (
+        "it may be lifted"
+    )
 
 
 def test_a_plan_says_into_which_freeze_its_estimate_or_its_window_reaches():

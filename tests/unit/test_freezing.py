@@ -1,7 +1,7 @@
 """What people say about freezes: who may, what another freeze does, and what is lifted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -69,13 +69,16 @@ class Desk:
         default_factory=lambda: Crowd(roles_of={ANA: {"network"}, BEN: {"chief", "network"}})
     )
     rows: int = 0
+    redact: Callable[[str], str] = lambda text: text
 
     def say(self, verb: str, scope: str, user: str = ANA, **body: Any) -> str:
         """Return what is answered."""
         self.rows += 1
         row = {"verb": verb, "scope": scope, "user": user, "reason": f"nr {self.rows}", **body}
         self.stores.inbox.put(InboxRow(f"k{self.rows}", None, "freeze", row, self.clock.now()))
-        taker = Freezes(self.stores, self.clock, self.inventory, self.said, self.crowd)
+        taker = Freezes(
+            self.stores, self.clock, self.inventory, self.said, self.crowd, redact=self.redact
+        )
         asyncio.run(taker.take_all())
         return self.said.texts[-1][1]
 
@@ -94,6 +97,18 @@ class Desk:
             for name, one in sorted(self.inventory.setups.items())
             if of_group(house, name, now, tags=one.tags)
         ]
+
+
+@pytest.mark.parametrize(("scope", "kind"), [("one", "FROZEN"), ("nine", "REFUSED")])
+def test_a_secret_in_a_reason_is_neither_recorded_nor_told(scope, kind):
+    desk = Desk(redact=lambda text: text.replace("s3cret", "[redacted]"))
+
+    told = desk.say("freeze", scope, reason="move off s3cret")
+
+    (record,) = desk.stores.journal.read(HOUSE)
+    assert record.kind == kind
+    assert "move off [redacted]" in str(record.body)
+    assert "s3cret" not in f"{record.body}{told}"
 
 
 def test_a_tag_freezes_its_groups_and_lifting_it_lifts_them():
