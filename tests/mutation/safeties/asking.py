@@ -289,8 +289,8 @@ SAFETIES = (
             ),
             Edit(
                 ASKING,
-                f"{UNREAD}        return False\n    if not await _judge",
-                f"{UNREAD}        pass\n    if not await _judge",
+                f"{UNREAD}        return False\n    # The inbox",
+                f"{UNREAD}        pass\n    # The inbox",
             ),
         ),
         (f"{FAULTS}::test_slack_away_at_the_last_look_means_no_failover_until_it_is_back",),
@@ -300,8 +300,8 @@ SAFETIES = (
         promise="P2",
         why="Between the gate and the act somebody may have taken a vote back.",
         file=ASKING,
-        old=f"{UNREAD}        return False\n    if not await _judge",
-        new=f"{UNREAD}        pass\n    if not await _judge",
+        old=f"{UNREAD}        return False\n    # The inbox",
+        new=f"{UNREAD}        pass\n    # The inbox",
         by=(f"{STOPS}::test_slack_that_goes_away_between_gate_and_act_means_no_failover",),
     ),
     safety(
@@ -309,8 +309,8 @@ SAFETIES = (
         promise="P2",
         why="A reaction taken off a moment ago would count.",
         file=ASKING,
-        old=f"{COUNT}{UNREAD}        return False\n    if not await _judge",
-        new=f"        pass\n{UNREAD}        return False\n    if not await _judge",
+        old=f"{COUNT}{UNREAD}        return False\n    # The inbox",
+        new=f"        pass\n{UNREAD}        return False\n    # The inbox",
         by=(f"{STOPS}::test_a_vote_taken_back_between_gate_and_act_means_no_failover",),
     ),
     safety(

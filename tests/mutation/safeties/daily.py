@@ -48,7 +48,7 @@ SAFETIES = (
             ),
             Edit(
                 DAILY,
-                "        if not drift.is_due(day, moment, _last(records), self._since):\n"
+                "        if not drift.is_due(day, moment, self._last(records), self._since):\n"
                 "            return\n",
             ),
         ),

@@ -340,8 +340,8 @@ SAFETIES = (
         promise="P2",
         why="Anybody could end what others agreed on.",
         file=FREEZING,
-        old="        if person is None or refused:\n",
-        new="        if person is None:\n",
+        old="        if judged.person is None or judged.refused:\n",
+        new="        if judged.person is None:\n",
         by=(f"{PLAYED}::test_what_is_refused_changes_nothing_and_is_told_and_recorded",),
     ),
     safety(
