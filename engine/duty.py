@@ -81,6 +81,8 @@ class Duty:
     session_seen_at: datetime | None = None
     confirmed: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     """Who was found to be one who may vote yes: after which record, and in which roles."""
+    house_at: int | None = None
+    """Where the house ended when it was last looked at for a freeze."""
     _hearing: bool = False
     _trouble_since: float | None = None
 
@@ -345,11 +347,13 @@ class Duty:
         first: Sequence[Draft] = (),
         house: Sequence[Draft] = (),
         unless: Callable[[InboxRow], bool] | None = None,
+        house_at: int | None = None,
         **body: Json,
     ) -> None:
         """Write INTENDED: before the act, durable, and only where no word of a person waits.
 
-        Nor one that belongs to no run, of which `unless` is true.
+        Nor one that belongs to no run, of which `unless` is true; nor where the house does not end
+        at `house_at` any more.
         """
         self.still_wanted(step)
         self.tried_since.setdefault(step.id, self.clock.monotonic())
@@ -366,7 +370,9 @@ class Duty:
             in_service=self.carrying(facts),
             **body,
         )
-        await self.journal.append([*first, draft], unless_word=True, unless=unless, house=house)
+        await self.journal.append(
+            [*first, draft], unless_word=True, unless=unless, house_at=house_at, house=house
+        )
 
     async def done(
         self,

@@ -192,6 +192,7 @@ class RunJournal:
         take: Sequence[str] = (),
         unless_word: bool = False,
         unless: Callable[[InboxRow], bool] | None = None,
+        house_at: int | None = None,
         house: Sequence[Draft] = (),
         begins: Begun | None = None,
     ) -> None:
@@ -202,16 +203,19 @@ class RunJournal:
             take: keys of inbox rows that these records decide.
             unless_word: refuse while a person's word for this run waits in the inbox.
             unless: refuse while a row that belongs to no run waits of which this is true.
+            house_at: refuse where what outlives a run does not end at this number any more.
             house: records for the stream of what outlives a run, in the same transaction.
             begins: another run that begins in the same transaction.
 
         Raises:
             Fenced: another executor has taken over.
-            Stopped: a word is waiting (`unless_word`, `unless`).
+            Stopped: a word is waiting (`unless_word`, `unless`), or was just heard (`house_at`).
             GroupBusy: a run that left its group to others (`RunState.occupies`) wants it again,
                 and another one has it.
         """
-        work = asyncio.ensure_future(self._append(drafts, take, unless_word, unless, house, begins))
+        work = asyncio.ensure_future(
+            self._append(drafts, take, unless_word, unless, house_at, house, begins)
+        )
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -228,6 +232,7 @@ class RunJournal:
         take: Sequence[str],
         unless_word: bool,  # noqa: FBT001 -- private, called in one place
         unless: Callable[[InboxRow], bool] | None,
+        house_at: int | None,
         house: Sequence[Draft],
         begins: Begun | None,
     ) -> None:
@@ -248,6 +253,7 @@ class RunJournal:
                     take=take,
                     no_word_for=self.state.run if unless_word else None,
                     unless=unless,
+                    house_at=house_at,
                     also=also or None,
                     also_index=[begins.index] if begins is not None else [],
                 )

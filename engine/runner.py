@@ -236,6 +236,7 @@ async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: Group
         unless=lambda row: freezes.bars(
             row, duty.plan.security_group, duty.clock.now(), tags=duty.tags
         ),
+        house_at=duty.house_at,
         **_approval(duty, gate_step, facts),
     )
 

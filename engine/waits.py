@@ -79,7 +79,7 @@ async def prepare(duty: Duty, step: Step, look: Callable[[], Awaitable[None]]) -
 async def frozen(duty: Duty) -> str:
     """Say in which freeze the group is now, or ""."""
     house, now, about = await duty.journal.house(), duty.clock.now(), duty.stopwatch.about
-    group = duty.plan.security_group
+    duty.house_at, group = house[-1].seq if house else 0, duty.plan.security_group
     return str(freezes.by_any_clock(house, group, now, about, tags=duty.tags) or "")
 
 

@@ -19,7 +19,16 @@ from storage.cells import RECORD, RUN, record_of, run_of
 from storage.chain import chained, in_utc
 from storage.inbox import NO_RUN, refuse_unless, refuse_word, take_rows
 from storage.leases import refuse_lost
-from storage.records import GENESIS, HOUSE, GroupBusy, Record, RunRow, StreamMoved, canonical
+from storage.records import (
+    GENESIS,
+    HOUSE,
+    GroupBusy,
+    Record,
+    RunRow,
+    StreamMoved,
+    WordWaiting,
+    canonical,
+)
 from storage.tables import JournalTable, RunsTable
 
 if TYPE_CHECKING:
@@ -60,6 +69,7 @@ class Journal:
         take: Sequence[str] = (),
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
+        house_at: int | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
         also_index: Sequence[RunRow] = (),
     ) -> Sequence[Record]:
@@ -74,6 +84,7 @@ class Journal:
                 refuse_lost(session, lease, shared=True)
             names = [stream, *beside, no_word_for, *occupied]
             names += [NO_RUN] if unless is not None else []
+            names += [HOUSE] if house_at is not None else []
             self._database.lock(session, [name for name in names if name])
             seq, prev = _end(session, stream)
             if seq != last_seq:
@@ -83,6 +94,8 @@ class Journal:
                 refuse_word(session, no_word_for)
             if unless is not None:
                 refuse_unless(session, unless)
+            if house_at not in (None, _end(session, HOUSE)[0]):
+                raise WordWaiting(f"{HOUSE} does not end at {house_at} any more")
             epoch = lease.epoch if lease else 0
             records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)
             session.add_all(_row(record) for record in records)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from storage.chain import chained, in_utc, plain
 from storage.records import (
     GENESIS,
+    HOUSE,
     Delivery,
     Draft,
     GroupBusy,
@@ -119,6 +120,7 @@ class MemoryJournal:
         take: Sequence[str] = (),
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
+        house_at: int | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
         also_index: Sequence[RunRow] = (),
     ) -> Sequence[Record]:
@@ -131,6 +133,8 @@ class MemoryJournal:
             _refuse_taken(shelf, take)
             _refuse_word(shelf, no_word_for, take)
             _refuse_unless(shelf, unless, take)
+            if house_at not in (None, shelf.end_of(HOUSE)[0]):
+                raise WordWaiting(f"{HOUSE} does not end at {house_at} any more")
             _refuse_busy_group(shelf, index)
             for one in also_index:
                 _refuse_busy_group(shelf, one)

@@ -61,7 +61,7 @@ class StreamMoved(StorageRefusal):
 
 
 class WordWaiting(StorageRefusal):
-    """The inbox holds an untaken row for this run; it must be taken before the append."""
+    """Something was said that counts for this run; it must be heard before the append."""
 
 
 class GroupBusy(StorageRefusal):
@@ -273,6 +273,7 @@ class JournalStore(Protocol):
         take: Sequence[str] = (),
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
+        house_at: int | None = None,
         also: Mapping[str, Sequence[Draft]] | None = None,
         also_index: Sequence[RunRow] = (),
     ) -> Sequence[Record]:
@@ -293,6 +294,8 @@ class JournalStore(Protocol):
                 `take`.
             unless: refuse where it is true of an untaken row that belongs to no run and is not in
                 `take`: what was said to a group bars its runs as well.
+            house_at: refuse where `HOUSE` does not end at this `seq` any more: what was read there
+                may not be all that counts.
             also: further streams (without lease or expected seq, so with epoch 0) appended in
                 the same transaction, e.g. `HOUSE`. They are not among the records returned.
             also_index: the index rows of runs that begin among these further streams.
@@ -301,7 +304,7 @@ class JournalStore(Protocol):
             LeaseLost: the epoch in force is another, or the lease was given back.
             StreamMoved: `last_seq` is not the last, or an inbox row was already taken or is
                 not there.
-            WordWaiting: see `no_word_for` and `unless`.
+            WordWaiting: see `no_word_for`, `unless` and `house_at`.
             GroupBusy: `index`, or one of `also_index`, occupies a group that another open run
                 occupies.
         """

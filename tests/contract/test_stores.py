@@ -487,6 +487,17 @@ def test_who_reads_on_sees_every_row_however_many_wait(stores: Stores):
     assert [row.key for row in stores.inbox.waiting(kinds=("freeze",), run="run-1")] == []
 
 
+def test_a_house_that_has_grown_refuses_the_append_that_asks_for_that(stores: Stores):
+    stores.journal.append(HOUSE, [draft()], lease=None, last_seq=0)
+    before = everything(stores)
+
+    for stale in (0, 2):
+        with pytest.raises(WordWaiting):
+            stores.journal.append("run-1", [draft()], lease=None, last_seq=0, house_at=stale)
+    assert everything(stores) == before
+    stores.journal.append("run-1", [draft()], lease=None, last_seq=0, house_at=1)
+
+
 def test_a_waiting_row_of_no_run_refuses_the_append_that_asks_for_that(stores: Stores):
     stores.inbox.put(word("f1", run=None))
     stores.inbox.put(word("f2", run=None))

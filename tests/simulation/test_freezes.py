@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
+from engine.duty import Duty
 from engine.freezes import REACHES
 from engine.journal import Kind
-from engine.model import Appointment
+from engine.model import Appointment, Step
 from engine.rehearsal.group import Setup
 from engine.worker import Worker
 from storage.records import HOUSE, Draft, Record
@@ -259,6 +261,24 @@ def test_a_freeze_of_a_tag_holds_for_an_open_run_also_where_it_is_taken_off_the_
 
     assert barred(night) == [("A.FAILOVER", True)]
     assert "emea (site-1) is frozen by ben" in night.state.gates["A.FAILOVER"].barred
+
+
+def test_a_freeze_recorded_after_the_last_look_refuses_the_intent(tmp_path, monkeypatch):
+    nights, refused, intend = list[Night](), list[str](), Duty.intend
+
+    async def late(duty: Duty, step: Step, *args: Any, **named: Any) -> None:
+        if step.id == "A.ADMIN_DOWN" and not refused:
+            refused.append(step.id)
+            recorded(nights[0], None)
+        await intend(duty, step, *args, **named)
+
+    monkeypatch.setattr(Duty, "intend", late)
+
+    night = play(tmp_path, people=at("G2", nights.append), hours=0.3)
+
+    assert refused == ["A.ADMIN_DOWN"]
+    assert "A.ADMIN_DOWN" not in intended(night)
+    assert barred(night) == [("A.FAILOVER", True)]
 
 
 # -------------------------------------------------------------------- secrets in a reason

@@ -298,6 +298,26 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a freeze recorded after the last look refuses the intent",
+        promise="P7",
+        why="It would be taken between that look and the act, and neither waits nor be seen.",
+        file="engine/runner.py",
+        old="        house_at=duty.house_at,\n",
+        by=(f"{PLAYED}::test_a_freeze_recorded_after_the_last_look_refuses_the_intent",),
+    ),
+    safety(
+        "a house that has grown refuses the append, in a database",
+        promise="P7",
+        why="A freeze that was just recorded would not be seen by the act.",
+        file="storage/journal.py",
+        old="            if house_at not in (None, _end(session, HOUSE)[0]):\n",
+        new="            if False:\n",
+        by=(
+            "contract/test_stores.py::test_a_house_that_has_grown_refuses_the_append_that_asks_"
+            "for_that[sqlite]",
+        ),
+    ),
+    safety(
         "a freeze that waits refuses the append, in memory",
         promise="P7",
         why="It would be said between the last look and the intent, and not be seen.",
