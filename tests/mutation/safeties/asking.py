@@ -531,8 +531,8 @@ SAFETIES = (
         promise="P7",
         why="A stop in the inbox would be read after the act.",
         file="engine/duty.py",
-        old="append([*first, draft], unless_word=True, unless=unless, house=house)",
-        new="append([*first, draft], unless=unless, house=house)",
+        old="            [*first, draft], unless_word=True, unless=unless, house_at=house_at, ",
+        new="            [*first, draft], unless=unless, house_at=house_at, ",
         by=(f"{STOPS}::test_a_stop_that_waits_when_an_act_is_intended_wins",),
     ),
     safety(
