@@ -140,7 +140,14 @@ def plan_after(
         left_out=left_out,
         removal=removal,
         takes=tuple((member.id, member.take) for member in seen.members),
+        gives_back=_gives_back(request, last),
     )
+
+
+def _gives_back(request: Request, last: Former) -> bool:
+    """Whether it leads to what was there before: a way back, or the rest of one."""
+    undone = last.turned is not last.plan.gives_back
+    return undone is (request.kind == FINISH)
 
 
 def _is_at(member: MemberFacts, package: PackageRef, take: int, *, has: bool) -> bool:

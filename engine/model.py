@@ -832,7 +832,8 @@ class Plan:
     there where it uninstalls. `takes` are the takes of the members in a plan whose members differ
     ("finish", "rollback"); elsewhere all are at `take_before`. Such a plan may have groups without
     steps: they are as they should be, and carry the traffic. `follows` is the installation that
-    this rollback was ordered with.
+    this rollback was ordered with. `gives_back`: what follows another run leads to what was there
+    before that, or is the rest of such a way.
     """
 
     run: str
@@ -856,6 +857,7 @@ class Plan:
     takes: tuple[tuple[MemberId, int | None], ...] = ()
     appointment: Appointment | None = None
     follows: str = ""
+    gives_back: bool = False
 
     @property
     def digest(self) -> str:
@@ -878,7 +880,7 @@ class Plan:
                 del data["policy"][name]
         if self.policy.rights is not None and not self.policy.rights.lift:
             del data["policy"]["rights"]["lift"]
-        for name in ("left_out", "removal", "takes", "appointment", "follows"):
+        for name in ("left_out", "removal", "takes", "appointment", "follows", "gives_back"):
             if not getattr(self, name):
                 del data[name]
         return data

@@ -59,7 +59,7 @@ async def planned(
         MaintenanceError: the group cannot be reached, or what it says not be read.
     """
     plan, facts = await _planned_now(run, request, setup, packages, journal, look)
-    request = windows.brought_forward(request, plan, clock.now())
+    request = windows.once_planned(request, plan, clock.now())
     if beside:
         plan = replace(plan, notes=(*plan.notes, _planned_beside(setup.name, beside)))
     plan = appointed(plan, request.appointment, looks_first=bool(beside))

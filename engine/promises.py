@@ -246,13 +246,16 @@ def _out_of_time(before: Sequence[Record], intended: Record) -> Finding:
 def _takes_back(before: Sequence[Record], plan: Mapping[str, Any], intended: Record) -> bool:
     """Say whether a failover is for the way back: the opposite of what was ordered, or a removal.
 
-    What is done to the members then says so, not what the order or the plan is called.
+    What is done to the members then says so, not what the order or the plan is called; but for what
+    follows another run, which is not in this journal: of that the plan says so.
     """
     steps = plan["steps"]
     place = next((n for n, s in enumerate(steps) if s["id"] == intended.body["step"]), len(steps))
     group = str(intended.body["step"]).partition(".")[0]
     mine = [s["kind"] for s in steps[place:] if s["group"] == group and s["kind"] in ONCE_KINDS]
     asked = [r.body["request"]["kind"] for r in _of(before, Kind.ORDERED)]
+    if asked[:1] in (["finish"], ["rollback"]) and plan.get("gives_back"):
+        return True
     ways_back = (("install", "UNINSTALL"), ("uninstall", "INSTALL"), ("rollback", "UNINSTALL"))
     return (*asked[:1], *mine[:1]) in ways_back
 

@@ -33,8 +33,8 @@ from engine.zoned import lasting, offset_text, said
 DAY, WEEK = 24 * 60, 7 * 24 * 60
 """In minutes, as spans are counted."""
 
-TAKEN_BACK = "rollback"
-"""What waits for no window where it does not install: the kind of a request, a plan's phase."""
+FOLLOWING = ("finish", "rollback")
+"""Kinds of a request of which only the plan tells whether they wait for a window."""
 
 _LONGEST_WRITTEN = timedelta(hours=12)
 """Of a window that is longer than a command can say, the part that is offered in words."""
@@ -111,21 +111,29 @@ def fitted(windows: Windows, appointment: Appointment) -> Appointment | None:
 def ordered(request: Request, windows: Windows, now: datetime) -> Request:
     """Return a request that keeps to the windows of its group.
 
-    What a rollback does is known once it is planned: see `brought_forward`.
+    What follows a run is known once it is planned: see `once_planned`.
 
     Raises:
         PlanRefused: it says no time, or one that is not wholly inside of one.
     """
-    return request if request.kind == TAKEN_BACK else _kept(request, windows, now)
+    return request if request.kind in FOLLOWING else _kept(request, windows, now)
 
 
-def brought_forward(request: Request, plan: Plan, now: datetime) -> Request:
-    """Return a request that keeps to the windows also where it is a rollback that installs.
+def once_planned(request: Request, plan: Plan, now: datetime) -> Request:
+    """Return a request that keeps to the windows where what follows a run has to.
+
+    Without a time the window that is open is meant, where enough of it is left.
 
     Raises:
-        PlanRefused: it says no time, or one that is not wholly inside of one.
+        PlanRefused: it says no time and none is open, or one that is not wholly inside of one.
     """
-    return _kept(request, binding(plan), now) if request.kind == TAKEN_BACK else request
+    if request.kind not in FOLLOWING:
+        return request
+    bound = binding(plan)
+    meant = request.appointment or offered(bound, now)
+    if meant is not None and meant.start <= now:
+        request = replace(request, appointment=meant)
+    return _kept(request, bound, now)
 
 
 def _kept(request: Request, windows: Windows, now: datetime) -> Request:
@@ -141,14 +149,18 @@ def _kept(request: Request, windows: Windows, now: datetime) -> Request:
 
 
 def binding(plan: Plan) -> Windows:
-    """Return the windows that a run must keep to: those it was planned with."""
-    takes_back = plan.phase == TAKEN_BACK and not _only_installs(plan)
-    return Windows() if takes_back else plan.policy.windows
+    """Return the windows that a run must keep to: those it was planned with.
+
+    None for what leads to what was there before, and the rest of that: people say so when something
+    is wrong, and members that differ must not have to wait for days.
+    """
+    return Windows() if plan.gives_back or _turned(plan) else plan.policy.windows
 
 
-def _only_installs(plan: Plan) -> bool:
-    """Whether it is an installation throughout: a run that turned round has both in its steps."""
-    return plan.kind == "install" and all(s.kind is not StepKind.UNINSTALL for s in plan.steps)
+def _turned(plan: Plan) -> bool:
+    """Whether a run turned round while it went on: then both ways are in its steps."""
+    kinds = {step.kind for step in plan.steps}
+    return plan.phase == "rollback" and {StepKind.INSTALL, StepKind.UNINSTALL} <= kinds
 
 
 def moved(plan: Plan, appointment: Appointment, now: datetime) -> Appointment:

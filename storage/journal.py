@@ -94,7 +94,7 @@ class Journal:
                 refuse_word(session, no_word_for)
             if unless is not None:
                 refuse_unless(session, unless)
-            if house_at not in (None, _end(session, HOUSE)[0]):
+            if house_at is not None and house_at != _end(session, HOUSE)[0]:
                 raise WordWaiting(f"{HOUSE} does not end at {house_at} any more")
             epoch = lease.epoch if lease else 0
             records = chained(stream, drafts, epoch=epoch, seq=seq, prev=prev)

@@ -20,7 +20,7 @@ from bot.commands.grammar import (
 from bot.commands.kinds import ORDERS, Mistake, Order, Planning
 from bot.packages import SAFE_NAME
 from bot.views.format import code
-from engine.windows import TAKEN_BACK
+from engine.windows import FOLLOWING
 
 _USAGES = {
     "install": "install <group> <package> [sha256 <sum>] [ticket <id>] "
@@ -48,7 +48,8 @@ def read_ordered(
 ) -> Order:
     """Read what follows `install`, `uninstall`, `finish`, or a `rollback` that is ordered.
 
-    Where nobody says when, and the group has windows, the one that is open or comes next is meant.
+    Where nobody says when, and the group has windows, the one that is open or comes next is meant:
+    not of what follows a run, which may lead back, and waits for none then.
     """
     if verb == "install":
         order = _install(words, groups, command, clocks)
@@ -56,7 +57,7 @@ def read_ordered(
         order = _uninstall(words, groups, command, clocks)
     else:
         order = _following(verb, words, groups, command, clocks)
-    if clocks is None or order.appointment is not None or verb == TAKEN_BACK:
+    if clocks is None or order.appointment is not None or verb in FOLLOWING:
         return order
     return replace(order, appointment=clocks.offered(order.group))
 
@@ -145,7 +146,8 @@ def _following(
     group = known_group(words[0], "", groups, command, verb)
     understood = f"{verb} {group}"
     options = ("ticket", "without")
-    if verb == TAKEN_BACK and clocks is not None:
+    if clocks is not None:
+        # Whether it waits for a window is known once it is planned.
         clocks = replace(clocks, windows={})
     when, left = take_times(words[1:], group, understood, clocks, options=options)
     found = read_options(left, understood, usage, options)

@@ -13,7 +13,14 @@ from engine.journal import Kind
 from engine.model import Appointment, Policy, StepKind, Windows
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import START, run_virtual
-from tests.simulation.night import POLICY, Night, quick, small_package
+from tests.simulation.night import (
+    POLICY,
+    Night,
+    Reaction,
+    everyone_agrees,
+    quick,
+    small_package,
+)
 from tests.simulation.played import Played
 
 DUE = START + timedelta(hours=6)
@@ -33,12 +40,20 @@ NIGHTS = policy("tue-wed 04:00-04:20")
 LONG = policy("tue 04:00-07:00")
 
 
-def play(tmp_path: Path, then: Then, *, policy: Policy = NIGHTS, **asked: Any) -> Played:
+def play(
+    tmp_path: Path,
+    then: Then,
+    *,
+    policy: Policy = NIGHTS,
+    people: Reaction = everyone_agrees,
+    **asked: Any,
+) -> Played:
     async def night() -> Played:
         stage = Night(
             small_package(tmp_path),
             setup=Setup(members=4, connections=1000),
             policy=policy,
+            people=people,
             ticks=timedelta(seconds=5),
         )
         stage.begin()
@@ -90,7 +105,7 @@ NEXT = "Tue 3 Mar 04:00 UTC to Tue 3 Mar 04:20 UTC: write `window 2026-03-03 04:
     ],
     ids=["none", "before", "after", "longer"],
 )
-@pytest.mark.parametrize("kind", ["install", "uninstall", "finish"])
+@pytest.mark.parametrize("kind", ["install", "uninstall"])
 def test_what_is_ordered_outside_of_the_windows_is_refused_and_makes_no_run(
     tmp_path, appointment, why, kind
 ):
@@ -217,6 +232,89 @@ def test_what_a_run_that_turned_has_taken_back_comes_again_in_the_windows_alone(
     assert night.state.the_plan.appointment == Appointment(DUE + DAY, ENDS + DAY)
     assert failovers(night)
     assert all(DUE + DAY <= at < ENDS + DAY for at in failovers(night))
+    assert night.broken() == {}
+
+
+def _no_at(place: int) -> Reaction:
+    """Return people who agree, and say no where a failover is asked for that often."""
+    asked: list[str] = []
+
+    def people(night: Night, gate: str, step: str) -> None:
+        if step.endswith(".FAILOVER"):
+            asked.append(gate)
+        if len(asked) == place:
+            night.later(20, lambda: night.react(gate, "U0NOOR0001", "no"))
+        else:
+            everyone_agrees(night, gate, step)
+
+    return people
+
+
+async def half_done(stage: Night) -> None:
+    """It holds before its second group, and people end it there."""
+    await over(stage)
+    assert stage.state().hold is not None
+    stage.say("abort")
+    await stage.until(lambda s: s.ended is not None)
+    stage.people = everyone_agrees
+
+
+@pytest.mark.parametrize("word", ["finish", "rollback"])
+def test_a_way_back_that_was_left_half_done_does_not_wait_for_a_window(tmp_path, word):
+    """Members differ then: to have to wait for days, with auto-clone owed, would be worse."""
+
+    async def then(stage: Night) -> None:
+        await over(stage)
+        await stage.clock.sleep(timedelta(hours=4))
+        stage.people = _no_at(2)
+        stage.order(kind="rollback", package="")
+        await half_done(stage)
+        appointment = Appointment(DUE + DAY) if word == "rollback" else None
+        stage.order(kind=word, package="", appointment=appointment)
+        await stage.until(lambda s: s.ended is not None or s.hold is not None, hours=40)
+
+    there = policy("tue-wed 04:00-07:00")
+    night = play(tmp_path, then, policy=there, appointment=Appointment(DUE))
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.the_plan.gives_back is (word == "finish")
+    (failover,) = failovers(night)
+    assert (failover >= DUE + DAY) is (word == "rollback")
+    assert night.broken() == {}
+
+
+def test_the_rest_of_an_installation_keeps_to_the_windows(tmp_path):
+    async def then(stage: Night) -> None:
+        await half_done(stage)
+        await stage.clock.sleep(timedelta(hours=4))
+        stage.order(kind="finish", package="")
+        await a_while(stage)
+        assert stage.records() == []
+        stage.order(kind="finish", package="", appointment=Appointment(DUE + DAY))
+        await stage.until(lambda s: s.ended is not None or s.hold is not None, hours=40)
+
+    there = policy("tue-wed 04:00-07:00")
+    night = play(tmp_path, then, policy=there, appointment=Appointment(DUE), people=_no_at(2))
+
+    assert "no time was said; next is Wed 4 Mar 04:00 UTC" in told(night)
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert not night.state.the_plan.gives_back
+    assert all(DUE + DAY <= at < DUE + DAY + timedelta(hours=3) for at in failovers(night))
+
+
+def test_the_rest_of_an_installation_goes_on_at_once_in_the_window_that_is_open(tmp_path):
+    async def then(stage: Night) -> None:
+        await half_done(stage)
+        stage.order(kind="finish", package="")
+        await over(stage)
+
+    there = policy("tue-wed 04:00-07:00")
+    night = play(tmp_path, then, policy=there, appointment=Appointment(DUE), people=_no_at(2))
+
+    assert night.state.ended is not None, (night.state.hold, night.said)
+    assert night.state.ended["state"] == "done"
+    (failover,) = failovers(night)
+    assert failover < DUE + timedelta(hours=3)
     assert night.broken() == {}
 
 

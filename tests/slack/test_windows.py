@@ -200,7 +200,7 @@ async def test_a_run_that_is_moved_to_a_moment_ends_with_its_window(house, peopl
 
 
 async def test_a_scheduled_rollback_is_brought_forward_at_any_time(house, people):
-    schedule(house, kind="uninstall", phase="rollback")
+    schedule(house, kind="uninstall", phase="rollback", gives_back=True)
 
     await give(people, f"/hotfix schedule move {RUN} now")
 

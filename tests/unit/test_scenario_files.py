@@ -54,7 +54,7 @@ def test_a_scenario_can_be_read(name):
 @pytest.mark.parametrize("name", names())
 def test_a_scenario_expects_nothing_impossible(name):
     known = {"state", "hold", "holds", "requester", "groups", "gates", "members", "active_min",
-             "connections_lost", "auto_clone", "promises", "faults", "kills", "acted",
+             "connections_lost", "auto_clone", "promises", "faults", "kills", "acted", "there",
              "posted_twice", "took_s", "run", "scenario", "refused", "told",
              "events", "deliveries", "brought_up",
                  "told_directly", "refused_for_rate", "impatient", "active_site",

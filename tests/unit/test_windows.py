@@ -261,30 +261,32 @@ def test_work_that_would_not_end_inside_of_the_window_is_said_where_no_end_was()
     )
 
 
-def test_a_rollback_waits_for_no_window():
+@pytest.mark.parametrize("kind", ["finish", "rollback"])
+def test_what_leads_back_waits_for_no_window(kind):
     there = made(SATURDAY)
-    back = request(kind="rollback")
+    back = request(kind=kind)
+    leads = replace(plan(), phase=kind, policy=Policy(windows=there), gives_back=True)
 
     assert windows.ordered(back, there, MONDAY) == back
-    rolling = replace(plan(), kind="uninstall", phase="rollback", policy=Policy(windows=there))
-    assert windows.brought_forward(back, rolling, MONDAY) == back
-    assert windows.moved(rolling, Appointment(MONDAY), MONDAY) == Appointment(MONDAY)
-    with pytest.raises(PlanRefused):
-        windows.moved(replace(rolling, phase="fresh"), Appointment(MONDAY), MONDAY)
+    assert windows.once_planned(back, leads, MONDAY) == back
+    assert windows.moved(leads, Appointment(MONDAY), MONDAY) == Appointment(MONDAY)
 
 
-def test_a_rollback_that_installs_keeps_to_the_windows_but_not_where_its_run_turned():
-    there, back = made(SATURDAY), request(kind="rollback")
-    again = replace(plan(), phase="rollback", policy=Policy(windows=there))
+@pytest.mark.parametrize("kind", ["finish", "rollback"])
+def test_what_goes_on_or_brings_it_again_keeps_to_the_windows_but_not_where_its_run_turned(kind):
+    there, order = made(SATURDAY), request(kind=kind)
+    on = replace(plan(), phase=kind, policy=Policy(windows=there))
 
     with pytest.raises(PlanRefused, match="no time was said; next is Sat 7 Mar 02:00 UTC"):
-        windows.brought_forward(back, again, MONDAY)
-    inside = request(Appointment(utc("2026-03-07T03:00")), kind="rollback")
-    kept = windows.brought_forward(inside, again, MONDAY).appointment
+        windows.once_planned(order, on, MONDAY)
+    with pytest.raises(PlanRefused):
+        windows.moved(on, Appointment(MONDAY), MONDAY)
+    inside = request(Appointment(utc("2026-03-07T03:00")), kind=kind)
+    kept = windows.once_planned(inside, on, MONDAY).appointment
     assert kept == Appointment(utc("2026-03-07T03:00"), utc("2026-03-07T05:00"))
     removal = Step("A.UNINSTALL.r2", StepKind.UNINSTALL, "A")
-    turned = replace(again, steps=(*again.steps, removal))
-    assert windows.brought_forward(back, turned, MONDAY) == back
+    turned = replace(on, phase="rollback", steps=(*on.steps, removal))
+    assert windows.moved(turned, Appointment(MONDAY), MONDAY) == Appointment(MONDAY)
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,11 @@ SAFETIES = (
         by=(f"{UNIT}::test_on_a_night_on_which_the_clocks_change_the_narrower_window_holds",),
     ),
     safety(
-        "a rollback that installs is ordered inside of the windows",
+        "what follows a run and goes on, or brings it again, is ordered inside of the windows",
         promise="P2",
         why="The rollback of a rollback would bring the hotfix on in the business day.",
         file="engine/planning.py",
-        old="    request = windows.brought_forward(request, plan, clock.now())\n",
+        old="    request = windows.once_planned(request, plan, clock.now())\n",
         new="",
         by=(
             f"{PLAYED}::test_the_rollback_of_a_rollback_installs_and_so_keeps_to_the_windows",
@@ -88,15 +88,15 @@ SAFETIES = (
         ),
     ),
     safety(
-        "a rollback that installs is bound by the windows",
+        "what leads back is told from what goes on",
         promise="P2",
         why="What a run is called would decide when traffic moves, not what it does.",
-        file=PURE,
-        old="    takes_back = plan.phase == TAKEN_BACK and not _only_installs(plan)\n",
-        new="    takes_back = plan.phase == TAKEN_BACK\n",
+        file="engine/following.py",
+        old="    return undone is (request.kind == FINISH)\n",
+        new="    return True\n",
         by=(
             f"{PLAYED}::test_a_rollback_that_installs_is_moved_nowhere_but_into_a_window",
-            f"{UNIT}::test_a_rollback_that_installs_keeps_to_the_windows_but_not_where_its_run_turned",
+            f"{PLAYED}::test_the_rest_of_an_installation_keeps_to_the_windows",
         ),
     ),
     safety(
@@ -104,10 +104,10 @@ SAFETIES = (
         promise="P2",
         why="A hotfix that does harm would stay for days, until the next window.",
         file=PURE,
-        old="    return Windows() if takes_back else plan.policy.windows\n",
+        old="    return Windows() if plan.gives_back or _turned(plan) else plan.policy.windows\n",
         new="    return plan.policy.windows\n",
         by=(
-            f"{UNIT}::test_a_rollback_waits_for_no_window",
+            f"{UNIT}::test_what_leads_back_waits_for_no_window",
             f"{PLAYED}::test_a_scheduled_rollback_is_carried_out_outside_of_the_windows",
         ),
     ),
