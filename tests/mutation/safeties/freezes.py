@@ -310,7 +310,7 @@ SAFETIES = (
         promise="P7",
         why="A freeze that was just recorded would not be seen by the act.",
         file="storage/journal.py",
-        old="            if house_at not in (None, _end(session, HOUSE)[0]):\n",
+        old="            if house_at is not None and house_at != _end(session, HOUSE)[0]:\n",
         new="            if False:\n",
         by=(
             "contract/test_stores.py::test_a_house_that_has_grown_refuses_the_append_that_asks_"
