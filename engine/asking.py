@@ -139,10 +139,8 @@ def _fallen(duty: Duty, step: Step) -> list[str]:
 async def _judge(duty: Duty, step: Step) -> bool:
     gate = duty.state.gates[step.id]
     began = gate.closed_at if gate.outcome == "approved" else gate.opened_at
-    now, barred = (
-        duty.stopwatch.latest(began or gate.opened_at),
-        duty.journal.as_written(await _barred(duty, step)),
-    )
+    now = duty.stopwatch.latest(began or gate.opened_at)
+    barred = duty.journal.as_written(await _barred(duty, step))
     decision = gates.decide(duty.state.policy_at(step.id), gate, now, barred=barred)
     if decision.outcome in ("rejected", "expired"):
         await _close_and_hold(duty, step, decision)

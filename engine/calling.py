@@ -77,7 +77,7 @@ async def call_if_due(duty: Duty) -> None:
         Kind.CALLED,
         number=number,
         lacking=lacking,
-        call=[one.user for one in sorted(able, key=_awake_first)][:MOST_CALLED],
+        call=called(able),
         reach=[_told(one) for one in found],
     )
 
