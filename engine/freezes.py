@@ -163,8 +163,13 @@ def _lifted(found: list[Freeze], body: Mapping[str, Any]) -> list[Freeze]:
 
     One that cannot be read lifts nothing.
     """
-    scope, groups = body.get("scope"), frozenset(body.get("groups") or ())
-    known = body.get("spoilt") or ()
+    try:
+        scope, groups = _text(body["scope"]), _texts(body.get("groups"))
+        known = body.get("spoilt") or []
+        if not isinstance(known, list):
+            return found
+    except (KeyError, TypeError):
+        return found
     ended = [f for f in found if f.scope == scope and (not f.spoilt or f.spoilt in known)]
     if not groups:
         return [one for one in found if one not in ended]
@@ -180,23 +185,50 @@ def _read(record: Record) -> Freeze:
 
 
 def _readable(record: Record) -> Freeze:
+    """Return the freeze of a record.
+
+    Raises:
+        KeyError, TypeError, ValueError: somebody changed it, and it cannot be read.
+    """
     body = record.body
-    until, begins = _moment(body.get("until")), _moment(body.get("begins"))
     return Freeze(
-        body["scope"],
+        _text(body["scope"]),
         record.by,
-        body["name"],
-        body["reason"],
+        _text(body["name"]),
+        _text(body["reason"]),
         record.at,
-        until,
-        begins,
-        frozenset(body.get("groups") or ()),
-        body.get("zone") or "UTC",
+        _moment(body.get("until")),
+        _moment(body.get("begins")),
+        _texts(body.get("groups")),
+        _text(body.get("zone") or "UTC"),
     )
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _texts(value: object) -> frozenset[str]:
+    many = value or []
+    if not isinstance(many, list):
+        raise TypeError
+    return frozenset(map(_text, many))
+
+
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """Return a moment, which has its zone.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
 
 
 def in_force(records: Iterable[Record], now: datetime) -> list[Freeze]:

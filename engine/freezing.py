@@ -142,8 +142,10 @@ class Freezes:
         found = not_lifted(await asyncio.to_thread(self._stores.journal.read, HOUSE))
         stand = [one for one in found if not one.over(now)]
         is_lifting = row.body["verb"] == rights.UNFREEZE
-        # What is over by this clock may still bar a gate, which goes by the time that passed.
-        held = [o for o in (found if is_lifting else stand) if o.scope == row.body["scope"]]
+        held = [one for one in stand if one.scope == row.body["scope"]]
+        if is_lifting and not held:
+            # What is over by this clock may still bar a gate, which goes by the time that passed.
+            held = [one for one in found if one.scope == row.body["scope"]]
         try:
             judged = await self._judge(row, held, now)
         except PeopleUnreadable as error:

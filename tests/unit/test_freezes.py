@@ -63,6 +63,40 @@ def test_the_newest_word_about_a_scope_holds_and_all_is_every_group(records, fro
     assert [g for g in ("site-1", "site-2") if of_group(found, g, NOW, tags=())] == frozen
 
 
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"scope": ["site-1"]},
+        {"name": None},
+        {"reason": 7},
+        {"until": "soon"},
+        {"until": 1767225600},
+        {"until": "2001-01-01T00:00:00"},
+        {"begins": "2999-01-01T00:00:00"},
+        {"groups": "site-1"},
+        {"groups": [1]},
+        {"zone": 1},
+    ],
+    ids=str,
+)
+def test_a_freeze_that_somebody_changed_so_that_it_cannot_be_read_holds_for_all(edited):
+    frozen = in_force(said(("FROZEN", {**ONE, **edited})), LATER)
+
+    assert [one.scope for one in frozen] == ["all"]
+    assert "cannot be read" in str(frozen[0])
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [{"scope": None}, {"groups": "site-1"}, {"groups": 5}, {"groups": [5]}, {"spoilt": 5}],
+    ids=str,
+)
+def test_a_lifting_that_somebody_changed_so_that_it_cannot_be_read_lifts_nothing(edited):
+    records = said(("FROZEN", ONE), ("UNFROZEN", {**ONE, **edited}))
+
+    assert [one.lifted for one in in_force(records, LATER)] == [frozenset()]
+
+
 def test_a_freeze_ends_at_its_moment_and_not_before():
     records = said(("FROZEN", {**ONE, "until": LATER.isoformat()}))
 

@@ -344,3 +344,16 @@ def test_who_may_not_lift_does_not_replace_a_freeze_by_one_that_ends_earlier():
     assert desk.reasons == ["nr 4", "nr 5"]
     desk.say("freeze", "one", BEN, until=hours(1))
     assert desk.reasons == ["nr 4", "nr 6"]
+
+
+def test_who_lifts_needs_no_right_where_nothing_of_that_scope_stands_any_more():
+    desk = Desk(groups(STRICT, one="emea", two="emea"))
+    desk.inventory.setups["one"] = GroupSetup("one", "C1", LOOSE, no_shell, tags=("emea",))
+    desk.say("freeze", "emea", begins=hours(1), until=hours(2))
+    desk.inventory.setups["two"] = GroupSetup("two", "C1", STRICT, no_shell)
+    desk.clock.move_to(3 * 3600)
+    desk.say("freeze", "emea", until=hours(9))
+
+    assert desk.say("unfreeze", "emea").startswith("Lifted: emea")
+
+    assert desk.stand == []

@@ -167,9 +167,42 @@ SAFETIES = (
         promise="P7",
         why="The gates go by the time that passed, and nobody could end that.",
         file=FREEZING,
-        old="(found if is_lifting else stand)",
-        new="stand",
+        old="if is_lifting and not held:",
+        new="if False:",
         by=(f"{TAKEN}::test_what_is_over_by_a_clock_that_was_set_is_lifted_all_the_same",),
+    ),
+    safety(
+        "who may lift is asked of what stands",
+        promise="P7",
+        why="A freeze that is over would keep one that stands from being lifted as a whole.",
+        file=FREEZING,
+        old="        held = [one for one in stand if",
+        new="        held = [one for one in found if",
+        by=(f"{TAKEN}::test_who_lifts_needs_no_right_where_nothing_of_that_scope_stands_any_more",),
+    ),
+    safety(
+        "a moment without a zone is none",
+        promise="P7",
+        why="Each look at the freezes would fail, and with it each gate and each order.",
+        file=FREEZES,
+        old="    if moment.tzinfo is None:\n",
+        new="    if False:\n",
+        by=(
+            f"{FOLDED}::test_a_freeze_that_somebody_changed_so_that_it_cannot_be_read_holds_for_"
+            "all",
+        ),
+    ),
+    safety(
+        "a lifting that cannot be read lifts nothing",
+        promise="P7",
+        why="A freeze would be lifted for groups that nobody named.",
+        file=FREEZES,
+        old="    if not isinstance(many, list):\n",
+        new="    if False:\n",
+        by=(
+            f"{FOLDED}::test_a_lifting_that_somebody_changed_so_that_it_cannot_be_read_lifts_"
+            "nothing",
+        ),
     ),
     safety(
         "a freeze begins at its beginning",
