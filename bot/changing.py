@@ -20,9 +20,10 @@ from bot.commands.grammar import read_members
 from bot.views.format import Block, code, escape, moment, section
 from bot.views.words import group_named, ids
 from engine.errors import PlanRefused, UnexpectedOutput
+from engine.facts import GroupFacts, MemberId, by_number, spelled, surely_out
 from engine.headroom import standby_site
 from engine.invariants import described
-from engine.model import GroupFacts, MemberId, Plan, by_number, spelled, surely_out
+from engine.model import Plan
 from engine.proposals import Change, order_fault, parts_of, parts_without, split_faults
 from engine.splitting import by_sites, split
 

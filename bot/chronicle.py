@@ -15,10 +15,12 @@ from typing import Any
 from bot.runs import story_of
 from bot.views.schedule import shortly
 from bot.views.words import headline, state_word, titled
+from engine.canon import from_json, to_json
 from engine.errors import NotUnderstood, RecordSpoilt
+from engine.facts import spelled
 from engine.fold import RunState
 from engine.journal import ENGINE
-from engine.model import Appointment, StepKind, from_json, spelled, to_json
+from engine.model import Appointment, StepKind
 from storage.records import Record, RunRow
 
 _MEMBER = re.compile(r"\d+_\d+")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from engine.errors import MaintenanceError, PlanRefused
+from engine.facts import Identity
 from engine.gaia.dialect import unsupported
 from engine.group import LiveGroup
-from engine.model import Identity
 from engine.ports import Clock, GroupSetup
 from engine.reading import ReadingShell
 

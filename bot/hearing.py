@@ -43,8 +43,9 @@ from bot.views import schedule
 from bot.views.format import Block, code, escape, moment
 from bot.views.gates import VOTE
 from engine import windows
+from engine.canon import to_json
 from engine.freezes import meant, named
-from engine.model import Appointment, Request, StepKind, to_json
+from engine.model import Appointment, Request, StepKind
 from engine.ports import Clock
 from engine.proposals import Change
 from engine.rights import STOPS

@@ -32,7 +32,8 @@ from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.freezes import Freeze, coming, in_force
 from engine.gates import can_help
 from engine.journal import Kind
-from engine.model import GatePolicy, Policy, StepKind
+from engine.model import StepKind
+from engine.policy import GatePolicy, Policy
 from engine.ports import Clock, People, Person
 from engine.windows import rule, suggested
 from storage.records import HOUSE, Record, RunRow, Stores

@@ -23,11 +23,12 @@ from dataclasses import replace
 
 from engine.appointments import appointed, zone_of
 from engine.errors import PlanRefused
+from engine.facts import GroupFacts
 from engine.fold import RunState
 from engine.following import ROLLBACK, plan_after
 from engine.former import former
 from engine.journal import Begun, first_records
-from engine.model import Appointment, GroupFacts, Plan, Step, StepKind
+from engine.model import Appointment, Plan, Step, StepKind
 from engine.ports import Clock
 from storage.records import Record
 

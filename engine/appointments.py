@@ -24,7 +24,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from engine.model import Appointment, GatePolicy, Plan, Request, Step, StepKind
+from engine.model import Appointment, Plan, Request, Step, StepKind
+from engine.policy import GatePolicy
 from engine.zoned import said
 
 BEGINNING = (StepKind.FAILOVER, StepKind.START)

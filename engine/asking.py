@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine import appointments, calling, counting, freezes, gates, waits
+from engine.canon import digest_in_letters
 from engine.duty import Duty
 from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable
+from engine.facts import GroupFacts, differences
 from engine.fold import GateState
 from engine.invariants import described
 from engine.journal import Kind
-from engine.model import GroupFacts, Step, StepKind, differences, digest_in_letters
+from engine.model import Step, StepKind
 from engine.planner import can_roll_back
 from storage.records import Draft, InboxRow
 

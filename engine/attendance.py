@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from engine import gates
 from engine.errors import Missed, WindowEnded
 from engine.fold import Attendance, RunState, Vote
-from engine.model import GatePolicy
+from engine.policy import GatePolicy
 from engine.ports import Ballot, Person
 
 SOME_TIME = datetime.min.replace(tzinfo=UTC)

@@ -16,7 +16,8 @@ from engine import appointments, attendance, gates
 from engine.duty import Duty
 from engine.fold import GateState
 from engine.journal import Kind
-from engine.model import GatePolicy, Step, StepKind
+from engine.model import Step, StepKind
+from engine.policy import GatePolicy
 from engine.ports import Reach
 
 MOST_CALLED = 10

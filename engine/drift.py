@@ -17,23 +17,22 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine.fold import RunState
-from engine.former import Former
-from engine.invariants import described, one_site_carries
-from engine.journal import ENGINE
-from engine.model import (
+from engine.canon import from_json, to_json
+from engine.facts import (
     GroupFacts,
     MemberFacts,
     PackageState,
-    Policy,
-    from_json,
     in_service,
     package_stem,
     spelled,
     surely_out,
-    to_json,
 )
+from engine.fold import RunState
+from engine.former import Former
+from engine.invariants import described, one_site_carries
+from engine.journal import ENGINE
 from engine.planner import knowing_words
+from engine.policy import Policy
 from storage.records import LOOKS, Record
 
 UNTOUCHED = timedelta(days=1)

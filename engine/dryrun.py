@@ -14,22 +14,14 @@ from typing import Any
 
 from engine import freezes, invariants, windows
 from engine.appointments import when
+from engine.canon import from_json, to_json
 from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
+from engine.facts import GroupFacts, spelled
 from engine.fold import RunState
 from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
-from engine.model import (
-    Appointment,
-    GroupFacts,
-    LogicalGroup,
-    Plan,
-    Request,
-    StepKind,
-    from_json,
-    spelled,
-    to_json,
-)
+from engine.model import Appointment, LogicalGroup, Plan, Request, StepKind
 from engine.outline import NUMBER, Outline, outline
 from engine.planning import beside, planned, refuse_unless_allowed
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell

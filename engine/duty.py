@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from engine import recovery
+from engine.canon import to_json
 from engine.errors import (
     MaintenanceError,
     MemberUnreachable,
@@ -23,6 +24,7 @@ from engine.errors import (
     TooLate,
     UnexpectedOutput,
 )
+from engine.facts import GroupFacts, MemberId, differences, in_service
 from engine.fold import RunState
 from engine.group import LiveGroup
 from engine.invariants import (
@@ -33,16 +35,7 @@ from engine.invariants import (
     site_failover,
 )
 from engine.journal import ENGINE, Kind, RunJournal
-from engine.model import (
-    GroupFacts,
-    MemberId,
-    Plan,
-    Step,
-    StepKind,
-    differences,
-    in_service,
-    to_json,
-)
+from engine.model import Plan, Step, StepKind
 from engine.ports import Answers, Clock, People
 from engine.questions import AskedInTime
 from engine.stopwatch import Stopwatch

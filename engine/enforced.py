@@ -7,14 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.model import (
-    GroupFacts,
-    InstalledPolicy,
-    MemberFacts,
-    VirtualFacts,
-    enforces,
-    spelled,
-)
+from engine.facts import GroupFacts, InstalledPolicy, MemberFacts, VirtualFacts, enforces, spelled
 
 
 def named(policy: InstalledPolicy) -> str:

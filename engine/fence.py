@@ -43,10 +43,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from engine.errors import ConditionFailed, Fenced
+from engine.facts import GroupFacts, MemberId
 from engine.gaia import guards, probe
 from engine.gaia.guards import Stamp
 from engine.gaia.probe import Kept
-from engine.model import GroupFacts, MemberId
 from engine.ports import Shell
 from storage.records import Identity, Lease, LeaseStore
 

@@ -19,20 +19,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine import appointments
+from engine.canon import from_json, to_json
 from engine.errors import NotUnderstood, RecordSpoilt
-from engine.model import (
-    GatePolicy,
-    GroupFacts,
-    Plan,
-    Request,
-    Step,
-    StepKind,
-    by_number,
-    from_json,
-    in_service,
-    spelled,
-    to_json,
-)
+from engine.facts import GroupFacts, by_number, in_service, spelled
+from engine.model import Plan, Request, Step, StepKind
+from engine.policy import GatePolicy
 from storage.records import UNREADABLE, Draft, Json, Record, RunRow
 
 LAST_CALL = timedelta(minutes=1)

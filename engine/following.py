@@ -16,26 +16,19 @@ from collections.abc import Collection, Iterator, Sequence
 from string import ascii_uppercase
 
 from engine.errors import PlanRefused
-from engine.former import Former
-from engine.model import (
-    LAST_TAKE,
+from engine.facts import (
     GroupFacts,
-    LogicalGroup,
     MemberFacts,
     MemberId,
-    PackageRef,
     PackageState,
-    Plan,
-    Policy,
-    Removal,
-    Request,
-    Step,
-    StepKind,
     package_stem,
     spelled,
     surely_out,
 )
+from engine.former import Former
+from engine.model import LAST_TAKE, LogicalGroup, PackageRef, Plan, Removal, Request, Step, StepKind
 from engine.planner import about_split, concerned, group_steps, refuse_too_few_left
+from engine.policy import Policy
 
 FINISH, ROLLBACK = "finish", "rollback"
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from engine.facts import MemberId, package_stem
 from engine.fold import RunState
-from engine.model import MemberId, Plan, StepKind, package_stem
+from engine.model import Plan, StepKind
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from engine.fold import GateState, Vote
-from engine.model import GatePolicy
+from engine.policy import GatePolicy
 from engine.ports import Ballot, Person
 from engine.zoned import said
 

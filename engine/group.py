@@ -22,6 +22,7 @@ from engine.errors import (
     StepFailed,
     TooLate,
 )
+from engine.facts import NOTHING_PINNED, GroupFacts, Identity, MemberId, by_number
 from engine.fence import Fence
 from engine.gaia import commands, guards, identity, installer, probe
 from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
@@ -30,17 +31,8 @@ from engine.gaia.dialogues import admin_state as admin_state_dialogue
 from engine.gaia.dialogues import package as package_dialogue
 from engine.gaia.text import audit_text, cleaned
 from engine.logins import ends_in_gclish
-from engine.model import (
-    LAST_TAKE,
-    NOTHING_PINNED,
-    GroupFacts,
-    Identity,
-    MemberId,
-    PackageRef,
-    Policy,
-    StepKind,
-    by_number,
-)
+from engine.model import LAST_TAKE, PackageRef, StepKind
+from engine.policy import Policy
 from engine.ports import Clock, Shell, Terminal
 
 Commit = Callable[[MemberId], Awaitable[None]]

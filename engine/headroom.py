@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.model import GroupFacts, MemberId, spelled
+from engine.facts import GroupFacts, MemberId, spelled
 from engine.splitting import by_sites, site_of
 
 WARN = 0.7

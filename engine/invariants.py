@@ -13,20 +13,17 @@ from collections.abc import Collection, Iterator, Sequence
 from engine import headroom
 from engine.enforced import changes, described_virtual, lost_virtual, same_policy
 from engine.errors import ConditionFailed, SessionOpen
-from engine.fold import RunState
-from engine.model import (
+from engine.facts import (
     GroupFacts,
-    LogicalGroup,
     MemberFacts,
     MemberId,
     PackageState,
-    Plan,
-    Step,
-    StepKind,
     in_service,
     spelled,
     surely_out,
 )
+from engine.fold import RunState
+from engine.model import LogicalGroup, Plan, Step, StepKind
 from engine.splitting import site_of, whole_sites
 
 

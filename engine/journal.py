@@ -17,9 +17,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from engine.canon import to_json
 from engine.errors import Fenced, Stopped
+from engine.facts import GroupFacts
 from engine.fold import RunState, index_after
-from engine.model import GroupFacts, Plan, Request, to_json
+from engine.model import Plan, Request
 from engine.ports import Clock
 from engine.stopwatch import Stopwatch
 from storage.records import (

@@ -10,15 +10,12 @@ import asyncio
 from collections.abc import Callable
 
 from engine import freezes, house, windows
+from engine.canon import digest_in_letters, from_json
 from engine.errors import MaintenanceError, PlanRefused
+from engine.facts import GroupFacts
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
-from engine.model import (
-    GroupFacts,
-    Request,
-    digest_in_letters,
-    from_json,
-)
+from engine.model import Request
 from engine.planning import beside, occupant, planned, refuse_unless_allowed
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from storage.records import (

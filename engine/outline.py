@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engine.facts import GroupFacts, MemberId, in_service
 from engine.gaia import commands, guards, probe
 from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
 from engine.headroom import active_site
-from engine.model import LAST_TAKE, GroupFacts, MemberId, Plan, Step, StepKind, in_service
+from engine.model import LAST_TAKE, Plan, Step, StepKind
 from engine.splitting import by_sites, site_of, whole_sites
 
 NUMBER = "<N>"

@@ -11,23 +11,12 @@ from dataclasses import replace
 
 from engine import splitting
 from engine.errors import PlanRefused
+from engine.facts import GroupFacts, MemberId, PackageState, by_number, surely_out
 from engine.fold import RunState
 from engine.gaia.dialect import ELASTICXL, dialect, unsupported
 from engine.headroom import active_site, standby_site
-from engine.model import (
-    GroupFacts,
-    LogicalGroup,
-    MemberId,
-    PackageRef,
-    PackageState,
-    Plan,
-    Policy,
-    Request,
-    Step,
-    StepKind,
-    by_number,
-    surely_out,
-)
+from engine.model import LogicalGroup, PackageRef, Plan, Request, Step, StepKind
+from engine.policy import Policy
 from engine.splitting import by_sites, goes_by_site, site_of, split
 
 

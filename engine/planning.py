@@ -14,13 +14,15 @@ from itertools import islice
 from engine import freezes, rights, windows
 from engine.appointments import appointed
 from engine.errors import NotUnderstood, PeopleUnreadable, PlanRefused
+from engine.facts import GroupFacts
 from engine.fold import RunState
 from engine.following import goes_on_with, last_change, plan_after
 from engine.former import Former, former
 from engine.journal import Kind
-from engine.model import GroupFacts, PackageRef, Plan, Policy, Request, StepKind
+from engine.model import PackageRef, Plan, Request, StepKind
 from engine.packages import package_ref
 from engine.planner import plan_install
+from engine.policy import Policy
 from engine.ports import Clock, GroupSetup, Packages, People
 from engine.uninstalling import plan_uninstall
 from storage.records import HOUSE, JournalStore

@@ -12,7 +12,8 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from engine.model import NOTHING_PINNED, Identity, Policy
+from engine.facts import NOTHING_PINNED, Identity
+from engine.policy import Policy
 
 
 class Clock(Protocol):

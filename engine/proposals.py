@@ -14,21 +14,17 @@ from datetime import datetime
 from engine import windows
 from engine.appointments import appointed, when
 from engine.errors import PlanRefused
+from engine.facts import GroupFacts, MemberId, by_number, spelled
 from engine.fold import RunState
 from engine.model import (
     COMPLETELY,
     Appointment,
-    GroupFacts,
     LogicalGroup,
-    MemberId,
     Plan,
-    Policy,
     Removal,
     Request,
     Step,
     StepKind,
-    by_number,
-    spelled,
 )
 from engine.planner import (
     about_split,
@@ -37,6 +33,7 @@ from engine.planner import (
     plan_install,
     uninstall_steps,
 )
+from engine.policy import Policy
 from engine.splitting import by_sites, is_about_split, size_fault
 from engine.uninstalling import made
 

@@ -12,17 +12,9 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
+from engine.facts import GroupFacts, MemberFacts, MemberId, PackageState, in_service
 from engine.fold import StepState
-from engine.model import (
-    GroupFacts,
-    MemberFacts,
-    MemberId,
-    PackageState,
-    Plan,
-    Step,
-    StepKind,
-    in_service,
-)
+from engine.model import Plan, Step, StepKind
 
 
 class Finding(StrEnum):

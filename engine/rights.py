@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.model import Policy
+from engine.policy import Policy
 from engine.ports import Person
 
 ORDER, FREEZE, UNFREEZE, HALT = "install", "freeze", "unfreeze", "halt"

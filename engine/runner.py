@@ -35,9 +35,10 @@ from engine.errors import (
     UnexpectedOutput,
     WindowEnded,
 )
+from engine.facts import GroupFacts, MemberFacts, in_service
 from engine.fold import RunState
 from engine.journal import Begun, Kind, planned_body
-from engine.model import GroupFacts, MemberFacts, Repetition, Step, StepKind, in_service
+from engine.model import Repetition, Step, StepKind
 from engine.planner import can_roll_back, plan_degraded_end
 from engine.proposals import other_take_fault
 from engine.steps import (

@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_uppercase
 
 from engine.errors import PlanRefused
-from engine.model import LogicalGroup, MemberId, by_number
+from engine.facts import MemberId, by_number
+from engine.model import LogicalGroup
 
 HOW = ("auto", "by_site", "across_sites")
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from engine import headroom, invariants, planner, recovery
+from engine.canon import to_json
 from engine.duty import Duty
 from engine.enforced import lost_virtual, same_policy
 from engine.errors import (
@@ -27,21 +28,17 @@ from engine.errors import (
     StepFailed,
     TooLate,
 )
-from engine.journal import Kind, planned_body
-from engine.model import (
-    LAST_TAKE,
+from engine.facts import (
     GroupFacts,
-    LogicalGroup,
     MemberFacts,
     MemberId,
     PackageState,
-    Step,
-    StepKind,
     differences,
     in_service,
     surely_out,
-    to_json,
 )
+from engine.journal import Kind, planned_body
+from engine.model import LAST_TAKE, LogicalGroup, Step, StepKind
 from engine.recovery import Finding
 from engine.splitting import whole_sites
 from engine.uploads import cleanup, everywhere, stored_otherwise, upload

@@ -13,21 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import PlanRefused
+from engine.facts import GroupFacts, PackageState, package_stem
 from engine.former import Former, take_under
-from engine.model import (
-    COMPLETELY,
-    LAST_TAKE,
-    GroupFacts,
-    PackageRef,
-    PackageState,
-    Plan,
-    Policy,
-    Removal,
-    Request,
-    package_stem,
-)
+from engine.model import COMPLETELY, LAST_TAKE, PackageRef, Plan, Removal, Request
 from engine.packages import HOTFIX, package_ref
 from engine.planner import about_split, common_take, concerned, grouped, uninstall_steps
+from engine.policy import Policy
 from engine.ports import PackageFile
 
 WORDS = {LAST_TAKE: "last take", COMPLETELY: "completely"}

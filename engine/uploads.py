@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from engine.duty import Duty
 from engine.errors import ConditionFailed, StepFailed, TooLate
+from engine.facts import GroupFacts, MemberFacts, PackageState, package_stem
 from engine.journal import Kind
-from engine.model import GroupFacts, MemberFacts, PackageState, Step, package_stem
+from engine.model import Step
 
 TRIES = 2
 """A file that arrived damaged is removed and sent once more; then a person must look."""

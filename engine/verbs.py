@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from engine import attendance, freezes, gates, recovery, waits
+from engine.canon import from_json
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
+from engine.facts import GroupFacts
 from engine.journal import Kind, planned_body
-from engine.model import Appointment, GroupFacts, Plan, Repetition, Step, StepKind, from_json
+from engine.model import Appointment, Plan, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding

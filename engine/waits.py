@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from engine import appointments, calling, freezes, invariants, promises
+from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import ConditionFailed, MaintenanceError, Missed, WindowEnded
+from engine.facts import GroupFacts, differences, in_service
 from engine.journal import Kind
-from engine.model import GroupFacts, Step, StepKind, differences, in_service, to_json
+from engine.model import Step, StepKind
 from engine.stopwatch import CLOCKS_DIFFER
 from engine.zoned import lasting
 from storage.records import Draft, GroupBusy

@@ -27,7 +27,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.errors import PlanRefused
-from engine.model import Appointment, Plan, Request, Span, StepKind, Windows
+from engine.model import Appointment, Plan, Request, StepKind
+from engine.policy import Span, Windows
 from engine.zoned import lasting, offset_text, said
 
 DAY, WEEK = 24 * 60, 7 * 24 * 60

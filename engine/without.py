@@ -13,18 +13,9 @@ from dataclasses import replace
 
 from engine import splitting
 from engine.errors import PlanRefused
+from engine.facts import GroupFacts, MemberId, by_number, spelled, surely_out
 from engine.fold import RunState
-from engine.model import (
-    GroupFacts,
-    LogicalGroup,
-    MemberId,
-    Plan,
-    Step,
-    StepKind,
-    by_number,
-    spelled,
-    surely_out,
-)
+from engine.model import LogicalGroup, Plan, Step, StepKind
 from engine.planner import about_split
 
 

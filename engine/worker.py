@@ -26,9 +26,9 @@ from engine.fence import Fence
 from engine.freezing import Freezes
 from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
-from engine.model import Policy
 from engine.orders import Orders
 from engine.outage import Outage, log_by_hand
+from engine.policy import Policy
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.stopwatch import Stopwatch
 from storage.records import (

@@ -14,7 +14,8 @@ from bot import times
 from bot.commands.kinds import Mistake
 from bot.time_words import TimeUnclear, duration_meant
 from bot.views.format import code, span
-from engine.model import Appointment, Windows
+from engine.model import Appointment
+from engine.policy import Windows
 from engine.windows import fitted, offered, rule, suggested
 
 NOW = "now"

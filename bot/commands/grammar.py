@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from bot.commands.kinds import Mistake
 from bot.views.format import code, escape
 from engine.errors import UnexpectedOutput
-from engine.model import MemberId, by_number, member_id
+from engine.facts import MemberId, by_number, member_id
 
 TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")

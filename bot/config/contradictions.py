@@ -17,7 +17,7 @@ from bot.config.values import host_and_port
 from engine.freezes import ALL
 from engine.gaia.dialect import never_found
 from engine.gates import can_ever_pass
-from engine.model import GatePolicy, Rights
+from engine.policy import GatePolicy, Rights
 
 
 def contradictions(settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from bot.config.values import Duration, Positive, Section, parse_duration
 from bot.config.windows import read_windows, refuse_too_short
 from bot.times import LONGEST_WINDOW, SHORTEST_WINDOW
-from engine.model import GatePolicy, Limits, Policy, Rights, Windows
+from engine.policy import GatePolicy, Limits, Policy, Rights, Windows
 
 LEAST_EXPIRY = timedelta(seconds=1)
 """A gate that lives shorter nobody can pass; nights that are played fast come close to it."""

@@ -22,9 +22,10 @@ from bot.config.mistakes import SettingsWrong, nearest
 from bot.config.policies import PolicySettings
 from bot.config.values import ChannelId, Duration, PersonId, Section, UsergroupId, host_and_port
 from bot.reach import QuietHours
+from engine.facts import Identity
 from engine.freezes import ALL, meant
 from engine.gaia.dialect import VERSIONS
-from engine.model import Identity, Windows
+from engine.policy import Windows
 
 LEAST_LEASE = timedelta(seconds=6)
 """A lease is renewed at a third of its life, by a worker that looks once a second; and a machine

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from bot.config.mistakes import nearest
-from engine.model import Span
+from engine.policy import Span
 from engine.windows import DAY, WEEK, merged
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

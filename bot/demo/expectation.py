@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.model import by_number
+from engine.facts import by_number
 
 COMPARISONS = frozenset({"at_least", "at_most", "contains", "one_of"})
 

@@ -18,9 +18,9 @@ from bot.demo.patience import impatient, refused_for_rate
 from bot.demo.posts import Post, out_of_order, posted_twice
 from bot.demo.scenario import EVENTS
 from engine import promises
+from engine.facts import spelled
 from engine.fold import RunState
 from engine.journal import Kind
-from engine.model import spelled
 from engine.promises import BROKEN, HELD, UNUSED
 from storage.records import Record
 

@@ -12,9 +12,10 @@ import structlog
 from bot.reactions import lost_key
 from bot.speaking.lease import SpeakingLease
 from bot.views import Message, drift, moved, render
+from engine.canon import from_json
 from engine.errors import NotUnderstood
 from engine.journal import Kind
-from engine.model import Request, from_json
+from engine.model import Request
 from storage.records import (
     LOOKS,
     Delivery,

@@ -8,7 +8,9 @@ from bot.views.message import Message
 from bot.views.reach import awake_for_failovers
 from bot.views.story import Opening, Story
 from engine.estimate import too_long, work
-from engine.model import LAST_TAKE, GatePolicy, MemberFacts, Plan, StepKind, surely_out
+from engine.facts import MemberFacts, surely_out
+from engine.model import LAST_TAKE, Plan, StepKind
+from engine.policy import GatePolicy
 
 
 def proposal(story: Story, opening: Opening) -> Message:

@@ -26,7 +26,7 @@ from bot.views.message import Message, told
 from bot.views.story import Opening, Story
 from bot.views.words import asked_about
 from engine.gates import can_help
-from engine.model import GatePolicy
+from engine.policy import GatePolicy
 from storage.records import Record
 
 Person = Mapping[str, Any]

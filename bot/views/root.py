@@ -27,7 +27,8 @@ from bot.views.format import (
 )
 from bot.views.message import Message
 from bot.views.story import Opening, Story
-from engine.model import MemberFacts, MemberId, Step, StepKind, spelled
+from engine.facts import MemberFacts, MemberId, spelled
+from engine.model import Step, StepKind
 
 MOVED = "move"
 """The way out of a hold by another appointment; it is no word of the thread."""

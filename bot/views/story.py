@@ -14,7 +14,8 @@ from typing import Any
 from engine.fold import GateState, RunState, Vote
 from engine.gates import in_force, missing
 from engine.journal import Kind
-from engine.model import Appointment, GatePolicy, Plan, Step, StepKind
+from engine.model import Appointment, Plan, Step, StepKind
+from engine.policy import GatePolicy
 from storage.records import Record
 
 

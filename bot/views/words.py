@@ -11,19 +11,11 @@ from bot.views import schedule
 from bot.views.format import escape, lowered, size, span
 from bot.views.story import Opening, Story
 from engine.estimate import work
+from engine.facts import MemberFacts, in_service, package_stem, spelled
 from engine.headroom import active_among, headroom, in_words
 from engine.invariants import described
-from engine.model import (
-    GatePolicy,
-    LogicalGroup,
-    MemberFacts,
-    Plan,
-    Step,
-    StepKind,
-    in_service,
-    package_stem,
-    spelled,
-)
+from engine.model import LogicalGroup, Plan, Step, StepKind
+from engine.policy import GatePolicy
 from engine.splitting import left_alone
 
 DOING: Mapping[StepKind, str] = {

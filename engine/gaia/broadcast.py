@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from engine.errors import UnexpectedOutput
+from engine.facts import MemberId, member_id
 from engine.gaia.text import marked
-from engine.model import MemberId, member_id
 
 _PREFIX = re.compile(r"\[(\d{1,2}_\d{1,2})\] ?")
 _MEMBER = "@member "

@@ -6,8 +6,9 @@ import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 
+from engine.facts import MemberId, spelled
 from engine.gaia.dialect import Dialect
-from engine.model import COMPLETELY, LAST_TAKE, MemberId, spelled
+from engine.model import COMPLETELY, LAST_TAKE
 
 
 def on_member(member: MemberId, command: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.errors import PlanRefused
-from engine.model import Identity, MemberId, spelled
+from engine.facts import Identity, MemberId, spelled
 
 MAESTRO, ELASTICXL, CHASSIS = "Maestro", "ElasticXL", "Chassis"
 GATEWAY, VSX, VSNEXT = "Gateway", "VSX", "VSNext"

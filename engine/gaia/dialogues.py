@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import StepFailed, UnknownPrompt
+from engine.facts import MemberId, by_number, member_id, package_stem
 from engine.gaia.text import cleaned
-from engine.model import MemberId, PackageRef, by_number, member_id, package_stem
+from engine.model import PackageRef
 
 _SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"
 

@@ -19,7 +19,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from engine.errors import ConditionFailed, EpochGone, MaintenanceError, SessionOpen, StepFailed
-from engine.model import MemberId, by_number
+from engine.facts import MemberId, by_number
 
 CONTEXT = 94
 WRONG_MEMBER = 95

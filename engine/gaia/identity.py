@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection
 
 from engine.errors import PlanRefused, UnexpectedOutput
+from engine.facts import NOTHING_PINNED, Identity
 from engine.gaia.dialect import CHASSIS, GATEWAY, PLATFORMS, VSNEXT, VSX
 from engine.gaia.picture import read_stat
 from engine.gaia.text import cleaned, marked
-from engine.model import NOTHING_PINNED, Identity
 
 _RELEASE = re.compile(r"^Check Point Gaia (R\d[\d.]*(?:SP)?)\s*$", re.MULTILINE)
 

@@ -6,8 +6,8 @@ import json
 import re
 
 from engine.errors import NotNow, StepFailed, UnexpectedOutput
+from engine.facts import MemberId, member_id, package_stem
 from engine.gaia.text import cleaned
-from engine.model import MemberId, member_id, package_stem
 
 _ROW = re.compile(r"^\|(\d{1,2}_\d{1,2}|)\s*(?:\(local\))?\s*\|(.*?)\s*\|\s*$")
 

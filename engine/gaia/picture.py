@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import UnexpectedOutput
+from engine.facts import MemberId, SiteFacts, by_number, member_id
 from engine.gaia.dialect import CHASSIS, ELASTICXL, MAESTRO, VSNEXT, VSX
 from engine.gaia.readings import note
-from engine.model import MemberId, SiteFacts, by_number, member_id
 
 Shown = tuple[str, tuple[str, ...]]
 """A state word and what is noted beside it: `DOWN (admin)` is DOWN with ADMIN."""

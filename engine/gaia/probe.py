@@ -15,6 +15,16 @@ from datetime import datetime
 from types import MappingProxyType
 
 from engine.errors import UnexpectedOutput
+from engine.facts import (
+    GroupFacts,
+    InstalledPolicy,
+    MemberFacts,
+    MemberHealth,
+    MemberId,
+    VirtualFacts,
+    by_number,
+    member_id,
+)
 from engine.gaia.broadcast import by_member
 from engine.gaia.dialect import Dialect, context
 from engine.gaia.guards import kept_here
@@ -44,16 +54,6 @@ from engine.gaia.virtual import (
     read_virtual,
     signed,
     with_peers,
-)
-from engine.model import (
-    GroupFacts,
-    InstalledPolicy,
-    MemberFacts,
-    MemberHealth,
-    MemberId,
-    VirtualFacts,
-    by_number,
-    member_id,
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.errors import UnexpectedOutput
-from engine.model import CpuseAction, InstalledPolicy, MemberId, PackageState, member_id
+from engine.facts import CpuseAction, InstalledPolicy, MemberId, PackageState, member_id
 
 
 def in_json(text: str, what: str) -> dict[str, object]:

@@ -17,9 +17,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from engine.errors import UnexpectedOutput
+from engine.facts import InstalledPolicy, VirtualFacts
 from engine.gaia.dialect import context
 from engine.gaia.readings import read_cphaprob, read_enforced
-from engine.model import InstalledPolicy, VirtualFacts
 
 LIST = "asg stat vs all"
 """The command that shows what is virtual. Source: EXLLAB."""

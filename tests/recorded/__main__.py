@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.verification import exported
 from engine.journal import Kind
-from engine.model import Policy
+from engine.policy import Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.recorded import FOLDER, outcome, recordings

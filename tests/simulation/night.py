@@ -14,20 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from bot.archives import read_inside
+from engine.canon import to_json
 from engine.errors import PeopleUnreadable, PlanRefused
+from engine.facts import NOTHING_PINNED, Identity, MemberId
 from engine.fold import RunState
 from engine.journal import Kind
 from engine.logins import Login, Refusals, logged_in
-from engine.model import (
-    NOTHING_PINNED,
-    GatePolicy,
-    Identity,
-    MemberId,
-    Policy,
-    Request,
-    to_json,
-)
+from engine.model import Request
 from engine.orders import run_id
+from engine.policy import GatePolicy, Policy
 from engine.ports import Ballot, GroupSetup, PackageFile, Person, Reach, Shell
 from engine.proposals import Change
 from engine.rehearsal.group import Group, Setup

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.journal import Kind
-from engine.model import GatePolicy, Policy
+from engine.policy import GatePolicy, Policy
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, Reaction, everyone_agrees, quick, small_package

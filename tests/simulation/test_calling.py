@@ -9,7 +9,7 @@ import pytest
 
 from bot.views import render
 from engine.journal import Kind
-from engine.model import GatePolicy, Policy
+from engine.policy import GatePolicy, Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual

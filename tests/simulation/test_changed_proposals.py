@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from engine.canon import to_json
 from engine.journal import Kind
-from engine.model import to_json
 from engine.proposals import Change
 from engine.rehearsal.group import Setup
 from storage.records import InboxRow, Record

@@ -13,7 +13,7 @@ import pytest
 from bot.views import render
 from engine import promises
 from engine.journal import Kind
-from engine.model import Policy
+from engine.policy import Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.explore import unsafe_in

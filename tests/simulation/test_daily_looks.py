@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from engine import daily, drift, promises
 from engine.drift import Finding, Look
+from engine.facts import GroupFacts
 from engine.group import LiveGroup
 from engine.journal import Kind
-from engine.model import GroupFacts
 from engine.ports import GroupSetup
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, UNREADABLE, Draft

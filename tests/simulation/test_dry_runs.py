@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from engine import dryrun
+from engine.canon import to_json
+from engine.facts import GroupFacts
 from engine.group import LiveGroup
 from engine.journal import Kind
-from engine.model import Appointment, GroupFacts, Policy, Request, Windows, to_json
+from engine.model import Appointment, Request
+from engine.policy import Policy, Windows
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft, InboxRow
 from tests.simulation.loop import START, run_virtual

@@ -10,7 +10,7 @@ import pytest
 from engine import promises
 from engine.fold import RunState
 from engine.journal import Kind
-from engine.model import Policy
+from engine.policy import Policy
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, everyone_agrees, quick, small_package

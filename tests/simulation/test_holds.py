@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from engine.errors import ConditionFailed
+from engine.facts import GroupFacts
 from engine.gaia import probe
 from engine.group import LiveGroup
 from engine.journal import Kind
-from engine.model import GroupFacts, Limits, Policy
+from engine.policy import Limits, Policy
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (

@@ -9,11 +9,12 @@ import pytest
 
 from bot.device_check import identified
 from engine.errors import PlanRefused, UnexpectedOutput
+from engine.facts import NOTHING_PINNED, GroupFacts, Identity, in_service
 from engine.gaia.dialect import VERSIONS, dialect
 from engine.gaia.identity import identify_line
 from engine.group import LiveGroup
 from engine.invariants import described
-from engine.model import NOTHING_PINNED, GroupFacts, Identity, Policy, in_service
+from engine.policy import Policy
 from engine.ports import GroupSetup, Output
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell

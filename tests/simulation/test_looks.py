@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UnexpectedOutput
+from engine.facts import GroupFacts, in_service
 from engine.gaia import probe
 from engine.gaia.dialect import dialect
 from engine.invariants import described
-from engine.model import GroupFacts, in_service
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from engine.canon import to_json
 from engine.journal import Kind
-from engine.model import Request, to_json
+from engine.model import Request
 from engine.orders import run_id
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft, InboxRow

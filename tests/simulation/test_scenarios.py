@@ -18,8 +18,8 @@ from bot.demo.moments import Moments
 from bot.demo.props import write_package
 from bot.demo.scenario import Deed, Scenario, load, names, orders
 from bot.demo.verdict import Seen, shortfalls, verdict
+from engine.facts import Identity
 from engine.journal import Kind
-from engine.model import Identity
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.loop import run_virtual

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from engine.journal import Kind
-from engine.model import Rights
+from engine.policy import Rights
 from engine.ports import Ballot
 from storage.records import InboxRow, Record
 from tests.simulation.explore import SPARSE

@@ -10,7 +10,7 @@ from engine import promises
 from engine.errors import ConditionFailed
 from engine.group import LiveGroup
 from engine.journal import Kind
-from engine.model import Policy
+from engine.policy import Policy
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.shell import RehearsalShell
 from tests.simulation.effects import Effects, Fate

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.model import Identity
+from engine.facts import Identity
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Night, small_package

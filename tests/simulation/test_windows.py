@@ -10,7 +10,8 @@ import pytest
 from bot.config.windows import read_windows
 from engine.afterwards import rollback_id
 from engine.journal import Kind
-from engine.model import Appointment, Policy, StepKind, Windows
+from engine.model import Appointment, StepKind
+from engine.policy import Policy, Windows
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import (

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from engine import promises
+from engine.facts import GroupFacts
 from engine.gaia import probe
 from engine.journal import Kind
-from engine.model import GroupFacts, Limits
+from engine.policy import Limits
 from engine.ports import PackageFile
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.journal import Kind
-from engine.model import Policy
+from engine.policy import Policy
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, Reaction, everyone_agrees, quick

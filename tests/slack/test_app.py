@@ -10,8 +10,9 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.views import render
 from bot.views.format import button
+from engine.canon import from_json
 from engine.journal import Kind
-from engine.model import Request, from_json
+from engine.model import Request
 from storage.records import HOUSE, Draft
 from tests.slack.house import ANA, BEN, BOT, CHANNEL, NOOR, PACKAGE, RITA, House
 from tests.slack.watch import PATIENCE_S, clock_is_awaited

@@ -9,8 +9,9 @@ import pytest
 
 from bot.localslack.client import ControlClient
 from bot.views import render
+from engine.canon import from_json, to_json
+from engine.facts import MemberFacts
 from engine.journal import Kind
-from engine.model import MemberFacts, from_json, to_json
 from engine.proposals import Change
 from storage.records import Delivery, Draft, RunRow
 from tests.slack.house import CHANNEL, RITA, House

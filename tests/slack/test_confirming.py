@@ -15,8 +15,9 @@ from bot.confirming import NO, YES
 from bot.hearing import Heard, Hearing
 from engine.afterwards import kept_or_due
 from engine.appointments import appointed
+from engine.canon import from_json
 from engine.journal import first_records
-from engine.model import Appointment, Request, from_json
+from engine.model import Appointment, Request
 from engine.proposals import Change
 from tests.slack.house import ANA, CHANNEL, PACKAGE, RITA, House, StillClock
 from tests.slack.watch import PATIENCE_S

@@ -8,8 +8,10 @@ import pytest
 
 from bot.confirming import NO, YES
 from engine.appointments import appointed
+from engine.canon import from_json
 from engine.journal import Kind, first_records
-from engine.model import Appointment, Policy, Request, from_json
+from engine.model import Appointment, Request
+from engine.policy import Policy
 from engine.proposals import Change
 from storage.records import HOUSE, Draft
 from tests.slack.house import CHANNEL, PACKAGE, RITA, House

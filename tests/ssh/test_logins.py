@@ -10,10 +10,11 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.errors import ConditionFailed, MemberUnreachable, StepFailed, TooLate, UnknownPrompt
+from engine.facts import Identity
 from engine.gaia import guards
 from engine.group import LiveGroup
 from engine.logins import Login, Refusals, logged_in
-from engine.model import Identity, Policy
+from engine.policy import Policy
 from engine.ports import Shell, Terminal
 from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.server import RehearsalServer

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.facts import InstalledPolicy, SiteFacts, member_id
 from engine.gaia import readings
 from engine.gaia.picture import read_blocks, read_stat
-from engine.model import InstalledPolicy, SiteFacts, member_id
 
 RECORDED = Path(__file__).parent / "recorded"
 

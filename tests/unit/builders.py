@@ -4,19 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.model import (
-    CpuseAction,
-    GatePolicy,
-    GroupFacts,
-    InstalledPolicy,
-    MemberFacts,
-    PackageRef,
-    PackageState,
-    Plan,
-    Policy,
-    Request,
-)
+from engine.facts import CpuseAction, GroupFacts, InstalledPolicy, MemberFacts, PackageState
+from engine.model import PackageRef, Plan, Request
 from engine.planner import plan_install
+from engine.policy import GatePolicy, Policy
 from storage.records import GENESIS, Record, record_hash
 
 NOW = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.afterwards import rollback_id
-from engine.model import Appointment, Policy, Windows
+from engine.model import Appointment
+from engine.policy import Policy, Windows
 from engine.rehearsal.group import Setup
 from storage.records import HOUSE, Draft, Record
 from tests.simulation.loop import START, run_virtual

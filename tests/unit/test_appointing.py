@@ -8,7 +8,8 @@ from bot.commands.appointing import Clocks
 from bot.commands.kinds import Cancel, Mistake, Move, Order, Question
 from bot.commands.reading import read_command
 from bot.commands.scheduling import moved_to
-from engine.model import Appointment, Request, from_json, to_json
+from engine.canon import from_json, to_json
+from engine.model import Appointment, Request
 from tests.unit.builders import NAME
 
 GROUPS = ["site-1", "site-2"]

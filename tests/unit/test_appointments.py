@@ -8,7 +8,8 @@ import pytest
 
 from engine import appointments
 from engine.estimate import too_long
-from engine.model import Appointment, GatePolicy, Plan, StepKind
+from engine.model import Appointment, Plan, StepKind
+from engine.policy import GatePolicy
 from tests.unit.builders import NOW, plan
 
 START = NOW + timedelta(hours=6)

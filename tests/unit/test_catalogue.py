@@ -11,8 +11,8 @@ import pytest
 from bot import catalogue
 from bot.catalogue import Entry, Known
 from bot.packages import PackageFolder
+from engine.canon import to_json
 from engine.journal import Kind
-from engine.model import to_json
 from storage.memory import MemoryStores
 from storage.records import Draft, Record, RunRow
 from tests.unit.archives import config, package, tar

@@ -169,7 +169,7 @@ def test_halt_puts_a_word_into_the_inbox_beside_a_running_service(told, database
 def test_halt_says_who_is_down_and_the_command_that_brings_them_back(told, database):
     from dataclasses import replace
 
-    from engine.model import to_json
+    from engine.canon import to_json
     from tests.unit.builders import facts, member
 
     down = facts(*(member(n, state="DOWN", own_state="DOWN", notes=("ADMIN",)) for n in (1, 2)))

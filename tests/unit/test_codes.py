@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bot.commands.kinds import Vote, Word
 from bot.commands.reading import read_command
 from engine.asking import code_of
-from engine.model import LETTERS
+from engine.canon import LETTERS
 from engine.orders import run_id
 
 PARTS = st.tuples(*[st.text(max_size=20)] * 4)

@@ -16,7 +16,7 @@ from bot.config.secrets import Secrets
 from bot.config.settings import Settings
 from bot.redaction import Redactor
 from bot.wiring import SettingsInventory
-from engine.model import Rights
+from engine.policy import Rights
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "hotfix.example.toml"
 

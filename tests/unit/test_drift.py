@@ -7,9 +7,9 @@ import pytest
 
 from engine import drift
 from engine.drift import Finding, Known, Look
+from engine.facts import PackageState, SiteFacts
 from engine.fold import RunState
 from engine.former import Former
-from engine.model import PackageState, SiteFacts
 from storage.records import Record
 from tests.unit.builders import NAME, NOW, POLICY, facts, member, plan, records
 from tests.unit.nights import night

@@ -6,8 +6,8 @@ import pytest
 
 from engine import invariants
 from engine.errors import ConditionFailed
+from engine.facts import InstalledPolicy, MemberFacts, VirtualFacts, in_service
 from engine.fold import RunState
-from engine.model import InstalledPolicy, MemberFacts, VirtualFacts, in_service
 from tests.unit.builders import facts, member, plan
 
 BERN = InstalledPolicy("Bern_Policy", "12Mar24 10:51", "9107a1ef3")

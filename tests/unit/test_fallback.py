@@ -19,7 +19,7 @@ from engine.gates import (
     missing,
     refusal,
 )
-from engine.model import GatePolicy
+from engine.policy import GatePolicy
 from engine.ports import Ballot, Person
 from tests.unit.builders import NOW
 from tests.unit.test_gates import gate, vote

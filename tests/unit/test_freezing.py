@@ -10,7 +10,7 @@ import pytest
 
 from engine.freezes import Freeze, by_any_clock, of_group, standing
 from engine.freezing import Freezes
-from engine.model import Policy, Rights
+from engine.policy import Policy, Rights
 from engine.ports import GroupSetup, Shell
 from engine.stopwatch import Stopwatch
 from storage.cells import UNKNOWN

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.facts import CpuseAction, GroupFacts, InstalledPolicy, MemberHealth, PackageState
 from engine.fold import GateState, Vote
 from engine.gates import (
     called,
@@ -21,14 +22,7 @@ from engine.gates import (
     refusal,
     standing,
 )
-from engine.model import (
-    CpuseAction,
-    GatePolicy,
-    GroupFacts,
-    InstalledPolicy,
-    MemberHealth,
-    PackageState,
-)
+from engine.policy import GatePolicy
 from engine.ports import Ballot, Person
 from tests.unit.builders import NAME, NOW, facts, member
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.fold import GateState, Vote
 from engine.gates import can_ever_pass, decide, misread, missing, refusal, standing
-from engine.model import GatePolicy
+from engine.policy import GatePolicy
 from engine.ports import Ballot, Person
 from tests.unit.builders import NOW
 

@@ -6,8 +6,8 @@ import pytest
 
 from engine import invariants
 from engine.errors import ConditionFailed, SessionOpen
+from engine.facts import InstalledPolicy, MemberHealth, PackageState
 from engine.fold import RunState, StepState
-from engine.model import InstalledPolicy, MemberHealth, PackageState
 from tests.unit.builders import NAME, facts, member, plan, without_package
 
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}

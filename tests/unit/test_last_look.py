@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 
 from engine import asking
+from engine.canon import to_json
 from engine.duty import Duty
 from engine.fold import RunState
 from engine.journal import Kind, RunJournal, planned_body
-from engine.model import to_json
 from engine.planner import plan_degraded_end
 from engine.ports import Ballot
 from engine.runner import not_agreed_to

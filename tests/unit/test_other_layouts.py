@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import NotReading, PlanRefused, UnexpectedOutput, UnknownPrompt
+from engine.facts import NOTHING_PINNED, GroupFacts, Identity, SiteFacts
 from engine.gaia.dialogues import admin_state
 from engine.gaia.identity import read_identity
 from engine.gaia.picture import read_stat
 from engine.gaia.readings import read_cloning, read_cphaprob, read_take
 from engine.headroom import active_among
 from engine.invariants import nobody_took_over
-from engine.model import NOTHING_PINNED, GroupFacts, Identity, SiteFacts
 from engine.reading import refuse_acts
 from tests.unit.builders import facts
 from tests.unit.test_splitting import planned, shape, two_sites

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.canon import from_json
 from engine.errors import PlanRefused
-from engine.model import PackageRef, PackageState, Plan, from_json
+from engine.facts import PackageState
+from engine.model import PackageRef, Plan
 from engine.packages import package_ref
 from engine.planner import plan_install
 from engine.ports import HotfixConfig, PackageFile

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from engine.errors import MaintenanceError, StepFailed, UnexpectedOutput
+from engine.facts import PackageState
 from engine.gaia import installer, probe, readings
 from engine.gaia.picture import read_stat
 from engine.gaia.text import cleaned
 from engine.gaia.virtual import read_kinds
-from engine.model import PackageState
 
 STAT = """\
 --------------------------------------------------------------------------------

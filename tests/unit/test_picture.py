@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import MaintenanceError, UnexpectedOutput
+from engine.facts import SiteFacts
 from engine.gaia.dialect import dialect
 from engine.gaia.picture import Stat, read_blocks, read_stat
-from engine.model import SiteFacts
 
 RECORDED = Path(__file__).parents[1] / "transcripts" / "recorded"
 VSX_R76 = (RECORDED / "vsx_stat.txt").read_text()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import PlanRefused
-from engine.model import PackageState, by_number, spelled
+from engine.facts import PackageState, by_number, spelled
 from engine.packages import package_ref
 from engine.planner import plan_install
 from engine.ports import PackageFile

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine import promises
-from engine.model import Appointment, StepKind, Windows, to_json
+from engine.canon import to_json
+from engine.model import Appointment, StepKind
+from engine.policy import Windows
 from tests.unit.builders import NOW, REQUEST, plan, records
 
 ORDERED = ("ORDERED", {"request": to_json(REQUEST)})

@@ -9,8 +9,9 @@ import pytest
 
 from engine import recovery
 from engine.duty import Duty
+from engine.facts import CpuseAction, PackageState
 from engine.fold import RunState, StepState
-from engine.model import CpuseAction, PackageState, StepKind
+from engine.model import StepKind
 from engine.recovery import Finding
 from engine.stopwatch import Stopwatch
 from tests.unit.builders import NAME, NOW, facts, member, plan

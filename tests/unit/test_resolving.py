@@ -5,10 +5,11 @@ from typing import Any, cast
 import pytest
 
 from engine import steps
+from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import InDoubt, StepFailed
+from engine.facts import CpuseAction, GroupFacts, PackageState
 from engine.journal import Kind, RunJournal, planned_body
-from engine.model import CpuseAction, GroupFacts, PackageState, to_json
 from storage.memory import MemoryStores
 from storage.records import Draft
 from tests.simulation.night import Crowd, Said

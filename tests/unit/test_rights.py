@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.model import GatePolicy, Policy, Rights
+from engine.policy import GatePolicy, Policy, Rights
 from engine.ports import Person
 from engine.rights import CHANGE, FREEZE, HALT, ORDER, UNFREEZE, refusal, roles_for
 from tests.unit.builders import plan

@@ -7,25 +7,24 @@ from typing import Any
 import pytest
 
 from engine import invariants, steps
+from engine.canon import from_json, to_json
 from engine.enforced import same_policy
 from engine.errors import ConditionFailed
-from engine.fold import RunState, StepState
-from engine.gaia.dialect import CHASSIS, VERSIONS, dialect, never_found, unsupported
-from engine.invariants import described
-from engine.model import (
+from engine.facts import (
     GroupFacts,
     Identity,
     InstalledPolicy,
-    LogicalGroup,
     MemberFacts,
     SiteFacts,
     VirtualFacts,
     differences,
-    from_json,
     in_service,
     spelled,
-    to_json,
 )
+from engine.fold import RunState, StepState
+from engine.gaia.dialect import CHASSIS, VERSIONS, dialect, never_found, unsupported
+from engine.invariants import described
+from engine.model import LogicalGroup
 from engine.planner import install_steps
 from tests.unit.builders import NAME, POLICY, facts, member, plan
 

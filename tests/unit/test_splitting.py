@@ -10,20 +10,18 @@ from hypothesis import strategies as st
 from bot.changing import Place, form, read_form
 from engine import invariants
 from engine.errors import ConditionFailed, PlanRefused
-from engine.fold import RunState
-from engine.headroom import active_among, active_site, headroom, in_words, standby_site
-from engine.model import (
+from engine.facts import (
     GroupFacts,
-    LogicalGroup,
     MemberFacts,
     MemberHealth,
     PackageState,
-    Plan,
     SiteFacts,
-    StepKind,
     by_number,
     spelled,
 )
+from engine.fold import RunState
+from engine.headroom import active_among, active_site, headroom, in_words, standby_site
+from engine.model import LogicalGroup, Plan, StepKind
 from engine.planner import plan_install
 from engine.proposals import Change, plan_change, split_faults
 from engine.splitting import (

@@ -5,25 +5,16 @@ from typing import Any
 
 import pytest
 
+from engine.canon import from_json, to_json
 from engine.errors import PlanRefused
+from engine.facts import GroupFacts, MemberFacts, PackageState
 from engine.fold import RunState
 from engine.following import plan_after
 from engine.former import Former
 from engine.gaia import commands
 from engine.gaia.installer import action_begun, action_ended
 from engine.invariants import check
-from engine.model import (
-    COMPLETELY,
-    LAST_TAKE,
-    GroupFacts,
-    MemberFacts,
-    PackageState,
-    Plan,
-    Request,
-    StepKind,
-    from_json,
-    to_json,
-)
+from engine.model import COMPLETELY, LAST_TAKE, Plan, Request, StepKind
 from engine.uninstalling import plan_uninstall
 from tests.unit.builders import NAME, PACKAGE, POLICY, REQUEST, facts, member, plan
 

@@ -10,8 +10,8 @@ from bot.demo.expectation import differences, read_expectations
 from bot.demo.matching import Timeline, batches, match
 from bot.demo.posts import Post
 from bot.demo.verdict import Seen, Spell, judged, shortfalls, verdict
+from engine.canon import to_json
 from engine.journal import planned_body
-from engine.model import to_json
 from tests.unit.builders import NOW, REQUEST, plan, records, without_package
 
 SPEED = 100.0

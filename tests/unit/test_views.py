@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.localslack.blocks import check_blocks
 from bot.views import Message, render
+from engine.canon import LETTERS
 from engine.journal import Kind
-from engine.model import LETTERS
 from storage.records import Record
 from tests.unit.nights import NIGHTS, night, until
 

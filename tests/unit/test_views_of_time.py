@@ -14,7 +14,8 @@ from bot.views import render
 from bot.views.schedule import appointment_lines
 from bot.views.words import DOING, TITLES
 from engine.journal import Kind
-from engine.model import Appointment, StepKind, Windows
+from engine.model import Appointment, StepKind
+from engine.policy import Windows
 from tests.simulation.loop import START
 from tests.unit.builders import POLICY, plan
 from tests.unit.nights import AT, DAILY, DUE, night, until

@@ -13,20 +13,11 @@ from bot import times
 from bot.config.windows import read_windows
 from engine import windows
 from engine.appointments import appointed
+from engine.canon import from_json, to_json
 from engine.errors import PlanRefused
 from engine.estimate import too_long
-from engine.model import (
-    Appointment,
-    Plan,
-    Policy,
-    Request,
-    Span,
-    Step,
-    StepKind,
-    Windows,
-    from_json,
-    to_json,
-)
+from engine.model import Appointment, Plan, Request, Step, StepKind
+from engine.policy import Policy, Span, Windows
 from engine.windows import DAY, WEEK, Window, fitted, merged, nearest, offered, open_at
 from tests.unit.builders import plan
 

@@ -13,20 +13,13 @@ from bot.commands.kinds import Mistake, Order, Revision
 from bot.commands.reading import read_command
 from bot.demo.matching import written
 from engine import invariants, promises
+from engine.canon import digest_of, from_json
 from engine.errors import ConditionFailed, PlanRefused
+from engine.facts import GroupFacts, InstalledPolicy, MemberFacts, PackageState, surely_out
 from engine.fold import RunState
 from engine.gaia.commands import import_package
 from engine.journal import planned_body
-from engine.model import (
-    GroupFacts,
-    InstalledPolicy,
-    MemberFacts,
-    PackageState,
-    Plan,
-    digest_of,
-    from_json,
-    surely_out,
-)
+from engine.model import Plan
 from engine.planner import plan_install
 from engine.proposals import Change, plan_change
 from engine.rehearsal.witness import Act, Witness

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from engine import words
+from engine.canon import to_json
 from engine.clock import SystemClock
 from engine.duty import Duty
 from engine.errors import Fenced
 from engine.journal import RunJournal, planned_body
-from engine.model import to_json
 from storage.memory import MemoryStores
 from storage.records import Draft, InboxRow, Lease
 from tests.unit.builders import NOW, REQUEST, plan, without_package

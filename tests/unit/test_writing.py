@@ -5,9 +5,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from engine.canon import to_json
 from engine.clock import SystemClock
 from engine.journal import Kind, RunJournal
-from engine.model import to_json
 from storage.memory import MemoryStores
 from storage.records import Draft, Lease, Record
 from tests.unit.builders import NOW, REQUEST

@@ -71,7 +71,7 @@ SAFETIES = (
         "a package is asked about by the name that its member lists",
         promise="P10",
         why="What came as .tar is not found there, so a run that has ended has no way back.",
-        file="engine/model.py",
+        file="engine/facts.py",
         old="(one for one, _ in self.packages if package_stem(one) == wanted)",
         new="(one for one in () if one == wanted or not name)",
         by=(

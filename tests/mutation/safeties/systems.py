@@ -13,7 +13,7 @@ SAFETIES = (
         "a member is in service only with all its Virtual Systems",
         promise="P1",
         why="What one of them carried would be carried by nobody.",
-        file="engine/model.py",
+        file="engine/facts.py",
         old="        and all(virtual_in_service(one, words) for one in member.virtual)\n",
         by=(
             f"{JUDGED}::test_an_ill_virtual_system_forbids_the_failover_and_is_named",
@@ -24,7 +24,7 @@ SAFETIES = (
         "without a policy only a Virtual Switch or Router is well",
         promise="P1",
         why="What a Virtual System without policy should carry, nobody would carry.",
-        file="engine/model.py",
+        file="engine/facts.py",
         old="    return well and (bool(one.kind) or enforces(one.policy))\n",
         new="    return well\n",
         by=(
