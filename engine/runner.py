@@ -41,12 +41,10 @@ from engine.journal import Begun, Kind, planned_body
 from engine.model import Repetition, Step, StepKind
 from engine.planner import can_roll_back, plan_degraded_end
 from engine.proposals import other_take_fault
-from engine.steps import (
-    FULL_LOOK,
-    HANDLERS,
-    alarm_outside,
+from engine.steps import FULL_LOOK, HANDLERS
+from engine.steps.changing import alarm_outside, change
+from engine.steps.rescuing import (
     bring_back,
-    change,
     nothing_started,
     rescue,
     rescue_step,

@@ -4,12 +4,12 @@ from typing import Any, cast
 
 import pytest
 
-from engine import steps
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import InDoubt, StepFailed
 from engine.facts import CpuseAction, GroupFacts, PackageState
 from engine.journal import Kind, RunJournal, planned_body
+from engine.steps import changing
 from storage.memory import MemoryStores
 from storage.records import Draft
 from tests.simulation.night import Crowd, Said
@@ -57,14 +57,14 @@ def seen(first: dict[str, Any], second: dict[str, Any]) -> GroupFacts:
 async def test_what_shows_nowhere_may_begin_again():
     duty = await committed()
 
-    assert await steps._resolved(duty, STEP, seen(DOWN, DOWN))
+    assert await changing._resolved(duty, STEP, seen(DOWN, DOWN))
     assert duty.state.of(STEP).committed_at is None
 
 
 async def test_what_shows_everywhere_is_done():
     duty = await committed()
 
-    assert await steps._resolved(duty, STEP, seen(INSTALLED, INSTALLED))
+    assert await changing._resolved(duty, STEP, seen(INSTALLED, INSTALLED))
     assert duty.state.of(STEP).status == "done"
 
 
@@ -81,6 +81,6 @@ async def test_what_shows_in_part_or_badly_holds(first, second, error, words):
     duty = await committed()
 
     with pytest.raises(error, match=words):
-        await steps._resolved(duty, STEP, seen(first, second))
+        await changing._resolved(duty, STEP, seen(first, second))
 
     assert duty.state.of(STEP).status == "intended"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import invariants, steps
+from engine import invariants
 from engine.canon import from_json, to_json
 from engine.enforced import same_policy
 from engine.errors import ConditionFailed
@@ -26,6 +26,7 @@ from engine.gaia.dialect import CHASSIS, VERSIONS, dialect, never_found, unsuppo
 from engine.invariants import described
 from engine.model import LogicalGroup
 from engine.planner import install_steps
+from engine.steps import changing, finishing, traffic
 from tests.unit.builders import NAME, POLICY, facts, member, plan
 
 STANDARD = InstalledPolicy("Standard", "12Mar24 10:51", "9107a1ef3")
@@ -140,8 +141,8 @@ def on_duty(**changes: Any) -> Any:
 def test_a_site_is_down_only_when_the_other_one_has_taken_over():
     duty, step = on_duty(), by_site().step("B.ADMIN_DOWN")
 
-    assert steps._is_down(duty, step, two_sites(*OURS, active=2))
-    assert not steps._is_down(duty, step, WAITS)
+    assert traffic._is_down(duty, step, two_sites(*OURS, active=2))
+    assert not traffic._is_down(duty, step, WAITS)
 
 
 def test_a_site_that_does_not_take_over_is_waited_for_half_a_minute_and_no_longer():
@@ -149,17 +150,17 @@ def test_a_site_that_does_not_take_over_is_waited_for_half_a_minute_and_no_longe
 
     for now in (0.0, 15.0):
         duty.clock.now = now
-        assert not steps._is_down(duty, step, WAITS)
+        assert not traffic._is_down(duty, step, WAITS)
     duty.clock.now = 30.0
     with pytest.raises(ConditionFailed, match=r"no Site is active \(Site 1 DOWN, Site 2 STANDBY"):
-        steps._is_down(duty, step, WAITS)
+        traffic._is_down(duty, step, WAITS)
 
     # A time that is over does not count for the next one.
     duty.clock.now = 31.0
-    assert not steps._is_down(duty, step, WAITS)
-    assert steps._is_down(duty, step, two_sites(*OURS, active=2))
+    assert not traffic._is_down(duty, step, WAITS)
+    assert traffic._is_down(duty, step, two_sites(*OURS, active=2))
     duty.clock.now = 90.0
-    assert not steps._is_down(duty, step, WAITS)
+    assert not traffic._is_down(duty, step, WAITS)
 
 
 def test_that_no_site_took_over_is_reason_to_bring_the_group_up_and_two_active_ones_are_not():
@@ -191,21 +192,21 @@ def test_a_group_is_not_back_and_a_night_not_over_unless_one_site_is_active(seen
     duty = on_duty()
     back, soak = by_site().step("B.RETURN"), by_site().step("B.SOAK")
 
-    assert steps._not_back(duty, back, two_sites(), None) == []
-    assert said in "; ".join(steps._not_back(duty, back, seen, None))
-    assert steps._all_in_service(duty, soak, two_sites())
-    assert not steps._all_in_service(duty, soak, seen)
+    assert changing._not_back(duty, back, two_sites(), None) == []
+    assert said in "; ".join(changing._not_back(duty, back, seen, None))
+    assert changing.all_in_service(duty, soak, two_sites())
+    assert not changing.all_in_service(duty, soak, seen)
     duty.clock.now = 30.0
     with pytest.raises(ConditionFailed, match=said):
-        steps._all_in_service(duty, soak, seen)
+        changing.all_in_service(duty, soak, seen)
 
 
 def test_that_no_site_is_active_at_the_end_is_not_the_takeover_that_was_planned():
     duty = on_duty()
 
-    assert steps.not_by_us(duty, two_sites(active=2)) == ()
+    assert finishing.not_by_us(duty, two_sites(active=2)) == ()
     assert "sites: Site 1 ACTIVE Site 2 STANDBY → Site 1 STANDBY Site 2 STANDBY" in (
-        steps.not_by_us(duty, two_sites(active=None))
+        finishing.not_by_us(duty, two_sites(active=None))
     )
 
 

@@ -4,7 +4,9 @@ from tests.mutation.trials import Edit, Safety, safety
 
 GUARDS = "engine/gaia/guards.py"
 DIALOGUES = "engine/gaia/dialogues.py"
-STEPS = "engine/steps.py"
+PREPARING = "engine/steps/preparing.py"
+TRAFFIC = "engine/steps/traffic.py"
+CHANGING = "engine/steps/changing.py"
 GROUP = "engine/group.py"
 RUNNER = "engine/runner.py"
 FAULTS = "simulation/test_faults.py"
@@ -204,14 +206,14 @@ SAFETIES = (
         "and what was taken by the last look are two ways of hearing it: both are off.",
         (
             Edit(
-                STEPS,
+                TRAFFIC,
                 "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
                 "        )\n        await duty.journal.append([draft], unless_word=True)",
                 "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
                 "        )\n        await duty.journal.append([draft])",
             ),
             Edit(
-                STEPS,
+                TRAFFIC,
                 "        facts = await duty.glance()\n        duty.still_wanted(step)\n",
                 "        facts = await duty.glance()\n",
             ),
@@ -222,8 +224,8 @@ SAFETIES = (
         "the traffic is looked at before the answer that commits",
         promise="P1",
         why="The dialogue took its time; who must carry traffic may have left since.",
-        file=STEPS,
-        old="        duty.still_wanted(step)\n        _still_carrying(duty, step, facts)\n",
+        file=TRAFFIC,
+        old="        duty.still_wanted(step)\n        still_carrying(duty, step, facts)\n",
         new="        duty.still_wanted(step)\n",
         by=(f"{STOPS}::test_a_member_that_fails_in_a_dialogue_keeps_its_last_answer_back",),
     ),
@@ -278,7 +280,7 @@ SAFETIES = (
         "an installation that does not end in time holds",
         promise="P6",
         why="It would be watched for ever, with half of the group away.",
-        file=STEPS,
+        file=CHANGING,
         old="if _since(duty, begun.committed_at or begun.intended_at) > "
         "duty.plan.policy.limits.install:",
         new="if False:",
@@ -288,7 +290,7 @@ SAFETIES = (
         "a group that does not come back in time holds",
         promise="P10",
         why="It would be waited for all night.",
-        file=STEPS,
+        file=CHANGING,
         old="if _waited(duty, step) > duty.plan.policy.limits.comeback:",
         new="if False:",
         by=(f"{FAULTS}::test_retry_gives_a_group_that_is_late_the_whole_time_again",),
@@ -297,7 +299,7 @@ SAFETIES = (
         "a group that does not go down in time holds",
         promise="P1",
         why="The command would be repeated for ever.",
-        file=STEPS,
+        file=TRAFFIC,
         old="    if duty.tried_for(step) > duty.plan.policy.limits.admin_down:\n"
         '        raise TooLate(f"{step.id}: {recovery.told(findings)}")\n',
         by=(LATE,),
@@ -306,7 +308,7 @@ SAFETIES = (
         "a group that does not go up in time holds",
         promise="P10",
         why="People would not hear that it stays down.",
-        file=STEPS,
+        file=TRAFFIC,
         old="    if duty.tried_for(step) > duty.plan.policy.limits.admin_down:\n"
         "        raise TooLate(f\"{step.id}: {', '.join(down)} still DOWN\")\n",
         by=(f"{HOLDS}::test_a_group_that_does_not_go_up_in_time_holds",),
@@ -315,7 +317,7 @@ SAFETIES = (
         "CPUSE that stays busy holds",
         promise="P6",
         why="The night would wait for somebody else's work without a word.",
-        file=STEPS,
+        file=PREPARING,
         old="if duty.tried_for(step) > duty.plan.policy.limits.importing:",
         new="if False:",
         by=(f"{HOLDS}::test_cpuse_that_stays_busy_holds",),
@@ -425,8 +427,8 @@ SAFETIES = (
         "an old failover is not gone on with",
         promise="P2",
         why="A bot that was away for days would install on the approval of then.",
-        file=STEPS,
-        old="    _still_tonight(duty, step)\n    invariants",
+        file=CHANGING,
+        old="    still_tonight(duty, step)\n    invariants",
         new="    invariants",
         by=(
             f"{SURROUNDINGS}::test_a_group_found_down_after_days_is_not_installed_on_the_approval_of_then",
@@ -436,7 +438,7 @@ SAFETIES = (
         "a clock that was set back makes no failover young",
         promise="P2",
         why="After days away a bot whose clock is behind would install on the approval of then.",
-        file=STEPS,
+        file=TRAFFIC,
         old="    lasted = [duty.stopwatch.latest(one) - one for",
         new="    lasted = [duty.stopwatch.about(one) for",
         by=(f"{SURROUNDINGS}::test_days_do_not_pass_unseen_because_the_clock_was_set_back",),
@@ -445,9 +447,9 @@ SAFETIES = (
         "the rest of a group is not taken down days later",
         promise="P2",
         why="A bot that was away for days would go on taking members down.",
-        file=STEPS,
-        old="        _still_tonight(duty, step)\n        _still_carrying",
-        new="        _still_carrying",
+        file=TRAFFIC,
+        old="        still_tonight(duty, step)\n        still_carrying",
+        new="        still_carrying",
         by=(f"{SURROUNDINGS}::test_half_a_group_found_down_after_days_is_not_taken_down_further",),
     ),
 )

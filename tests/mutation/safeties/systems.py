@@ -79,7 +79,7 @@ SAFETIES = (
         "a member is not back without a Virtual System that it had",
         promise="P10",
         why="It would be called back, and B would go down.",
-        file="engine/steps.py",
+        file="engine/steps/changing.py",
         old="    points += lost_virtual(back, duty.state.baseline)\n",
         by=(f"{NIGHTS}::test_a_member_is_not_back_while_nobody_lists_one_of_its_virtual_systems",),
     ),

@@ -1,0 +1,273 @@
+"""The software of a Logical Group changes while it is down, and its members come back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from engine import invariants, planner, recovery
+from engine.duty import Duty
+from engine.enforced import lost_virtual, same_policy
+from engine.errors import (
+    ConditionFailed,
+    EffectGone,
+    InDoubt,
+    MemberUnreachable,
+    SessionOpen,
+    StepFailed,
+    TooLate,
+)
+from engine.facts import GroupFacts, MemberFacts, in_service
+from engine.journal import Kind, planned_body
+from engine.model import LAST_TAKE, Step, StepKind
+from engine.recovery import Finding
+from engine.steps.traffic import (
+    bring_up,
+    committing,
+    outside,
+    still_carrying,
+    still_tonight,
+    taken_over,
+)
+
+Intend = Callable[[], Awaitable[None]]
+
+
+async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | None = None) -> None:
+    """INSTALL or UNINSTALL on a group that is down; begun at most once per attempt (P3).
+
+    `intend` writes the intent where that is more than usual: with the gate that it passes.
+    """
+    begun = duty.state.of(step)
+    if begun.status == "intended" and not await _resolved(duty, step, facts):
+        return
+    if duty.state.of(step).status == "done":
+        return
+    if begun.committed_at is not None and duty.plan.starts_down(step) and not duty.state.aborted:
+        # Nothing came of it, and its approval was for then: the runner asks for it anew.
+        return
+    if duty.state.aborted:
+        ours = not duty.plan.starts_down(step)
+        await replan_abort(duty, "down_not_started" if ours else "left_down", step.group)
+        return
+    _downs_still_there(duty, step, facts)
+    still_tonight(duty, step)
+    invariants.check(step, facts, duty.state)
+    await (intend() if intend is not None else duty.intend(step, facts))
+    removal = duty.plan.removal
+    starting = duty.group.change(
+        step.kind,
+        duty.plan.package,
+        step.members,
+        at=step.members[0],
+        outside=outside(duty, step, facts),
+        name=duty.approvers(step.group),
+        reason=duty.audit_reason(),
+        commit=committing(duty, step),
+        method=removal.method if removal is not None else LAST_TAKE,
+    )
+    try:
+        await duty.watching(starting, lambda seen: still_carrying(duty, step, seen))
+    except MemberUnreachable:
+        if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
+            raise
+        await duty.pause(duty.plan.policy.settle)
+
+
+def _downs_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    down = duty.state.step_of(step.group, StepKind.ADMIN_DOWN)
+    up = [m.id for m in facts.some(step.members) if m.answered and m.state != "DOWN"]
+    if up and down is not None:
+        raise EffectGone(f"{down.id}: {', '.join(up)} left the state DOWN")
+
+
+async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Find out what became of an installation that was intended; True when it may begin.
+
+    Raises:
+        InDoubt, StepFailed: a person must look.
+        SessionOpen: nothing is under way but a session that may yet commit.
+    """
+    findings = duty.found(step, facts)
+    if recovery.all_are(findings, Finding.HAPPENED):
+        await duty.done(step, how="seen", found=recovery.told(findings))
+        return True
+    if recovery.any_is(findings, Finding.CANNOT_TELL):
+        text = recovery.told(findings)
+        failed = recovery.ended_without_effect(findings)
+        raise StepFailed(text) if failed else InDoubt(text)
+    if recovery.only_sessions(findings):
+        raise SessionOpen(recovery.told(findings), f"{duty.plan.policy.own_directory}/lock")
+    if recovery.any_is(findings, Finding.UNDER_WAY):
+        await _wait_for_install(duty, step, facts, findings)
+        return False
+    if recovery.any_is(findings, Finding.HAPPENED):
+        raise InDoubt(f"only a part of the group was changed: {recovery.told(findings)}")
+    await duty.journal.write(Kind.FOUND, step=step.id, started=False, found=recovery.told(findings))
+    return True
+
+
+async def _wait_for_install(
+    duty: Duty, step: Step, facts: GroupFacts, findings: recovery.Findings
+) -> None:
+    """Watch an installation that runs by itself: report, raise the alarm, keep the limit."""
+    begun = duty.state.of(step)
+    if _since(duty, begun.committed_at or begun.intended_at) > duty.plan.policy.limits.install:
+        raise TooLate(f"{step.id}: {recovery.told(findings)}")
+    await _report_progress(duty, step, facts)
+    await alarm_outside(duty, step, facts)
+    await duty.pause(duty.plan.policy.watch)
+
+
+async def _report_progress(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Record progress where a person would see a difference."""
+    shown = {m.id: _progress(m, step, duty) for m in facts.some(step.members)}
+    last = duty.state.progress.get(step.id, {}).get("members")
+    if shown != last:
+        await duty.journal.write(Kind.PROGRESS, step=step.id, members=shown)
+
+
+def _progress(member: MemberFacts, step: Step, duty: Duty) -> str:
+    if not member.answered:
+        return "restarting"
+    if recovery.changed(member, step, duty.plan):
+        return "installed" if step.kind is StepKind.INSTALL else "uninstalled"
+    action = member.action
+    if not member.agent_busy or action is None:
+        return "waiting"
+    return f"{action.progress or 0} %"
+
+
+async def alarm_outside(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Say at once when a member that must carry traffic does not, and nothing can be done."""
+    problems = invariants.carrying_traffic(step.members, facts, duty.plan)
+    told = [a for a in duty.state.alarms if a["what"] in ("traffic", "recovered")]
+    last = told[-1] if told else {"what": "recovered", "reason": ""}
+    reason = "; ".join(problems)
+    if not problems and last["what"] == "traffic":
+        await duty.journal.write(
+            Kind.ALARMED,
+            what="recovered",
+            reason="every member that must carry traffic does so again",
+            step=step.id,
+            mention=False,
+        )
+    if problems and (last["what"], last["reason"]) != ("traffic", reason):
+        await duty.journal.write(
+            Kind.ALARMED, what="traffic", reason=reason, step=step.id, mention=True
+        )
+
+
+async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Wait until every member of the group carries traffic again (RETURN and COMEBACK)."""
+    expected = step.take if step.kind is StepKind.RETURN else None
+    await alarm_outside(duty, step, facts)
+    open_points = _not_back(duty, step, facts, expected)
+    if not open_points:
+        await duty.done(step, how="seen", take=facts.member(step.members[0]).take)
+        return
+    if _waited(duty, step) > duty.plan.policy.limits.comeback:
+        raise TooLate(f"{step.id}: {'; '.join(open_points)}")
+    if await _left_admin_down(duty, step, facts):
+        return
+    await duty.pause(duty.plan.policy.watch)
+
+
+def _waited(duty: Duty, step: Step) -> timedelta:
+    """Return how long the group had to come back: since the step before it was done."""
+    steps = duty.plan.steps
+    before = steps[steps.index(step) - 1]
+    return _since(duty, duty.state.of(before).done_at)
+
+
+def _since(duty: Duty, moment: datetime | None) -> timedelta:
+    """Return the time since a moment, or since people last said `retry` or `resume`."""
+    given = (duty.state.retried_at, duty.state.resumed_at)
+    moments = [m for m in (moment, *given) if m is not None]
+    return min((duty.stopwatch.about(moment) for moment in moments), default=timedelta(0))
+
+
+def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -> list[str]:
+    """Say what is still missing.
+
+    A wrong take is an error once no member of the group is on its way any more: then the whole
+    group is there to be judged, and people can say how to go on with it.
+    """
+    words = duty.plan.policy.state_words
+    points, wrong = [], []
+    for member in facts.some(step.members):
+        if not in_service(member, words):
+            points.append(f"{member.id} is {invariants.described(member)}")
+        elif expected is not None and member.take != expected:
+            wrong.append(f"{member.id} came back at take {member.take}, expected {expected}")
+    if wrong and not points:
+        raise StepFailed("; ".join(wrong))
+    points += wrong
+    outside = duty.plan.concerning(facts).others(step.members)
+    carrying = [m for m in outside if in_service(m, words)]
+    back = [m for m in facts.some(step.members) if in_service(m, words)]
+    points += same_policy([*carrying[:1], *back])
+    points += lost_virtual(back, duty.state.baseline)
+    if not facts.sync:
+        points.append("connections are not synchronised")
+    return points + invariants.one_site_carries(duty.plan.concerning(facts).members, facts)
+
+
+async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Bring members up that did not restart: a package without a reboot leaves them down.
+
+    Installed, idle, the same boot as before and the quiet time over: then no restart is coming.
+    """
+    change = duty.state.changing(step.group)
+    if step.kind is not StepKind.RETURN or change is None:
+        return False
+    begun = duty.state.of(change)
+    if begun.done_at is None or duty.stopwatch.at_least(begun.done_at) < duty.plan.policy.quiet:
+        return False
+    waiting = [
+        m.id
+        for m in facts.some(step.members)
+        if m.answered
+        and not m.agent_busy
+        and m.state == "DOWN"
+        and m.notes == ("ADMIN",)
+        and m.boot_id == begun.before.get(m.id, {}).get("boot_id")
+    ]
+    if not waiting:
+        return False
+    await duty.intend(step, facts, act="up")
+    await bring_up(duty, step, facts, waiting)
+    return True
+
+
+async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Let the group stand for the configured time; anything that leaves service holds."""
+    over = all_in_service(duty, step, facts)
+    if over and _waited(duty, step) >= duty.plan.policy.soak:
+        await duty.done(step, how="stable")
+        return
+    left = duty.plan.policy.soak - _waited(duty, step) if over else duty.plan.policy.settle
+    await duty.pause(min(duty.plan.policy.watch, max(left, timedelta(seconds=0.01))))
+
+
+def all_in_service(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Tell whether everybody is in service; False while one Site takes over from another.
+
+    Raises:
+        ConditionFailed: somebody is not, or no Site took over in time.
+    """
+    words = duty.plan.policy.state_words
+    concerned = duty.plan.concerning(facts).members
+    ill = [f"{m.id} is {invariants.described(m)}" for m in concerned if not in_service(m, words)]
+    if ill:
+        raise ConditionFailed("; ".join(ill))
+    return taken_over(duty, step, [m.id for m in concerned], facts)
+
+
+async def replan_abort(duty: Duty, case: str, group: str = "") -> None:
+    """Write the plan's revision that leads to the nearest safe end."""
+    plan = planner.plan_abort(duty.state, case=case, group=group)
+    facts = duty.state.facts
+    if facts is None:
+        raise InDoubt("the group was never seen")
+    await duty.journal.write(Kind.PLANNED, **planned_body(plan, facts))
