@@ -144,6 +144,16 @@ class MemberFacts:
     epoch: str = ""
     virtual: tuple[VirtualFacts, ...] = ()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether CPUSE changes software, by what it says of itself or by its newest action.
+
+        The two are two commands, and one may lag behind the other: whichever says so counts.
+        """
+        newest = self.action or CpuseAction(0)
+        changing = "install" in newest.type.lower()
+        return bool(self.agent_busy) or (changing and newest.status.lower() == "in progress")
+
     def package(self, name: str) -> PackageState:
         """Return the state of a package; `.tar` and `.tgz` name the same package on a device."""
         if not self.answered:

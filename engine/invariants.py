@@ -345,7 +345,7 @@ def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def _idle(members: Sequence[MemberFacts]) -> list[str]:
-    return [f"CPUSE is busy on {m.id}" for m in members if m.agent_busy]
+    return [f"CPUSE is busy on {m.id}" for m in members if m.at_work]
 
 
 def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:

@@ -170,7 +170,7 @@ def _change(
         if committed is not None:
             return Found(Finding.UNDER_WAY, f"{member.state}, does not answer: it restarts")
         return Found(Finding.CANNOT_TELL, f"{member.state}, does not answer")
-    if member.agent_busy:
+    if _at_work(member, step, plan, begun):
         if committed is None:
             return Found(Finding.CANNOT_TELL, "CPUSE is busy, but we never committed")
         return Found(Finding.UNDER_WAY, _shown_progress(member))
@@ -181,6 +181,19 @@ def _change(
     if member.session_open:
         return Found(Finding.UNDER_WAY, _OPEN)
     return _idle_without_effect(member, plan, begun, quiet_for)
+
+
+def _at_work(member: MemberFacts, step: Step, plan: Plan, begun: StepState) -> bool:
+    """Tell whether CPUSE is at work on a member.
+
+    No action outlives a restart: after one a member that has the effect is done as soon as CPUSE
+    says so, whatever it keeps of that action.
+    """
+    before = begun.before.get(member.id, {}).get("boot_id")
+    restarted = member.boot_id is not None and member.boot_id != before
+    if restarted and changed(member, step, plan):
+        return bool(member.agent_busy)
+    return member.at_work
 
 
 def _shown_progress(member: MemberFacts) -> str:

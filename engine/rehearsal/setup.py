@@ -39,6 +39,8 @@ class Setup:
             with `members` and `installed`.
         uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
         disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
+        tells_busy: whether `da_status` says of an installation that it is in progress; where it
+            does not, the action alone says so [I].
         sftp: whether a login over real SSH takes sftp; scp it takes in any case.
         speed: simulated seconds per real second.
         frame_s: how often the installer repaints, in simulated seconds.
@@ -73,6 +75,7 @@ class Setup:
     da_build: int = 2672
     policy: str = "Standard"
     sync_all_sites: bool = True
+    tells_busy: bool = True
     sftp: bool = True
     start: datetime | None = None
     faults: Sequence[Mapping[str, Any]] = ()

@@ -133,7 +133,7 @@ def _progress(member: MemberFacts, step: Step, duty: Duty) -> str:
     if recovery.changed(member, step, duty.plan):
         return "installed" if step.kind is StepKind.INSTALL else "uninstalled"
     action = member.action
-    if not member.agent_busy or action is None:
+    if not member.at_work or action is None:
         return "waiting"
     return f"{action.progress or 0} %"
 
@@ -228,7 +228,7 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         m.id
         for m in facts.some(step.members)
         if m.answered
-        and not m.agent_busy
+        and not m.at_work
         and m.state == "DOWN"
         and m.notes == ("ADMIN",)
         and m.boot_id == begun.before.get(m.id, {}).get("boot_id")

@@ -29,7 +29,7 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if everywhere(duty, facts):
         await duty.done(step, how="seen")
         return
-    if any(member.agent_busy for member in duty.plan.concerning(facts).members):
+    if any(member.at_work for member in duty.plan.concerning(facts).members):
         await _wait_while_busy(duty, step)
         return
     if await duty.group.uploaded_sha256(package) != package.sha256:

@@ -21,6 +21,7 @@ STEP = plan().step("A.INSTALL")
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = ((NAME, PackageState.INSTALLED),)
 UNKNOWN = ((NAME, PackageState.UNKNOWN),)
+AT_WORK = CpuseAction(8, "Install", "in progress", 57, "Installing:")
 BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
 SHORT = timedelta(0)
 LONG = timedelta(seconds=121)
@@ -42,6 +43,17 @@ def begun(*, committed: bool = True) -> StepState:
         ({**DOWN}, True, LONG, Finding.NOT_HAPPENED),
         ({**DOWN, "session_open": True}, True, LONG, Finding.UNDER_WAY),
         ({**DOWN, "agent_busy": True}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, "action": AT_WORK}, False, SHORT, Finding.CANNOT_TELL),
+        ({**DOWN, "action": AT_WORK}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, "action": AT_WORK, "packages": INSTALLED}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, "action": AT_WORK, "packages": UNKNOWN}, True, LONG, Finding.UNDER_WAY),
+        (
+            {"boot_id": "another", "action": AT_WORK, "packages": INSTALLED},
+            True,
+            LONG,
+            Finding.HAPPENED,
+        ),
+        ({"boot_id": "another", "action": AT_WORK}, True, LONG, Finding.UNDER_WAY),
         ({**DOWN, "packages": INSTALLED}, True, SHORT, Finding.HAPPENED),
         ({**DOWN, "packages": INSTALLED, "agent_busy": True}, True, SHORT, Finding.UNDER_WAY),
         ({"answered": False, "state": "DETACHED"}, True, SHORT, Finding.UNDER_WAY),
@@ -150,6 +162,7 @@ def test_after_a_take_over_and_after_an_open_session_the_quiet_time_begins_anew(
         ({"session_open": True}, True),
         ({"agent_busy": True}, False),
         ({"agent_busy": True, "session_open": True}, False),
+        ({"action": AT_WORK, "session_open": True}, False),
         ({}, False),
     ],
 )

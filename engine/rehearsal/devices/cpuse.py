@@ -474,11 +474,12 @@ def _da_status(host: Host) -> dict[str, Any]:
     down = (
         action is not None and action.kind == "Uninstall" and action.message == "Going to reboot:"
     )
+    busy = action is not None and action.kind in ("Install", "Uninstall")
     return {
         "Action ID": str(action.id) if action else "0",
         "DABuildNumber": str(host.group.setup.da_build),
         "DAService State": "down" if down else "ready",
-        "Installation in Progress": action is not None and action.kind in ("Install", "Uninstall"),
+        "Installation in Progress": busy and host.group.setup.tells_busy,
         "Last Update Time": host.group.wall(host.member).strftime("%a %b %d %H:%M:%S %Y"),
         "New DA Availability": "up to date",
         "Update Status": "done",

@@ -4,6 +4,7 @@ from tests.mutation.trials import safety
 
 SLOW = "simulation/test_slow_slack.py"
 RECOVERY = "engine/recovery.py"
+OTHER_DEVICES = "simulation/test_other_devices.py"
 EACH_SIGN = "unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess"
 IN_PART = "unit/test_resolving.py::test_what_shows_in_part_or_badly_holds"
 
@@ -37,6 +38,18 @@ SAFETIES = (
         old="return Found(Finding.UNDER_WAY, _shown_progress(member))",
         new='return Found(Finding.NOT_HAPPENED, "")',
         by=(EACH_SIGN,),
+    ),
+    safety(
+        "an action in progress is CPUSE at work, whatever its status says",
+        promise="P3",
+        why="It would count as ended: brought up, and cloning switched on, in mid-installation.",
+        file="engine/facts.py",
+        old='return bool(self.agent_busy) or (changing and newest.status.lower() == "in progress")',
+        new="return bool(self.agent_busy)",
+        by=(
+            EACH_SIGN,
+            f"{OTHER_DEVICES}::test_an_abort_waits_for_an_action_in_progress",
+        ),
     ),
     safety(
         "CPUSE at work on something that is not ours cannot be told",
