@@ -80,6 +80,7 @@ class Heard:
         about: HELP where the text is better made for this person (`bot.helping`); else "".
         form: to be shown to the person.
         errors: what is wrong in a form that was sent, by block id; then there is no row.
+        instead: to be stored where the row was heard before: its author edited the message.
     """
 
     row: InboxRow | None = None
@@ -90,9 +91,16 @@ class Heard:
     about: str = ""
     form: Form | None = None
     errors: dict[str, str] = field(default_factory=dict)
+    instead: InboxRow | None = None
 
 
 NOTHING = Heard()
+
+EDITED = (
+    "You edited a message that I had heard before. Of an edit I hear what stops something, votes "
+    "and questions; anything else is heard once. Where you mean it, write it anew, in a message of "
+    "its own."
+)
 
 HELP = "help"
 
@@ -452,12 +460,25 @@ class Hearing:
 
         The row's key is the message's place, so that it is heard once, however it arrives: as an
         event, as the same event under another `event_id`, or read back (`bot.threads`).
+
+        Question: what is an edited message, of which Slack sends another event with the same
+        place? Answer: where it stops something now, is a vote, which is only where to look, or is
+        just answered, it is heard again, once for each edit: a slip in `halt` is mended so. What
+        lets something go on or changes something is heard once, however often it is edited, and
+        its author is told. Given up: that a slip in `resume` can be mended so.
         """
-        heard = self._mentioned(event)
-        if heard.row is not None or not heard.text:
+        heard, place = self._mentioned(event), self._key(event)
+        if heard.row is None and heard.text:
+            body = {"text": heard.text, "answer": heard.to, "about": heard.about}
+            row = self._row(place, None, ASKED, body)
+            heard = Heard(row, heard.text, heard.to)
+        edit = str((event.get("edited") or {}).get("ts") or "")
+        if heard.row is None or not edit:
             return heard
-        body = {"text": heard.text, "answer": heard.to, "about": heard.about}
-        return Heard(self._row(self._key(event), None, ASKED, body), heard.text, heard.to)
+        if _is_heard_again(heard.row):
+            return replace(heard, row=replace(heard.row, key=f"{place}/{edit}"))
+        told = {"text": EDITED, "answer": heard.row.body["answer"], "about": ""}
+        return replace(heard, instead=self._row(f"{place}/{edit}", None, ASKED, told))
 
     def _key(self, event: Mapping[str, Any]) -> str:
         return f"evt:app_mention/{event['channel']}/{event['ts']}"
@@ -644,6 +665,11 @@ def moment_of(ts: str) -> datetime:
     seconds, _, micros = ts.partition(".")
     whole = datetime.fromtimestamp(int(seconds), UTC)
     return whole + timedelta(microseconds=int(micros.ljust(6, "0")[:6]))
+
+
+def _is_heard_again(row: InboxRow) -> bool:
+    """Say whether nothing begins or changes by this row, however often it is heard."""
+    return row.kind in (ASKED, "vote") or (row.kind == "word" and row.body["verb"] in STOPS)
 
 
 def _ourselves(body: Mapping[str, Any]) -> frozenset[str]:

@@ -19,7 +19,7 @@ import structlog
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 
-from bot.hearing import ASKED, HELP, LOOKED_UP, Hearing
+from bot.hearing import ASKED, HELP, LOOKED_UP, Heard, Hearing
 from engine.ports import Answers
 from storage.records import InboxRow, InboxStore
 
@@ -75,7 +75,7 @@ def hearing_stops(
     It returns True where that was not heard before.
     """
 
-    def put(message: Mapping[str, Any]) -> bool:
+    def store(message: Mapping[str, Any]) -> bool:
         row = hearing.mention(message).row
         fresh = row is not None and row.run is not None and inbox.put(row)
         if row is not None and fresh:
@@ -83,9 +83,26 @@ def hearing_stops(
         return fresh
 
     async def hear(message: Mapping[str, Any]) -> bool:
-        return await asyncio.to_thread(put, message)
+        return await asyncio.to_thread(store, message)
 
     return hear
+
+
+def put(inbox: InboxStore, heard: Heard) -> InboxRow | None:
+    """Store what was heard; return the row that is new, or None where nothing of it is.
+
+    Of an edited message that was heard as it read before, what its author is told is new; that is
+    put first, so that it is not told of an edit that another process hears at this moment.
+    """
+    if heard.row is None:
+        return None
+    told = heard.instead is not None and inbox.put(heard.instead)
+    fresh = inbox.put(heard.row)
+    if heard.instead is not None and fresh:
+        inbox.drop(heard.instead.key)
+    if fresh:
+        return heard.row
+    return heard.instead if told else None
 
 
 def storing(hearing: Hearing, inbox: InboxStore) -> Middleware:
@@ -98,11 +115,12 @@ def storing(hearing: Hearing, inbox: InboxStore) -> Middleware:
     ) -> BoltResponse | None:
         heard = await asyncio.to_thread(hearing.hear, body)
         if heard.row is not None:
-            fresh = await asyncio.to_thread(inbox.put, heard.row)
-            if not fresh:
+            fresh = await asyncio.to_thread(put, inbox, heard)
+            if fresh is None:
                 log.info("heard before", key=heard.row.key)
                 return BoltResponse(status=200, body="")
-            log.info("heard", key=heard.row.key, kind=heard.row.kind, run=heard.row.run)
+            log.info("heard", key=fresh.key, kind=fresh.kind, run=fresh.run)
+            heard = heard if fresh is heard.row else Heard(fresh)
         context[HEARD] = heard
         await next()
         return None

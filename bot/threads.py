@@ -12,7 +12,8 @@ that went through to the end, less `OVERLAP`. A thread that fits into one answer
 time, since that costs no more. What stood there is told to whoever posts: a message of ours that
 is missing was deleted by somebody. That place is kept in memory only: reading too much
 is harmless, and after a restart it is the right thing. Given up: a message that is edited into a
-word for the bot long after it was written is found at the next start.
+word for the bot long after it was written, and whose event is lost, is found at the next start
+where its thread is long.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands.votes import addressed
 from bot.hearing import ASKED, Hearing
-from bot.inbox import Follow
+from bot.inbox import Follow, put
 from bot.people import Identity, Self
 from bot.questions import SlackRefused, asked
 from bot.rounds import Rounds
@@ -170,8 +171,7 @@ class Threads:
 
     def _put(self, message: Mapping[str, Any]) -> InboxRow | None:
         """Store what a message amounts to; None where it was heard before."""
-        row = self._hearing.mention(message).row
-        return row if row is not None and self._stores.inbox.put(row) else None
+        return put(self._stores.inbox, self._hearing.mention(message))
 
 
 def _is_for(me: Identity, message: Mapping[str, Any]) -> bool:

@@ -124,6 +124,7 @@ class Acts:
     async def _edit(self, user: User, asked: Json) -> Json:
         message = self._own_message(user, asked, "cant_update_message")
         self._workspace.edit(message, mark=True, text=self._typed(str(asked.get("text", ""))))
+        self._parts.events.edited(message)
         return {"channel": message.channel, "ts": message.ts}
 
     async def _delete(self, user: User, asked: Json) -> Json:

@@ -74,6 +74,18 @@ class Events:
         event = payloads.message_event(self._workspace, message, channel, "message")
         self._tell(f"message.{channel.kind}", event, channel)
 
+    def edited(self, message: Message) -> None:
+        """Tell of a mention anew where its author edited the message: same place, another event.
+
+        Undocumented, but seen by many (slackapi/bolt-js#960, slack-go/slack#1256): the event is
+        told by its `edited` alone.
+        """
+        channel = self._workspace.channels[message.channel]
+        mention = f"<@{self._workspace.app.bot_user}"
+        if self._is_member(message.channel) and mention in message.text and not channel.is_im:
+            event = payloads.message_event(self._workspace, message, channel, "app_mention")
+            self._tell("app_mention", {**event, "event_ts": self._workspace.new_ts()}, channel)
+
     def home_opened(self, user: str, tab: str) -> None:
         """Tell that somebody looks at the app's home."""
         workspace = self._workspace

@@ -70,6 +70,8 @@ def message_event(workspace: Workspace, message: Message, channel: Channel, kind
         event["blocks"] = message.blocks
     if message.is_reply:
         event["thread_ts"] = message.thread_ts
+    if message.edited:
+        event["edited"] = message.edited
     if kind == "message":
         event["channel_type"] = {"channels": "channel", "groups": "group", "im": "im"}[channel.kind]
         if message.subtype:

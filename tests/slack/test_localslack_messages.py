@@ -187,15 +187,21 @@ async def test_a_reply_that_is_edited_or_deleted_by_its_author_is_shown_so(clien
     assert shown["parent_user_id"] == "U0000HOTFIX"
 
 
-async def test_an_edit_sends_no_mention_and_neither_does_a_deletion(client, people, app, watch):
+async def test_an_edit_sends_a_mention_anew_and_a_deletion_sends_none(client, people, app, watch):
     root = (await client.chat_postMessage(channel=CHANNEL, text="root"))["ts"]
     said = await people.act("rita", "mention", channel=CHANNEL, thread_ts=root, text="one")
     await watch.until_traffic("ack", ok=True)
     await people.act("rita", "edit", channel=CHANNEL, ts=said["ts"], text="@hotfix two")
+    await watch.until_traffic("ack", ok=True)
     await people.act("rita", "delete", channel=CHANNEL, ts=said["ts"])
     await people.act("rita", "mention", channel=CHANNEL, thread_ts=root, text="three")
     await watch.until_traffic("ack", ok=True)
 
     heard = [body["event"] for body in app.events("app_mention")]
-    assert [event["text"] for event in heard] == ["<@U0000HOTFIX> one", "<@U0000HOTFIX> three"]
+    texts = [event["text"].removeprefix("<@U0000HOTFIX> ") for event in heard]
+    assert texts == ["one", "two", "three"]
+    assert [event.get("edited", {}).get("user") for event in heard] == [None, "U00000RITA0", None]
+    assert heard[0]["ts"] == heard[1]["ts"]
+    envelopes = [body["event_id"] for body in app.events("app_mention")]
+    assert len(set(envelopes)) == 3
     assert {event["thread_ts"] for event in heard} == {root}

@@ -224,6 +224,20 @@ async def test_a_stop_whose_event_was_lost_is_heard_once_before_any_vote_counts(
     assert len(house.stores.inbox.waiting()) == 1
 
 
+async def test_a_stop_made_by_an_edit_is_heard_before_any_vote_counts(house, people):
+    add_run(house.stores, house.clock)
+    root, ts = await house.ask()
+    said = await write(people, root, "ana", "hatl")
+    await house.threads.read_back()
+    await people.act("ana", "edit", channel=CHANNEL, ts=said, text="@hotfix halt")
+    await react(people, ts, ("noor", YES))
+
+    with pytest.raises(StopUnheard):
+        await house.people.ballots(CHANNEL, ts)
+
+    assert await house.people.ballots(CHANNEL, ts) == [Ballot(NOOR, "yes", "reaction")]
+
+
 async def test_a_stop_said_right_before_the_gate_was_shown_is_heard_as_well(house, people):
     add_run(house.stores, house.clock)
     root = await house.post("hf-000001/root")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.hearing import ASKED
+from bot.hearing import ASKED, EDITED
 from bot.localslack.model import Message
 from storage.records import InboxRow
 from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, app_writes, chatter
@@ -176,6 +176,96 @@ async def test_a_lost_word_before_one_that_was_heard_is_found(house, people, wat
     await house.threads.read_back()
 
     assert "pause" in [row.body.get("verb") for row in house.rows]
+
+
+# --------------------------------------------------------------------------------- edited
+
+
+async def edit(people, ts: str, text: str) -> None:
+    await people.act("ana", "edit", channel=CHANNEL, ts=ts, text=f"@hotfix {text}")
+
+
+@pytest.mark.parametrize("first", ["hatl", "status", "approve G2 7K3F", "resume", "pause"])
+async def test_a_stop_made_by_an_edit_is_heard_once(house, people, watch, first):
+    root = await begun(house)
+    await house.connect()
+    ts = await say(people, root, first)
+    await watch.until_traffic("ack", ok=True)
+    await edit(people, ts, "halt")
+    await watch.until_traffic("ack", ok=True)
+
+    await house.threads.read_back()
+
+    (row,) = [row for row in house.rows if row.body.get("verb") == "halt"]
+    assert row.key.startswith(f"evt:app_mention/{CHANNEL}/{ts}/")
+    assert (row.run, row.kind, row.body["user"]) == ("hf-000001", "word", ANA)
+
+
+async def test_a_stop_made_by_an_edit_is_read_back_where_its_event_was_lost(house, people, watch):
+    root = await begun(house)
+    await house.connect()
+    ts = await say(people, root, "hatl")
+    await watch.until_traffic("ack", ok=True)
+    await people.fault("drop_event")
+    await edit(people, ts, "halt")
+    await watch.until_traffic("delivery", error="dropped")
+
+    for _ in range(3):
+        await house.threads.read_back()
+
+    assert verbs(house) == ["halt"]
+
+
+async def test_a_vote_made_by_an_edit_is_looked_for(house, people, watch):
+    root, _ = await house.ask(house.add_run())
+    await house.connect()
+    ts = await say(people, root, "approve G2")
+    await watch.until_traffic("ack", ok=True)
+    await edit(people, ts, "approve G2 7K3F")
+    await watch.until_traffic("ack", ok=True)
+
+    (row,) = [row for row in house.rows if row.kind == "vote"]
+    assert (row.body["verb"], row.body["user"]) == ("approve", ANA)
+
+
+@pytest.mark.parametrize("first", ["resmue", "retry"])
+async def test_what_goes_on_is_heard_once_and_of_an_edit_its_author_is_told(
+    house, people, watch, first
+):
+    root = await begun(house)
+    await house.connect()
+    ts = await say(people, root, first)
+    await watch.until_traffic("ack", ok=True)
+    before = [row.key for row in house.rows if row.kind == "word"]
+    await edit(people, ts, "resume")
+    told = await watch.until("ephemeral_posted", to=ANA, text=EDITED)
+
+    for _ in range(3):
+        await house.threads.read_back()
+
+    assert [row.key for row in house.rows if row.kind == "word"] == before
+    assert told["thread_ts"] == root
+    texts = [shown["text"] for shown in (await people.state())["ephemerals"][ANA]]
+    assert texts.count(EDITED) == 1
+
+
+async def test_what_was_first_heard_as_it_reads_after_an_edit_is_not_heard_again(
+    house, people, watch
+):
+    root = await begun(house)
+    await house.connect()
+    await people.fault("drop_event")
+    ts = await say(people, root, "resmue")
+    await watch.until_traffic("delivery", error="dropped")
+    await edit(people, ts, "resume")
+    await watch.until_traffic("ack", ok=True)
+
+    for _ in range(3):
+        house.clock.passed += timedelta(minutes=2)
+        await house.threads.read_back()
+
+    assert verbs(house) == ["resume"]
+    assert ANA not in (await people.state())["ephemerals"]
 
 
 # ------------------------------------------------------------------------- what is only answered

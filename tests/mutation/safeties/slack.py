@@ -75,6 +75,27 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a stop that was made by an edit is heard",
+        promise="P7",
+        why="Whoever mends `hatl` into `halt` would stop nothing, and be told nothing.",
+        file="bot/hearing.py",
+        old="        if heard.row is None or not edit:\n",
+        new="        if True:\n",
+        by=("slack/test_threads.py::test_a_stop_made_by_an_edit_is_heard_once[socket-hatl]",),
+    ),
+    safety(
+        "what lets something go on is heard once, however often it is edited",
+        promise="P12",
+        why="A `retry` whose author mends a comma would be done twice.",
+        file="bot/hearing.py",
+        old="        if _is_heard_again(heard.row):\n",
+        new="        if True:\n",
+        by=(
+            "slack/test_threads.py::"
+            "test_what_goes_on_is_heard_once_and_of_an_edit_its_author_is_told[socket-retry]",
+        ),
+    ),
+    safety(
         "a stop is read also where it is written in haste",
         promise="P7",
         why="Who writes `halt!` would be answered with a lesson while the night goes on.",
@@ -102,8 +123,8 @@ SAFETIES = (
         promise="P12",
         why="Slack believes that we have it, and we are killed.",
         file="bot/inbox.py",
-        old="            fresh = await asyncio.to_thread(inbox.put, heard.row)\n",
-        new="            await next()\n            fresh = inbox.put(heard.row)\n",
+        old="            fresh = await asyncio.to_thread(put, inbox, heard)\n",
+        new="            await next()\n            fresh = put(inbox, heard)\n",
         by=("unit/test_inbox.py::test_a_word_is_stored_before_anything_else_happens",),
     ),
     safety(
@@ -111,8 +132,8 @@ SAFETIES = (
         promise="P12",
         why="A command that Slack sends twice would be answered twice.",
         file="bot/inbox.py",
-        old="            if not fresh:\n",
-        new="            if False:\n",
+        old="            if fresh is None:\n",
+        new="            fresh = fresh or heard.row\n            if False:\n",
         by=("unit/test_inbox.py::test_a_word_that_comes_again_is_acked_and_goes_no_further",),
     ),
     safety(
