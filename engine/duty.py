@@ -186,7 +186,7 @@ class Duty:
         until = self.clock.monotonic() + self.plan.policy.limits.blind.total_seconds()
         while True:
             try:
-                return await self.group.observe(full=full)
+                return await self._look(full=full)
             except (MemberUnreachable, TooLate, UnexpectedOutput):
                 # What cannot be read may be passing: a member boots, its database is busy.
                 if self.clock.monotonic() >= until:
@@ -195,10 +195,14 @@ class Duty:
 
     async def glance(self) -> GroupFacts:
         """Look once, without patience: right before an act, being blind is a reason to stop."""
-        facts = (await self.group.observe()).listing(self.plan.everyone)
+        facts = (await self._look()).listing(self.plan.everyone)
         self.looked_at = self.clock.monotonic()
         await self._record(facts)
         return facts
+
+    async def _look(self, *, full: bool = False) -> GroupFacts:
+        """While a group of ours is down, one odd answer does not blind us for those that carry."""
+        return await self.group.observe(full=full, in_part=self._group_in_hand)
 
     async def _record(self, facts: GroupFacts) -> None:
         if any(member.session_open for member in facts.members):

@@ -23,6 +23,9 @@ def same_policy(members: Sequence[MemberFacts]) -> list[str]:
         for member, policy, other, theirs in _unlike(known)
     ]
     problems += _failed(known)
+    if known and all(_uncompared(policy) for _, policy in known):
+        who = spelled(member.id for member, _ in known)
+        problems.append(f"nothing shows whether {who} have the same policy: it was not verified")
     return problems + _same_virtual(members)
 
 
@@ -46,6 +49,11 @@ def _failed(held: Sequence[Held], number: int = 0) -> list[str]:
         f"{of}{member.id} has policy {named(policy)}, and its verification failed"
         for member, policy in failed
     ]
+
+
+def _uncompared(policy: InstalledPolicy) -> bool:
+    """Tell whether only the member's own `fw stat` names this policy, and nothing compares it."""
+    return not policy.date and not policy.signature
 
 
 Held = tuple[MemberFacts, InstalledPolicy]
@@ -92,13 +100,20 @@ def _alike(one: InstalledPolicy, other: InstalledPolicy, *, same_take: bool) -> 
 
 def changes(before: MemberFacts, now: MemberFacts) -> Iterator[str]:
     """Yield how the policies of one member, and of its Virtual Systems, changed."""
-    if before.policy and now.policy and not _alike(before.policy, now.policy, same_take=False):
+    if before.policy and now.policy and not _same_as_before(before.policy, now.policy):
         yield f"changed from {named(before.policy)} to {named(now.policy)}"
     earlier = {one.id: one.policy for one in before.virtual}
     for one in now.virtual:
         was = earlier.get(one.id)
         if was and one.policy and not _alike(was, one.policy, same_take=False):
             yield f"(VS {one.id}) changed from {named(was)} to {named(one.policy)}"
+
+
+def _same_as_before(before: InstalledPolicy, now: InstalledPolicy) -> bool:
+    """Tell whether a policy did not change; one that nothing compared now counts by its name."""
+    if _uncompared(now):
+        return before.name == now.name
+    return _alike(before, now, same_take=False)
 
 
 def described_virtual(one: VirtualFacts, member: MemberFacts) -> str:

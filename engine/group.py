@@ -103,11 +103,13 @@ class LiveGroup:
 
     # ------------------------------------------------------------------------------ looks
 
-    async def observe(self, *, full: bool = False) -> GroupFacts:
+    async def observe(self, *, full: bool = False, in_part: bool = False) -> GroupFacts:
         """Look once, with one command on the kept session to the group address.
 
         With a fence our epoch comes first: at take-over before the first look, and on members
         that lack it (they were away, or restarted) before anything is decided from a look.
+
+        `in_part`: what says nothing of the traffic may be lacking; see `probe.read_look`.
 
         Raises:
             MemberUnreachable: blind: nobody answers at the group address.
@@ -116,12 +118,12 @@ class LiveGroup:
         """
         fence = self._fence
         if fence is None:
-            return await self._look(full=full)
+            return await self._look(full=full, in_part=in_part)
         held = frozenset() if fence.stands else await self._put_up(fence)
-        facts = await self._look(full=full)
+        facts = await self._look(full=full, in_part=in_part)
         if fence.is_lacking(facts):
             held |= await self._put_up(fence)
-            facts = await self._look(full=full)
+            facts = await self._look(full=full, in_part=in_part)
         members = (replace(m, session_open=True) if m.id in held else m for m in facts.members)
         return replace(facts, members=tuple(members))
 
@@ -147,17 +149,17 @@ class LiveGroup:
             self._identity = found
         return self._identity
 
-    async def _look(self, *, full: bool) -> GroupFacts:
-        facts = await self._look_once(full=full)
+    async def _look(self, *, full: bool, in_part: bool) -> GroupFacts:
+        facts = await self._look_once(full=full, in_part=in_part)
         asked = self._virtual
         self._remember(facts)
         if self._virtual != asked:
             # What is virtual was found just now: it is asked after, in a look that is whole.
-            facts = await self._look_once(full=full)
+            facts = await self._look_once(full=full, in_part=in_part)
             self._remember(facts)
         return facts
 
-    async def _look_once(self, *, full: bool) -> GroupFacts:
+    async def _look_once(self, *, full: bool, in_part: bool) -> GroupFacts:
         known = await self.identify()
         words = dialect(known.version)
         line = probe.look_line(
@@ -168,7 +170,7 @@ class LiveGroup:
             virtual=None if known.mode == GATEWAY else self._virtual,
         )
         output = await self._shell.run(line, within=self._policy.limits.look)
-        facts = probe.read_look(output.text, self._clock.now(), self._kinds)
+        facts = probe.read_look(output.text, self._clock.now(), self._kinds, in_part=in_part)
         return replace(
             facts,
             version=facts.version or known.version,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 from engine.errors import UnexpectedOutput
 from engine.facts import (
@@ -55,6 +56,8 @@ from engine.gaia.virtual import (
     signed,
     with_peers,
 )
+
+T = TypeVar("T")
 
 
 def look_line(
@@ -152,7 +155,11 @@ def _search_from(actions: Mapping[MemberId, int]) -> str:
 
 
 def read_look(
-    text: str, at: datetime, kinds_before: Mapping[int, str] = MappingProxyType({})
+    text: str,
+    at: datetime,
+    kinds_before: Mapping[int, str] = MappingProxyType({}),
+    *,
+    in_part: bool = False,
 ) -> GroupFacts:
     """Read what `look_line` printed.
 
@@ -163,6 +170,8 @@ def read_look(
         at: when it was printed.
         kinds_before: which of what is virtual was a Switch or a Router in a former look, for one in
             which that command failed: a Switch is no Virtual System that lost its policy.
+        in_part: what says nothing of the traffic may be unreadable, and is then not seen: image
+            auto-clone, and what `asg policy verify` compares.
 
     Raises:
         UnexpectedOutput: a section is missing or cannot be read.
@@ -178,9 +187,9 @@ def read_look(
         raise UnexpectedOutput("asg stat names several members as the local one", text)
     local = here[0]
     stat = read_stat(sections["stat"])
-    policies = _Policies(sections["policy"])
+    policies = _Policies(sections["policy"], in_part=in_part)
     kinds = read_kinds(sections.get("kinds", "")) or kinds_before
-    cloning = read_cloning(sections["cloning"])
+    cloning = _or_nothing(read_cloning, sections["cloning"], in_part=in_part)
     own = by_member(sections["members"])
     if "virtual" in sections:
         stat.add(read_blocks(sections["virtual"]))
@@ -216,9 +225,27 @@ def read_look(
 class _Policies:
     """What `asg policy verify` says of the members, and of what is virtual on them."""
 
-    def __init__(self, text: str) -> None:
-        self.own = read_policies(text)
+    def __init__(self, text: str, *, in_part: bool) -> None:
+        self.own = _or_nothing(read_policies, text, in_part=in_part)
         self.virtual = read_virtual_policies(text)
+
+
+def _or_nothing(
+    read: Callable[[str], dict[MemberId, T]], section: str, *, in_part: bool
+) -> dict[MemberId, T]:
+    """Read a section; where it may be lacking and cannot be read, nothing was seen of any member.
+
+    Source: SGMUP (`CLINFR0819 …`, `ERROR: Could not get Security Group from db` while it is busy).
+
+    Raises:
+        UnexpectedOutput: it cannot be read, and may not be lacking.
+    """
+    try:
+        return read(section)
+    except UnexpectedOutput:
+        if not in_part:
+            raise
+        return {}
 
 
 @dataclass(frozen=True)

@@ -192,52 +192,78 @@ def _policy_rows(text: str) -> Iterator[_Row]:
     """Yield member, number of the Virtual System (0: the member itself) and policy of each row."""
     columns: list[str] = []
     member = ""
-    for line in text.splitlines():
-        if not line.startswith("|") or not line.rstrip().endswith("|"):
+    for line in map(str.strip, text.splitlines()):
+        if not line.startswith("|") or not line.endswith("|") or len(line) < 2:
             continue
-        cells = [cell.strip() for cell in line.strip()[1:-1].split("|")]
-        if "Policy Name" in cells:
-            columns = cells
+        cells = [" ".join(cell.split()) for cell in line[1:-1].split("|")]
+        if "policy name" in map(str.lower, cells):
+            columns = [cell.lower() for cell in cells]
         elif columns and len(cells) == len(columns):
             row = dict(zip(columns, cells, strict=True))
-            named = re.fullmatch(r"(\d{1,2}_\d{1,2})(?::(\d+))?", cells[0])
+            named = re.fullmatch(r"(\d{1,2}_\d{1,2})(?::(\d+))?(?: ?\(local\))?", cells[0])
             if named:
                 member = member_id(named[1])
             elif cells[0] or not member:
                 continue
-            number = (named and named[2]) or row.get("VS", row.get("VS ID", "0"))
+            number = (named and named[2]) or row.get("vs", row.get("vs id", "0"))
             if number.isdigit():
-                signature = row.get("Policy Signature", "")
-                failed = row.get("Status", "").lower() == "failed"
-                date = row.get("Policy Date", "")
+                signature = row.get("policy signature", "")
+                failed = not row.get("status", "success").lower().startswith("success")
+                date = row.get("policy date", "")
                 yield (
                     member,
                     int(number),
-                    InstalledPolicy(row["Policy Name"], date, signature, failed),
+                    InstalledPolicy(row["policy name"], date, signature, failed),
                 )
+
+
+_OF_ONE = re.compile(
+    r"\s*(?:\[(\d{1,2}_\d{1,2})\]|(\d{1,2}_\d{1,2})\s*(?:\(local\))?\s*:)\s*(.*)", re.IGNORECASE
+)
+_OF_SOME = re.compile(
+    r"\s*-\*-\s*(\d+)\s+(?:blade|member|SGM)s?:\s*([\d_,\s]+?)\s*-\*-\s*", re.IGNORECASE
+)
+_OF_SOMEBODY = re.compile(r"\s*(?:-\*-|\[?\d{1,2}_\d)")
+"""However it goes on, what follows is not of the members named before."""
+
+
+def _block(line: str) -> tuple[list[MemberId], str] | None:
+    """Return whose block a line begins, and what stands behind that; None where it begins none.
+
+    A heading that cannot be read is nobody's: what follows must not count for the one before.
+
+    Source: SGMUP (`1_01:`, `-*- 2 blades: 1_01 1_02 -*-`, `[1_01]` before each line); `(local)` is
+    SGMUP's in other tables, and that members may be told apart by commas is [I].
+    """
+    if one := _OF_ONE.fullmatch(line):
+        return [member_id(one[1] or one[2])], one[3]
+    if some := _OF_SOME.fullmatch(line):
+        named = [one for one in re.split(r"[,\s]+", some[2]) if re.fullmatch(r"\d+_\d{1,2}", one)]
+        return ([member_id(one) for one in named] if len(named) == int(some[1]) else []), ""
+    return ([], "") if _OF_SOMEBODY.match(line) else None
 
 
 def read_cloning(text: str) -> dict[MemberId, bool]:
     """Read the state of image auto-clone per member, from blocks with members above.
 
-    They begin with `1_01:`, or with `-*- 2 blades: 1_01 1_02 -*-`.
+    See `_block` for how these begin; the state may stand in the same line.
 
     Source: SGMUP log-8020.log for the sentence (printed by `set`; for `show` it is [I]), and for
-    both kinds of blocks.
+    the kinds of blocks.
 
     Raises:
-        UnexpectedOutput: no member's state.
+        UnexpectedOutput: no member's state, or two for one.
     """
     found: dict[MemberId, bool] = {}
     members: list[MemberId] = []
     for line in text.splitlines():
-        if re.fullmatch(r"\d{1,2}_\d{1,2}:\s*", line):
-            members = [member_id(line.strip().rstrip(":"))]
-        elif head := re.match(r"-\*- \d+ (?:blade|member)s?: ([0-9_ ]+) -\*-", line):
-            members = [member_id(one) for one in head[1].split()]
-        state = re.search(r"auto-clone state is (on|off)\b", line, re.IGNORECASE)
-        if state:
-            found |= dict.fromkeys(members, state[1].lower() == "on")
+        members, rest = _block(line) or (members, line)
+        state = re.search(r"auto-clone state is:?\s+(on|off)(?![\w/-])", rest, re.IGNORECASE)
+        if not state:
+            continue
+        for one in members:
+            if found.setdefault(one, state[1].lower() == "on") != (state[1].lower() == "on"):
+                raise UnexpectedOutput(f"image auto-clone of {one} is both on and off", text)
     if not found:
         raise UnexpectedOutput("the state of image auto-clone cannot be read", text)
     return found
@@ -251,10 +277,8 @@ def read_core_dumps(text: str) -> dict[MemberId, tuple[str, ...]]:
     found: dict[MemberId, list[str]] = {}
     members: list[MemberId] = []
     for line in text.splitlines():
-        head = re.match(r"-\*- \d+ blades?: ([0-9_ ]+) -\*-", line)
-        if head:
-            members = [member_id(one) for one in head[1].split()]
-        file = re.search(r"(/\S*dump\S*|/\S+\.core\S*)", line)
+        members, rest = _block(line) or (members, line)
+        file = re.search(r"(/\S*dump\S*|/\S+\.core\S*)", rest)
         if file:
             for one in members:
                 found.setdefault(one, []).append(file[1])
@@ -267,13 +291,12 @@ def read_connections(text: str) -> dict[MemberId, int]:
     Source: PROM (VALS PEAK SLINKS).
     """
     found: dict[MemberId, int] = {}
-    member = ""
+    members: list[MemberId] = []
     for line in text.splitlines():
-        if re.fullmatch(r"\d{1,2}_\d{1,2}:\s*", line):
-            member = member_id(line.strip().rstrip(":"))
-        numbers = re.search(r"(?:^|\s)(\d+)\s+(\d+)\s+(\d+)\s*$", line)
-        if numbers and member and member not in found:
-            found[member] = int(numbers[1])
+        members, rest = _block(line) or (members, line)
+        numbers = re.search(r"(?:^|\s)(\d+)\s+(\d+)\s+(\d+)\s*$", rest)
+        if numbers and len(members) == 1 and members[0] not in found:
+            found[members[0]] = int(numbers[1])
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import ConditionFailed
 from engine.facts import GroupFacts
+from engine.fold import RunState
 from engine.gaia import probe
 from engine.group import LiveGroup
 from engine.journal import Kind
@@ -146,8 +147,8 @@ def test_a_member_that_leaves_after_everything_was_checked_keeps_the_run_from_it
     async def come(night: Night) -> None:
         nights.append(night)
 
-    def away(text: str, at: datetime, *before: Any) -> GroupFacts:
-        facts = read(text, at, *before)
+    def away(text: str, at: datetime, *before: Any, **named: Any) -> GroupFacts:
+        facts = read(text, at, *before, **named)
         over = nights[0].records() and nights[0].state().of("POSTFLIGHT").status == "done"
         ill = (replace(m, notes=("FSYNC",)) if m.id == "1_3" else m for m in facts.members)
         return replace(facts, members=tuple(ill)) if over else facts
@@ -269,8 +270,8 @@ def test_cpuse_that_stays_busy_holds(tmp_path, monkeypatch):
     async def come(night: Night) -> None:
         nights.append(night)
 
-    def busy(text: str, at: datetime, *before: Any) -> GroupFacts:
-        facts = read(text, at, *before)
+    def busy(text: str, at: datetime, *before: Any, **named: Any) -> GroupFacts:
+        facts = read(text, at, *before, **named)
         uploaded = nights[0].records() and nights[0].state().of("UPLOAD").status == "done"
         members = (replace(m, agent_busy=bool(uploaded)) for m in facts.members)
         return replace(facts, members=tuple(members))
@@ -292,21 +293,26 @@ def test_being_blind_for_longer_than_the_limit_holds(tmp_path):
 DB_BUSY = "ERROR: Could not get Security Group from db"
 
 
-def unreadable(monkeypatch, seconds: float) -> Story:
-    """From the import on, for so long, gClish answers that its database is busy."""
+def unreadable(
+    monkeypatch,
+    seconds: float,
+    *,
+    section: str = "cloning",
+    since_when: Callable[[RunState], bool] = lambda state: state.of("UPLOAD").status == "done",
+) -> Story:
+    """From the import on, or when it is said, gClish answers so long that its database is busy."""
     read, nights, since = probe.read_look, [], []
 
     async def come(night: Night) -> None:
         nights.append(night)
 
-    def busy(text: str, at: datetime, *before: Any) -> GroupFacts:
-        begun = nights[0].records() and nights[0].state().of("UPLOAD").status == "done"
-        if begun:
+    def busy(text: str, at: datetime, *before: Any, **named: Any) -> GroupFacts:
+        if nights[0].records() and since_when(nights[0].state()):
             since.append(at)
         if since and at - since[0] < timedelta(seconds=seconds):
-            head, _, rest = text.partition("@@cloning\n")
-            text = f"{head}@@cloning\n{DB_BUSY}\n{rest[rest.index('@@') :]}"
-        return read(text, at, *before)
+            head, _, rest = text.partition(f"@@{section}\n")
+            text = f"{head}@@{section}\n{DB_BUSY}\n{rest[rest.index('@@') :]}"
+        return read(text, at, *before, **named)
 
     monkeypatch.setattr(probe, "read_look", busy)
     return come
@@ -324,6 +330,36 @@ def test_what_cannot_be_read_for_longer_than_the_limit_holds_with_its_text(tmp_p
 
     assert held(night) == ("IMPORT", "UnexpectedOutput")
     assert any(DB_BUSY in str(record.body.get("text", "")) for record in night.records)
+
+
+def a_was_taken_down(state: RunState) -> bool:
+    return state.of("A.ADMIN_DOWN").committed_at is not None
+
+
+@pytest.mark.parametrize("section", ["cloning", "policy"])
+def test_what_cannot_be_read_does_not_blind_for_a_member_that_leaves_with_a_group_down(
+    tmp_path, monkeypatch, section
+):
+    story = unreadable(monkeypatch, 3000, section=section, since_when=a_was_taken_down)
+    fault = {"name": "member_fails", "member": "1_4", "when": "admin_down:1_2", "delay_s": 5}
+    night = play(tmp_path, fault, beside=story)
+
+    assert "A" in night.state.rescued
+    assert night.states()["1_1"] == night.states()["1_2"] == "ACTIVE"
+    assert set(night.installs().values()) == {0}
+    assert night.broken() == {}
+
+
+@pytest.mark.parametrize("section", ["cloning", "policy"])
+def test_nothing_is_installed_while_it_cannot_be_read_what_must_hold_for_that(
+    tmp_path, monkeypatch, section
+):
+    story = unreadable(monkeypatch, 3000, section=section, since_when=a_was_taken_down)
+    night = play(tmp_path, beside=story)
+
+    assert set(night.installs().values()) == {0}
+    assert held(night) == ("A.INSTALL", "ConditionFailed")
+    assert night.broken() == {}
 
 
 # -------------------------------------------------------------------------------- the rescue

@@ -211,8 +211,8 @@ def test_a_member_that_the_device_no_longer_lists_does_not_count_as_in_service(
 ):
     read = probe.read_look
 
-    def without_the_dead(text: str, at: datetime, *before: Any) -> GroupFacts:
-        facts = read(text, at, *before)
+    def without_the_dead(text: str, at: datetime, *before: Any, **named: Any) -> GroupFacts:
+        facts = read(text, at, *before, **named)
         there = tuple(m for m in facts.members if m.answered or m.id != "1_4")
         return replace(facts, members=there)
 

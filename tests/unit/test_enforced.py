@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine import invariants
+from engine.enforced import changes
 from engine.errors import ConditionFailed
 from engine.facts import InstalledPolicy, MemberFacts, VirtualFacts, in_service
 from engine.fold import RunState
@@ -142,3 +143,22 @@ def test_a_policy_of_a_virtual_system_installed_meanwhile_is_told_of_it_alone():
         "policy on 1_1-1_4 (VS 2) changed from Bern_Policy of 12Mar24 10:51 [9107a1ef3] to "
         "Bern_Policy of 13Mar24 09:00 [9107a1ef3]"
     )
+
+
+# ---------------------------------------------------------- what nothing compares with others
+
+UNCOMPARED = InstalledPolicy("Standard", "")
+
+
+def test_policies_that_nothing_compared_are_not_taken_for_the_same():
+    seen = facts(*(member(n, policy=UNCOMPARED) for n in range(1, 5)))
+
+    assert all(in_service(one) for one in seen.members)
+    assert "nothing shows whether 1_3-1_4 have the same policy" in at_failover(seen)
+
+
+def test_a_policy_that_nothing_compares_now_has_not_changed_where_its_name_has_not():
+    before, now = member(1), member(1, policy=UNCOMPARED)
+
+    assert list(changes(before, now)) == []
+    assert list(changes(before, member(1, policy=InstalledPolicy("Lax", ""))))

@@ -182,8 +182,8 @@ SAFETIES = (
             ),
             Edit(
                 "engine/duty.py",
-                "facts = (await self.group.observe()).listing(self.plan.everyone)",
-                "facts = await self.group.observe()",
+                "facts = (await self._look()).listing(self.plan.everyone)",
+                "facts = await self._look()",
             ),
         ),
         (

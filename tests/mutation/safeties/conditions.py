@@ -12,6 +12,7 @@ AT_READY = (
     "unit/test_invariants.py::test_lost_licences_new_core_dumps_and_a_full_disk_are_seen_at_ready"
 )
 HELD_WHERE = "simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it"
+SPELLINGS = "unit/test_spellings.py"
 
 SAFETIES = (
     safety(
@@ -621,6 +622,67 @@ SAFETIES = (
         by=(
             "unit/test_planner.py::test_what_is_unsupported_is_refused_with_a_sentence_that_says_"
             "why",
+        ),
+    ),
+    safety(
+        "what cannot be read of cloning or policies does not blind for those that carry",
+        promise="P1",
+        why="A member that leaves service with a group down would be seen by nobody.",
+        file="engine/duty.py",
+        old="full=full, in_part=self._group_in_hand)",
+        new="full=full)",
+        by=(
+            "simulation/test_holds.py::test_what_cannot_be_read_does_not_blind_for_a_member_that_"
+            "leaves_with_a_group_down",
+        ),
+    ),
+    safety(
+        "with no group down everything must be readable",
+        promise="P6",
+        why="People would be asked about facts of which a part was not seen.",
+        file="engine/duty.py",
+        old="full=full, in_part=self._group_in_hand)",
+        new="full=full, in_part=True)",
+        by=(
+            "simulation/test_holds.py::test_what_cannot_be_read_for_longer_than_the_limit_holds_"
+            "with_its_text",
+        ),
+    ),
+    safety(
+        "policies that nothing compared are not the same",
+        promise="P1",
+        why="Where their table cannot be read all of them would look alike.",
+        file="engine/enforced.py",
+        old="    return not policy.date and not policy.signature\n",
+        new="    return False\n",
+        by=(
+            "unit/test_enforced.py::test_policies_that_nothing_compared_are_not_taken_for_the_same",
+            "simulation/test_holds.py::test_nothing_is_installed_while_it_cannot_be_read_what_must_"
+            "hold_for_that",
+        ),
+    ),
+    safety(
+        "a heading that cannot be read is nobody's",
+        promise="P5",
+        why="The member before it would show the auto-clone of another.",
+        file="engine/gaia/readings.py",
+        old='    return ([], "") if _OF_SOMEBODY.match(line) else None\n',
+        new="    return None\n",
+        by=(
+            f"{SPELLINGS}::test_what_stands_under_a_heading_that_cannot_be_read_is_not_the_member_"
+            "before",
+        ),
+    ),
+    safety(
+        "a status of a policy that is not Success is failed",
+        promise="P6",
+        why="A word for what failed that we do not know would read as well.",
+        file="engine/gaia/readings.py",
+        old='not row.get("status", "success").lower().startswith("success")',
+        new='row.get("status", "success").lower() == "failed"',
+        by=(
+            f"{SPELLINGS}::test_a_padded_table_of_policies_and_a_status_that_is_not_success_is_"
+            "failed",
         ),
     ),
 )
