@@ -360,7 +360,11 @@ class LiveGroup:
         words = await self._words()
         command = commands.admin_state(words, state, members, accelerated=accelerated)
         script = admin_state_dialogue(
-            state, members, name=audit_text(name, "Hotfix Bot"), reason=audit_text(reason, "none")
+            state,
+            members,
+            name=audit_text(name, "Hotfix Bot"),
+            reason=audit_text(reason, "none"),
+            confirming_acts=words.confirming_acts,
         )
         text = await self._converse(at, command, script, outside, commit, stay=True)
         if "ACTIVE(!)" in cleaned(text):
@@ -556,21 +560,29 @@ class _Talk:
                 )
 
     async def answer_all(self, may_send: Callable[[], None]) -> None:
-        """Answer every question up to the one that commits.
+        """Answer every question up to the last one that commits.
+
+        Where the first of these may be the last, a command that ends after it is no error: it may
+        have acted, so only a look can tell.
 
         Raises:
             Fenced: our lease grew too old meanwhile; the answer was not typed.
         """
+        committed = False
         while not self._script.committed:
             text = await self._hear()
             answer = self._script.hear(text)
             status = guards.exit_status(cleaned(self._script.transcript))
+            if status is not None and committed:
+                return
             if status is not None:
                 self._ended_early(status)
             if answer is None:
                 continue
             if answer.commits:
-                await self._commit(self._at)
+                if not committed:
+                    await self._commit(self._at)
+                    committed = True
                 # Once more: a process that was paused while it wrote COMMITTING must not go on.
                 may_send()
             await self._terminal.write(answer.text + "\n")
@@ -600,6 +612,8 @@ class _Talk:
         """
         until = self._clock.monotonic() + SIGN_LIMIT.total_seconds()
         said = ""
+        if guards.exit_status(cleaned(self._script.transcript)) is not None:
+            return
         while (left := until - self._clock.monotonic()) > 0:
             try:
                 text = await self._terminal.read(within=timedelta(seconds=left))

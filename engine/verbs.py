@@ -14,7 +14,7 @@ from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.facts import GroupFacts
 from engine.journal import Kind, planned_body
-from engine.model import Appointment, Plan, Repetition, Step, StepKind
+from engine.model import Appointment, LogicalGroup, Plan, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
@@ -119,7 +119,7 @@ async def _case_of_down(duty: Duty) -> tuple[str, str]:
         return "not_back" if given_up else "down_not_started", coming_up.group
     step = _down_step(duty)
     if step is None:
-        return "nothing_down", ""
+        return await _case_of_undone(duty)
     if duty.plan.starts_down(step) and duty.state.of(step).committed_at is None:
         return "nothing_down", ""
     change = duty.state.changing(step.group)
@@ -137,6 +137,35 @@ async def _case_of_down(duty: Duty) -> tuple[str, str]:
     except MaintenanceError:
         return "under_way", step.group
     return _case_after_commit(duty, change, facts), step.group
+
+
+async def _case_of_undone(duty: Duty) -> tuple[str, str]:
+    """Return the case where no group is in hand: one may be down by an attempt that was undone.
+
+    A dialogue that ended otherwise than expected says nothing about what came of it, so a group
+    that this run once meant to take down, and of which members are down so, is brought up.
+    """
+    begun = [group for group in duty.plan.groups if _may_be_left_down(duty, group)]
+    if not begun:
+        return "nothing_down", ""
+    try:
+        facts = await duty.observe()
+    except MaintenanceError:
+        return "cannot_tell", begun[0].name
+    for group in begun:
+        members = facts.some(group.members)
+        if any("ADMIN" in member.notes for member in members):
+            at_work = any(member.at_work for member in members)
+            return "cannot_tell" if at_work else "down_not_started", group.name
+    return "nothing_down", ""
+
+
+def _may_be_left_down(duty: Duty, group: LogicalGroup) -> bool:
+    down = duty.state.step_of(group.name, StepKind.ADMIN_DOWN)
+    back = duty.state.step_of(group.name, StepKind.RETURN)
+    if down is None or back is None or duty.state.of(back).status == "done":
+        return False
+    return duty.state.of(down).attempt > 1
 
 
 async def _rollback(duty: Duty, row: InboxRow) -> None:

@@ -28,6 +28,7 @@ class Dialect:
         set_cloning: gClish: switch it; `{state}` is on or off.
         admin_state: set members administratively `{state}` (down or up); `{members}` their ids.
         admin_state_shell: the shell that knows it, "expert" or "gclish".
+        confirming_acts: whether the yes to its first question may be all that it asks for.
         accelerated: the option of it that synchronises accelerated connections first, or "".
         padded: whether ids are written as it prints them, `1_01`; both are taken.
         member_word: what it calls a member, in the plural, where it counts them.
@@ -40,6 +41,7 @@ class Dialect:
     set_cloning: str
     admin_state: str
     admin_state_shell: str
+    confirming_acts: bool
     accelerated: str
     padded: bool
     member_word: str
@@ -82,6 +84,7 @@ UP_TO_R81_20 = Dialect(
     set_cloning="set smo image auto-clone state {state}",
     admin_state="g_clusterXL_admin -b {members} {state}",
     admin_state_shell="expert",
+    confirming_acts=False,
     accelerated="-a",
     padded=False,
     member_word="SGMs",
@@ -90,13 +93,15 @@ UP_TO_R81_20 = Dialect(
 
 # Source: EXLLAB (an ElasticXL of R82: `set cluster members-admin-state`, `show cluster
 # configuration image auto-clone state`, ids as 1_01); for Maestro [I], one page of the guide is
-# for both. No option that synchronises accelerated connections was seen. R82.10 is taken to speak
-# as R82 does [I]. Modes: SEED and the R82 guide.
+# for both. Of the dialogue of admin-down it says "and confirm"; its prompts were not recorded. No
+# option that synchronises accelerated connections was seen. R82.10 is taken to speak as R82 does
+# [I]. Modes: SEED and the R82 guide.
 FROM_R82 = Dialect(
     show_cloning="show cluster configuration image auto-clone state",
     set_cloning="set cluster configuration image auto-clone state {state}",
     admin_state="set cluster members-admin-state ids {members} {state}",
     admin_state_shell="gclish",
+    confirming_acts=True,
     accelerated="",
     padded=True,
     member_word="Members",

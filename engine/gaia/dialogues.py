@@ -73,7 +73,7 @@ class Dialogue:
 
     @property
     def committed(self) -> bool:
-        """Whether the answer that commits was given."""
+        """Whether the last answer that commits was given."""
         return not any(prompt.commits for prompt in self._waiting)
 
     def hear(self, text: str) -> Answer | None:
@@ -169,17 +169,26 @@ def _line_with(text: str, words: str) -> str:
     return next(line.strip() for line in text.splitlines() if words in line)[:200]
 
 
-def admin_state(state: str, members: Sequence[MemberId], *, name: str, reason: str) -> Dialogue:
-    """Return the dialogue of `g_clusterXL_admin -b … {up|down}`.
+def admin_state(
+    state: str, members: Sequence[MemberId], *, name: str, reason: str, confirming_acts: bool
+) -> Dialogue:
+    """Return the dialogue of `g_clusterXL_admin -b … {up|down}`, or of what R82 has for it.
 
-    Source: SGMUP logs, R80.30SP and R81.10.
+    Where the confirmation may be all that is asked it commits, as the last answer does.
+
+    Source: SGMUP logs, R80.30SP and R81.10. R82 says "and confirm" (EXLLAB); its prompts were not
+    recorded, so which of these come there is [I].
     """
     return Dialogue(
         [
             Prompt(
                 "the confirmation",
-                re.compile(rf"blade state change to {state} on {_MEMBERS}:.*?{_SURE}", re.DOTALL),
+                re.compile(
+                    rf"(?:blade|member) state change to {state} on {_MEMBERS}:.*?{_SURE}",
+                    re.DOTALL,
+                ),
                 "y",
+                commits=confirming_acts,
                 names_members=True,
             ),
             Prompt("your name", re.compile(r"Enter your full name:\s*\Z"), name),

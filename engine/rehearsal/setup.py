@@ -39,6 +39,8 @@ class Setup:
             with `members` and `installed`.
         uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
         disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
+        audits_admin_state: whether the dialogue of admin-down goes on to a name and a reason after
+            its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
             does not, the action alone says so [I].
         sftp: whether a login over real SSH takes sftp; scp it takes in any case.
@@ -75,6 +77,7 @@ class Setup:
     da_build: int = 2672
     policy: str = "Standard"
     sync_all_sites: bool = True
+    audits_admin_state: bool = True
     tells_busy: bool = True
     sftp: bool = True
     start: datetime | None = None

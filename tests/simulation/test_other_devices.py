@@ -1,6 +1,7 @@
 """Nights on devices that say or do the same things otherwise than the recorded ones."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from engine.journal import Kind
@@ -32,7 +33,7 @@ def played(tmp_path: Any, then: Then = to_the_end, *, package: str = "", **setup
 
 def orders(night: Played, *kinds: str) -> list[str]:
     """Return what the devices were ordered to do, of these kinds, with the member."""
-    return [f"{one['what']} {one['member']}" for one in night.seen["acts"] if one["act"] in kinds]
+    return [f"{one['act']} {one['member']}" for one in night.seen["acts"] if one["act"] in kinds]
 
 
 # ------------------------------------------------------------------- da_status and the actions
@@ -59,3 +60,46 @@ def test_an_abort_waits_for_an_action_in_progress(tmp_path):
     assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["under_way"]
     assert orders(night, "admin_up", "auto_clone_on") == []
     assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+
+
+# ------------------------------------------------------- an admin-down that asks only for a yes
+
+R82 = "Check_Point_R82_jumbo_hf_main_Bundle_T120_FULL.tgz"
+FAILS = {"name": "member_fails", "member": "1_4", "notes": ["FSYNC"], "when": "state:1_1:DOWN"}
+
+
+def test_an_admin_down_that_only_wants_to_be_confirmed_is_one(tmp_path):
+    night = played(tmp_path, package=R82, version="R82", audits_admin_state=False)
+
+    assert night.state.ended is not None, night.state.hold
+    assert set(night.states().values()) == {"ACTIVE"}
+    assert night.broken() == {}
+
+
+def test_before_a_confirmation_that_may_act_comes_every_check(tmp_path):
+    night = played(tmp_path, package=R82, version="R82", audits_admin_state=False)
+
+    by_step = [(r.kind, r.body.get("step")) for r in night.records]
+    at = by_step.index((Kind.COMMITTING, "A.ADMIN_DOWN"))
+    assert (Kind.INTENDED, "A.ADMIN_DOWN") in by_step[:at]
+    assert (Kind.COMMITTING, "A.ADMIN_DOWN") not in by_step[at + 1 :]
+
+
+def test_who_went_down_by_a_confirmation_alone_is_brought_back_when_others_fail(tmp_path):
+    fault = {**FAILS, "delay_s": 20}
+    night = played(tmp_path, package=R82, version="R82", audits_admin_state=False, faults=[fault])
+
+    assert [a["what"] for a in night.state.alarms if a["what"] == "rescue"] == ["rescue"]
+    assert {one: night.states()[one] for one in ("1_1", "1_2")} == {
+        "1_1": "ACTIVE",
+        "1_2": "ACTIVE",
+    }
+
+
+def test_an_abort_brings_up_who_went_down_in_an_undone_attempt(tmp_path):
+    """A version whose dialogue is known to end with a reason, and that acts without one."""
+    night = played(tmp_path, partial(then_say, "abort"), audits_admin_state=False)
+
+    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["down_not_started"]
+    assert orders(night, "admin_up") == ["admin_up 1_1", "admin_up 1_2"]
+    assert set(night.states().values()) == {"ACTIVE"}

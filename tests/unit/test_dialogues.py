@@ -163,7 +163,7 @@ def test_a_refusal_is_an_error_with_the_devices_own_words(refusal):
 
 
 def test_the_admin_state_dialogue_as_recorded():
-    dialogue = admin_state("down", ["1_2"], name="ana", reason="hf-1")
+    dialogue = admin_state("down", ["1_2"], name="ana", reason="hf-1", confirming_acts=False)
     texts = [
         "You are about to perform blade state change to down on blades: 1_02\n\nThis action will "
         "change members state\n\n\nAre you sure? (Y - yes, any other key - no) ",

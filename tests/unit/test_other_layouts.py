@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import NotReading, PlanRefused, UnexpectedOutput, UnknownPrompt
 from engine.facts import NOTHING_PINNED, GroupFacts, Identity, SiteFacts
-from engine.gaia.dialogues import admin_state
+from engine.gaia.dialogues import Dialogue, admin_state
 from engine.gaia.identity import read_identity
 from engine.gaia.picture import read_stat
 from engine.gaia.readings import read_cloning, read_cphaprob, read_take
@@ -113,17 +113,23 @@ def test_a_members_own_words(state, notes, read):
     assert read_cphaprob(LOCAL.format(state=state, notes=notes)) == read
 
 
-@pytest.mark.parametrize("word", ["blades", "members"])
-def test_the_question_may_say_members_and_must_name_ours(word):
+@pytest.mark.parametrize(
+    ("what", "word"), [("blade", "blades"), ("blade", "members"), ("member", "members")]
+)
+def test_the_question_may_say_members_and_must_name_ours(what, word):
     asked = (
-        f"You are about to perform blade state change to down on {word}: {{}}\n\n"
+        f"You are about to perform {what} state change to down on {word}: {{}}\n\n"
         "Are you sure? (Y - yes, any other key - no) "
     )
-    answer = admin_state("down", ["1_2"], name="ana", reason="x").hear(asked.format("1_02"))
+
+    def dialogue() -> Dialogue:
+        return admin_state("down", ["1_2"], name="ana", reason="x", confirming_acts=False)
+
+    answer = dialogue().hear(asked.format("1_02"))
     assert answer is not None
     assert answer.text == "y"
     with pytest.raises(UnknownPrompt, match="1_03"):
-        admin_state("down", ["1_2"], name="ana", reason="x").hear(asked.format("1_03"))
+        dialogue().hear(asked.format("1_03"))
 
 
 def test_cloning_may_be_grouped_and_begin_with_a_capital():

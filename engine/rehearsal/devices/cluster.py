@@ -135,18 +135,12 @@ async def change_state(host: Host, process: Process, ids: list[str], way: str) -
     if (await process.stdin.readline()).strip().lower() != "y":
         process.out("\nAborted by user\n")
         return 1
-    process.out(f"\n\nBlade state change to {way} requires auditing\n\nEnter your full name: ")
-    host.group.moment("dialogue", "admin_down", "name")
-    name = (await process.stdin.readline()).strip()
-    process.out(f"Enter reason for blade state change to {way} [Maintenance]: ")
-    host.group.moment("dialogue", "admin_down", "reason")
-    line = await process.stdin.readline()
-    if not line:
+    by: tuple[str, str] | None = ("", "")
+    if host.group.setup.audits_admin_state:
+        by = await _audited(host, process, way, names)
+    if by is None:
         return 1
-    reason = line.strip() or "Maintenance"
-    process.out(
-        f"WARNING: Blade state change to {way} on blades: {names}, User: {name}, Reason: {reason}\n"
-    )
+    name, reason = by
     process.out("\n\nMembers outputs:\n\n")
     for member in members:
         host.group.order(f"admin_{way}", member.id, ids, by=name, reason=reason)
@@ -156,6 +150,23 @@ async def change_state(host: Host, process: Process, ids: list[str], way: str) -
     for member in members:
         process.out(f"-*- 1 blade: {member.padded} -*-\n\n{_outcome(host, member, way)}\n\n")
     return 0
+
+
+async def _audited(host: Host, process: Process, way: str, names: str) -> tuple[str, str] | None:
+    """Ask for a name and a reason; None where the session ended before the last answer."""
+    process.out(f"\n\nBlade state change to {way} requires auditing\n\nEnter your full name: ")
+    host.group.moment("dialogue", "admin_down", "name")
+    name = (await process.stdin.readline()).strip()
+    process.out(f"Enter reason for blade state change to {way} [Maintenance]: ")
+    host.group.moment("dialogue", "admin_down", "reason")
+    line = await process.stdin.readline()
+    if not line:
+        return None
+    reason = line.strip() or "Maintenance"
+    process.out(
+        f"WARNING: Blade state change to {way} on blades: {names}, User: {name}, Reason: {reason}\n"
+    )
+    return name, reason
 
 
 def _schedule(host: Host, member: Member, way: str, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from tests.mutation.trials import Edit, Safety, safety
 
 GUARDS = "engine/gaia/guards.py"
+OTHER_DEVICES = "simulation/test_other_devices.py"
 DIALOGUES = "engine/gaia/dialogues.py"
 PREPARING = "engine/steps/preparing.py"
 TRAFFIC = "engine/steps/traffic.py"
@@ -67,6 +68,32 @@ SAFETIES = (
         by=(
             "simulation/test_holds.py::test_a_line_that_acts_is_refused_by_the_device_while_another_member_is_away",
         ),
+    ),
+    safety(
+        "a confirmation that may be all that is asked for commits",
+        promise="P2",
+        why="Members would go down with no COMMITTING record: no rescue, and an abort that "
+        "leaves them down.",
+        file="engine/gaia/dialogues.py",
+        old="                commits=confirming_acts,\n",
+        by=(f"{OTHER_DEVICES}::test_before_a_confirmation_that_may_act_comes_every_check",),
+    ),
+    safety(
+        "after a confirmation that commits, an early end is looked at",
+        promise="P4",
+        why="What the device did would count as not done, and people would be asked anew.",
+        file=GROUP,
+        old="            if status is not None and committed:\n                return\n",
+        by=(f"{OTHER_DEVICES}::test_an_admin_down_that_only_wants_to_be_confirmed_is_one",),
+    ),
+    safety(
+        "an abort brings up who is down by an attempt that was undone",
+        promise="P5",
+        why="A group of ours would stay down, and cloning be switched on around it.",
+        file="engine/verbs.py",
+        old="        return await _case_of_undone(duty)\n",
+        new='        return "nothing_down", ""\n',
+        by=(f"{OTHER_DEVICES}::test_an_abort_brings_up_who_went_down_in_an_undone_attempt",),
     ),
     safety(
         "the epoch in the line that acts",
