@@ -87,6 +87,6 @@ def _shut(shown: dict[str, Any]) -> str:
         return "is_archived"
     if is_shared(shown):
         return "is_ext_shared"
-    if not shown.get("is_member") and not shown.get("is_im"):
+    if shown.get("is_member") is False and not shown.get("is_im"):  # Slack need not say it
         return "not_in_channel"
     return ""

@@ -673,6 +673,9 @@ def _is_heard_again(row: InboxRow) -> bool:
 
 
 def _ourselves(body: Mapping[str, Any]) -> frozenset[str]:
-    """Return the ids under which the bot itself is known in this request."""
-    found = (one.get("user_id") for one in body.get("authorizations") or [])
+    """Return the ids under which the bot itself is known in this request.
+
+    Slack also names there people by whose authorization it is sent, the author among them.
+    """
+    found = (one.get("user_id") for one in body.get("authorizations") or [] if one.get("is_bot"))
     return frozenset(str(user) for user in found if user)

@@ -146,7 +146,7 @@ def _of_channel(place: str) -> Look:
         shown = answer.get("channel") or {}
         if not error and shown.get("is_archived"):
             error = "is_archived"
-        elif not error and not shown.get("is_member"):
+        elif not error and shown.get("is_member") is False:
             error = "not_in_channel"
         if error:
             why = CHANNEL_SHUT.get(error, "Slack does not show this channel")

@@ -30,7 +30,7 @@ from bot.commands.votes import HOW_TO_VOTE, read_vote
 from bot.views.format import code
 from engine.freezes import ALL
 
-_STOPS = ("halt", "pause", "reject")
+_STOPS = ("halt", "pause", "reject", "withdraw")
 """Words that are read also where they are written in haste: none of them lets anything begin."""
 
 _OTHERWISE_SAID = {"reschedule": MOVE, "unschedule": CANCEL}
@@ -115,7 +115,7 @@ def read_command(
 
 
 def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote | None:
-    """Return the stop that a text is, or None: `halt`, `pause` and `reject`, as people write them.
+    """Return the stop that a text is, or None: one of `_STOPS`, as people write them.
 
     In haste they write `halt!`, `*halt*`, `halt NOW`, `hey @hotfix, halt`. It may stand first, or
     right after any mention; further words are left out, unless one names a group or a run. Outside

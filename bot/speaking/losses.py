@@ -84,7 +84,7 @@ class Losses:
             delivery = current.of(message)
             if delivery is None or delivery.ts not in missed or delivery.state != "sent":
                 continue
-            if await self._is_gone(delivery):
+            if await self.is_gone(delivery):
                 await self.lose(current, message, delivery)
                 gone = True
         missed.clear()
@@ -112,7 +112,12 @@ class Losses:
             await current.save(replace(stood, message_key=lost_under(stood), state="deleted"))
             await current.save(replace(stood, ts=None, digest="", state="failed"))
 
-    async def _is_gone(self, delivery: Delivery) -> bool:
+    async def is_gone(self, delivery: Delivery) -> bool:
+        """Ask for a message itself.
+
+        Raises:
+            Trouble: Slack did not say whether it stands.
+        """
         try:
             answer = await called(
                 self._client.reactions_get(channel=delivery.channel, timestamp=delivery.ts)

@@ -9,7 +9,7 @@ again. Given up: order within one second of another speaker's posts in the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -179,9 +179,26 @@ class Posting:
             message,
             current,
         )
-        if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:
+        if thread and root is not None and await self._is_stray(root, answer):
             await self._take_back_stray(current.channel, message.key, str(answer["ts"]))
         return str(answer["ts"])
+
+    async def _is_stray(self, root: Delivery, answer: Mapping[str, Any]) -> bool:
+        """Say whether a post stands outside of the thread of this root.
+
+        Slack need not say where a post stands. Where it does not, the root is asked for: while that
+        stands, so does the post below it.
+
+        Raises:
+            Trouble: nobody knows; it is unclear, so the post is looked for before another is made.
+        """
+        said = (answer.get("message") or {}).get("thread_ts")
+        if said:
+            return bool(said != root.ts)
+        try:
+            return await self._losses.is_gone(root)
+        except Trouble as trouble:
+            raise Trouble(trouble.error, unclear=True, retry_after=trouble.retry_after) from trouble
 
     async def _take_back_stray(self, channel: str, key: str, ts: str) -> NoReturn:
         """Slack posts to a thread whose root is gone, outside of any thread, and says nothing.

@@ -483,6 +483,22 @@ async def test_the_bots_own_reactions_are_no_votes(house, watch):
     assert house.rows == []
 
 
+async def test_a_person_by_whose_authorization_an_event_is_sent_is_not_the_bot(
+    house, people, watch
+):
+    root, _ = await house.ask(house.add_run())
+    await people.fault("drop_event")
+    await people.act("ana", "mention", channel=CHANNEL, thread_ts=root, text="halt")
+    lost = await watch.until_traffic("delivery", error="dropped")
+    body = copy.deepcopy(lost["payload"])
+    body["authorizations"] = [{"team_id": body["team_id"], "user_id": ANA, "is_bot": False}]
+
+    answer = await house.bolt.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))
+
+    assert answer.status == 200
+    assert [(row.body["verb"], row.body["user"]) for row in house.rows] == [("halt", ANA)]
+
+
 async def test_a_reaction_that_cannot_be_stored_comes_again(house, people, watch, clock):
     ts = await house.post(f"{house.add_run()}/gate/G2")
     house.inbox.failures = 1

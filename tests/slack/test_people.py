@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.localslack.methods import METHODS
 from bot.people import PlainAnswers, Self, SlackAnswers, SlackPeople
 from bot.reactions import lost_under
 from engine.errors import PeopleUnreadable, StopUnheard
@@ -164,6 +165,16 @@ async def test_a_word_that_is_deleted_is_gone_and_an_edited_one_counts_as_it_rea
     await people.act("ben", "edit", channel=CHANNEL, ts=changed, text="@hotfix reject G2")
 
     assert await asked.ballots(CHANNEL, ts) == [Ballot(BEN, "no", "text", "G2")]
+
+
+@pytest.mark.parametrize("text", ["withdraw!", "*withdraw* G2", ", withdraw G2"])
+async def test_a_yes_is_taken_back_however_hasty_that_is_written(house, people, asked, text):
+    root, ts = await house.ask()
+    await write(people, root, "ana", "approve G2 7K3F")
+    await write(people, root, "ana", text)
+
+    ballots = await asked.ballots(CHANNEL, ts)
+    assert [(one.user, one.choice) for one in ballots] == [(ANA, "yes"), (ANA, "withdraw")]
 
 
 @pytest.mark.parametrize(
@@ -517,6 +528,24 @@ async def test_in_a_channel_that_others_share_nothing_is_ordered_and_no_vote_can
 
     await people.change("channel", "firewall-ops", **{mark: False})
     house.clock.passed += timedelta(seconds=2)
+    assert len(await asked.ballots(CHANNEL, ts)) == 1
+
+
+async def test_a_channel_of_which_slack_says_no_more_than_it_must_is_one_to_ask_in(
+    house, people, asked, monkeypatch
+):
+    _, ts = await house.ask()
+    await react(people, ts, ("ana", YES))
+    real = METHODS["conversations.info"]
+
+    def info(call):
+        answer = real(call)
+        shown = {k: v for k, v in answer["channel"].items() if k != "is_member"}
+        return {**answer, "channel": shown}
+
+    monkeypatch.setitem(METHODS, "conversations.info", info)
+
+    assert await asked.shared(CHANNEL) == ""
     assert len(await asked.ballots(CHANNEL, ts)) == 1
 
 

@@ -10,6 +10,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import ControlClient, LocalSlack
+from bot.localslack.methods import METHODS
 from bot.speaking.lease import LEASE_TTL
 from bot.speaking.speaker import Speaker
 from bot.views import render
@@ -453,6 +454,72 @@ async def test_what_slack_puts_outside_of_its_thread_is_taken_back_and_the_root_
     stands = {m["metadata"]["event_payload"]["key"]: m for m in stage.messages()}
     assert stands[f"{run}/gate/G2"]["thread_ts"] == new
     assert all(m["ts"] == new or m.get("thread_ts") == new for m in stage.messages())
+
+
+def _says_little(monkeypatch, kept: Sequence[str]) -> None:
+    """Have Slack answer a post with no more of its message than it says it always does."""
+    real = METHODS["chat.postMessage"]
+
+    def post(call: Any) -> Any:
+        answer = real(call)
+        answer["message"] = {name: answer["message"][name] for name in kept}
+        return {name: part for name, part in answer.items() if part != {}}
+
+    monkeypatch.setitem(METHODS, "chat.postMessage", post)
+
+
+LITTLE = [pytest.param(("text", "type", "ts"), id="bare"), pytest.param((), id="nothing")]
+
+
+@pytest.mark.parametrize("kept", LITTLE)
+async def test_a_post_whose_answer_does_not_say_where_it_stands_is_kept(
+    stage: Stage, monkeypatch, kept
+):
+    _says_little(monkeypatch, kept)
+    records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
+    run, speaker = stage.append(records), stage.speaker()
+
+    async with asyncio.timeout(20):
+        await speaker.settle(run)
+
+    assert stage.keys() == expected(records)
+    assert "chat.delete" not in {line.get("method") for line in await stage.people.traffic()}
+
+
+@pytest.mark.parametrize("kept", LITTLE)
+async def test_where_slack_does_not_say_so_a_post_below_no_root_is_taken_back_all_the_same(
+    stage: Stage, monkeypatch, kept
+):
+    run, speaker = await asked_for(stage)
+    old = stage.delivery(f"{run}/root").ts
+    channel = stage.slack.workspace.channels[CHANNEL]
+    for ts in [m["ts"] for m in stage.messages()]:
+        del channel.messages[ts]
+    gate = stage.delivery(f"{run}/gate/G2")
+    stage.stores.deliveries.save(replace(gate, ts=None, state="failed"))
+    _says_little(monkeypatch, kept)
+
+    speaker.wake(run)
+    async with asyncio.timeout(20):
+        await speaker.settle(run)
+
+    new = stage.delivery(f"{run}/root").ts
+    assert new != old
+    assert all(m["ts"] == new or m.get("thread_ts") == new for m in stage.messages())
+
+
+async def test_where_nobody_knows_whether_the_root_stands_a_post_is_not_made_twice(
+    stage: Stage, monkeypatch
+):
+    _says_little(monkeypatch, ("text", "type", "ts"))
+    records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
+    run, speaker = stage.append(records), stage.speaker()
+    await stage.people.fault("server_error", method="reactions.get", n=1)
+
+    async with asyncio.timeout(20):
+        await speaker.settle(run)
+
+    assert stage.keys() == expected(records)
 
 
 async def test_below_a_deleted_root_the_run_goes_on_in_a_new_thread(stage: Stage):

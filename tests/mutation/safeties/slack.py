@@ -107,12 +107,23 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a yes is taken back also in haste",
+        promise="P2",
+        why="Who writes `withdraw!` believes to have stopped the failover, and it begins.",
+        file="bot/commands/reading.py",
+        old='_STOPS = ("halt", "pause", "reject", "withdraw")',
+        new='_STOPS = ("halt", "pause", "reject")',
+        by=(
+            "slack/test_people.py::test_a_yes_is_taken_back_however_hasty_that_is_written[withdraw!]",
+        ),
+    ),
+    safety(
         "an approval is read strictly",
         promise="P2",
         why="What somebody says about an approval would be one.",
         file="bot/commands/reading.py",
-        old='_STOPS = ("halt", "pause", "reject")',
-        new='_STOPS = ("halt", "pause", "reject", "approve")',
+        old='_STOPS = ("halt", "pause", "reject", "withdraw")',
+        new='_STOPS = ("halt", "pause", "reject", "withdraw", "approve")',
         by=(
             "unit/test_commands.py::"
             "test_what_lets_something_begin_is_read_no_less_strictly_and_a_quote_is_no_stop",
@@ -144,6 +155,18 @@ SAFETIES = (
         old="""{event['reaction']}/{event['event_ts']}\"""",
         new="""{event['reaction']}/{id(event)}\"""",
         by=(f"{HEARING}::test_the_same_reaction_under_another_event_id_is_one_hint",),
+    ),
+    safety(
+        "only the bot's own words are not heard",
+        promise="P7",
+        why="Slack may name a person by whose authorization it sends their stop.",
+        file="bot/hearing.py",
+        old=' or [] if one.get("is_bot"))',
+        new=" or [])",
+        by=(
+            f"{HEARING}::"
+            "test_a_person_by_whose_authorization_an_event_is_sent_is_not_the_bot[socket]",
+        ),
     ),
     safety(
         "commands are taken in their channels only",
@@ -369,12 +392,21 @@ SAFETIES = (
         promise="P12",
         why="The gate would stand where nobody looks for it, and no word about it would be read.",
         file=POSTING,
-        old='if thread and (answer.get("message") or {}).get("thread_ts") != thread["thread_ts"]:',
+        old="if thread and root is not None and await self._is_stray(root, answer):",
         new="if False:",
         by=(
             f"{SPEAKING}::test_what_slack_puts_outside_of_its_thread_is_taken_back_and_the_root_"
             "comes_anew",
         ),
+    ),
+    safety(
+        "a post is not taken back because Slack does not say where it stands",
+        promise="P12",
+        why="One message after the other would be posted and deleted, and nobody could vote.",
+        file=POSTING,
+        old="            return await self._losses.is_gone(root)\n",
+        new="            return True\n",
+        by=(f"{SPEAKING}::test_a_post_whose_answer_does_not_say_where_it_stands_is_kept[bare]",),
     ),
     safety(
         "a click in a thread is answered in that thread",
