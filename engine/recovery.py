@@ -176,11 +176,14 @@ def _change(
         return Found(Finding.UNDER_WAY, _shown_progress(member))
     if changed(member, step, plan):
         return Found(Finding.HAPPENED, f"the package is {shown}")
-    if shown is PackageState.UNKNOWN:
-        return Found(Finding.CANNOT_TELL, "CPUSE is idle, and lists the package in no known state")
     if member.session_open:
         return Found(Finding.UNDER_WAY, _OPEN)
-    return _idle_without_effect(member, plan, begun, quiet_for)
+    found = _idle_without_effect(member, plan, begun, quiet_for)
+    if shown is PackageState.UNKNOWN and found.finding is Finding.NOT_HAPPENED:
+        # No other sign is of an attempt, so none goes on; what became of the package is unknown.
+        why = "CPUSE is idle, and lists the package in no known state"
+        return Found(Finding.CANNOT_TELL, why, over=True)
+    return found
 
 
 def _at_work(member: MemberFacts, step: Step, plan: Plan, begun: StepState) -> bool:

@@ -39,6 +39,8 @@ class Setup:
             with `members` and `installed`.
         uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
         disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
+        failed_state: what the list of packages says of one whose last installation failed; empty:
+            what it said before [B].
         audits_admin_state: whether the dialogue of admin-down goes on to a name and a reason after
             its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
@@ -77,6 +79,7 @@ class Setup:
     da_build: int = 2672
     policy: str = "Standard"
     sync_all_sites: bool = True
+    failed_state: str = ""
     audits_admin_state: bool = True
     tells_busy: bool = True
     sftp: bool = True

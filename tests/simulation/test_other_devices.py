@@ -4,6 +4,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import pytest
+
 from engine.journal import Kind
 from tests.simulation.night import POLICY, REQUESTER, Night, quick
 from tests.simulation.played import Played, Then, play_night
@@ -17,9 +19,10 @@ async def to_the_end(night: Night) -> None:
     await night.until_over(hours=4)
 
 
-async def then_say(word: str, night: Night) -> None:
+async def then_say(word: str, night: Night, *, after: timedelta = timedelta(0)) -> None:
     """Say a word once the run holds, and wait for what comes of it."""
     await to_the_end(night)
+    await night.clock.sleep(after)
     night.say(word, REQUESTER)
     await night.clock.sleep(timedelta(seconds=5))
     await night.until_over(hours=4)
@@ -102,4 +105,32 @@ def test_an_abort_brings_up_who_went_down_in_an_undone_attempt(tmp_path):
 
     assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["down_not_started"]
     assert orders(night, "admin_up") == ["admin_up 1_1", "admin_up 1_2"]
+    assert set(night.states().values()) == {"ACTIVE"}
+
+
+# ----------------------------------------------------------- what CPUSE calls a failed package
+
+FAILED = [{"name": "install_fails", "member": one, "percent": 40} for one in ("1_1", "1_2")]
+
+
+def _both_failed(word: str) -> Then:
+    """Say a word when the second member has failed too."""
+    return partial(then_say, word, after=timedelta(minutes=10))
+
+
+def test_a_failed_package_by_another_name_is_not_installed_anew_unseen(tmp_path):
+    """The failure allows a new attempt, and what the list says of the package forbids it."""
+    night = played(tmp_path, _both_failed("retry"), failed_state="Failed", faults=FAILED)
+
+    assert [r.body["again"] for r in night.records if r.kind == Kind.RETRIED] == [["A.INSTALL"]]
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert night.state.hold is not None
+    assert "1_1 shows the package as unknown" in night.state.hold.reason
+
+
+@pytest.mark.parametrize("state", ["Failed", "Install Failed"])
+def test_a_failed_package_by_another_name_does_not_keep_an_abort_back(tmp_path, state):
+    night = played(tmp_path, _both_failed("abort"), failed_state=state, faults=FAILED)
+
+    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["down_not_started"]
     assert set(night.states().values()) == {"ACTIVE"}

@@ -61,7 +61,9 @@ def begun(*, committed: bool = True) -> StepState:
         ({**DOWN, "boot_id": "another"}, True, LONG, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": None}, True, LONG, Finding.CANNOT_TELL),
         ({**DOWN, "packages": UNKNOWN}, False, SHORT, Finding.CANNOT_TELL),
+        ({**DOWN, "packages": UNKNOWN}, True, SHORT, Finding.UNDER_WAY),
         ({**DOWN, "packages": UNKNOWN}, True, LONG, Finding.CANNOT_TELL),
+        ({**DOWN, "packages": UNKNOWN, "session_open": True}, True, LONG, Finding.UNDER_WAY),
         (
             {**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no")},
             True,
@@ -181,8 +183,10 @@ def test_a_member_whose_actions_cannot_be_numbered_is_never_called_not_started()
     assert found["1_1"].finding is Finding.CANNOT_TELL
 
 
-def test_a_failure_that_the_device_showed_allows_a_new_attempt():
-    failed = member(1, **DOWN, action=CpuseAction(8, "Install", "failure", 40, "no space"))
+@pytest.mark.parametrize("packages", [AVAILABLE, UNKNOWN])
+def test_a_failure_that_the_device_showed_allows_a_new_attempt(packages):
+    no = CpuseAction(8, "Install", "failure", 40, "no space")
+    failed = member(1, **DOWN, action=no, packages=packages)
     found = recovery.change(STEP, facts(failed, member(2, **DOWN)), plan(), begun(), LONG)
 
     assert recovery.ended_without_effect(found)

@@ -509,6 +509,9 @@ def _package(host: Host, package: Package) -> dict[str, Any]:
     bundle = host.group.dialect.bundle
     moment = host.group.wall(host.member).strftime("%a %b %d %H:%M:%S %Y")
     state = "Installed Successfully" if package.state == INSTALLED else package.state
+    tried = [a for a in host.member.actions if (a.kind, a.package) == ("Install", package.name)]
+    if tried and tried[-1].status == "failure" and package.state == AVAILABLE:
+        state = host.group.setup.failed_state or state
     return {
         "filename": package.name,
         "displayName": package.shown_name,

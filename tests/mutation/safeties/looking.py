@@ -84,9 +84,18 @@ SAFETIES = (
         promise="P3",
         why="A word of CPUSE that we do not know would read as not installed.",
         file=RECOVERY,
-        old="    if shown is PackageState.UNKNOWN:\n        return Found(Finding.CANNOT_TELL, "
-        '"CPUSE is idle, and lists the package in no known state")\n',
+        old="    if shown is PackageState.UNKNOWN and found.finding is Finding.NOT_HAPPENED:\n",
+        new="    if False:\n",
         by=(EACH_SIGN,),
+    ),
+    safety(
+        "a failure that CPUSE shows counts, whatever it calls the package then",
+        promise="P3",
+        why="An `abort` would be refused for good, with a group down.",
+        file=RECOVERY,
+        old="    if shown is PackageState.UNKNOWN and found.finding is Finding.NOT_HAPPENED:\n",
+        new="    if shown is PackageState.UNKNOWN:\n",
+        by=(f"{OTHER_DEVICES}::test_a_failed_package_by_another_name_does_not_keep_an_abort_back",),
     ),
     safety(
         "a session that is still open is under way",
