@@ -25,7 +25,7 @@ def identify_line() -> str:
     """
     return (
         "echo @@local; asg stat -i local_id; echo @@release; cat /etc/cp-release; "
-        "echo @@stat; asg stat -v; echo @@over"
+        "echo; echo @@stat; asg stat -v; echo; echo @@over"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -59,6 +59,10 @@ from engine.gaia.virtual import (
 
 T = TypeVar("T")
 
+ACTIONS_LIMIT = 1 << 20
+"""Steps of the search for the newest CPUSE action stay below this: a device that tells of every
+number that it is asked for would never let a look end. No agent has had so many."""
+
 
 def look_line(
     dialect: Dialect,
@@ -102,7 +106,15 @@ def look_line(
             f"echo @@kinds; {DEVICES}",
             *parts,
         ]
-    return "; ".join(parts)
+    return _from_new_lines(parts)
+
+
+def _from_new_lines(parts: Iterable[str]) -> str:
+    """Join parts so that each begins on a line of its own, whatever the one before printed last.
+
+    Answers in JSON need not end with a line end, and our next marker would be part of them.
+    """
+    return "; echo; ".join(parts)
 
 
 def _member_line(
@@ -113,7 +125,7 @@ def _member_line(
     full: bool,
 ) -> str:
     """The part that each member runs for itself; no single quote may occur in it."""
-    exists = 'da_cli get_status_of_action actionID=$((i+s)) | grep -q "Action Type"'
+    exists = f"[ $s -lt {ACTIONS_LIMIT} ] && {_is_there('$((i+s))')}"
     parts = [] if virtual is None else [f"{context(0)} >/dev/null"]
     parts += [
         'echo "@member $(asg stat -i local_id)"',
@@ -139,7 +151,16 @@ def _member_line(
         ]
     if virtual is not None:
         parts += [look_part(virtual)] if virtual else []
-    return "; ".join([*parts, "echo @end"])
+    return _from_new_lines([*parts, "echo @end"])
+
+
+def _is_there(number: str) -> str:
+    """Return a test that the device tells of the action with this number, and not of another.
+
+    Source: DACLI, SGMUP: one that is not there is "-1", with or without the other fields [I].
+    """
+    answer = f"da_cli get_status_of_action actionID={number}"
+    return f'{answer} | grep -qw "Action ID[^0-9,-]*{number}"'
 
 
 def _search_from(actions: Mapping[MemberId, int]) -> str:
@@ -150,8 +171,8 @@ def _search_from(actions: Mapping[MemberId, int]) -> str:
     if not actions:
         return "i=0"
     known = " ".join(f"{one}) i={actions[one]};;" for one in sorted(actions, key=by_number))
-    there = 'da_cli get_status_of_action actionID=$i | grep -q "Action Type"'
-    return f'i=0; case "$(asg stat -i local_id | tr -d " ")" in {known} esac; {there} || i=0'
+    here = '"$(asg stat -i local_id | tr -d " ")"'
+    return f"i=0; case {here} in {known} esac; {_is_there('$i')} || i=0"
 
 
 def read_look(

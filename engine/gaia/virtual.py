@@ -64,8 +64,8 @@ def look_part(known: Collection[int]) -> str:
     Source: [B], see above.
     """
     return "; ".join(
-        f"( echo @vs{one}; {context(one)}; echo @vsstate{one}; cphaprob state; "
-        f"echo @vsfw{one}; fw stat )"
+        f"( echo @vs{one}; {context(one)}; echo; echo @vsstate{one}; cphaprob state; "
+        f"echo; echo @vsfw{one}; fw stat )"
         for one in sorted(known)
     )
 

@@ -7,6 +7,7 @@ RECOVERY = "engine/recovery.py"
 OTHER_DEVICES = "simulation/test_other_devices.py"
 EACH_SIGN = "unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess"
 IN_PART = "unit/test_resolving.py::test_what_shows_in_part_or_badly_holds"
+MEMBER_LINE = "unit/test_member_line.py"
 
 SAFETIES = (
     safety(
@@ -333,5 +334,37 @@ SAFETIES = (
         old='        raise NotReading("no terminal is opened where only reading is allowed")',
         new="        return await self._shell.terminal(command, within=within)",
         by=("unit/test_reading.py::test_no_terminal_and_no_upload_comes_through",),
+    ),
+    safety(
+        "the search for the newest CPUSE action ends",
+        promise="P1",
+        why="One that is told of every number asks on for ever, and no look ends any more.",
+        file="engine/gaia/probe.py",
+        old="[ $s -lt {ACTIONS_LIMIT} ] && ",
+        by=(
+            f"{MEMBER_LINE}::test_the_search_for_the_newest_action_ends_however_one_that_is_not_"
+            "there_is_told",
+        ),
+    ),
+    safety(
+        "an action counts only where the device tells of that number",
+        promise="P3",
+        why="One that is not there would be counted, and the newest never found.",
+        file="engine/gaia/probe.py",
+        old='grep -qw "Action ID[^0-9,-]*{number}"',
+        new='grep -q "Action Type"',
+        by=(
+            f"{MEMBER_LINE}::test_the_search_for_the_newest_action_ends_however_one_that_is_not_"
+            "there_is_told",
+        ),
+    ),
+    safety(
+        "a marker begins on a line of its own",
+        promise="P1",
+        why="Glued to an answer without a line end it is none, and no member can be read.",
+        file="engine/gaia/probe.py",
+        old='    return "; echo; ".join(parts)\n',
+        new='    return "; ".join(parts)\n',
+        by=(f"{MEMBER_LINE}::test_a_marker_after_an_answer_without_a_line_end_is_still_one",),
     ),
 )
