@@ -39,7 +39,9 @@ _OTHER_OFFSET = re.compile(r"[+-][0-9]{1,2}(:?[0-9]{2})?|(UTC|GMT)([+-].*)?|Z", 
 _DURATION = re.compile(
     r"(?=[0-9])(?:([0-9]{1,7})d)?(?:([0-9]{1,7})h)?(?:([0-9]{1,7})m)?(?:([0-9]{1,8})s)?"
 )
-_LOOSE_CLOCK = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2}))?(?::[0-9]{2})?([ap]m)?")
+_LOOSE_CLOCK = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2}))?(?::[0-9]{2})?(?:([ap])\.?m\.?)?")
+_HALF = re.compile(r"[ap]\.?m\.?", re.IGNORECASE)
+_SECONDS = re.compile(r"(?::[0-9]{2}(?:\.[0-9]+)?)?")
 _LOOSE_DURATION = re.compile(r"([0-9]{1,5})(?:\.([0-9]))?([a-z]*)")
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
@@ -233,11 +235,7 @@ class CalendarWords:
         if _ISO_DAY.fullmatch(word):
             return Days((self._date(word),))
         if _ISO_DAY.fullmatch(word[:10]) and word[10:11] == "t":
-            clock = (
-                word[11:16] if self.keyword != "window" and _AT.match(word[11:16]) else self._short
-            )
-            right = f"day and time are two words, like `{self.keyword} {word[:10]} {clock}`"
-            raise reader.unclear(f"not {code(reader.next, 80)}; {right}")
+            raise reader.unclear(self._one_word(word))
         if _OTHER_DAY.fullmatch(word):
             raise reader.unclear(f"{code(word, 80)} is no day; write it like `2026-12-24`")
         if word[0].isalpha():
@@ -256,6 +254,9 @@ class CalendarWords:
         if not reader.next:
             raise reader.unclear(f"not at what time; write it like `{so_far} {self._short}`")
         both = _SPAN.match(reader.ahead)
+        half = both and _HALF.fullmatch(reader.ahead[both.end() :].strip().partition(" ")[0])
+        if both and half:
+            raise reader.unclear(f"not {code(f'{both[0]} {half[0]}')}; {self._halves}")
         if both and self.keyword == "at":
             right = f"window{so_far.removeprefix('at')} {both[0]}"
             raise reader.unclear(f"{code(both[0])} has an end; write {code(right)}")
@@ -285,8 +286,47 @@ class CalendarWords:
         self.reader.take()
         return day
 
+    def _one_word(self, word: str) -> str:
+        """Return what to say of `2026-12-24T02:00`: no offset or half of the day is left out."""
+        next_word = self.reader.ahead.partition(" ")[2].partition(" ")[0]
+        clock = word[11:16] if self.keyword != "window" and _AT.match(word[11:16]) else self._short
+        right = f"day and time are two words, like `{self.keyword} {word[:10]} {clock}`"
+        if self._is_zone(next_word) or (word[16:] and not _SECONDS.fullmatch(word[16:])):
+            right = f"day and time are two words, and {self._offsets}"
+        elif _HALF.fullmatch(next_word):
+            right = f"day and time are two words; {self._how}"
+        return f"not {code(self.reader.next, 80)}; {right}"
+
+    def _near_miss(self, so_far: str) -> str:
+        """Return what to say of `2:00`, `2 pm` or `2am tomorrow`; "" where no clock is meant.
+
+        What stands behind it belongs to it: the time is another one without its half of the day,
+        its day or its offset, so none of them is left out of what to write.
+        """
+        word, *rest = self.reader.ahead.split()
+        if rest and _HALF.fullmatch(rest[0]):
+            word = f"{word} {rest.pop(0)}"
+        clock, behind = _clock_meant(word.lower().replace(" ", "")), [*rest, ""][0]
+        if not clock or self.keyword == "window":
+            # Also `14 pm` is said back whole.
+            return f"{code(word, 80)} is no time of day; {self._how}" if " " in word else ""
+        if self._is_day(behind.lower()):
+            right = f"{self.keyword} {behind.lower()} {clock}" if so_far == self.keyword else ""
+            how = f"write `{right}`" if right else self._how
+        elif _OFFSET.fullmatch(behind):
+            how = f"write `{so_far} {clock} {behind.upper()}`"
+        elif self._is_zone(behind):
+            return f"not {code(f'{word} {behind}', 80)}; {self._offsets}"
+        else:
+            how = f"write `{so_far} {clock}`"
+        return f"{code(word, 80)} is no time of day; {how}"
+
     def _wrong_time(self, so_far: str) -> str:
         word, begin = self.reader.next, _AT.match(self.reader.ahead)
+        if found := _SPOKEN.match(self.reader.ahead) or begin:
+            behind = self.reader.ahead[found.end() :].split()
+            if behind and _HALF.fullmatch(behind[0]):
+                return f"not {code(f'{found[0]} {behind[0]}', 80)}; {self._halves}"
         if spoken := _SPOKEN.match(self.reader.ahead):
             first, last = (" ".join(part for part in spoken.group(*two) if part) for two in _SIDES)
             return f"not {code(spoken[0])}; write `{so_far} {first} - {last}`"
@@ -302,9 +342,8 @@ class CalendarWords:
             how = f"write `{'for' if self.keyword == 'until' else 'in'} {length}`"
             how = how if length else self._how
             return f"{code(word, 80)} is a duration; {how}"
-        clock = _clock_meant(word.lower())
-        if clock and self.keyword != "window":
-            return f"{code(word, 80)} is no time of day; write `{so_far} {clock}`"
+        if near := self._near_miss(so_far):
+            return near
         if _AT.match(word[:5]):
             return f"not {code(word, 80)}; {self._offsets}"
         return f"{code(word, 80)} is no time of day; {self._how}"
@@ -312,12 +351,27 @@ class CalendarWords:
     def _check_next(self) -> None:
         """Refuse a word that belongs to the time, and is not understood behind it."""
         reader, word = self.reader, self.reader.next.lower()
-        if word in _WEEKDAY or word in _NEAR or _ISO_DAY.fullmatch(word):
+        if self._is_day(word):
             first, *rest = reader.taken.lower().split()
             right = f"write `{first} {word} {rest[0]}`" if len(rest) == 1 else self._how
             raise reader.unclear(f"the day {code(word)} stands before the time; {right}")
-        if word and (_OTHER_OFFSET.fullmatch(word) or word.upper() in self.names):
+        if _HALF.fullmatch(word):
+            *so_far, last = reader.taken.lower().split()
+            clock = _clock_meant(f"{last}{word}") if self.keyword != "window" else ""
+            how = f"write `{' '.join(so_far)} {clock}`" if clock else self._halves
+            raise reader.unclear(f"not {code(reader.next, 80)}; {how}")
+        if self._is_zone(word):
             raise reader.unclear(f"not {code(reader.next, 80)}; {self._offsets}")
+
+    def _is_day(self, word: str) -> bool:
+        return word in _WEEKDAY or word in _NEAR or _ISO_DAY.fullmatch(word) is not None
+
+    def _is_zone(self, word: str) -> bool:
+        return _OTHER_OFFSET.fullmatch(word) is not None or word.upper() in self.names
+
+    @property
+    def _halves(self) -> str:
+        return f"the hours of a day are counted from 00 to 23: {self._how}"
 
     @property
     def _offsets(self) -> str:
@@ -348,5 +402,5 @@ def _clock_meant(word: str) -> str:
     if half and not 1 <= hour <= 12:
         return ""
     if half:
-        hour = hour % 12 + (12 if half == "pm" else 0)
+        hour = hour % 12 + (12 if half == "p" else 0)
     return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else ""

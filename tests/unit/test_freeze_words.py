@@ -106,6 +106,8 @@ def test_a_freeze_is_read_in_the_zone_of_what_it_freezes(words, begins, until, r
         ("site-1 from 20:00 from 21:00 x", "not `from`: that is there twice"),
         ("site-1 until 20:00 until 21:00 x", "not `until`: that is there twice"),
         ("site-1 until 2am x", "write `until 02:00`"),
+        ("site-1 until 11:30 pm release week", "but not `pm`; write `until 23:30`"),
+        ("site-1 until 11 pm because x", "`11 pm` is no time of day; write `until 23:00`"),
         ("site-1 until 3h x", "write `for 3h`"),
         ("site-1 from 3h x", "write `in 3h`"),
         ("site-1 from 2028-01-01 10:00 x", "that is more than a year ahead"),

@@ -521,6 +521,24 @@ def test_what_is_past_or_too_far_or_no_window_is_refused_with_the_nearest_right_
         ("at sat 2am", "at sat`, but `2am` is no time of day; write `at sat 02:00`."),
         ("at 12am", "write `at 00:00`."),
         ("at 12:30pm", "write `at 12:30`."),
+        ("at 2 pm", "at`, but `2 pm` is no time of day; write `at 14:00`."),
+        ("at 2:00 p.m. ticket", "at`, but `2:00 p.m.` is no time of day; write `at 14:00`."),
+        ("at tomorrow 2:00 PM", "`2:00 PM` is no time of day; write `at tomorrow 14:00`."),
+        ("at 2p.m.", "write `at 14:00`."),
+        ("at 11 pm", "write `at 23:00`."),
+        ("at 12 am", "write `at 00:00`."),
+        ("at sat 11:30 pm", "at sat 11:30`, but not `pm`; write `at sat 23:30`."),
+        ("at 13:30 pm", "but not `pm`; the hours of a day are counted from 00 to 23: write it"),
+        ("at 14 pm", "`14 pm` is no time of day; write it like `at 02:00`"),
+        ("at 2 pm Tomorrow", "write `at tomorrow 14:00`."),
+        ("at sat 2pm sun", "`2pm` is no time of day; write it like `at 02:00`"),
+        ("at 2:30 utc+1", "write `at 02:30 UTC+1`."),
+        ("at 2:30 CET", "but not `2:30 CET`; times are those of Europe/Berlin"),
+        ("at 10:00-11:00 pm", "but not `10:00-11:00 pm`; the hours of a day are counted"),
+        ("window 10:00-11:00 pm", "but not `10:00-11:00 pm`; the hours of a day are counted"),
+        ("window 10:00 to 11:00 pm", "but not `10:00 to 11:00 pm`; the hours of a day are"),
+        ("window 10:00 pm - 11:00 pm", "but not `10:00 pm`; the hours of a day are counted"),
+        ("window 2 pm - 5 pm", "`2 pm` is no time of day; write it like `window 02:00-05:00`"),
         ("at 0200", "write `at 02:00`."),
         ("at 02.30", "write `at 02:30`."),
         ("at 02:30:00", "write `at 02:30`."),
@@ -541,9 +559,17 @@ def test_what_is_past_or_too_far_or_no_window_is_refused_with_the_nearest_right_
         ("at 2027-02-29 02:00", "there is no day `2027-02-29`."),
         (
             "at 2026-12-24T18:00+01:00",
-            "but not `2026-12-24T18:00+01:00`; day and time are two words, like "
-            "`at 2026-12-24 18:00`.",
+            "but not `2026-12-24T18:00+01:00`; day and time are two words, and times are those of "
+            "Europe/Berlin: write it as it is there",
         ),
+        (
+            "at 2026-12-24T02:00Z",
+            "but not `2026-12-24T02:00Z`; day and time are two words, and times are those of",
+        ),
+        ("at 2026-12-24T02:00 UTC", "two words, and times are those of Europe/Berlin"),
+        ("at 2026-12-24T02:00 pm", "day and time are two words; write it like `at 02:00`"),
+        ("at 2026-12-24T18:00", "day and time are two words, like `at 2026-12-24 18:00`."),
+        ("at 2026-12-24T18:00:00", "day and time are two words, like `at 2026-12-24 18:00`."),
         ("at 02:30 CEST", "but not `CEST`; times are those of Europe/Berlin"),
         ("at 02:30+02:00", "but not `02:30+02:00`; times are those of Europe/Berlin"),
         ("at 02:30 UTC", "written like `UTC+1` (CET) or `UTC+2` (CEST)."),
@@ -716,6 +742,7 @@ def test_a_window_lasts_as_long_as_the_clock_on_the_wall_runs(start, ahead, leng
 PIECES = """
     sat sunday today tomorrow 2026-10-25 2027-03-28 2026-02-30 2026-11-01 2020-01-01 02:00 02:30
     01:30 2:00 2am 25:00 02:00-05:00 02:10-02:50 22:00-02:30 - 02:45 UTC+2 UTC-5 UTC+10:30 CEST Z
+    pm a.m. 11:30 2026-12-24T02:00Z
     3h 90m 1h30m 0m 3 hours 1.5h for to after rollback ticket <@U1> `x` & 9999-12-31
 """
 typed = st.one_of(

@@ -19,6 +19,15 @@ OPEN = f"{PLAYED}::test_no_failover_begins_in_a_freeze_and_the_gate_says_so_once
 
 SAFETIES = (
     safety(
+        "an hour is not read without the half of the day behind it",
+        promise="P7",
+        why="A freeze until `11:30 pm` would be over twelve hours before people think it is.",
+        file="bot/time_words.py",
+        old="        if _HALF.fullmatch(word):\n            *so_far",
+        new="        if False:\n            *so_far",
+        by=("unit/test_freeze_words.py::test_what_is_no_freeze_is_told_with_what_would_be_one",),
+    ),
+    safety(
         "no order while frozen",
         promise="P7",
         why="A night would be planned while people were told that nothing happens.",
