@@ -7,8 +7,8 @@ import { h, outside, safeAddress, spoken } from "./dom.js";
 import { element as interactive } from "./elements.js";
 import { input } from "./inputs.js";
 import { markdown } from "./markdown.js";
-import { inline, mrkdwn, unescaped } from "./mrkdwn.js";
 import { richText } from "./richtext.js";
+import { plain, textShown } from "./texts.js";
 
 /* Return the elements of a list of blocks. */
 export function drawBlocks(blocks, place) {
@@ -16,19 +16,6 @@ export function drawBlocks(blocks, place) {
     const draw = BLOCKS[block.type] ?? unknown;
     return h("div", { class: `block block-${block.type}` }, draw(block, place));
   });
-}
-
-/* Return a text object's elements: mrkdwn, or plain text with its emoji. */
-export function textShown(text) {
-  if (!text) return [];
-  return text.type === "mrkdwn" ? mrkdwn(text.text) : plain(text);
-}
-
-function plain(text) {
-  const escaped = text.text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  // In plain text only emoji have a meaning.
-  const pieces = escaped.split(/(:[a-z0-9_+'-]+:)/);
-  return pieces.flatMap((piece, index) => (index % 2 ? inline(piece) : [unescaped(piece)]));
 }
 
 const BLOCKS = {

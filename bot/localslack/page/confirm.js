@@ -1,7 +1,7 @@
 /* The question before an act that Block Kit lets an app ask. */
 
-import { textShown } from "./blocks.js";
 import { h } from "./dom.js";
+import { textShown } from "./texts.js";
 
 /* Ask; true if the person says yes. */
 export function confirmed({ title, text, confirm, deny, style }) {
