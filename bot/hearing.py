@@ -598,8 +598,8 @@ class Hearing:
             "user": user,
             "response_url": str(body.get("response_url", "")),
         }
-        if thread := container.get("thread_ts"):
-            to["thread_ts"] = str(thread)
+        if thread := _thread_of(body):
+            to["thread_ts"] = thread
         return f"act:{container.get('message_ts', '')}:{user}:{pressed['action_ts']}", to
 
     # ----------------------------------------------------------------------------- forms
@@ -617,7 +617,7 @@ class Hearing:
         if opening is None or not asked or opening.gate.outcome or story.plan.revision != revision:
             text = "This proposal is not asked any more, so it cannot be changed."
             return Heard(text=text, to=to)
-        thread = str((body.get("container") or {}).get("thread_ts", ""))
+        thread = _thread_of(body)
         place = changing.Place(run, revision, to["channel"], thread)
         smo = str(opening.gate.facts.get("smo") or "")
         view = changing.form(story.plan, place, smo, seen=story.state.facts)
@@ -665,6 +665,16 @@ def moment_of(ts: str) -> datetime:
     seconds, _, micros = ts.partition(".")
     whole = datetime.fromtimestamp(int(seconds), UTC)
     return whole + timedelta(microseconds=int(micros.ljust(6, "0")[:6]))
+
+
+def _thread_of(body: Mapping[str, Any]) -> str:
+    """Return the thread in which a button was pressed; "" above any, or where Slack does not say.
+
+    The root of a thread names itself in its message, and stands above it.
+    """
+    container, message = body.get("container") or {}, body.get("message") or {}
+    said, root = message.get("thread_ts"), message.get("ts")
+    return str(container.get("thread_ts") or (said if said != root else "") or "")
 
 
 def _is_heard_again(row: InboxRow) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -410,7 +411,7 @@ class SlackAnswers:
                 answer = await AsyncWebhookClient(url).send_dict(told)
         except UNREADABLE:
             return False
-        return answer.status_code == 200
+        return answer.status_code == 200 and not _says_no(answer.body)
 
     async def _whisper(self, to: dict[str, str], text: str) -> bool:
         channel, user = to.get("channel", ""), to.get("user", "")
@@ -457,6 +458,15 @@ class PlainAnswers:
     ) -> None:
         """See engine.ports.Answers."""
         await self._answers.answer(to, html.escape(text, quote=False), file=file)
+
+
+def _says_no(body: str | None) -> bool:
+    """Say whether a response to an address of Slack's is a refusal: that may come with a 200."""
+    try:
+        said = json.loads(body or "")
+    except ValueError:
+        return False  # mostly "ok"
+    return isinstance(said, dict) and said.get("ok") is False
 
 
 def unfit(user: Mapping[str, Any], me: Identity) -> str:

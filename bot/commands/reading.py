@@ -39,6 +39,10 @@ _OTHERWISE_SAID = {"reschedule": MOVE, "unschedule": CANCEL}
 LONGEST = 1_000
 """Longer texts are refused unread; the longest sensible command has under 300 characters."""
 
+_LINK = re.compile(r"<(?:https?://|mailto:)(?P<place>[^<>|\s]*)(?:\|(?P<label>[^<>]*))?>")
+"""What Slack makes of a word that looks like an address: `fw1.example.com` in a message becomes
+`<http://fw1.example.com|fw1.example.com>`."""
+
 _MENTION = re.compile(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>\s*")
 _ANY_MENTION = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
 
@@ -69,6 +73,7 @@ def read_command(
     Raises:
         Mistake: it is no command.
     """
+    text = _LINK.sub(_as_typed, text)
     stop = _stop(text, groups, in_thread=in_thread)
     if stop is not None:
         return stop
@@ -142,6 +147,14 @@ def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote |
         if named or in_thread or not rest:
             return Word(verb, named)
     return None
+
+
+def _as_typed(link: re.Match[str]) -> str:
+    """Return the words of a link as its author sees them; one alone where it can be a name."""
+    if link["label"]:
+        return link["label"]
+    place = link["place"].removesuffix("/")
+    return place if TARGET.fullmatch(place) else link[0]
 
 
 def _bare(word: str) -> str:

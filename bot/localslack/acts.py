@@ -29,6 +29,13 @@ _LIVE = re.compile(r"(<(?:@[A-Z0-9]+|#[A-Z0-9]+|!subteam\^[A-Z0-9]+)(?:\|[^<>]*)
 _MENTION = re.compile(r"(?<![\w<])@([a-z0-9][a-z0-9._-]*)")
 _CHANNEL = re.compile(r"(?<![\w<&])#([a-z0-9][a-z0-9_-]*)")
 
+# An address, or a word that looks like one; Slack knows every top-level domain, this a few.
+_ADDRESS = re.compile(
+    r"(?<![\w<|@./-])(?:https?://[^\s<>|]*[^\s<>|.,:;!?)]"
+    r"|(?P<bare>(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|de|io|net|org))(?![\w-]|\.\w))",
+    re.IGNORECASE,
+)
+
 
 class Acts:
     """Lets a person of the workspace act."""
@@ -405,10 +412,12 @@ class Acts:
         mention: Callable[[re.Match[str]], str],
         channel: Callable[[re.Match[str]], str],
     ) -> str:
+        def plain(piece: str) -> str:
+            return _linked(_CHANNEL.sub(channel, _MENTION.sub(mention, piece)))
+
         pieces = _LIVE.split(text)
         return "".join(
-            piece if index % 2 else _CHANNEL.sub(channel, _MENTION.sub(mention, _escaped(piece)))
-            for index, piece in enumerate(pieces)
+            piece if index % 2 else plain(_escaped(piece)) for index, piece in enumerate(pieces)
         )
 
     def _named_mention_link(self, found: re.Match[str]) -> str:
@@ -433,6 +442,13 @@ class Acts:
             if not channel.is_im and channel.name == found[1]:
                 return f"<#{channel.id}|{channel.name}>"
         return found[0]
+
+
+def _linked(text: str) -> str:
+    """Make links of addresses, as Slack does: what was typed without a scheme is the label."""
+    return _ADDRESS.sub(
+        lambda found: f"<http://{found[0]}|{found[0]}>" if found["bare"] else f"<{found[0]}>", text
+    )
 
 
 def _escaped(text: str) -> str:

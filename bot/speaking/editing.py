@@ -72,6 +72,7 @@ class Editing:
                 ),
                 message,
                 current,
+                stands=True,
             )
         except Trouble as trouble:
             if trouble.error not in NOT_EDITABLE:

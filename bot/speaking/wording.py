@@ -57,6 +57,8 @@ class Wording:
         call: Callable[[dict[str, Any]], Coroutine[Any, Any, Any]],
         message: Message,
         current: Comparison,
+        *,
+        stands: bool = False,
     ) -> dict[str, Any]:
         """Post or edit with all of a message's content; with its text alone where refused.
 
@@ -64,6 +66,7 @@ class Wording:
             call: makes the call with this content.
             message: what is said.
             current: the comparison in which it was due.
+            stands: whether the message stands already, and is edited.
 
         Raises:
             LeaseLost: the lease to speak is too old for it.
@@ -86,8 +89,8 @@ class Wording:
                     raise
                 log.warning("said without blocks", key=message.key, error=trouble.error)
                 self._plain.add(message.key)
-        # An empty list takes away blocks of a former edit; Slack refuses none for it.
-        return await called(call({**content, "blocks": []}))
+        # An empty list takes away blocks of a former edit. A message that is posted has none.
+        return await called(call({**content, "blocks": []} if stands else content))
 
     def _without_cards(self, message: Message, trouble: Trouble) -> None:
         """A workspace that does not know task cards gets sections, and is not asked again."""

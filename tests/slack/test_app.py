@@ -622,6 +622,26 @@ async def test_a_click_is_stored_with_all_that_counts_before_its_ack(
     await until(people, lambda: house.woken == [run])
 
 
+async def test_where_only_the_message_says_so_its_thread_is_where_a_click_is_answered(
+    house, people, watch
+):
+    run = house.add_run()
+    root = await house.post(f"{run}/root")
+    ts = await house.post(f"{run}/gate/G2", root, blocks=buttons(run))
+    await people.act("ben", "click", channel=CHANNEL, ts=ts, action_id="vote:approve")
+    body = copy.deepcopy((await watch.until_traffic("delivery", type="interactive"))["payload"])
+
+    del body["container"]["thread_ts"]
+    row = house.hearing.hear(body).row
+    assert row is not None
+    assert row.body["answer"]["thread_ts"] == root
+
+    body["message"] = {"ts": root, "thread_ts": root}
+    row = house.hearing.hear(body).row
+    assert row is not None
+    assert "thread_ts" not in row.body["answer"], "the root stands above its thread"
+
+
 async def test_a_click_that_comes_twice_is_one_row_and_two_clicks_are_two(house, people, watch):
     run = house.add_run()
     ts = await house.post(f"{run}/gate/G2", blocks=buttons(run))

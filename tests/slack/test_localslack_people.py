@@ -200,6 +200,21 @@ async def test_what_people_type_is_escaped_except_names(people):
     assert message["text"] == "<@U000000BEN0> &lt;!channel&gt; a &amp; b @nobody"
 
 
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("halt fw1.example.com!", "halt <http://fw1.example.com|fw1.example.com>!"),
+        ("see https://example.com/a, ok", "see <https://example.com/a>, ok"),
+        ("install site-1 Check_Point_R81.20_T99.tgz", "install site-1 Check_Point_R81.20_T99.tgz"),
+        ("ask ana@example.com", "ask ana@example.com"),
+    ],
+)
+async def test_addresses_that_people_type_become_links(people, typed, sent):
+    await people.act("ana", "message", **OPS, text=typed)
+    (message,) = (await people.channel("firewall-ops"))["messages"]
+    assert message["text"] == sent
+
+
 async def test_who_is_not_in_the_channel_sees_and_does_nothing(people, client):
     ts = (await client.chat_postMessage(channel=CHANNEL, text="gate"))["ts"]
     await people.act("gus", "leave", **OPS)

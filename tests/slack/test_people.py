@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bot.localslack.methods import METHODS
 from bot.people import PlainAnswers, Self, SlackAnswers, SlackPeople
@@ -464,6 +466,23 @@ async def test_an_address_that_no_longer_works_falls_back_to_the_channel(house, 
     await house.answers.answer(to, "not begun")
 
     assert (await whispered(watch, RITA))["text"] == "not begun"
+
+
+@pytest.mark.parametrize(
+    ("body", "whispers"), [('{"ok": false, "error": "expired_url"}', True), ("ok", False)]
+)
+async def test_an_address_may_refuse_with_a_status_of_200(house, people, body, whispers):
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(text=body)
+
+    server = TestServer(web.Application())
+    server.app.router.add_post("/used", answer)
+    async with server:
+        to = {"channel": CHANNEL, "user": RITA, "response_url": str(server.make_url("/used"))}
+        await house.answers.answer(to, "not begun")
+
+    told = (await people.state())["ephemerals"].get(RITA, [])
+    assert [one["text"] for one in told] == (["not begun"] if whispers else [])
 
 
 async def test_a_click_in_a_thread_is_answered_in_that_thread(house, people, watch):

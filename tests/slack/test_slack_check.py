@@ -7,6 +7,7 @@ import pytest
 from bot.config.policies import GateSettings, PolicySettings, ProposalSettings
 from bot.config.settings import GroupSettings, RoleSettings, Settings, SlackSettings
 from bot.localslack import ControlClient, LocalSlack
+from bot.localslack.methods import METHODS
 from bot.localslack.seed import demo_workspace
 from bot.slack_check import slack_wrongs, wanted_scopes
 from tests.slack.house import CHANNEL
@@ -27,6 +28,20 @@ def settings(slack: LocalSlack, **changes: str) -> Settings:
 
 
 async def test_nothing_is_wrong_where_everything_is_there(slack):
+    assert await slack_wrongs(settings(slack), TOKEN) == []
+
+
+async def test_a_channel_of_which_slack_does_not_say_that_we_are_in_it_is_not_wrong(
+    slack, monkeypatch
+):
+    real = METHODS["conversations.info"]
+
+    def info(call):
+        answer = real(call)
+        shown = {k: v for k, v in answer["channel"].items() if k != "is_member"}
+        return {**answer, "channel": shown}
+
+    monkeypatch.setitem(METHODS, "conversations.info", info)
     assert await slack_wrongs(settings(slack), TOKEN) == []
 
 

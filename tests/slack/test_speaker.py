@@ -322,6 +322,28 @@ async def test_blocks_that_are_refused_do_not_lose_the_message(stage: Stage, mon
     assert stage.standing(f"{run}/proposal")["text"] == render(records)[1].text
 
 
+async def test_a_post_without_blocks_has_none_and_not_an_empty_list(stage: Stage, monkeypatch):
+    records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
+    real, given = METHODS["chat.postMessage"], []
+
+    def post(call: Any) -> Any:
+        given.append(call.arguments.nested("blocks"))
+        return real(call)
+
+    def as_text(records: Sequence[Record]) -> tuple[Any, ...]:
+        return tuple(replace(m, blocks=(), cards=()) for m in render(records))
+
+    monkeypatch.setitem(METHODS, "chat.postMessage", post)
+    monkeypatch.setattr("bot.speaking.comparison.render", as_text)
+    run = stage.append(records)
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+    assert given
+    assert not any(blocks == [] for blocks in given)
+
+
 async def test_a_root_that_somebody_deleted_is_posted_again(stage: Stage):
     asked = until(night("good"), Kind.GATE_SHOWN, gate="G1")
     run = stage.append(asked)

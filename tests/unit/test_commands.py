@@ -138,6 +138,33 @@ def test_in_a_thread_other_words_are_read_as_ever(text, command):
     assert read_command(text, groups=GROUPS, in_thread=True) == command
 
 
+HOST = "fw1.example.com"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"<http://{HOST}|{HOST}>",
+        f"<https://{HOST}>",
+        f"<http://{HOST}/>",
+        f"*<http://{HOST}|{HOST}>*!",
+    ],
+)
+def test_a_group_that_slack_takes_for_an_address_is_the_one_that_was_typed(link):
+    groups = (*GROUPS, HOST)
+    for in_thread in (True, False):
+        halt = read_command(f"{BOT} halt {link}", groups=groups, in_thread=in_thread)
+        assert halt == Word("halt", HOST)
+
+
+def test_other_links_are_read_as_they_are_shown():
+    link = "<https://tickets.example.com/HF-1|HF-1>"
+    assert read(f"reject G2 see {link}") == Vote("no", "G2", reason="see HF-1")
+    link = "<https://tickets.example.com/HF-1>"
+    assert read(f"reject G2 see {link}") == Vote("no", "G2", reason=f"see {link}")
+    assert read("reject G2 ask <mailto:ana@example.com|ana@example.com>").reason.endswith(".com")
+
+
 @pytest.mark.parametrize(
     "text",
     [

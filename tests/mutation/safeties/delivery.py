@@ -46,7 +46,7 @@ SAFETIES = (
         promise="P12",
         why="People would be asked, and have nothing to answer on.",
         file=LOSSES,
-        old="            if await self._is_gone(delivery):\n",
+        old="            if await self.is_gone(delivery):\n",
         new="            if False:\n",
         by=(
             f"{SPEAKING}::test_a_gate_that_somebody_deleted_stands_anew_and_can_be_voted_on_there",

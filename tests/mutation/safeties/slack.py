@@ -107,6 +107,18 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a stop is for the group that was typed, also where Slack takes its name for an address",
+        promise="P7",
+        why="A halt of another group would stop the run of this thread, and that group goes on.",
+        file="bot/commands/reading.py",
+        old="    text = _LINK.sub(_as_typed, text)\n",
+        by=(
+            "unit/test_commands.py::"
+            "test_a_group_that_slack_takes_for_an_address_is_the_one_that_was_typed"
+            "[<http://fw1.example.com|fw1.example.com>]",
+        ),
+    ),
+    safety(
         "a yes is taken back also in haste",
         promise="P2",
         why="Who writes `withdraw!` believes to have stopped the failover, and it begins.",
@@ -407,6 +419,15 @@ SAFETIES = (
         old="            return await self._losses.is_gone(root)\n",
         new="            return True\n",
         by=(f"{SPEAKING}::test_a_post_whose_answer_does_not_say_where_it_stands_is_kept[bare]",),
+    ),
+    safety(
+        "an answer that its address refuses is given in another way",
+        promise="P12",
+        why="A person would not learn that their order was refused.",
+        file=PEOPLE,
+        old=" and not _says_no(answer.body)",
+        new="",
+        by=(f"{WHO}::test_an_address_may_refuse_with_a_status_of_200",),
     ),
     safety(
         "a click in a thread is answered in that thread",
