@@ -126,6 +126,16 @@ def only_sessions(findings: Findings) -> bool:
 
 _OPEN = "our former session is still open there"
 _QUIET = "no sign yet, the quiet time is not over"
+_RESTARTED = "restarted without the effect"
+
+
+def may_lag(findings: Findings) -> list[MemberId]:
+    """Return who restarted and does not show the effect; nobody where anything else is unclear.
+
+    CPUSE was seen to say so for a while after an installation that did succeed. Source: ORCH.
+    """
+    unclear = {m: one.why for m, one in findings.items() if one.finding is Finding.CANNOT_TELL}
+    return list(unclear) if set(unclear.values()) == {_RESTARTED} else []
 
 
 def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
@@ -216,7 +226,7 @@ def _idle_without_effect(
         return Found(Finding.NOT_HAPPENED, "the answer that commits was never typed")
     before = begun.before.get(member.id, {})
     if member.boot_id is None or member.boot_id != before.get("boot_id"):
-        return unclear("restarted without the effect")
+        return unclear(_RESTARTED)
     newest = member.action.id if member.action else None
     known = before.get("action")
     if known is None:

@@ -39,6 +39,8 @@ class Setup:
             with `members` and `installed`.
         uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
         disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
+        list_lags_s: for how long after a restart the list of packages does not show what was
+            installed before it.
         failed_state: what the list of packages says of one whose last installation failed; empty:
             what it said before [B].
         audits_admin_state: whether the dialogue of admin-down goes on to a name and a reason after
@@ -79,6 +81,7 @@ class Setup:
     da_build: int = 2672
     policy: str = "Standard"
     sync_all_sites: bool = True
+    list_lags_s: float = 0.0
     failed_state: str = ""
     audits_admin_state: bool = True
     tells_busy: bool = True

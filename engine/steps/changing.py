@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from engine import invariants, planner, recovery
@@ -17,7 +17,7 @@ from engine.errors import (
     StepFailed,
     TooLate,
 )
-from engine.facts import GroupFacts, MemberFacts, in_service
+from engine.facts import GroupFacts, MemberFacts, MemberId, in_service
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
 from engine.recovery import Finding
@@ -92,6 +92,9 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     if recovery.all_are(findings, Finding.HAPPENED):
         await duty.done(step, how="seen", found=recovery.told(findings))
         return True
+    if _may_still_show(duty, step, recovery.may_lag(findings)):
+        await _wait_for_install(duty, step, facts, findings)
+        return False
     if recovery.any_is(findings, Finding.CANNOT_TELL):
         text = recovery.told(findings)
         failed = recovery.ended_without_effect(findings)
@@ -105,6 +108,13 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         raise InDoubt(f"only a part of the group was changed: {recovery.told(findings)}")
     await duty.journal.write(Kind.FOUND, step=step.id, started=False, found=recovery.told(findings))
     return True
+
+
+def _may_still_show(duty: Duty, step: Step, members: Sequence[MemberId]) -> bool:
+    """Tell whether the quiet time runs since one of these was first seen without the effect."""
+    now, quiet = duty.clock.monotonic(), duty.plan.policy.quiet.total_seconds()
+    first = [duty.tried_since.setdefault(f"lag/{step.id}/{one}", now) for one in members]
+    return any(now - since < quiet for since in first)
 
 
 async def _wait_for_install(

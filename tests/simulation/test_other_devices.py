@@ -134,3 +134,14 @@ def test_a_failed_package_by_another_name_does_not_keep_an_abort_back(tmp_path, 
 
     assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["down_not_started"]
     assert set(night.states().values()) == {"ACTIVE"}
+
+
+# ------------------------------------------------------------- lists that lag behind a restart
+
+
+def test_a_list_that_lags_behind_a_restart_is_waited_for(tmp_path):
+    night = played(tmp_path, list_lags_s=60)
+
+    assert Kind.HELD not in night.kinds()
+    assert night.state.ended is not None
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 1, "1_4": 1}

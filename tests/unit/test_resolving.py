@@ -79,6 +79,7 @@ async def test_what_shows_everywhere_is_done():
 )
 async def test_what_shows_in_part_or_badly_holds(first, second, error, words):
     duty = await committed()
+    duty.tried_since[f"lag/{STEP.id}/1_2"] = duty.clock.monotonic() - 120
 
     with pytest.raises(error, match=words):
         await changing._resolved(duty, STEP, seen(first, second))

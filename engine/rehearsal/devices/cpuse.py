@@ -509,6 +509,8 @@ def _package(host: Host, package: Package) -> dict[str, Any]:
     bundle = host.group.dialect.bundle
     moment = host.group.wall(host.member).strftime("%a %b %d %H:%M:%S %Y")
     state = "Installed Successfully" if package.state == INSTALLED else package.state
+    if when is not None and when <= host.member.booted_at and _lags(host):
+        state = AVAILABLE
     tried = [a for a in host.member.actions if (a.kind, a.package) == ("Install", package.name)]
     if tried and tried[-1].status == "failure" and package.state == AVAILABLE:
         state = host.group.setup.failed_state or state
@@ -526,6 +528,11 @@ def _package(host: Host, package: Package) -> dict[str, Any]:
         "blocksUninstall": any(package.name in p.requires for p in host.member.installed()),
         "installedOn": "N/A" if when is None else moment,
     }
+
+
+def _lags(host: Host) -> bool:
+    booted = host.member.booted_at
+    return bool(booted) and host.group.now - booted < host.group.setup.list_lags_s
 
 
 _CATEGORIES = {JUMBO: "jumbo", "hotfix": "misc", "major": "major"}
