@@ -189,6 +189,7 @@ class RunState:
     rescuing: str = ""
     untold_rescue: str = ""
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    committed_to: frozenset[str] = frozenset()
     waits_for: str = ""
     attending: dict[str, Attendance] = field(default_factory=dict)
     called_at: datetime | None = None
@@ -675,6 +676,10 @@ class RunState:
 
     def _on_committing(self, record: Record, body: Mapping[str, Any]) -> None:
         self._step(body["step"], committed_at=record.at, committed_on=body.get("on", ""))
+        step = self.the_plan.step(body["step"]) if body["step"] in self._ids() else None
+        if step is not None and step.kind in (StepKind.INSTALL, StepKind.UNINSTALL):
+            # Kept whatever comes of it: a new attempt, or an abort, knows no more of this one.
+            self.committed_to |= set(step.members)
 
     def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
         self.progress[body["step"]] = body

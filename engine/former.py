@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.facts import MemberId, package_stem
+from engine.facts import MemberFacts, MemberId, PackageState, package_stem
 from engine.fold import RunState
 from engine.model import Plan, StepKind
 
@@ -23,7 +23,8 @@ class Former:
         plan: its plan in force at the end.
         state: how it ended: "done", "rolled back", "aborted" or "degraded".
         takes: what its first full look saw, or what it was planned from.
-        began: whether anything was installed or uninstalled by it.
+        began: whether anything was installed or uninstalled by it, also by an attempt that was
+            given up.
         turned: whether people said `rollback` while it went on, so that it led back.
         cloning_owed: whether it left the group owing its image auto-clone.
     """
@@ -49,6 +50,7 @@ def former(state: RunState) -> Former | None:
     seen = state.baseline
     kinds = (StepKind.INSTALL, StepKind.UNINSTALL)
     began = any(s.kind in kinds and state.of(s).committed_at is not None for s in state.plan.steps)
+    began = began or _left_otherwise(state)
     takes = {m.id: m.take for m in seen.members} if seen is not None else {}
     return Former(
         state.run,
@@ -58,6 +60,31 @@ def former(state: RunState) -> Former | None:
         began,
         turned=bool(state.rolled_back),
         cloning_owed=state.cloning_owed,
+    )
+
+
+def _left_otherwise(state: RunState) -> bool:
+    """Tell whether a member that was worked on is not surely as it was before.
+
+    The plan in force at the end no longer has the work that was begun and given up.
+    """
+    before, after = state.baseline, state.facts
+    if before is None or after is None:
+        return False
+    package = state.the_plan.package.name
+    return any(
+        not _surely_alike(before.member(member), after.member(member), package)
+        for member in state.committed_to & set(before.ids) & set(after.ids)
+    )
+
+
+def _surely_alike(was: MemberFacts, now: MemberFacts, package: str) -> bool:
+    had, has = was.package(package), now.package(package)
+    return (
+        now.answered
+        and now.take == was.take
+        and has is not PackageState.UNKNOWN
+        and (has is PackageState.INSTALLED) is (had is PackageState.INSTALLED)
     )
 
 
