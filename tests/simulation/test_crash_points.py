@@ -81,12 +81,19 @@ SEARCHES = [
     Search(Plot(file=True, groups=3, back=True), (0.0,), (0.05,), (1.0,)),
 ]
 
+STALLS = [
+    Search(Plot(stalls=True), (0.05, 0.008), (0.2, 0.01), (1.0, 0.1)),
+    Search(Plot(stalls=True, back=True), (0.0,), (0.03, 0.005), (1.0, 0.05)),
+    Search(Plot(stalls=True, uninstall=True), (0.015, 0.008), (0.03, 0.005), (1.0, 0.05)),
+]
+
 
 def named(search: Search) -> str:
     return search.plot.name
 
 
 TRIED = [search for search in SEARCHES if any(search.sample.shares)]
+STALLED = [search for search in STALLS if any(search.sample.shares)]
 
 LEAST = {"few": 1_000, "usual": 5_000, "all": 5_000}
 """So many schedules are in a suite that was played as a whole: a night that grew shorter, or a
@@ -98,7 +105,7 @@ def played() -> Iterator[list[int]]:
     """Collect how many schedules each search has played; too few in all is a failure."""
     counts: list[int] = []
     yield counts
-    if len(counts) == len(TRIED) + 1:
+    if len(counts) == len(TRIED) + len(STALLED):
         assert sum(counts) >= LEAST[SIZE]
 
 
@@ -112,12 +119,10 @@ def test_killed_at_any_effect_a_run_ends_as_undisturbed(tmp_path, search, played
     assert [s for s in schedules if s.unsafe or s.stuck] == []
 
 
-STALLS = Search(Plot(stalls=True), (0.05, 0.008), (0.2, 0.01), (1.0, 0.1))
-
-
 @pytest.mark.slow
-def test_a_stalled_executor_that_wakes_in_anothers_work_does_no_harm(tmp_path, played):
-    schedules = explore(STALLS.plot, small_package(tmp_path), STALLS.sample)
+@pytest.mark.parametrize("search", STALLED, ids=named)
+def test_a_stalled_executor_that_wakes_in_anothers_work_does_no_harm(tmp_path, search, played):
+    schedules = explore(search.plot, small_package(tmp_path), search.sample)
 
     played.append(len(schedules))
     report(schedules)
