@@ -96,6 +96,14 @@ class Heard:
 
 NOTHING = Heard()
 
+NAMED = "named"
+"""In a message that was read back: its author typed our name, and Slack made no mention of it."""
+
+ONLY_NAMED = (
+    "Slack did not take the name that you typed for mine, so I did not hear this: nothing was done "
+    "or counted. Type @, choose me from the list, and write it anew."
+)
+
 EDITED = (
     "You edited a message that I had heard before. Of an edit I hear what stops something, votes "
     "and questions; anything else is heard once. Where you mean it, write it anew, in a message of "
@@ -488,6 +496,8 @@ class Hearing:
         to = {"channel": channel, "user": str(event["user"])}
         if thread_ts:
             to["thread_ts"] = thread_ts
+        if event.get(NAMED):
+            return Heard(text=ONLY_NAMED, to=to)
         run = self._runs.in_thread(channel, thread_ts) if thread_ts else ""
         elsewhere = "" if run else self._elsewhere(channel)
         if elsewhere:

@@ -27,7 +27,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.channels import Channels
 from bot.commands.kinds import Mistake, Vote, Word
 from bot.commands.reading import read_command
-from bot.commands.votes import addressed
+from bot.commands.votes import addressed, after_name
 from bot.config.settings import RoleSettings
 from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability
@@ -62,12 +62,17 @@ _UNFIT = {
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the bot is; `organisation` is "" where its workspace belongs to none, or to no known."""
+    """Who the bot is.
+
+    `organisation` is "" where its workspace belongs to none, or to no known; `name` is what people
+    type after the @, "" where Slack does not say.
+    """
 
     user: str
     bot: str
     team: str
     organisation: str = ""
+    name: str = ""
 
 
 class Self:
@@ -90,6 +95,7 @@ class Self:
                 answer.get("bot_id", ""),
                 answer["team_id"],
                 str(answer.get("enterprise_id") or ""),
+                str(answer.get("user") or ""),
             )
         return self._known
 
@@ -216,7 +222,8 @@ class SlackPeople:
                 raise PeopleUnreadable("Slack's list of a thread cannot be read") from error
             found += [ballot for ballot in written if ballot is not None]
             for message in stops:
-                heard = {**message, "channel": channel, "thread_ts": thread}
+                text = for_bot(message, me)
+                heard = {**message, "text": text, "channel": channel, "thread_ts": thread}
                 unheard = await self.on_stop(heard) or unheard
         if unheard:
             raise StopUnheard("somebody said stop in the thread; that is heard first")
@@ -483,13 +490,42 @@ def unfit(user: Mapping[str, Any], me: Identity) -> str:
     return ""
 
 
-def _says_stop(message: Mapping[str, Any], me: Identity) -> bool:
-    """Say whether a person says stop to the bot here, whoever edited it: a stop is never lost."""
+def for_bot(message: Mapping[str, Any], me: Identity) -> str | None:
+    """Return what a person says to the bot in this message, or None where they speak to others.
+
+    A stop is for the bot also where its name was typed and Slack made no mention of that.
+    """
     user, text = str(message.get("user", "")), str(message.get("text", ""))
-    if not user or user == me.user or message.get("bot_id") or not addressed(text, me.user):
-        return False
+    if not user or user == me.user or message.get("bot_id"):
+        return None
+    if addressed(text, me.user):
+        return text
+    rest = after_name(text, me.name)
+    return None if rest is None or not _is_stop(rest) else f"<@{me.user}>{rest}"
+
+
+def only_named(message: Mapping[str, Any], me: Identity) -> bool:
+    """Say whether a person means the bot, Slack made no mention of it, and it is no stop."""
+    person = message.get("user") and message["user"] != me.user and not message.get("bot_id")
+    named = after_name(str(message.get("text", "")), me.name) is not None
+    return bool(person) and named and for_bot(message, me) is None
+
+
+def _is_stop(text: str) -> bool:
     try:
         said = read_command(text, groups=(), in_thread=True)
+    except Mistake:
+        return False
+    if isinstance(said, Vote):
+        return said.choice != "yes"
+    return isinstance(said, Word) and said.verb in STOPS
+
+
+def _says_stop(message: Mapping[str, Any], me: Identity) -> bool:
+    """Say whether a person says stop to the bot here, whoever edited it: a stop is never lost."""
+    text = for_bot(message, me)
+    try:
+        said = read_command(text, groups=(), in_thread=True) if text is not None else None
     except Mistake:
         return False
     return isinstance(said, Word) and said.verb in STOPS
@@ -500,11 +536,9 @@ def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:
 
     What an app wrote is nobody's vote, nor what somebody else than its author has edited.
     """
-    user, text = str(message.get("user", "")), str(message.get("text", ""))
+    user, text = str(message.get("user", "")), for_bot(message, me)
     edited = message.get("edited") or {}
-    if not user or user == me.user or message.get("bot_id") or edited.get("user", user) != user:
-        return None
-    if not addressed(text, me.user):
+    if text is None or edited.get("user", user) != user:
         return None
     try:
         vote = read_command(text, groups=(), in_thread=True)

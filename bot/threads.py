@@ -26,10 +26,9 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.commands.votes import addressed
-from bot.hearing import ASKED, Hearing
+from bot.hearing import ASKED, NAMED, Hearing
 from bot.inbox import Follow, put
-from bot.people import Identity, Self
+from bot.people import Identity, Self, for_bot, only_named
 from bot.questions import SlackRefused, asked
 from bot.rounds import Rounds
 from bot.standing import concerns_all
@@ -136,8 +135,8 @@ class Threads:
                 ts = str(message["ts"])
                 if message.get("subtype") != "tombstone":
                     there.add(ts)
-                if ts != thread and _is_for(me, message):
-                    await self._hear({**message, "channel": channel, "thread_ts": thread})
+                if ts != thread and (said := _said_to(me, message)) is not None:
+                    await self._hear({**said, "channel": channel, "thread_ts": thread})
                 newest = max(newest, ts)
         whole = float(oldest) < float(thread)
         self._short = self._short | {run} if whole and read == 1 else self._short - {run}
@@ -174,12 +173,15 @@ class Threads:
         return put(self._stores.inbox, self._hearing.mention(message))
 
 
-def _is_for(me: Identity, message: Mapping[str, Any]) -> bool:
-    """Say whether a person speaks to the bot in this message, as Slack would send an event."""
-    user = str(message.get("user", ""))
-    if not user or user == me.user or message.get("bot_id"):
-        return False
-    return addressed(str(message.get("text", "")), me.user)
+def _said_to(me: Identity, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a person says to the bot in this message, as Slack would send an event, or None.
+
+    Of who typed its name only, stops are heard, and anything else is answered.
+    """
+    if only_named(message, me):
+        return {**message, NAMED: True}
+    text = for_bot(message, me)
+    return None if text is None else {**message, "text": text}
 
 
 def _before(ts: str) -> str:

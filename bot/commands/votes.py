@@ -27,6 +27,16 @@ def addressed(text: str, user: str) -> bool:
     return f"<@{user}>" in text or f"<@{user}|" in text
 
 
+def after_name(text: str, name: str) -> str | None:
+    """Return what follows the bot's name where a message begins with it as typed, else None.
+
+    Slack makes a mention of a name only where its client knows whom it means, and sends no event
+    of any other.
+    """
+    found = re.match(rf"\s*@{re.escape(name)}(?![\w.-]*\w)", text, re.IGNORECASE)
+    return text[found.end() :] if name and found else None
+
+
 def read_vote(verb: str, words: Sequence[str]) -> Vote:
     """Read what follows `approve`, `reject` or `withdraw`.
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.localslack.methods import METHODS
+from bot.localslack.model import Message
 from bot.people import PlainAnswers, Self, SlackAnswers, SlackPeople
 from bot.reactions import lost_under
 from engine.errors import PeopleUnreadable, StopUnheard
@@ -200,6 +201,35 @@ async def test_talk_elsewhere_earlier_or_by_the_bot_is_no_ballot(house, people, 
     await house.client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=mention)
 
     assert await asked.ballots(CHANNEL, ts) == []
+
+
+def types(slack, root: str, text: str, user: str = ANA) -> None:
+    """Have a person write what Slack leaves as it is typed, as it does with what is pasted."""
+    slack.workspace.post(Message(CHANNEL, slack.workspace.new_ts(), user, text, thread_ts=root))
+
+
+async def test_of_what_only_names_the_bot_a_stop_counts_and_a_yes_does_not(house, slack, asked):
+    root, ts = await house.ask()
+    types(slack, root, "@hotfix approve G2 7K3F")
+    types(slack, root, "@hotfix reject G2", BEN)
+    types(slack, root, "@Hotfix, withdraw!", NOOR)
+
+    assert [(one.user, one.choice) for one in await asked.ballots(CHANNEL, ts)] == [
+        (BEN, "no"),
+        (NOOR, "withdraw"),
+    ]
+
+
+async def test_a_stop_that_only_names_the_bot_is_heard_before_any_vote_counts(house, slack):
+    run = add_run(house.stores, house.clock)
+    root, ts = await house.ask()
+    types(slack, root, "@hotfix halt!")
+
+    with pytest.raises(StopUnheard):
+        await house.people.ballots(CHANNEL, ts)
+
+    (row,) = house.stores.inbox.waiting()
+    assert (row.run, row.body["verb"], row.body["user"]) == (run, "halt", ANA)
 
 
 async def test_what_another_app_writes_is_nobodys_vote(house, slack, asked):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.hearing import ASKED, EDITED
+from bot.hearing import ASKED, EDITED, ONLY_NAMED
 from bot.localslack.model import Message
 from storage.records import InboxRow
 from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, app_writes, chatter
@@ -176,6 +176,39 @@ async def test_a_lost_word_before_one_that_was_heard_is_found(house, people, wat
     await house.threads.read_back()
 
     assert "pause" in [row.body.get("verb") for row in house.rows]
+
+
+# ---------------------------------------------------------------------------- only named
+
+
+def types(slack, root: str, text: str) -> None:
+    """Have ana write what Slack leaves as it is typed, as it does with what is pasted."""
+    slack.workspace.post(Message(CHANNEL, slack.workspace.new_ts(), ANA, text, thread_ts=root))
+
+
+async def test_a_stop_to_a_name_without_a_mention_is_read_back(house, slack):
+    root = await begun(house)
+    types(slack, root, "@hotfix halt!")
+
+    for _ in range(3):
+        await house.threads.read_back()
+
+    assert verbs(house) == ["halt"]
+
+
+async def test_what_else_is_said_to_a_name_without_a_mention_is_answered_once(
+    house, slack, people, watch
+):
+    root = await begun(house)
+    for text in ("@hotfix resume", "@hotfix approve G2 7K3F", "@hotfix2 halt", "`@hotfix halt`"):
+        types(slack, root, text)
+
+    for _ in range(3):
+        await house.threads.read_back()
+
+    assert house.rows == []
+    told = (await people.state())["ephemerals"][ANA]
+    assert [(one["text"], one["thread_ts"]) for one in told] == [(ONLY_NAMED, root)] * 2
 
 
 # --------------------------------------------------------------------------------- edited

@@ -10,7 +10,7 @@ from bot.commands.grammar import LONGEST_REASON
 from bot.commands.help import help_text
 from bot.commands.kinds import Cancel, Mistake, Order, Planning, Question, Revision, Vote, Word
 from bot.commands.reading import read_command
-from bot.commands.votes import addressed
+from bot.commands.votes import addressed, after_name
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from engine.proposals import Change
 
@@ -332,6 +332,24 @@ def test_a_misspelt_vote_as_a_command_is_told_how_to_vote_and_no_command_that_is
 )
 def test_a_message_is_for_the_bot_where_slack_says_so(text, spoken_to):
     assert addressed(text, "U0000HOTFIX") is spoken_to
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("@hotfix halt", " halt"),
+        ("@Hotfix: halt!", ": halt!"),
+        ("@hotfix", ""),
+        ("@hotfix2 halt", None),
+        ("@hotfix.bot halt", None),
+        ("`@hotfix halt`", None),
+        ("write @hotfix halt", None),
+        ("hotfix halt", None),
+    ],
+)
+def test_a_name_that_is_no_mention_stands_at_the_beginning(text, rest):
+    assert after_name(text, "hotfix") == rest
+    assert after_name(text, "") is None
 
 
 @pytest.mark.parametrize(

@@ -190,12 +190,30 @@ SAFETIES = (
         by=(f"{HEARING}::test_commands_are_not_taken_in_other_channels",),
     ),
     safety(
+        "a stop is heard also where Slack made no mention of the bot's name",
+        promise="P7",
+        why="Who pastes `@hotfix halt` would stop nothing, and be told nothing.",
+        file=PEOPLE,
+        old="    return None if rest is None or not _is_stop(rest) else",
+        new="    return None if True else",
+        by=("slack/test_threads.py::test_a_stop_to_a_name_without_a_mention_is_read_back[socket]",),
+    ),
+    safety(
+        "a yes needs a mention that Slack made",
+        promise="P2",
+        why="Who shows a colleague what to write would approve.",
+        file=PEOPLE,
+        old=" or not _is_stop(rest) else",
+        new=" else",
+        by=(f"{WHO}::test_of_what_only_names_the_bot_a_stop_counts_and_a_yes_does_not",),
+    ),
+    safety(
         "words are read back",
         promise="P12",
         why="A stop whose event was lost would never be heard.",
         file="bot/threads.py",
-        old="                if ts != thread and _is_for(me, message):\n",
-        new="                if False:\n",
+        old="                if ts != thread and (said := _said_to(me, message)) is not None:\n",
+        new="                if (said := None) is not None:\n",
         by=(
             "slack/test_threads.py::test_a_word_said_while_the_bot_was_away_is_heard_after_its_"
             "start",
