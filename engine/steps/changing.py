@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine import invariants, planner, recovery
@@ -180,6 +180,7 @@ async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
         raise TooLate(f"{step.id}: {'; '.join(open_points)}")
     if await _left_admin_down(duty, step, facts):
         return
+    _kept_down(duty, step, facts)
     await duty.pause(duty.plan.policy.watch)
 
 
@@ -248,6 +249,40 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     await duty.intend(step, facts, act="up")
     await bring_up(duty, step, facts, waiting)
     return True
+
+
+def _kept_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Hold where all that is missing are members that somebody else keeps down.
+
+    Our order ends with a restart. Who shows ADMIN after it, for the quiet time, was taken down by
+    somebody, for good or anew: whether that is over is for people to say, and waiting helps nobody.
+    Source: dossier 6, row 10.
+
+    Raises:
+        ConditionFailed: with the command that brings them up.
+    """
+    change, now = duty.state.changing(step.group), duty.clock.monotonic()
+    if step.kind is not StepKind.RETURN or change is None:
+        return
+    before, words = duty.state.of(change).before, duty.plan.policy.state_words
+    missing = [m for m in facts.some(step.members) if not in_service(m, words)]
+    kept = [m.id for m in missing if _restarted_into_admin(m, before.get(m.id, {}))]
+    if not kept or len(kept) < len(missing):
+        return
+    key = f"kept/{step.id}/{','.join(kept)}"
+    if now - duty.tried_since.setdefault(key, now) >= duty.plan.policy.quiet.total_seconds():
+        del duty.tried_since[key]
+        raise ConditionFailed(
+            f"DOWN (ADMIN) after the restart: {', '.join(kept)}; somebody keeps that so, perhaps "
+            "by the permanent form. Where that is over, run `clusterXL_admin up` there in the "
+            "Expert mode, then say `retry`"
+        )
+
+
+def _restarted_into_admin(member: MemberFacts, before: Mapping[str, object]) -> bool:
+    restarted = member.boot_id is not None and member.boot_id != before.get("boot_id")
+    down = member.state == "DOWN" and member.notes == ("ADMIN",)
+    return member.answered and restarted and down and not member.at_work
 
 
 async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -145,3 +145,39 @@ def test_a_list_that_lags_behind_a_restart_is_waited_for(tmp_path):
     assert Kind.HELD not in night.kinds()
     assert night.state.ended is not None
     assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 1, "1_4": 1}
+
+
+# ------------------------------------------------- administratively down, and a restart over it
+
+STAYS = {"name": "stuck_down", "member": "1_2", "notes": ["ADMIN"]}
+
+
+async def _brought_up(night: Night) -> None:
+    """Somebody follows what the hold says."""
+    await to_the_end(night)
+    night.group.admin_up(night.group.members["1_2"])
+    night.say("retry", REQUESTER)
+    await night.clock.sleep(timedelta(seconds=5))
+    await night.until_over(hours=4)
+
+
+def test_who_is_down_for_good_after_a_restart_is_told_soon(tmp_path):
+    night = played(tmp_path, _brought_up, faults=[STAYS])
+
+    (held,) = (r for r in night.records if r.kind == Kind.HELD)
+    done = next(
+        r for r in night.records if (r.kind, r.body.get("step")) == (Kind.DONE, "A.INSTALL")
+    )
+    assert "`clusterXL_admin up`" in held.body["reason"]
+    assert "1_2" in held.body["reason"]
+    assert "1_1" not in held.body["reason"]
+    assert held.at - done.at < timedelta(minutes=10)
+    assert orders(night, "admin_up") == []
+    assert night.state.ended is not None, night.state.hold
+
+
+def test_an_abort_brings_up_who_was_kept_down_after_a_restart(tmp_path):
+    night = played(tmp_path, partial(then_say, "abort"), faults=[STAYS])
+
+    assert orders(night, "admin_up") == ["admin_up 1_2"]
+    assert set(night.states().values()) == {"ACTIVE"}

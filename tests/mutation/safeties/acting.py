@@ -91,6 +91,14 @@ SAFETIES = (
         by=(f"{OTHER_DEVICES}::test_before_a_confirmation_that_may_act_comes_every_check",),
     ),
     safety(
+        "who is kept down after a restart is told, with what brings it up",
+        promise="P5",
+        why="People would wait for half an hour for a member that nobody brings up.",
+        file="engine/steps/changing.py",
+        old="    _kept_down(duty, step, facts)\n",
+        by=(f"{OTHER_DEVICES}::test_who_is_down_for_good_after_a_restart_is_told_soon",),
+    ),
+    safety(
         "after a confirmation that commits, an early end is looked at",
         promise="P4",
         why="What the device did would count as not done, and people would be asked anew.",
