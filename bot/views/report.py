@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.views import schedule, words
 from bot.views.document import document
@@ -28,6 +29,10 @@ from bot.views.gates import bullets
 from bot.views.message import Message
 from bot.views.story import Opening, Story
 from engine.appointments import zone_of
+from engine.facts import MemberFacts, PackageState
+from engine.following import FINISH, ROLLBACK, goes_on_with
+from engine.former import former
+from engine.model import Plan
 
 
 def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
@@ -44,6 +49,7 @@ def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
         section(f"{mention(request.requester, request.requester_name)} {_sentence(story)}"),
         _table(story),
         section(f"*Auto-clone:* {words.cloning_words(story)}."),
+        *_ways_on(story),
         *_rollback(story),
         *_to_catch_up(story),
         *_not_by_us(story),
@@ -94,6 +100,61 @@ def rollback_words(story: Story) -> str:
 def _rollback(story: Story) -> list[Block]:
     said = rollback_words(story)
     return [section(f"*Rollback:* {said}.")] if said else []
+
+
+_TO = {
+    "install": "brings it to the members without it",
+    "uninstall": "takes it from the members that have it",
+}
+"""What becomes of a package; who is changed is seen when it is planned."""
+
+
+def _ways_on(story: Story) -> list[Block]:
+    """Say what brings up who was left down, and which commands make the members alike again."""
+    state, plan, lines = story.state, story.plan, list[str]()
+    if hand := state.by_hand():
+        lines.append(
+            "*Left admin-down*, with the command that brings up, on a member in Expert mode: "
+            f"{code(hand, 200)}"
+        )
+    if _differ(story):
+        lines += [
+            f"*To go on, or back*, with {code(plan.package.name, 200)}; both ask before anything "
+            "is changed:",
+            f"{_ordered(story, FINISH)}.",
+            f"{_ordered(story, ROLLBACK)}.",
+        ]
+    return [section(*lines)] if lines else []
+
+
+def _differ(story: Story) -> bool:
+    """Tell whether members that were not left out have other takes, or only some the package."""
+    if story.state.facts is None:
+        return False
+    package, seen = story.plan.package.name, story.plan.concerning(story.state.facts)
+    return len({(m.take, m.package(package)) for m in seen.members if m.answered}) > 1
+
+
+def _ordered(story: Story, kind: str) -> str:
+    """Return the command that goes on or back, what it does, and for whom it is refused now."""
+    state, plan = story.state, story.plan
+    last, request = former(state), replace(state.the_request, kind=kind)
+    command = code(f"/hotfix {kind} {plan.security_group}", 120)
+    if last is None or not last.began or state.facts is None:
+        return f"{command} is about the last run by which a member was changed"
+    does = goes_on_with(request, last)
+    # Only who is to be taken back may be out of service: see engine.following.
+    stays = [
+        one
+        for one in state.out_of_service()
+        if kind == FINISH or _has(state.facts.member(one), plan) is (does == "install")
+    ]
+    refused = f"; it is refused while {words.ids(stays)} is out of service" if stays else ""
+    return f"{command} {_TO[does]}{refused}"
+
+
+def _has(member: MemberFacts, plan: Plan) -> bool:
+    return member.package(plan.package.name) is PackageState.INSTALLED
 
 
 def _to_catch_up(story: Story) -> list[Block]:

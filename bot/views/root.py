@@ -263,7 +263,10 @@ def _stopped(story: Story) -> list[Block]:
     if state.halted:
         who = escape(story.name(state.halted), 80)
         return [
-            section(f"🛑 *HALTED* by {who}: nothing is sent.", ways(("resume",), story.by_hand))
+            section(
+                f"🛑 *HALTED* by {who}: nothing is sent.",
+                ways(("resume", "abort"), story.by_hand),
+            )
         ]
     return []
 

@@ -640,6 +640,30 @@ def test_the_report_of_an_abort_says_that_takes_differ_and_cloning_is_owed():
     assert "auto-clone is owed" in heading(report)
     assert "different takes: 99, 120" in report.text
     assert "G3" not in whole(report)
+    assert "`/hotfix finish site-1` brings it to the members without it." in whole(report)
+    assert "`/hotfix rollback site-1` takes it from the members that have it." in whole(report)
+    assert "Left admin-down" not in whole(report)
+
+
+def test_the_report_of_a_degraded_end_names_the_commands_that_bring_up_and_make_alike():
+    report, left_down = whole(by_key(night("degraded"))["end"]), whole(by_key(_left_down())["end"])
+
+    assert "without it; it is refused while 1_2 is out of service." in report
+    assert "`/hotfix rollback site-1` takes it from the members that have it." in report
+    assert "Left admin-down" not in report
+    assert "Expert mode: `g_clusterXL_admin -b 1_2 up`" in left_down
+
+
+def _left_down() -> list[Record]:
+    """The degraded night, with the member down by this run."""
+    told = json.dumps([dict(r.body) for r in night("degraded")])
+    bodies = json.loads(told.replace('"FSYNC"', '"ADMIN"'))
+    return [replace(r, body=body) for r, body in zip(night("degraded"), bodies, strict=True)]
+
+
+@pytest.mark.parametrize("name", ["good", "rolled back", "unknown prompt, aborted", "kept"])
+def test_where_the_members_are_alike_the_report_names_no_way_on(name):
+    assert "/hotfix" not in whole(by_key(night(name))["end"])
 
 
 # ------------------------------------------------------------------------- hostile text
