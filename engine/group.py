@@ -38,8 +38,8 @@ from engine.ports import Clock, Shell, Terminal
 Commit = Callable[[MemberId], Awaitable[None]]
 """Called right before the answer that commits is typed; raises `Stopped` to prevent it."""
 
-PROMPT_END = "# "
-"""The Expert prompt ends so: `[Expert@site-1-ch01-05:0]# `. Source: SGMUP."""
+PROMPT_END = "]#"
+"""The Expert prompt ends so: `[Expert@site-1-ch01-05:0]# `, or without the blank. Source: SGMUP."""
 
 DIALOGUE_LIMIT = timedelta(minutes=10)
 """From opening a dialogue to its last answer. A guess: recorded ones took under one minute."""
@@ -551,7 +551,7 @@ class _Talk:
             if not text:
                 raise MemberUnreachable(f"{self._at} closed the session")
             last = cleaned(heard).rpartition("\n")[2]
-            if last.startswith("[Expert@") and last.endswith(PROMPT_END):
+            if last.startswith("[Expert@") and last.rstrip(" ").endswith(PROMPT_END):
                 return
             if ends_in_gclish(last):
                 raise StepFailed(

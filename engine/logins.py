@@ -53,7 +53,7 @@ _STILL_OPEN = timedelta(seconds=0.05)
 """A session that has ended says so at once when it is read."""
 
 _PROMPTS = {
-    EXPERT: re.compile(r"(?:^|\n)\[Expert@[^\]\n]*\]# \Z"),
+    EXPERT: re.compile(r"(?:^|\n)\[Expert@[^\]\n]*\]# ?\Z"),
     GCLISH: re.compile(r"(?:^|\n)(?:\[Global[^\]\n]*\] )?[A-Za-z0-9._:-]+> ?\Z"),
     "password": re.compile(r"(?:^|\n)Enter expert password:\s*\Z"),
     "refused": re.compile(r"(?:^|\n)Wrong password[^\n]*(?:\n|\Z)"),

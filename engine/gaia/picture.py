@@ -106,8 +106,12 @@ _VIRTUAL = re.compile(r"VS ID:\s*(\d+)\s+VS Name:\s*(.*?)\s*\|$")
 _SITE = re.compile(r"(?:Chassis|Site)\s+(\d+)", re.IGNORECASE)
 _HEADER = re.compile(r"(?:SGM|Member)(?:s| IDs?)?|ID", re.IGNORECASE)
 _MEMBER = re.compile(r"\s*(\d{1,2}_\d{1,2}|\d+)\s*(?:\(local\))?(?=\s|$)")
-_WORD = re.compile(r"([A-Za-z]+!?(?:\([^()]*\))?)(?:\s*\(([^()]*)\))?")
-_SYNC = re.compile(r"Sync to (Active|all) (?:chassis|sites?)\s*:\s*(\w+)", re.IGNORECASE)
+_WORD = re.compile(r"([A-Za-z]+)(!?)(?:\s*\(([^()]*)\))?")
+_NOT_SEEN = re.compile(r"no (?:SGM|member) detected(?: in (?:a |the )?slot)?", re.IGNORECASE)
+"""What may stand instead of DETACHED. Source: SP76STAT."""
+_CELL = re.compile(r"\S+(?: \S+)*(?: +\([^()]*\))*")
+"""What two blanks part; but not from what stands in brackets behind it."""
+_SYNC = re.compile(r"Sync to (Active|all) (?:chassis|sites?)\s*[:|]\s*(.*?)\s*\|?$", re.IGNORECASE)
 _OTHER = 0
 """Stands for a column that is of no Site."""
 
@@ -123,9 +127,7 @@ def read_stat(text: str) -> Stat:
     Raises:
         UnexpectedOutput: no title or no member, or a row that cannot be told apart.
     """
-    reading = _Reading(text)
-    for line in text.splitlines():
-        reading.hear(line.strip())
+    reading = _read(text)
     stat = reading.stat
     if not reading.titled or not stat.states:
         raise UnexpectedOutput("asg stat -v cannot be read", text)
@@ -142,12 +144,17 @@ def read_blocks(text: str) -> Stat:
     Raises:
         UnexpectedOutput: 0 is not shown, or a row cannot be told apart.
     """
-    reading = _Reading(text)
-    for line in text.splitlines():
-        reading.hear(line.strip())
+    reading = _read(text)
     if 0 not in reading.stat.names:
         raise UnexpectedOutput("asg stat does not say which Virtual Systems there are", text)
     return reading.stat
+
+
+def _read(text: str) -> _Reading:
+    reading = _Reading(text)
+    for line in text.splitlines(keepends=True):
+        reading.hear(line.strip(), whole=line.endswith("\n"))
+    return reading
 
 
 class _Reading:
@@ -165,13 +172,17 @@ class _Reading:
         self._states_due = False
         self._in_table = False
 
-    def hear(self, line: str) -> None:
+    def hear(self, line: str, *, whole: bool) -> None:
+        """Take in one line; `whole`: its end was seen."""
         if title := _TITLE.search(line):
             self._title(title)
         elif found := _VERSION.match(line):
             self.stat.version = found[1]
         elif found := _SYNC.search(line):
-            self._sync(found[1].lower(), found[2].lower(), line)
+            boxed = line.startswith("|")
+            if line.endswith("|") if boxed else whole:
+                self._sync(found[1].lower(), found[2].lower())
+            # Else it is cut off: it may have said more.
         elif found := _VIRTUAL.search(line):
             self._virtual = int(found[1])
             self.stat.names[self._virtual] = found[2]
@@ -187,9 +198,7 @@ class _Reading:
             self.stat.platform = _platform(title[2])
             self.stat.mode = self.stat.mode or _mode(title[2])
 
-    def _sync(self, which: str, shown: str, line: str) -> None:
-        if not line.endswith("|"):
-            return  # cut off: it may have said more
+    def _sync(self, which: str, shown: str) -> None:
         if which == "active":
             self.stat.sync_active = _all_say(self.stat.sync_active, shown == "enabled")
         else:
@@ -199,7 +208,7 @@ class _Reading:
         self._columns, self._site, self._in_table, self._states_due = [], 0, False, False
 
     def _row(self, row: str) -> None:
-        cells = [_Cell(m[0], m.start(), m.end()) for m in re.finditer(r"\S+(?: \S+)*", row)]
+        cells = [_Cell(m[0], m.start(), m.end()) for m in _CELL.finditer(row)]
         if not cells:
             return
         first = cells[0].text
@@ -265,7 +274,7 @@ class _Reading:
         rest = row[found.end() :]
         cells = [
             _Cell(m[0], m.start() + found.end(), m.end() + found.end())
-            for m in re.finditer(r"\S+(?: \S+)*", rest)
+            for m in _CELL.finditer(rest)
         ]
         if "_" in found[1]:
             if not cells:
@@ -322,13 +331,18 @@ class _Reading:
         return away[0][1]
 
     def _word(self, text: str) -> Shown:
-        """`DOWN (admin)` is a DOWN with the note ADMIN; `ACTIVE(!)` stays what it is."""
+        """`DOWN (admin)` is a DOWN with the note ADMIN; `ACTIVE(!)` stays what it is.
+
+        A blank before the bracket or none, or two, makes no other word.
+        """
+        if _NOT_SEEN.fullmatch(text):
+            return "DETACHED", ()
         found = _WORD.fullmatch(text)
         if found is None:
             raise self._odd(text)
-        said = note((found[2] or "").strip().upper())
-        if said == "!":
-            return f"{found[1].upper()}(!)", ()
+        said = note((found[3] or "").strip().upper())
+        if found[2] or said == "!":
+            return f"{found[1].upper()}(!)", (said,) if said not in ("", "!") else ()
         return found[1].upper(), (said,) if said else ()
 
     def _odd(self, row: str) -> UnexpectedOutput:

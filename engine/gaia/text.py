@@ -9,19 +9,25 @@ from engine.errors import UnexpectedOutput
 
 # Source: SGMUP logs: OSC title sequences ending in BEL, `ESC[?1034h`, `ESC[2J`, `ESC[1;1H`.
 _OSC = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_PAINT = re.compile(r"\x1b\[[0-9;:]*[mK]|\x1b\[\?25[hl]|\x1b[()][0-9A-Za-z]|\x1b[=>]")
+"""Colours, the rest of a line erased, the cursor hidden: nothing moves, so no text is parted."""
 _CSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_DRAWN = str.maketrans("│┃║─━═┌┬┐├┼┤└┴┘╔╦╗╠╬╣╚╩╝", "|||---" + "+" * 18)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def cleaned(text: str) -> str:
     r"""Return text without terminal sequences, with `\n` line ends and no control characters.
 
-    Source: SGMUP logs (line ends of a terminal are `\r\r\n`).
+    Sequences that move the cursor part the text; those that only paint do not.
+
+    Source: SGMUP logs (line ends of a terminal are `\r\r\n`); PROM (R82 draws tables with `│`);
+    that a device paints in colours is [B].
     """
-    text = _OSC.sub("", text)
+    text = _PAINT.sub("", _OSC.sub("", text))
     text = _CSI.sub("\n", text)
     text = re.sub(r"\r+\n", "\n", text).replace("\r", "\n")
-    return _CONTROL.sub("", text)
+    return _CONTROL.sub("", text).translate(_DRAWN)
 
 
 def marked(text: str, mark: str) -> dict[str, str]:

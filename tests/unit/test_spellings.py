@@ -1,12 +1,33 @@
 """The same thing spelled otherwise: blanks, colours, case, padding. Read the same, or refused."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UnexpectedOutput
-from engine.facts import InstalledPolicy
-from engine.gaia.readings import read_cloning, read_connections, read_core_dumps, read_policies
+from engine.errors import MaintenanceError, UnexpectedOutput, UnknownPrompt
+from engine.facts import InstalledPolicy, MemberId
+from engine.gaia.dialogues import admin_state
+from engine.gaia.guards import Guard
+from engine.gaia.installer import last_frame
+from engine.gaia.picture import read_stat
+from engine.gaia.readings import (
+    read_cloning,
+    read_connections,
+    read_core_dumps,
+    read_cphaprob,
+    read_policies,
+)
+from engine.gaia.text import cleaned
+from engine.group import _Talk
+from engine.logins import EXPERT, _Prompts
+from tests.unit.hand_clock import HandClock
+from tests.unit.test_parsers import FRAME
+
+RECORDED = Path(__file__).parents[1] / "transcripts" / "recorded"
 
 # ------------------------------------------------------------------------- image auto-clone
 
@@ -93,3 +114,184 @@ def test_a_padded_table_of_policies_and_a_status_that_is_not_success_is_failed(w
 
     assert found["1_1"] == InstalledPolicy("Standard", "22Aug22 08:54", "aa", failed)
     assert found["1_2"] == InstalledPolicy("Standard", "22Aug22 08:54", "aa")
+
+
+# ------------------------------------------------------------------- colours and drawn boxes
+
+STAT = (RECORDED / "asg_stat.txt").read_text()
+READ = {
+    "picture": (read_stat, STAT),
+    "policies": (read_policies, (RECORDED / "policy_mixed.txt").read_text()),
+    "cloning": (read_cloning, (RECORDED / "auto_clone_off.txt").read_text()),
+    "state": (read_cphaprob, (RECORDED / "cphaprob_state.txt").read_text()),
+    "frame": (last_frame, FRAME),
+}
+PAINT = ["\x1b[31m", "\x1b[0m", "\x1b[01;32m", "\x1b[m", "\x1b[K", "\x1b(B", "\x1b[?25l", "\x1b[0K"]
+
+
+@pytest.mark.parametrize("what", list(READ))
+@given(data=st.data())
+def test_paint_anywhere_changes_nothing_that_is_read(what, data):
+    reader, text = READ[what]
+    places = data.draw(st.lists(st.integers(0, len(text)), max_size=30))
+    painted = text
+    for place in sorted(places, reverse=True):
+        painted = painted[:place] + data.draw(st.sampled_from(PAINT)) + painted[place:]
+
+    assert reader(cleaned(painted)) == reader(text)
+
+
+@pytest.mark.parametrize("what", ["picture", "policies", "frame"])
+def test_a_box_may_be_drawn_with_lines(what):
+    reader, text = READ[what]
+
+    assert reader(cleaned(text.replace("|", "│").replace("-----", "─────"))) == reader(text)
+
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PROMPTS = [
+    "[Expert@cti-ch01-02:0]# ",
+    "[Expert@cti-ch01-02:0]#",
+    "\x1b]0;admin@x:~\x07\x1b[?1034h[Expert@cti-ch01-02:0]# ",
+    "\x1b[01;32m[Expert@EXL-s01-01:0]#\x1b[0m ",
+    "[Expert@EXL-s01-01:0]# \x1b[K",
+    "\x1b(B\x1b[m[Expert@EXL-s01-01:0]# ",
+    "\x1b[?2004h[Expert@EXL-s01-01:0]# ",
+    "Last login: now\r\r\n\x1b[1m[Expert@EXL-s01-01:0]\x1b[22m# \x1b[?25h",
+]
+
+
+class Shown:
+    """A terminal that shows this and falls silent."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+
+    async def read(self, *, within: timedelta) -> str:
+        if not self.texts:
+            raise TimeoutError
+        return self.texts.pop(0)
+
+    async def write(self, text: str) -> None:
+        raise AssertionError(text)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def finds_prompt(*texts: str) -> bool:
+    """Tell whether both that wait for an Expert prompt find it, or neither."""
+    at, guard = "1_2", Guard("1_2", (), "/var/log/x")
+
+    async def commit(on: MemberId) -> None:
+        raise AssertionError(on)
+
+    async def both() -> list[bool]:
+        found = []
+        script = admin_state("down", [at], name="ana", reason="x", confirming_acts=False)
+        talk = _Talk(Shown(*texts), script, guard, at, HandClock(NOW), timedelta(minutes=3), commit)
+        for waiting in (talk.reach_prompt(), _Prompts(Shown(*texts)).next(EXPERT)):
+            try:
+                await waiting
+                found.append(True)
+            except MaintenanceError:
+                found.append(False)
+        return found
+
+    found = asyncio.run(both())
+    assert len(set(found)) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_the_prompt_is_found_whatever_paints_it_and_in_pieces(prompt):
+    assert finds_prompt(prompt)
+    assert finds_prompt(*prompt)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# ", "[Expert@x:0]# rm -rf /", "[Expert@x:0]", "say [Expert@x:0]#", "[Expert@x\n:0]# "],
+)
+def test_what_is_no_prompt_is_not_taken_for_one(text):
+    assert not finds_prompt(text)
+
+
+SURE = (
+    "You are about to perform blade state change to down on blades: \x1b[1m1_02\x1b[0m\n\n"
+    "\x1b[31mAre you sure?\x1b[0m (Y - yes, any other key - no) \x1b[0m"
+)
+
+
+def test_a_question_in_bold_is_answered_and_names_who_it_names():
+    answer = admin_state("down", ["1_2"], name="ana", reason="x", confirming_acts=False).hear(SURE)
+
+    assert answer is not None
+    assert answer.text == "y"
+    with pytest.raises(UnknownPrompt, match="1_02"):
+        admin_state("down", ["1_3"], name="ana", reason="x", confirming_acts=False).hear(SURE)
+
+
+# --------------------------------------------------------------------------- asg stat -v
+
+ROW = "|  2                      DOWN (admin)                                         |"
+
+
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        ("DOWN(admin)", ("DOWN", ("ADMIN",))),
+        ("DOWN  (admin)", ("DOWN", ("ADMIN",))),
+        ("DOWN    ( ADMIN )", ("DOWN", ("ADMIN",))),
+        ("down (admin_down)", ("DOWN", ("ADMIN",))),
+        ("DOWN(FSYNC)", ("DOWN", ("FSYNC",))),
+        ("DOWN ()", ("DOWN", ())),
+        ("ACTIVE(!)", ("ACTIVE(!)", ())),
+        ("ACTIVE (!)", ("ACTIVE(!)", ())),
+        ("ACTIVE  ( ! )", ("ACTIVE(!)", ())),
+        ("Active!", ("ACTIVE(!)", ())),
+        ("ACTIVE!(admin)", ("ACTIVE(!)", ("ADMIN",))),
+        ("No SGM detected in slot", ("DETACHED", ())),
+        ("no member detected in a slot", ("DETACHED", ())),
+    ],
+)
+def test_a_members_state_and_what_stands_in_brackets_behind_it(shown, read):
+    for text in (f"  2                      {shown}", f"  1_02    {shown}"):
+        assert read_stat(STAT.replace(ROW, f"|{text:<78}|")).states["1_2"] == read
+
+
+@pytest.mark.parametrize(
+    "shown", ["DOWN - admin", "is not there", "(admin)", "DOWN (a) (b)", "UP 5"]
+)
+def test_words_that_are_no_state_are_refused(shown):
+    with pytest.raises(UnexpectedOutput):
+        read_stat(STAT.replace(ROW, f"|{f'  2                      {shown}':<78}|"))
+
+
+SYNC = "|   Sync to Active chassis: Enabled                                            |"
+
+
+@pytest.mark.parametrize(
+    ("line", "sync"),
+    [
+        ("Sync to Active chassis: Enabled", True),
+        ("   Sync to Active site:  ENABLED  ", True),
+        ("| Sync to Active site        | Enabled   |", True),
+        ("| Sync to active sites : enabled |", True),
+        ("Sync to Active chassis: Disabled", False),
+        ("Sync to Active chassis: Enabled on 1 of 2", False),
+        ("| Sync to Active chassis: Enabled with errors |", False),
+        ("|   Sync to Active chassis: Enabled", False),
+        ("| Sync to Active chassis: |", False),
+    ],
+)
+def test_synchronisation_is_on_only_where_a_whole_line_says_no_more_than_that(line, sync):
+    assert SYNC in STAT
+    assert read_stat(STAT.replace(SYNC, line)).sync == sync
+
+
+def test_a_line_that_is_cut_off_says_nothing_of_synchronisation():
+    head, _, _ = STAT.partition(SYNC)
+
+    assert not read_stat(f"{head}Sync to Active chassis: Enabled").sync
+    assert read_stat(f"{head}Sync to Active chassis: Enabled\n").sync

@@ -10,6 +10,7 @@ SITES = "unit/test_sites.py"
 LOOKED = "simulation/test_identity.py"
 NIGHTS = "simulation/test_two_sites.py"
 DRAWN = "unit/test_picture.py"
+SPELLINGS = "unit/test_spellings.py"
 
 SAFETIES = (
     safety(
@@ -312,5 +313,47 @@ SAFETIES = (
             "unit/test_splitting.py::test_where_members_of_a_standby_site_call_themselves_active_"
             "people_are_told_in_the_proposal",
         ),
+    ),
+    safety(
+        "a member that is DOWN by hand is so without a blank before the bracket too",
+        promise="P3",
+        why="Nobody would see that the group went down, or bring it up again.",
+        file=PICTURE,
+        old='_WORD = re.compile(r"([A-Za-z]+)(!?)(?:',
+        new='_WORD = re.compile(r"([A-Za-z]+(?:\\([^()]*\\))?)(!?)(?:',
+        by=(f"{SPELLINGS}::test_a_members_state_and_what_stands_in_brackets_behind_it",),
+    ),
+    safety(
+        "a line that is cut off says nothing of synchronisation",
+        promise="P6",
+        why="It may have said more than Enabled.",
+        file=PICTURE,
+        old='            if line.endswith("|") if boxed else whole:\n',
+        new="            if True:\n",
+        by=(
+            f"{SPELLINGS}::test_a_line_that_is_cut_off_says_nothing_of_synchronisation",
+            f"{DRAWN}::test_no_cut_of_a_picture_says_that_all_is_well",
+        ),
+    ),
+    safety(
+        "synchronisation that says more than Enabled is not on",
+        promise="P1",
+        why="Connections would be lost in the failover.",
+        file=PICTURE,
+        old=r"\s*[:|]\s*(.*?)\s*\|?$",
+        new=r"\s*[:|]\s*(\w*)",
+        by=(
+            f"{SPELLINGS}::test_synchronisation_is_on_only_where_a_whole_line_says_no_more_than_"
+            "that",
+        ),
+    ),
+    safety(
+        "colours part no text",
+        promise="P1",
+        why="A member shown DOWN in red would have no row, and an alarm would read as silence.",
+        file="engine/gaia/text.py",
+        old='_PAINT.sub("", _OSC.sub("", text))',
+        new='_OSC.sub("", text)',
+        by=(f"{SPELLINGS}::test_paint_anywhere_changes_nothing_that_is_read",),
     ),
 )
