@@ -37,6 +37,7 @@ ON_OCCASION = frozenset(
         "unknown_prompt",
         "down_refused",
         "import_missing",
+        "config_locked",
         "other_build",
         "verify_denied",
         "disk_full",

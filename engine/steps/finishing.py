@@ -17,7 +17,7 @@ from engine.journal import Kind
 from engine.model import Step
 from engine.splitting import whole_sites
 from engine.steps.changing import all_in_service
-from engine.steps.preparing import cloning, in_turn
+from engine.steps.preparing import cloning, in_turn, switch_cloning
 
 
 async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -39,13 +39,7 @@ async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
     settled = [duty.journal.draft(Kind.SETTLED, seen=_software(duty, facts))]
     if cloning(duty, facts) != {True}:
         await duty.intend(step, facts)
-        await duty.group.set_cloning(on=True)
-        await duty.settle(
-            step,
-            lambda seen: cloning(duty, seen) == {True},
-            duty.plan.policy.limits.cloning,
-            "auto-clone on on every member",
-        )
+        await switch_cloning(duty, step, on=True)
     done = duty.journal.draft(Kind.DONE, step=step.id, kind=step.kind, how="acted", attempt=1)
     await duty.journal.append([*settled, done], house=[duty.owed(Kind.SETTLED)])
 

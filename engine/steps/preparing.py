@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -138,14 +139,44 @@ async def cloning_off(duty: Duty, step: Step, facts: GroupFacts) -> None:
         owed = [duty.journal.draft(Kind.OWED, was=True, packages=packages)]
         house = [duty.owed(Kind.OWED, was=True, packages=packages)]
     await duty.intend(step, facts, first=owed, house=house)
-    await duty.group.set_cloning(on=False)
-    await duty.settle(
-        step,
-        lambda seen: cloning(duty, seen) == {False},
-        duty.plan.policy.limits.cloning,
-        "auto-clone off on every member",
-    )
+    await switch_cloning(duty, step, on=False)
     await duty.done(step, how="acted")
+
+
+async def switch_cloning(duty: Duty, step: Step, *, on: bool) -> None:
+    """Switch image auto-clone and look until every member shows it.
+
+    Raises:
+        TooLate: not shown in time; with what the device said to it, and what helps.
+    """
+    said = await duty.group.set_cloning(on=on)
+    word = "on" if on else "off"
+    limit = duty.plan.policy.limits.cloning
+    try:
+        await duty.settle(
+            step,
+            lambda seen: cloning(duty, seen) == {on},
+            limit,
+            f"auto-clone {word} on every member",
+        )
+    except TooLate as late:
+        raise TooLate(f"{late}{_said(said)}") from late
+
+
+_REFUSED = re.compile(r"\bCL[A-Z]{4}\d{4}\b|\berror\b", re.IGNORECASE)
+"""Source: SNOW, SGMUP (`CLINFR0519 Configuration lock present. Can not execute.`)."""
+
+
+def _said(text: str) -> str:
+    """Return what a device said to a command that had no effect, for a hold's reason."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if _REFUSED.search(line)] or lines[-2:]
+    if not told:
+        return ""
+    # Whose lock that is, and whether it may be taken from them, is for people to say.
+    locked = "; `lock database override` in gClish takes the lock over, then say `retry`"
+    said = f"; the device said: {' '.join(told)[:200]}"
+    return said + (locked if "lock" in said.lower() and _REFUSED.search(said) else "")
 
 
 def _packages_of(debt: Mapping[str, Any] | None, package: str) -> list[str]:

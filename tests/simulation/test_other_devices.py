@@ -181,3 +181,16 @@ def test_an_abort_brings_up_who_was_kept_down_after_a_restart(tmp_path):
 
     assert orders(night, "admin_up") == ["admin_up 1_2"]
     assert set(night.states().values()) == {"ACTIVE"}
+
+
+# ------------------------------------------------------------------- the configuration's lock
+
+
+def test_a_configuration_that_is_locked_is_told_in_the_devices_words(tmp_path):
+    night = played(tmp_path, partial(then_say, "retry"), faults=[{"name": "config_locked"}])
+
+    (held,) = (r.body for r in night.records if r.kind == Kind.HELD)
+    assert held["step"] == "CLONING_OFF"
+    assert "CLINFR0519  Configuration lock present" in held["reason"]
+    assert "`lock database override`" in held["reason"]
+    assert night.state.ended is not None

@@ -18,6 +18,9 @@ from engine.rehearsal.member import Member
 INVALID = "CLINFR0329  Invalid command:'{line}'.\n"
 """What Gaia Clish says to a command that it does not know [B]."""
 
+LOCKED = "CLINFR0519  Configuration lock present. Can not execute.\n"
+"""What it says to a change while another session holds the configuration."""
+
 INVALID_IDS = "Invalid member ids: {ids}\n"
 """What it says to members that are not there [B]."""
 
@@ -160,8 +163,11 @@ class Session:
             self.screen.say(INVALID.format(line=line))
             return 1
         members = self._running()
+        group = self.host.group
         if match.group(1) == "set":
-            group = self.host.group
+            if group.occasion("config_locked", self.host.member.id):
+                self.screen.say(LOCKED)
+                return 1
             for member in members:
                 member.auto_clone = match.group(2) == "on"
             group.order(

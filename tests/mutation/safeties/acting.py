@@ -99,6 +99,15 @@ SAFETIES = (
         by=(f"{OTHER_DEVICES}::test_who_is_down_for_good_after_a_restart_is_told_soon",),
     ),
     safety(
+        "what a device says against switching cloning is told",
+        promise="P6",
+        why="People would not know that somebody's lock on the configuration is in the way.",
+        file="engine/steps/preparing.py",
+        old='raise TooLate(f"{late}{_said(said)}") from late',
+        new="raise",
+        by=(f"{OTHER_DEVICES}::test_a_configuration_that_is_locked_is_told_in_the_devices_words",),
+    ),
+    safety(
         "after a confirmation that commits, an early end is looked at",
         promise="P4",
         why="What the device did would count as not done, and people would be asked anew.",

@@ -311,7 +311,7 @@ SAFETIES = (
         promise="P5",
         why="The first member that restarts would be cloned back.",
         file="engine/steps/preparing.py",
-        old="    await duty.group.set_cloning(on=False)\n",
+        old="    await switch_cloning(duty, step, on=False)\n",
         by=("simulation/test_night.py",),
     ),
     safety(
