@@ -589,13 +589,13 @@ def _lacking(there: bool, sentence: str) -> Iterator[str]:
 
 def _left_alone(settings: Settings) -> Iterator[str]:
     """Find what is open on groups that are not in the settings (any more)."""
-    if not wiring.is_there(settings):
-        return
     try:
+        if not wiring.is_there(settings):
+            return
         with wiring.stores_to_read(settings) as stores:
             rows = stores.journal.runs()
     except (StorageDown, StorageRefusal) as error:
-        yield str(error)
+        yield f"storage.url: {error}"
         return
     for row in rows:
         if row.group not in settings.groups:

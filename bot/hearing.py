@@ -27,6 +27,7 @@ from bot.commands.kinds import (
     Planning,
     Question,
     Revision,
+    StopMeant,
     Vote,
     Word,
 )
@@ -40,8 +41,9 @@ from bot.reactions import choice_of, is_gate, plain_name, run_of
 from bot.runs import NoSuchRun, Runs
 from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
-from bot.views.format import Block, code, escape, moment
+from bot.views.format import Block, code, escape, moment, section
 from bot.views.gates import VOTE
+from bot.views.root import halting
 from engine import windows
 from engine.canon import to_json
 from engine.freezes import meant, named
@@ -196,8 +198,19 @@ class Hearing:
             if isinstance(command, (Move, Cancel)):
                 return self._moved(key, command, to, "", clocks)
             return self._said(key, command, to, "")
+        except StopMeant as meant:
+            return self._halt_offered(meant, to)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
+
+    def _halt_offered(self, meant: StopMeant, to: dict[str, str]) -> Heard:
+        """Tell how to stop, with the button that does it where it is clear for which run."""
+        try:
+            press = halting(self._runs.open_one(meant.target))
+        except NoSuchRun as which:
+            return Heard(text=f"{meant} {which}", to=to)
+        blocks = (section(str(meant)), {"type": "actions", "elements": [press]})
+        return Heard(text=str(meant), to=to, blocks=blocks)
 
     def _clocks(self) -> Clocks:
         """Return what the times in a command are read by, as it is heard now."""

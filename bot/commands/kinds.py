@@ -128,3 +128,11 @@ Command = Order | Planning | Word | Revision | Move | Cancel | Vote | Question |
 
 class Mistake(Exception):
     """The text is no command; the message is finished mrkdwn for the person who typed it."""
+
+
+class StopMeant(Mistake):
+    """It is none, but speaks of stopping; `target` is the group or run that it names, or ""."""
+
+    def __init__(self, text: str, target: str) -> None:
+        super().__init__(text)
+        self.target = target

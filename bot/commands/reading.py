@@ -21,6 +21,7 @@ from bot.commands.kinds import (
     Command,
     Mistake,
     Question,
+    StopMeant,
     Vote,
     Word,
 )
@@ -32,6 +33,13 @@ from engine.freezes import ALL
 
 _STOPS = ("halt", "pause", "reject", "withdraw")
 """Words that are read also where they are written in haste: none of them lets anything begin."""
+
+_TO_STOP = ("stop", "stopp", "halt")
+"""Words that say in any unknown text that something is to stop. They stop nothing by themselves,
+since `do not stop` says so too; what does is told first."""
+
+_AT_ONCE = ("now", "it", "all", "everything", "please", "immediately")
+"""Words behind a stop that name nothing; a group that is called so is looked for before."""
 
 _OTHERWISE_SAID = {"reschedule": MOVE, "unschedule": CANCEL}
 """What some say for words that stand behind `schedule`."""
@@ -144,7 +152,7 @@ def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote |
             return read_vote(verb, [_bare(word) for word in rest[:1]] + rest[1:])
         bare = [_bare(word) for word in rest]
         named = next((word for word in bare if word in groups or RUN.fullmatch(word)), "")
-        if named or in_thread or not rest:
+        if named or in_thread or all(word.lower() in _AT_ONCE for word in bare):
             return Word(verb, named)
     return None
 
@@ -157,6 +165,15 @@ def _as_typed(link: re.Match[str]) -> str:
     return place if TARGET.fullmatch(place) else link[0]
 
 
+def _how_to_stop(command: str, named: str) -> str:
+    said = code(f"{command} halt {named}".strip(), 120)
+    pause = code(f"{command} pause {named}".strip(), 120)
+    return (
+        f"*Nothing was stopped. To stop, say {said}*: then nothing more is sent to a device. "
+        f"{pause} finishes the group in hand first, and then waits."
+    )
+
+
 def _bare(word: str) -> str:
     """Return a word without punctuation and emphasis around it."""
     return word.strip("*_~`\"'.,:;!?()[]{}-\u2013\u2014\u2018\u2019\u201c\u201d\u2026")
@@ -164,6 +181,15 @@ def _bare(word: str) -> str:
 
 def _unknown_verb(words: Sequence[str], groups: Sequence[str], command: str) -> Mistake:
     verb, rest = words[0].lower(), " ".join(words[1:])
+    bare = [_bare(word) for word in words]
+    if any(word.lower() in _TO_STOP for word in bare):
+        named = next((word for word in bare if word in groups or RUN.fullmatch(word)), "")
+        return StopMeant(_how_to_stop(command, named), named)
+    if _bare(verb) == "keep":
+        return Mistake(
+            f"I do not know {code(words[0])}. Where it is asked whether a hotfix is kept, a yes "
+            f"keeps it. {HOW_TO_VOTE}"
+        )
     if verb in ("yes", "no"):
         return Mistake(f"I do not take {code(words[0])} for a vote. {HOW_TO_VOTE}")
     if verb in CHANGES:

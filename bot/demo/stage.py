@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 import shutil
 import signal
 import sys
@@ -70,6 +71,13 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, metavar="N", help="simulated seconds per second")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave settings and logs there")
     options = parser.parse_args(list(argv))
+    if options.speed is not None and not 0 < options.speed < math.inf:
+        parser.error("argument --speed: it is a number above 0")
+    if options.keep is not None and not options.list:
+        try:
+            options.keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"argument --keep: {options.keep} cannot be made: {error.strerror}")
     options.auto = options.auto or options.scenario is not None
     return options
 

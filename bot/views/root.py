@@ -125,6 +125,12 @@ _WAYS: dict[str, tuple[str, str, str]] = {
 """Label, what it does (asked once more before it is done), style."""
 
 
+def halting(run: str) -> Block:
+    """Return the button that halts a run, whatever it is doing when it is pressed."""
+    label, question, style = _WAYS["halt"]
+    return button(label, "word:halt", run, question, style=style)
+
+
 def _controls(story: Story) -> list[Block]:
     """The words that help now, as buttons; the same words work in the thread."""
     state = story.state

@@ -270,6 +270,31 @@ async def test_commands_are_not_taken_in_other_channels(slack, house, people):
     assert house.rows == []
 
 
+async def test_who_says_stop_is_told_what_stops_with_a_button_that_does(house, people):
+    run = house.add_run()
+
+    seen = await people.act("ana", "command", channel=CHANNEL, text="/hotfix STOP!")
+
+    (told,) = seen["saw"]
+    assert told["is_ephemeral"]
+    assert told["text"].startswith("*Nothing was stopped. To stop, say `/hotfix halt`*")
+    assert house.rows == []
+    await people.act("ana", "click", channel=CHANNEL, ts=told["ts"], action_id="word:halt")
+    await until(people, lambda: house.woken == [run])
+    (row,) = house.rows
+    assert (row.kind, row.run, row.body["verb"]) == ("word", run, "halt")
+
+
+async def test_who_says_stop_where_two_runs_are_open_is_asked_which(house, people):
+    house.add_run()
+    house.add_run("hf-000002", "site-2")
+
+    told = await say(people, "stop everything")
+
+    assert told.startswith("*Nothing was stopped. To stop, say `/hotfix halt`*")
+    assert told.endswith("Which run? Open runs: `hf-000001` (site-1), `hf-000002` (site-2).")
+
+
 @pytest.mark.parametrize("target", ["", " site-1", " hf-000001"])
 async def test_a_word_is_stored_for_the_run_that_is_meant(house, people, target):
     run = house.add_run()

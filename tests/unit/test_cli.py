@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.__main__ import app
+from bot.demo import stage
 from bot.wiring import our_version
 from engine.journal import Kind, first_records
 from storage.records import HOUSE, Draft, Record
@@ -285,6 +286,39 @@ def test_check_names_an_open_run_whose_group_is_not_in_the_settings(told, config
     config.write_text(config.read_text().replace("[groups.site-1]", "[groups.site-7]"))
 
     assert sentence in told("check", code=1)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://u@db/x", "mysql is not supported; sqlite and postgresql+psycopg are"),
+        ("foo", "the address of the database cannot be read"),
+    ],
+)
+def test_check_says_that_a_database_is_none(config, url, sentence):
+    config.write_text(f'{config.read_text()}\n[storage]\nurl = "{url}"\n')
+
+    said = run("check", "--offline", "--config", str(config), code=1)
+
+    assert f"wrong: storage.url: {sentence}\n" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--speed", "nan", "argument --speed: it is a number above 0"),
+        ("--speed", "inf", "argument --speed: it is a number above 0"),
+        ("--speed", "-5", "argument --speed: it is a number above 0"),
+        ("--speed", "0", "argument --speed: it is a number above 0"),
+        ("--keep", "/dev/null/x", "argument --keep: /dev/null/x cannot be made: Not a directory"),
+    ],
+)
+def test_a_demo_that_cannot_be_played_so_says_why(option, value, sentence, capsys):
+    with pytest.raises(SystemExit) as ended:
+        stage.main(["--auto", option, value])
+
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_check_says_what_is_missing(config, monkeypatch):

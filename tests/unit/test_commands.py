@@ -191,6 +191,40 @@ def test_outside_of_a_thread_a_stop_needs_a_name_that_is_one():
     assert "not `now`" in refusal("halt right now")
 
 
+def test_outside_of_a_thread_words_of_haste_behind_a_stop_name_nothing():
+    assert read("halt now") == Word("halt")
+    assert read("HALT EVERYTHING, please!") == Word("halt")
+    assert read("pause it") == Word("pause")
+    assert read_command("halt all", groups=["all", "site-1"]) == Word("halt", "all")
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("stop", "/hotfix halt"),
+        ("STOP!", "/hotfix halt"),
+        ("stop everything", "/hotfix halt"),
+        ("stop site-1", "/hotfix halt site-1"),
+        ("please stop hf-1a2b3c NOW", "/hotfix halt hf-1a2b3c"),
+        ("please halt site-2", "/hotfix halt site-2"),
+    ],
+)
+def test_who_speaks_of_stopping_is_told_first_what_stops_and_that_nothing_was_stopped(text, right):
+    told = refusal(text)
+
+    assert told.startswith(f"*Nothing was stopped. To stop, say `{right}`*: then nothing more is")
+    assert "I know" not in told
+
+
+def test_in_a_thread_who_speaks_of_stopping_is_told_the_word_that_is_said_there():
+    with pytest.raises(Mistake, match=r"To stop, say `@hotfix halt`\*"):
+        read_command(f"hey {BOT}, STOP!", groups=GROUPS, command="@hotfix", in_thread=True)
+
+
+def test_who_wants_to_keep_a_hotfix_is_told_how():
+    assert "a yes keeps it. Put :white_check_mark:" in refusal("keep site-1")
+
+
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
