@@ -332,13 +332,16 @@ def halt(
             print(f"Halt was said to {run}; the service takes it before it sends anything more.")
         told = header(stores.journal.read(run))
     if as_json:
-        print_json({k: told[k] for k in ("run", "group", "out_of_service", "by_hand")})
+        kept = ("run", "group", "out_of_service", "by_hand", "by_hand_waits")
+        print_json({k: told[k] for k in kept})
         return
     out = told["out_of_service"]
     print(f"Out of service when last seen: {', '.join(out) or 'nobody'}.")
     if told["by_hand"]:
         print("To bring them back by hand, in Expert mode on a member that is in service:")
         print(f"    {told['by_hand']}")
+        if told["by_hand_waits"]:
+            print(f"But {told['by_hand_waits']}.")
     elif out:
         print("Nothing that we took down is down; look at these members by hand.")
 

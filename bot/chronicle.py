@@ -59,6 +59,7 @@ def header(records: Sequence[Record]) -> dict[str, Any]:
         "out_of_service": list(state.out_of_service()),
         "left_out": list(plan.left_out),
         "by_hand": state.by_hand(),
+        "by_hand_waits": state.by_hand_waits(),
         "cloning_owed": state.cloning_owed,
     }
 
@@ -314,12 +315,17 @@ def _held(body: Body, _: Names) -> Told:
     out, ways = body.get("out_of_service", ()), body.get("ways", ())
     facts = [
         f"out of service: {spelled(out)}" if out else "",
-        f"by hand: {body['by_hand']}" if body.get("by_hand") else "",
+        _by_hand(body),
         f"ways out: {', '.join(ways)}" if ways else "",
         f"the device said: {body['text'][-200:].strip()}" if body.get("text") else "",
     ]
     where = f" at {body['step']}" if body.get("step") else ""
     return f"held{where}: {body.get('reason', '')}", facts
+
+
+def _by_hand(body: Body) -> str:
+    waits = f" ({body['by_hand_waits']})" if body.get("by_hand_waits") else ""
+    return f"by hand: {body['by_hand']}{waits}" if body.get("by_hand") else ""
 
 
 def _broken(body: Body, names: Names) -> Told:
@@ -361,10 +367,9 @@ def _retried(body: Body, _: Names) -> Told:
 
 def _halted(body: Body, _: Names) -> Told:
     out = body.get("out_of_service", ())
-    by_hand_ = body.get("by_hand", "")
     return "said halt: nothing more is sent", [
         f"out of service: {spelled(out)}" if out else "",
-        f"by hand: {by_hand_}" if by_hand_ else "",
+        _by_hand(body),
     ]
 
 

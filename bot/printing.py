@@ -42,6 +42,8 @@ def _print_header(console: Console, header: dict[str, Any]) -> None:
         console.print(f"left out: {', '.join(header['left_out'])}", markup=False)
     if header["by_hand"]:
         console.print(f"by hand: {header['by_hand']}", markup=False)
+    if header["by_hand_waits"]:
+        console.print(f"  {header['by_hand_waits']}", markup=False)
     if header["cloning_owed"]:
         console.print("auto-clone is owed", markup=False)
 

@@ -348,6 +348,28 @@ class RunState:
         down = {m.id for m in members if "ADMIN" in m.notes} | self._ordered_down()
         return f"g_clusterXL_admin -b {spelled(down)} up" if down else ""
 
+    def by_hand_waits(self) -> str:
+        """Return until when nobody may be brought back by hand, or "".
+
+        CPUSE may be at work from the answer that commits until the step is done, also where no
+        look shows it yet: a member that is up then takes traffic, and restarts under it.
+        """
+        if self.plan is None or not self.by_hand():
+            return ""
+        at_work = {
+            member
+            for step in self.plan.steps
+            if step.kind in (StepKind.INSTALL, StepKind.UNINSTALL)
+            if self.of(step).status == "intended" and self.of(step).committed_at is not None
+            for member in step.members
+        }
+        if not at_work:
+            return ""
+        return (
+            f"not before CPUSE is idle on {spelled(at_work)}: a member that it is at work on "
+            "restarts, and comes back into service by itself"
+        )
+
     @property
     def stopped_by(self) -> int:
         """The number of the record that the run rests by: its hold, halt or pause; 0 without one.

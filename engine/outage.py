@@ -57,4 +57,5 @@ def log_by_hand(state: RunState) -> None:
             run=state.run,
             out_of_service=list(state.out_of_service()),
             by_hand=state.by_hand(),
+            by_hand_waits=state.by_hand_waits(),
         )

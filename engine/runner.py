@@ -311,6 +311,7 @@ async def _hold(duty: Duty, step: Step, error: MaintenanceError, revision: int) 
         ways=_ways(duty, step, error),
         text=error.text[-2000:] if isinstance(error, UnexpectedOutput) else "",
         by_hand=duty.state.by_hand(),
+        by_hand_waits=duty.state.by_hand_waits(),
     )
     await duty.journal.append([*undone, held])
 
@@ -560,4 +561,5 @@ async def _hold_at_end(duty: Duty, reason: str) -> None:
         out_of_service=list(duty.state.out_of_service()),
         ways=["retry", *([f"without {out}"] if out else [])],
         by_hand=duty.state.by_hand(),
+        by_hand_waits=duty.state.by_hand_waits(),
     )

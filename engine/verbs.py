@@ -35,6 +35,7 @@ async def _halt(duty: Duty, row: InboxRow) -> None:
         said=row.at,
         out_of_service=list(duty.state.out_of_service()),
         by_hand=duty.state.by_hand(),
+        by_hand_waits=duty.state.by_hand_waits(),
     )
     await duty.journal.append([draft], take=[row.key])
 

@@ -108,6 +108,7 @@ async def _unreadable(duty: Duty, row: InboxRow) -> None:
         out_of_service=list(duty.state.out_of_service()),
         ways=["retry", "abort"],
         by_hand=duty.state.by_hand(),
+        by_hand_waits=duty.state.by_hand_waits(),
     )
     await duty.journal.append([held], take=[row.key])
 

@@ -505,7 +505,7 @@ def _held(story: Story, record: Record, key: str) -> Message:
         *([f"Agreed was: {agreed}."] if agreed else []),
         ways(
             tuple(hold.ways if hold else ()) or ("retry", "abort"),
-            str(body.get("by_hand", "")),
+            story.state,
             schedule.other_time(story.plan, record.at),
         ),
     )
@@ -531,7 +531,7 @@ def _reminded(story: Story, record: Record, key: str) -> Message | None:
         f"⏰ {_requester(story)} *{words.state_word(story)}, still {out}.*",
         ways(
             tuple(offered) or ("retry", "abort"),
-            story.by_hand,
+            story.state,
             schedule.other_time(story.plan, record.at),
         ),
     )
@@ -590,7 +590,7 @@ def _halted(story: Story, record: Record, key: str) -> Message:
         key,
         f"🛑 *HALTED by {_who(story, record)} · {out}.* Nothing more is sent, not even to bring "
         "a group up; looking goes on.",
-        ways(("resume", "abort"), str(record.body.get("by_hand", ""))),
+        ways(("resume", "abort"), story.state),
         broadcast=True,
     )
 

@@ -28,6 +28,7 @@ from bot.views.format import (
 from bot.views.message import Message
 from bot.views.story import Opening, Story
 from engine.facts import MemberFacts, MemberId, spelled
+from engine.fold import RunState
 from engine.model import Step, StepKind
 
 MOVED = "move"
@@ -261,7 +262,7 @@ def _stopped(story: Story) -> list[Block]:
                 f"{escape(state.hold.reason)}",
                 ways(
                     state.hold.ways or ("retry", "abort"),
-                    story.by_hand,
+                    story.state,
                     schedule.other_time(story.plan, state.hold.at),
                 ),
             )
@@ -271,21 +272,29 @@ def _stopped(story: Story) -> list[Block]:
         return [
             section(
                 f"🛑 *HALTED* by {who}: nothing is sent.",
-                ways(("resume", "abort"), story.by_hand),
+                ways(("resume", "abort"), story.state),
             )
         ]
     return []
 
 
-def ways(offered: tuple[str, ...], by_hand: str, when: str = schedule.SOME_TIME) -> str:
+def ways(offered: tuple[str, ...], state: RunState, when: str = schedule.SOME_TIME) -> str:
     """Say which words help, and how to bring members up without us.
 
     Something is moved to a time, so that one is shown: `when`.
     """
     words = [f"{MOVED} {when}" if way == MOVED else way for way in offered]
     said = " or ".join(code(f"@hotfix {way}", 80) for way in words)
-    hand = f"\nBy hand, on a member in Expert mode: {code(by_hand, 200)}" if by_hand else ""
-    return f"Say {said} in the thread.{hand}"
+    return f"Say {said} in the thread.{_by_hand(state)}"
+
+
+def _by_hand(state: RunState) -> str:
+    """Say what brings members up without us, as things stand now, or ""."""
+    command, waits = state.by_hand(), state.by_hand_waits()
+    if not command:
+        return ""
+    warning = f"\n⚠️ {_upper(waits)}." if waits else ""
+    return f"\nBy hand, on a member in Expert mode: {code(command, 200)}{warning}"
 
 
 def _members(story: Story) -> Block:

@@ -90,7 +90,6 @@ class Story:
     trouble: tuple[str, ...] = ()
     not_by_us: tuple[str, ...] = ()
     cloning: str = ""
-    by_hand: str = ""
     out_before: tuple[str, ...] = ()
     appointed_before: Appointment | None = None
 
@@ -216,12 +215,6 @@ class Story:
             self.not_by_us = tuple(body.get("not_by_us", ()))
         if kind == StepKind.CLONING_RESTORE:
             self.cloning = str(body.get("how", ""))
-
-    def _on_held(self, _: Record, body: Mapping[str, Any]) -> None:
-        self.by_hand = str(body.get("by_hand", ""))
-
-    def _on_halted(self, _: Record, body: Mapping[str, Any]) -> None:
-        self.by_hand = str(body.get("by_hand", ""))
 
 
 def told_kind(record: Record) -> Kind | None:

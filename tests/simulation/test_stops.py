@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from bot.views.conversation import render
 from engine.journal import Kind
 from engine.policy import Rights
 from engine.ports import Ballot
@@ -332,3 +333,26 @@ def test_a_button_of_the_hold_that_stands_is_taken(tmp_path):
 
     assert refused_words(night) == []
     assert night.state.aborted == BEN
+
+
+def test_nobody_is_told_to_bring_up_by_hand_what_cpuse_is_at_work_on(tmp_path):
+    """Said with the command while it lasts; where they are back, there is no command either."""
+
+    async def halt(night: Night) -> None:
+        await night.group.wait_for("install_progress:1_1:32", within=timedelta(hours=1))
+        night.say("halt")
+        night.later(1200, partial(night.say, "resume"))
+
+    night = play(tmp_path, beside=halt)
+    halted = next(n for n, r in enumerate(night.records) if r.kind == Kind.HALTED)
+    resumed = next(n for n, r in enumerate(night.records) if r.kind == Kind.RESUMED)
+    before = [f"{one.text}{one.blocks}" for one in render(night.records[: halted + 1])]
+    root = next(f"{one.text}{one.blocks}" for one in render(night.records[:resumed]))
+
+    waits = "Not before CPUSE is idle on 1_1-1_2: a member that it is at work on restarts"
+    told = [text for text in before if "g_clusterXL_admin -b 1_1-1_2 up" in text]
+    assert len(told) == 2, "the root message and the thread"
+    assert all(waits in text for text in told)
+    assert "every member is in service" in root
+    assert "By hand" not in root
+    assert night.broken() == {}

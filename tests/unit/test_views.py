@@ -497,6 +497,7 @@ def test_a_halt_says_who_is_out_and_the_exact_command_and_reminds():
     halt = next(text for text in told if "HALTED by rita" in text)
     assert "out of service: 1_1-1_2" in halt
     assert "`g_clusterXL_admin -b 1_1-1_2 up`" in halt
+    assert "CPUSE is idle" not in halt
     root = whole(by_key(until(night("halted while down"), Kind.HALTED))["root"])
     assert "Say `@hotfix resume` or `@hotfix abort` in the thread." in root
     assert any(text.startswith(f"⏰ {REQUESTER} *HALTED, still out of service") for text in told)

@@ -44,6 +44,15 @@ SAFETIES = (
         ),
     ),
     safety(
+        "nobody is told to bring up what CPUSE is at work on",
+        promise="P10",
+        why="Whoever copies the line at night puts traffic on members that restart under it.",
+        file="engine/fold.py",
+        old='        if not at_work:\n            return ""\n',
+        new='        if at_work:\n            return ""\n',
+        by=(f"{STOPS}::test_nobody_is_told_to_bring_up_by_hand_what_cpuse_is_at_work_on",),
+    ),
+    safety(
         "the lock on the device",
         promise="P9",
         why="Two dialogues of ours at once on one member.",
