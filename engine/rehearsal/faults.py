@@ -36,6 +36,7 @@ ON_OCCASION = frozenset(
         "wrong_take",
         "unknown_prompt",
         "down_refused",
+        "import_cut",
         "import_missing",
         "config_locked",
         "other_build",

@@ -194,3 +194,15 @@ def test_a_configuration_that_is_locked_is_told_in_the_devices_words(tmp_path):
     assert "CLINFR0519  Configuration lock present" in held["reason"]
     assert "`lock database override`" in held["reason"]
     assert night.state.ended is not None
+
+
+# ------------------------------------------------------ an installer that ends before its work
+
+
+@pytest.mark.parametrize("seconds", [2, 8, 20, 40])
+def test_an_import_whose_installer_ends_early_is_waited_for(tmp_path, seconds):
+    night = played(tmp_path, faults=[{"name": "import_cut", "seconds": seconds}])
+
+    assert Kind.HELD not in night.kinds()
+    assert night.state.ended is not None
+    assert len(orders(night, "import")) == 4

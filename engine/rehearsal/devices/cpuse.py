@@ -10,6 +10,7 @@ import json
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from engine.rehearsal.devices.contexts import acts
@@ -68,15 +69,16 @@ def _short(name: str) -> str:
     return f"'{name[:20]}..'"
 
 
-async def _show(host: Host, screen: Screen, tracks: list[Track]) -> None:
-    """Start the tracks, each in its own time, and paint until the last has ended."""
+async def _show(host: Host, screen: Screen, tracks: list[Track], *, for_s: float = inf) -> None:
+    """Start the tracks, each in its own time, and paint until the last has ended, or `for_s`."""
+    until = host.group.now + for_s
     for track in tracks:
         host.group.after(track.seconds, track.finish)
     interval = max(host.group.setup.frame_s, QUICKEST_FRAME_S * host.group.setup.speed)
     while True:
         now = host.group.advance()
         screen.frame([(host.name_of(t.member), t.text(now)) for t in tracks])
-        if all(t.text(now) == t.end for t in tracks):
+        if all(t.text(now) == t.end for t in tracks) or now >= until:
             break
         await host.sleep(interval)
 
@@ -104,7 +106,8 @@ async def import_local(host: Host, process: Process, path: str, members: list[Me
         group.order("import", member.id, [m.id for m in members], package=posixpath.basename(path))
     _begin(host, screen)
     tracks = [_import_track(host, member, path) for member in members]
-    await _show(host, screen, tracks)
+    cut = group.occasion("import_cut", host.member.id)
+    await _show(host, screen, tracks, for_s=float(cut.details.get("seconds", 20)) if cut else inf)
     return 0
 
 

@@ -117,6 +117,15 @@ SAFETIES = (
         by=(f"{OTHER_DEVICES}::test_a_configuration_that_is_locked_is_told_in_the_devices_words",),
     ),
     safety(
+        "an import that goes on without its installer is waited for",
+        promise="P4",
+        why="A night would hold for an import that is at work and succeeds.",
+        file=GROUP,
+        old="            if not done and status not in _IMPORTING:\n",
+        new="            if not done:\n",
+        by=(f"{OTHER_DEVICES}::test_an_import_whose_installer_ends_early_is_waited_for",),
+    ),
+    safety(
         "after a confirmation that commits, an early end is looked at",
         promise="P4",
         why="What the device did would count as not done, and people would be asked anew.",
@@ -308,8 +317,8 @@ SAFETIES = (
         promise="P10",
         why="One member would install another build of the same name.",
         file=GROUP,
-        old="if installer.IMPORTED not in status and installer.EXISTS not in status:",
-        new="if False:",
+        old="            if not done and status not in _IMPORTING:\n",
+        new="            if False:\n",
         by=(HELD_WHERE,),
     ),
     safety(
