@@ -135,7 +135,11 @@ def _when(appointment: Appointment | None) -> str:
     if not appointment.said:
         which = "no time was said, so in the group's window that is open or comes next"
         return f". When: {which}, {schedule.when(appointment)}"
-    return f". When: {schedule.when(appointment)}"
+    if appointment.until is None:
+        return f". When: {schedule.when(appointment)}"
+    # An end before the beginning is one of the next day: a slip in it is best seen by the length.
+    length = span(appointment.until - appointment.start)
+    return f". When: {schedule.when(appointment)}; open for {length}"
 
 
 def blocks(text: str, value: str) -> tuple[Block, ...]:

@@ -139,12 +139,16 @@ def is_duration(word: str) -> bool:
 
 
 def keyword_left_out(words: Sequence[str]) -> str:
-    """Return the `at` or `window` that is missing before a day or a time of day; else ""."""
+    """Return the `at` or `window` that is missing before a day or a time of day; else "".
+
+    Also before a near miss like `2am`: how that is written is told with the word before it.
+    """
     low = words[0].lower() if words else ""
     day = low in _WEEKDAY or low in _NEAR or _ISO_DAY.fullmatch(low) is not None
     if _SPAN.match(" ".join(words[1:] if day else words)):
         return "window"
-    return "at" if day or _AT.fullmatch(low) else ""
+    low += words[1].lower() if len(words) > 1 and _HALF.fullmatch(words[1]) else ""
+    return "at" if day or (_clock_meant(low) and not low.isdecimal()) else ""
 
 
 def duration_meant(text: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bot import times
 from bot.commands.kinds import Mistake
-from bot.time_words import TimeUnclear, duration_meant
+from bot.time_words import TimeUnclear, duration_meant, keyword_left_out
 from bot.views.format import code, span
 from engine.model import Appointment
 from engine.policy import Windows
@@ -20,6 +20,9 @@ from engine.windows import fitted, offered, rule, suggested
 
 NOW = "now"
 """Said where something that is appointed is to begin at once."""
+
+TONIGHT = "tonight"
+"""Said for a day by some; after midnight nobody knows which one that is."""
 
 TIME_WORDS = (*times.APPOINTING, "rollback", "after")
 """Words that begin a time, and so name no package."""
@@ -174,9 +177,30 @@ def take_times(
             found = Times(found.appointment, length, said)
             place += count
         else:
+            _refuse_bare_time(words[place:], group, understood, clocks)
             left.append(words[place])
             place += 1
     return found, left
+
+
+def _refuse_bare_time(
+    words: Sequence[str], group: str, understood: str, clocks: Clocks | None
+) -> None:
+    """Tell what is missing before `sat 02:00`: it is no option, and not taken for a time either.
+
+    Where that would be no time with the word before it either, what is wrong with it is told.
+    """
+    meant = list(words[1:] if words[0].lower() == TONIGHT else words)
+    keyword = keyword_left_out(meant)
+    if not keyword and words[0].lower() != TONIGHT:
+        return
+    how = "say at what time, like `at 22:00`"
+    if keyword:
+        how = f"{code(keyword)} stands before a time"
+        if clocks is not None:
+            found, _ = clocks.read([keyword, *meant], 0, group, understood)
+            how = f"write {code(found.said)}"
+    raise Mistake(f"I understood {code(understood)}, but not {code(words[0])}; {how}.")
 
 
 def _taken_back(

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.commands.appointing import TIME_WORDS, Clocks, Times, take_times
+from bot.commands.appointing import TIME_WORDS, TONIGHT, Clocks, Times, take_times
 from bot.commands.grammar import (
     known_group,
     listed,
@@ -19,6 +19,7 @@ from bot.commands.grammar import (
 )
 from bot.commands.kinds import ORDERS, Mistake, Order, Planning
 from bot.packages import SAFE_NAME
+from bot.time_words import keyword_left_out
 from bot.views.format import code
 from engine.windows import FOLLOWING
 
@@ -116,7 +117,7 @@ def _uninstall(
     if not words:
         raise Mistake(f"I understood `uninstall`, but not from which group: {usage}")
     rest = list(words[1:])
-    package = rest.pop(0) if rest and _is_package(rest[0]) else ""
+    package = rest.pop(0) if rest and _is_package(rest) else ""
     group = known_group(words[0], package, groups, command, "uninstall")
     understood = f"uninstall {group} {package}".strip()
     when, rest = take_times(rest, group, understood, clocks, options=_OPTIONS)
@@ -171,9 +172,12 @@ def _made(order: Order, found: Mapping[str, str], when: Times, understood: str) 
     )
 
 
-def _is_package(word: str) -> bool:
-    known = (*_OPTIONS, *TIME_WORDS, "last", "completely", "to", "delete")
-    return word.lower() not in known and SAFE_NAME.fullmatch(word) is not None
+def _is_package(words: Sequence[str]) -> bool:
+    """Say whether the first of these words names a package."""
+    known = (*_OPTIONS, *TIME_WORDS, TONIGHT, "last", "completely", "to", "delete")
+    if words[0].lower() in known or keyword_left_out(words):
+        return False
+    return SAFE_NAME.fullmatch(words[0]) is not None
 
 
 def _said_alone(words: Sequence[str], understood: str) -> tuple[dict[str, str], list[str]]:

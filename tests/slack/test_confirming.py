@@ -95,6 +95,10 @@ async def test_an_order_with_a_time_is_said_back_in_both_zones_and_stores_nothin
             "from `site-1`, `last take`, `to take 99`, `delete`, `groups 2`. When:",
         ),
         ("uninstall site-1 completely in 3h", "from `site-1`, `completely`. When:"),
+        (
+            "uninstall site-1 window tomorrow 02:00-01:00",
+            "; open for 23 h 0 min. Nothing is ordered yet",
+        ),
         ("uninstall site-1 to take 0 in 3h", "from `site-1`, `to take 0`. When:"),
         (
             f"install site-1 {PACKAGE} in 3h without 1_5 split 1_1,1_3/1_2,1_4 ticket CHG1",

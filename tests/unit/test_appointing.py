@@ -97,6 +97,31 @@ def test_a_time_may_stand_anywhere_among_the_options(text, order):
     assert read(text) == order
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("sat 02:00", "but not `sat`; write `at sat 02:00`."),
+        ("02:00 ticket CHG1", "but not `02:00`; write `at 02:00`."),
+        ("ticket CHG1 tomorrow 02:00-05:00", "not `tomorrow`; write `window tomorrow 02:00-05:00`"),
+        ("tomorrow 2am", "at tomorrow`, but `2am` is no time of day; write `at tomorrow 02:00`."),
+        ("2 pm", "at`, but `2 pm` is no time of day; write `at 14:00`."),
+        ("2pm", "at`, but `2pm` is no time of day; write `at 14:00`."),
+        ("tomorrow", "at tomorrow`, but not at what time; write it like `at tomorrow 02:00`."),
+        ("tonight", "but not `tonight`; say at what time, like `at 22:00`."),
+        ("tonight 02:00", "but not `tonight`; write `at 02:00`."),
+    ],
+)
+def test_a_time_without_the_word_before_it_is_told_with_that_word(words, told):
+    for order in ("install site-1 a.tgz", "uninstall site-1", "finish site-1", "rollback site-1"):
+        with pytest.raises(Mistake) as raised:
+            read(f"{order} {words}")
+        assert told in str(raised.value)
+
+
+def test_a_time_without_its_word_is_still_the_value_of_an_option():
+    assert read("install site-1 a.tgz ticket tonight").ticket == "tonight"
+
+
 def test_a_time_is_read_where_the_group_stands_and_its_windows_may_be_shorter():
     order = read(f"install site-2 {NAME} at 02:00 for 10s")
     assert order.appointment == Appointment(
