@@ -42,8 +42,8 @@ class Channels:
         try:
             await self.refuse_shut(channel)
         except SlackRefused as refused:
-            if refused.error == "is_ext_shared":
-                return CHANNEL_SHUT["is_ext_shared"].partition(";")[0]
+            if refused.error in ("is_ext_shared", "is_org_shared"):
+                return CHANNEL_SHUT[refused.error].partition(";")[0]
             raise
         return ""
 
@@ -70,13 +70,21 @@ class Channels:
         self._open[channel] = now
 
 
-_SHARED = ("is_ext_shared", "is_pending_ext_shared", "is_shared")
-"""Slack's marks of a channel in which people of other organisations read and write, or soon may."""
+_SHARED = ("is_ext_shared", "is_pending_ext_shared", "is_shared", "is_org_shared")
+"""Slack's marks of a channel in which people of other workspaces read and write, or soon may."""
+
+_WITH_OTHERS = ("is_ext_shared", "is_pending_ext_shared")
 
 
-def is_shared(shown: Mapping[str, Any]) -> bool:
-    """Say whether a channel, as Slack shows it, is not one of ours alone."""
-    return any(shown.get(mark) for mark in _SHARED)
+def shared_as(shown: Mapping[str, Any]) -> str:
+    """Return how a channel, as Slack shows it, is not one of ours alone, as its error; "" if it is.
+
+    `is_shared` alone does not say with whom: then it may be anybody.
+    """
+    if not any(shown.get(mark) for mark in _SHARED):
+        return ""
+    within = shown.get("is_org_shared") and not any(shown.get(mark) for mark in _WITH_OTHERS)
+    return "is_org_shared" if within else "is_ext_shared"
 
 
 def _shut(shown: dict[str, Any]) -> str:
@@ -85,8 +93,8 @@ def _shut(shown: dict[str, Any]) -> str:
         raise PeopleUnreadable("what Slack says of the channel cannot be read")
     if shown.get("is_archived"):
         return "is_archived"
-    if is_shared(shown):
-        return "is_ext_shared"
+    if how := shared_as(shown):
+        return how
     if shown.get("is_member") is False and not shown.get("is_im"):  # Slack need not say it
         return "not_in_channel"
     return ""

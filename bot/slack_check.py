@@ -13,7 +13,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import SlackClient, Trouble, called
-from bot.channels import is_shared
+from bot.channels import shared_as
 from bot.config.contradictions import unsatisfiable
 from bot.config.settings import Settings
 from bot.people import Identity, Self, unfit
@@ -141,6 +141,12 @@ def _of_person(place: str, me: Identity) -> Look:
     return look
 
 
+_SHARED = {
+    "is_ext_shared": "is shared with another organisation",
+    "is_org_shared": "is shared with other workspaces of your organisation",
+}
+
+
 def _of_channel(place: str) -> Look:
     def look(answer: dict[str, Any], error: str) -> str:
         shown = answer.get("channel") or {}
@@ -151,9 +157,8 @@ def _of_channel(place: str) -> Look:
         if error:
             why = CHANNEL_SHUT.get(error, "Slack does not show this channel")
             return f"{place} ({error}): {why}"
-        if is_shared(shown):
-            return f"{place} is shared with another organisation; take another one"
-        return ""
+        how = shared_as(shown)
+        return f"{place} {_SHARED[how]}; take another one" if how else ""
 
     return look
 

@@ -34,6 +34,10 @@ CHANNEL_SHUT: Mapping[str, str] = {
         "this channel is shared with another organisation, or about to be: nothing can be approved "
         "or ordered there; end the sharing, or name another channel in the settings"
     ),
+    "is_org_shared": (
+        "this channel is shared with other workspaces of your organisation: nothing can be "
+        "approved or ordered there; name a channel of this workspace alone in the settings"
+    ),
     "not_in_channel": "the bot is not in this channel (any more); invite it: /invite @hotfix",
     "read_only_channel": "this channel is read-only; let the bot post there",
     "restricted_action": "a setting of the workspace keeps the bot from posting in this channel",
@@ -41,7 +45,9 @@ CHANNEL_SHUT: Mapping[str, str] = {
 }
 """Errors that say that nobody can be asked in a channel, and what to do."""
 
-SEEN = frozenset({"channel_not_found", "is_archived", "is_ext_shared", "not_in_channel"})
+SEEN = frozenset(
+    {"channel_not_found", "is_archived", "is_ext_shared", "is_org_shared", "not_in_channel"}
+)
 """What a look at a channel shows; the others are met only by posting there."""
 
 # Only these show that a channel takes something; an archived one can still be read.

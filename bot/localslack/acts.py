@@ -107,6 +107,8 @@ class Acts:
     def _say(self, user: User, channel: Channel, text: str, asked: Json) -> Json:
         if channel.is_archived:
             raise Refused("is_archived")
+        if channel.is_im and not self._workspace.app.takes_messages:
+            raise Refused("messages_tab_disabled")
         thread_ts = self._thread(channel, asked.get("thread_ts"))
         message = Message(
             channel=channel.id,

@@ -80,6 +80,13 @@ class App:
         home = self.manifest.get("features", {}).get("app_home", {})
         return bool(home.get("home_tab_enabled"))
 
+    @property
+    def takes_messages(self) -> bool:
+        """Say whether people can write to the app directly: its messages tab has a composer."""
+        home = self.manifest.get("features", {}).get("app_home", {})
+        read_only = home.get("messages_tab_read_only_enabled")
+        return bool(home.get("messages_tab_enabled", True) and not read_only)
+
     def profile(self, team_id: str) -> Json:
         """Return the `bot_profile` of its messages."""
         return {

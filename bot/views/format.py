@@ -218,25 +218,26 @@ def fit(
     blocks: Sequence[Block],
     *,
     most: int = MOST_BLOCKS,
+    room: int = MOST_CHARACTERS,
     more: str = "… the rest does not fit here; `hotfix-bot show` prints it all",
 ) -> tuple[Block, ...]:
     """Return as many blocks as Slack takes; what is left out is said, never silently lost."""
     kept: list[Block] = []
-    room = MOST_CHARACTERS
     for block in blocks:
-        room -= _length(block)
+        room -= length(block)
         if room < 0 or len(kept) >= most - 1:
             return (*kept, context(more))
         kept.append(block)
     return tuple(kept)
 
 
-def _length(value: object) -> int:
+def length(value: object) -> int:
+    """Return how many characters of blocks are shown."""
     if isinstance(value, dict):
         return sum(
-            len(inner) if key in ("text", "title") and isinstance(inner, str) else _length(inner)
+            len(inner) if key in ("text", "title") and isinstance(inner, str) else length(inner)
             for key, inner in value.items()
         )
     if isinstance(value, list):
-        return sum(_length(inner) for inner in value)
+        return sum(length(inner) for inner in value)
     return 0

@@ -5,11 +5,23 @@ Times are shown in the reader's own zone. It may have 100 blocks; what does not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.views.format import Block, channel, code, context, divider, escape, fit, header, section
+from bot.views.format import (
+    MOST_CHARACTERS,
+    Block,
+    channel,
+    code,
+    context,
+    divider,
+    escape,
+    fit,
+    header,
+    length,
+    section,
+)
 
 MOST_BLOCKS_OF_HOME = 100
 MOST_GROUPS = 40
@@ -17,6 +29,9 @@ MOST_GROUPS = 40
 
 MOST_SCHEDULED = 20
 """Scheduled runs shown, what comes first first. A guess, as the one above."""
+
+AROUND = 800
+"""Characters kept for headings, for what is said of a cut, and for the last line."""
 
 AT_A_TIME = 5
 """Lines in one section, so that a long list stays below Slack's 3,000 characters for it."""
@@ -68,26 +83,34 @@ class Home:
 
 def home(shown: Home) -> dict[str, Any]:
     """Return the view to be published."""
-    blocks = [
-        header("Waiting for you"),
-        *_waiting(shown.waiting),
-        divider(),
-        header("Running"),
-        *_listed(shown.running, "No run is open."),
-        *_scheduled(shown),
-        divider(),
-        header("Security Groups"),
-        *_groups(shown),
-        divider(),
-        header("Ended last"),
-        *_listed(shown.ended, "No run has ended yet."),
-        context(
-            f"Votes are given at the message of a gate, not here. `{escape(shown.command, 40)} "
-            "help` says what can be asked."
-        ),
-    ]
+    parts = {
+        "Waiting for you": _waiting(shown.waiting),
+        "Running": _listed(shown.running, "No run is open."),
+        "Scheduled": _scheduled(shown),
+        "Security Groups": _groups(shown),
+        "Ended last": _listed(shown.ended, "No run has ended yet."),
+    }
     more = f"… the rest does not fit here; `{escape(shown.command, 40)} status` tells it all"
-    return {"type": "home", "blocks": list(fit(blocks, most=MOST_BLOCKS_OF_HOME, more=more))}
+    blocks: list[Block] = []
+    for (title, part), room in zip(parts.items(), _rooms(parts.values()), strict=True):
+        if part:
+            blocks += [*([divider()] if blocks else []), header(title)]
+            blocks += fit(part, most=MOST_BLOCKS_OF_HOME, room=room, more=more)
+    last = context(
+        f"Votes are given at the message of a gate, not here. `{escape(shown.command, 40)} "
+        "help` says what can be asked."
+    )
+    return {"type": "home", "blocks": [*fit(blocks, most=MOST_BLOCKS_OF_HOME - 1, more=more), last]}
+
+
+def _rooms(parts: Collection[Sequence[Block]]) -> list[int]:
+    """Return how many characters each part may have: what short ones leave, long ones share."""
+    wanted = [length(list(part)) for part in parts]
+    rooms, left = list(wanted), MOST_CHARACTERS - AROUND
+    for at, index in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        rooms[index] = min(wanted[index], left // (len(wanted) - at))
+        left -= rooms[index]
+    return rooms
 
 
 def _waiting(lines: Sequence[str] | None) -> list[Block]:
@@ -106,7 +129,7 @@ def _scheduled(shown: Home) -> list[Block]:
     ]
     left = len(shown.scheduled) - MOST_SCHEDULED
     more = f"… and {left} more; `{escape(shown.command, 40)} schedule` tells of all"
-    return [divider(), header("Scheduled"), *told, *([context(more)] if left > 0 else [])]
+    return [*told, *([context(more)] if left > 0 else [])]
 
 
 def _listed(lines: Sequence[str], nothing: str) -> list[Block]:

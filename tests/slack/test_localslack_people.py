@@ -215,6 +215,15 @@ async def test_addresses_that_people_type_become_links(people, typed, sent):
     assert message["text"] == sent
 
 
+async def test_nobody_writes_where_the_manifest_lets_the_app_only_read_to_people(people, client):
+    direct = (await client.conversations_open(users="U000000ANA0"))["channel"]["id"]
+    assert (await client.chat_postMessage(channel=direct, text="told"))["ok"]
+
+    answer = await people.act("ana", "message", channel=direct, text="and now?")
+
+    assert answer["error"] == "messages_tab_disabled"
+
+
 async def test_who_is_not_in_the_channel_sees_and_does_nothing(people, client):
     ts = (await client.chat_postMessage(channel=CHANNEL, text="gate"))["ts"]
     await people.act("gus", "leave", **OPS)

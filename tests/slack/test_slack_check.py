@@ -53,8 +53,9 @@ async def test_a_channel_of_which_slack_does_not_say_that_we_are_in_it_is_not_wr
         ({"members": ["rita"], "is_private": True}, "groups.site-1: channel (channel_not_found)"),
         ({"is_ext_shared": True}, "groups.site-1: channel is shared with another organisation"),
         ({"is_pending_ext_shared": True}, "groups.site-1: channel is shared with another"),
+        ({"is_org_shared": True}, "groups.site-1: channel is shared with other workspaces of your"),
     ],
-    ids=["archived", "not a member", "private", "shared", "soon shared"],
+    ids=["archived", "not a member", "private", "shared", "soon shared", "shared within"],
 )
 async def test_a_channel_in_which_nobody_could_be_asked(slack, people, change, said):
     await people.change("channel", CHANNEL, **change)

@@ -233,8 +233,8 @@ SAFETIES = (
         promise="P2",
         why="A bridge to another chat would approve in a person's name.",
         file=PEOPLE,
-        old='if not user or user == me.user or message.get("bot_id") or edited',
-        new="if not user or user == me.user or edited",
+        old='    if not user or user == me.user or message.get("bot_id"):\n',
+        new="    if not user or user == me.user:\n",
         by=(f"{WHO}::test_what_another_app_writes_is_nobodys_vote",),
     ),
     safety(
