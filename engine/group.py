@@ -276,10 +276,12 @@ class LiveGroup:
         number = await self._number(package, at, commands.available_packages())
         text, _ = await self._tell(commands.verify(number, members), limit, at=at)
         statuses = installer.last_frame(text)
-        denied = [f"{m}: {s}" for m, s in statuses.items() if s != installer.ALLOWED]
-        missing = sorted(set(members) - set(statuses))
-        if denied or missing:
-            refused = installer.after_frames(text)
+        # The table may list others, too, who need not have the package any more.
+        asked = {m: statuses[m] for m in members if m in statuses}
+        denied = [f"{m}: {s}" for m, s in asked.items() if s != installer.ALLOWED]
+        missing = sorted(set(members) - set(asked))
+        refused = installer.after_frames(text)
+        if denied or missing or installer.ABORTED in refused:
             told = "; ".join([*denied, *(f"{one}: not listed" for one in missing)])
             raise _refused(f"verify: {told}. {refused}".strip())
         return text

@@ -9,9 +9,13 @@ from engine.errors import NotNow, StepFailed, UnexpectedOutput
 from engine.facts import MemberId, member_id, package_stem
 from engine.gaia.text import cleaned
 
-_ROW = re.compile(r"^\|(\d{1,2}_\d{1,2}|)\s*(?:\(local\))?\s*\|(.*?)\s*\|\s*$")
+_ROW = re.compile(
+    r"\s*\|\s*(\d{1,2}_\d{1,2}|)\s*(?:\(local\))?\s*\|\s*(.*?)\s*\|\s*", re.IGNORECASE
+)
+_HEAD = re.compile(r"^[ \t]*\|[ \t]*Member ID\b.*$", re.MULTILINE | re.IGNORECASE)
 
 ALLOWED = "Installation is allowed."
+ABORTED = "Action was aborted"
 EXISTS = "already exists"
 IMPORTED = "was successfully imported"
 
@@ -19,27 +23,28 @@ IMPORTED = "was successfully imported"
 def last_frame(text: str) -> dict[MemberId, str]:
     """Return the status per member of the last table that the installer printed.
 
-    Long texts wrap onto rows with an empty member field.
+    Long texts wrap onto rows with an empty member field. A row that cannot be read is nobody's,
+    and neither is what wraps below it.
 
     Source: SGMUP logs (import, verify; columns of 13 and 64 characters).
 
     Raises:
         UnexpectedOutput: no table.
     """
-    frames = re.split(r"^\|Member ID\b.*$", cleaned(text), flags=re.MULTILINE)[1:]
+    frames = _HEAD.split(cleaned(text))[1:]
     if not frames:
         raise UnexpectedOutput("the installer printed no table", cleaned(text))
     statuses: dict[MemberId, str] = {}
     member = ""
     for line in frames[-1].splitlines():
-        row = _ROW.match(line)
+        row = _ROW.fullmatch(line)
         if row is None:
-            continue
-        if row[1]:
+            member = "" if line.strip().startswith("|") else member
+        elif row[1]:
             member = member_id(row[1])
-            statuses[member] = row[2].strip()
+            statuses[member] = row[2]
         elif member:
-            statuses[member] = f"{statuses[member]} {row[2].strip()}".strip()
+            statuses[member] = f"{statuses[member]} {row[2]}".strip()
     if not statuses:
         raise UnexpectedOutput("the installer's table has no rows", cleaned(text))
     return statuses
@@ -56,13 +61,16 @@ def may_pass(refusal: str) -> bool:
     return _PASSING.search(refusal) is not None
 
 
+_TABLE = ("|", "+")
+
+
 def after_frames(text: str) -> str:
     """Return what stands below the last table: refusals are printed there.
 
     Source: SGMUP logs (`[Aug 31 15:35:13] … cannot be performed on members :1_02 …`).
     """
     lines = cleaned(text).splitlines()
-    last = max((n for n, line in enumerate(lines) if line.startswith(("|", "+"))), default=-1)
+    last = max((n for n, line in enumerate(lines) if line.strip().startswith(_TABLE)), default=-1)
     return " ".join(line.strip() for line in lines[last + 1 :] if line.strip())
 
 

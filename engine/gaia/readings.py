@@ -79,18 +79,36 @@ def read_enforced(text: str) -> InstalledPolicy | None:
     return InstalledPolicy(name, " ".join(rest[: rest.index(":")]) if ":" in rest else "")
 
 
+_HOTFIX = re.compile(r"\b(?:BUNDLE|HOTFIX)_(\w+)(.*)", re.IGNORECASE)
+_JUMBO = re.compile(r"(?:JUMBO_HF|JHF)(?!_T\d)", re.IGNORECASE)
+"""In a hotfix's name; one made for a Jumbo names that one's take there, and is none itself [B]."""
+_TAKE = re.compile(r"(?:\s+Take:?\s*|#)(\d+)(?!\w)", re.IGNORECASE)
+_SMO = re.compile(r"^\s*\[SMO\]\s*$(.*?)(?=^\s*\[[^\]]*\]\s*$|\Z)", re.MULTILINE | re.DOTALL)
+
+
 def read_take(text: str) -> int:
     """Read the installed Jumbo take from `cpinfo -y all`; 0 where none is installed.
 
-    Source: DACLI, SNOW (`BUNDLE_R82_JUMBO_HF_MAIN Take: 60`).
+    Of several products the one counts that the field reads, SMO.
+
+    Source: SGMUP (`cpinfo -y all | grep -A 2 SMO | grep Take`); DACLI, SNOW
+    (`BUNDLE_R82_JUMBO_HF_MAIN Take: 60`, `BUNDLE_R81_20_JUMBO_HF_MAIN#76`); that packages are in
+    lower case since 2025 is of their names, and [I] here. "No hotfixes" is [B].
 
     Raises:
-        UnexpectedOutput: cpinfo said nothing at all.
+        UnexpectedOutput: a Jumbo without a take, or with two; or neither a hotfix nor that there
+            is none: what cannot be read is not a take of 0.
     """
-    if not text.strip():
-        raise UnexpectedOutput("cpinfo -y all printed nothing", text)
-    takes = re.findall(r"(?:BUNDLE|HOTFIX)_\w*?(?:JUMBO_HF|JHF)\w*\s+Take:\s*(\d+)", text)
-    return max((int(take) for take in takes), default=0)
+    smo = _SMO.search(text)
+    lines = (smo[1] if smo else text).splitlines()
+    hotfixes = [found for line in lines if (found := _HOTFIX.search(line))]
+    read = [_TAKE.match(found[2]) for found in hotfixes if _JUMBO.search(found[1])]
+    takes = {int(one[1]) for one in read if one is not None}
+    if None in read or len(takes) > 1:
+        raise UnexpectedOutput("cpinfo -y all does not show one take of a Jumbo", text)
+    if not hotfixes and not any("no hotfixes" in line.lower() for line in lines):
+        raise UnexpectedOutput("cpinfo -y all shows neither hotfixes nor that there are none", text)
+    return takes.pop() if takes else 0
 
 
 def read_packages(text: str) -> tuple[tuple[str, PackageState], ...]:

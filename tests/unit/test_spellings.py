@@ -1,18 +1,20 @@
 """The same thing spelled otherwise: blanks, colours, case, padding. Read the same, or refused."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import MaintenanceError, UnexpectedOutput, UnknownPrompt
-from engine.facts import InstalledPolicy, MemberId
+from engine.errors import MaintenanceError, StepFailed, UnexpectedOutput, UnknownPrompt
+from engine.facts import Identity, InstalledPolicy, MemberId
 from engine.gaia.dialogues import admin_state
 from engine.gaia.guards import Guard
-from engine.gaia.installer import last_frame
+from engine.gaia.installer import ALLOWED, after_frames, last_frame
 from engine.gaia.picture import read_stat
 from engine.gaia.readings import (
     read_cloning,
@@ -20,10 +22,13 @@ from engine.gaia.readings import (
     read_core_dumps,
     read_cphaprob,
     read_policies,
+    read_take,
 )
 from engine.gaia.text import cleaned
-from engine.group import _Talk
+from engine.group import LiveGroup, _Talk
 from engine.logins import EXPERT, _Prompts
+from engine.ports import Output, Shell
+from tests.unit.builders import PACKAGE, POLICY
 from tests.unit.hand_clock import HandClock
 from tests.unit.test_parsers import FRAME
 
@@ -295,3 +300,129 @@ def test_a_line_that_is_cut_off_says_nothing_of_synchronisation():
 
     assert not read_stat(f"{head}Sync to Active chassis: Enabled").sync
     assert read_stat(f"{head}Sync to Active chassis: Enabled\n").sync
+
+
+# ------------------------------------------------------------------------------- the take
+
+PRODUCTS = "[IDA]\n\tNo hotfixes..\n[FW1]\n{fw1}\n[SMO]\n{smo}\n\n[CPUpdates]\n\tBUNDLE_X Take: 7\n"
+JUMBO = "\tBUNDLE_R81_20_jumbo_hf_main Take: {}"
+NONE = "\tNo hotfixes.."
+
+
+@pytest.mark.parametrize(
+    ("text", "take"),
+    [
+        ("BUNDLE_R81_20_jumbo_hf_main Take: 120\n", 120),
+        ("HOTFIX_R80_30SP_JHF_MAIN   take:101 \r\n", 101),
+        ("BUNDLE_R82_JUMBO_HF_MAIN Take 60\n", 60),
+        ("BUNDLE_R81_20_JUMBO_HF_MAIN#120\n", 120),
+        ("HOTFIX_R81_20_JHF_T99_123_MAIN Take: 3\nBUNDLE_R81_20_JUMBO_HF_MAIN Take: 99\n", 99),
+        (PRODUCTS.format(fw1=JUMBO.format(120), smo=JUMBO.format(120)), 120),
+        (PRODUCTS.format(fw1=JUMBO.format(120), smo=JUMBO.format(99)), 99),
+        (PRODUCTS.format(fw1=JUMBO.format(99), smo=JUMBO.format(120)), 120),
+        (PRODUCTS.format(fw1=JUMBO.format(120), smo=NONE), 0),
+        (PRODUCTS.format(fw1=NONE, smo="\tHOTFIX_OTHER_FIX Take: 3"), 0),
+    ],
+)
+def test_the_take_is_that_of_the_jumbo_and_of_smo_where_products_are_told_apart(text, take):
+    assert read_take(text) == take
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1_01:\nerror: cannot connect to cpinfo\n",
+        "This is Check Point CPinfo Build 914000231 for GAIA\n",
+        "[SMO]\n\n[FW1]\n\tNo hotfixes..\n",
+        "[SMO]\n  Take: 120\n",
+        "BUNDLE_R82_JUMBO_HF_MAIN Take:\n",
+        "BUNDLE_R82_JUMBO_HF_MAIN Take: 12x\n",
+        "BUNDLE_R82_JUMBO_HF_MAIN: 12\n",
+        "BUNDLE_R82_JUMBO_HF_MAIN Take: 60\nBUNDLE_R82_JUMBO_HF_MAIN Take: 91\n",
+        "[FW1]\nBUNDLE_R82_JUMBO_HF_MAIN Take: 60\n[IDA]\nBUNDLE_R82_JUMBO_HF_MAIN Take: 91\n",
+        PRODUCTS.format(fw1=JUMBO.format(120), smo="\terror: locked"),
+    ],
+)
+def test_what_does_not_say_one_take_is_neither_that_nor_a_take_of_zero(text):
+    with pytest.raises(UnexpectedOutput):
+        read_take(text)
+
+
+# ------------------------------------------------------------------- the installer's table
+
+TABLE = "  +---+\n{head}\n  +---+\n{rows}\n  +---+\n\n{after}"
+HEADS = ["|Member ID    |Status  |", "  | Member ID | Status |", "|MEMBER ID|STATUS|"]
+
+
+@given(st.sampled_from(HEADS), st.permutations(range(1, 5)), st.data())
+def test_rows_are_read_whatever_pads_them_and_in_any_order(head, order, data):
+    said = {f"1_{number}": f"says {number}, at length" for number in order}
+    rows = []
+    for number in order:
+        blanks = st.sampled_from(["", " ", "   "])
+        left, inner, right = (data.draw(blanks) for _ in range(3))
+        one = data.draw(st.sampled_from([f"1_{number}", f"1_0{number}"]))
+        local = data.draw(st.sampled_from(["", " (local)", "(LOCAL)"]))
+        first, _, second = said[f"1_{number}"].partition(" at")
+        rows.append(f"{left}|{inner}{one}{local}{right}|{inner}{first}{right}|{left}")
+        rows.append(f"{left}|{inner}{' ' * 6}{right}|{inner}at{second}{right}|")
+    table = TABLE.format(head=head, rows="\n".join(rows), after="[Aug 31] it is said below")
+
+    assert last_frame(table) == said
+    assert after_frames(table) == "[Aug 31] it is said below"
+
+
+def test_what_wraps_below_a_row_that_cannot_be_read_is_of_no_other_member():
+    rows = (
+        "|1_01 |Installation is |\n|     |allowed.  |\n|1_02 (odd)|Not |\n|     |allowed.  |\n"
+        "|1_03 |Installation is allowed. |"
+    )
+
+    assert last_frame(TABLE.format(head=HEADS[0], rows=rows, after="")) == {
+        "1_1": ALLOWED,
+        "1_3": ALLOWED,
+    }
+
+
+VERIFY_ROWS = "|1_01 |{} |\n|1_02 |{} |\n|1_03 |{} |"
+
+
+class Answering:
+    """A shell that lists one package, and prints this table for a verification."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    async def run(self, command: str, *, within: timedelta) -> Output:
+        if "installer verify" in command:
+            return Output(f"{self.table}\n@done 0\n", 0)
+        return Output(json.dumps({"packages": [{"filename": PACKAGE.name}]}), 0)
+
+
+def verified(*said: str, after: str = "") -> str:
+    """Verify on 1_1 and 1_3; return why it was refused, or ""."""
+    rows = VERIFY_ROWS.format(*said)
+    shell = Answering(TABLE.format(head=HEADS[0], rows=rows, after=after))
+    live = LiveGroup(
+        cast("Shell", shell),
+        HandClock(NOW),
+        POLICY,
+        known=Identity("R81.20", "Maestro", "Gateway"),
+    )
+    try:
+        asyncio.run(live.verify(PACKAGE, ["1_1", "1_3"], at="1_1"))
+    except StepFailed as refused:
+        return str(refused)
+    return ""
+
+
+def test_a_verification_is_judged_by_the_members_that_were_asked():
+    assert verified(ALLOWED, "Package is not ready for verify", ALLOWED) == ""
+    assert "1_3: No." in verified(ALLOWED, ALLOWED, "No.")
+    assert "1_1: No." in verified("No.", ALLOWED, ALLOWED)
+
+
+def test_a_verification_that_was_aborted_is_refused_whatever_the_table_says():
+    said = verified(ALLOWED, ALLOWED, ALLOWED, after="[Aug 31] Action was aborted (verify, 'a').")
+
+    assert "Action was aborted" in said

@@ -12,6 +12,7 @@ WAY = "simulation/test_uploads.py"
 LOGINS = "engine/logins.py"
 BESIDE = "simulation/test_hotfix_beside.py"
 EXPERT = "ssh/test_logins.py"
+SPELLINGS = "unit/test_spellings.py"
 
 SAFETIES = (
     safety(
@@ -261,6 +262,68 @@ SAFETIES = (
         by=(
             "unit/test_config.py::"
             "test_the_expert_password_comes_from_the_environment_and_is_one_to_redact",
+        ),
+    ),
+    safety(
+        "what does not say a take is not a take of zero",
+        promise="P6",
+        why="An error would read as a member that lost its Jumbo, and a rollback be offered.",
+        file="engine/gaia/readings.py",
+        old="    if not hotfixes and not any(",
+        new="    if False and not any(",
+        by=(f"{SPELLINGS}::test_what_does_not_say_one_take_is_neither_that_nor_a_take_of_zero",),
+    ),
+    safety(
+        "a Jumbo is one in lower case too",
+        promise="P10",
+        why="Members that came back as they should would seem to have lost it.",
+        file="engine/gaia/readings.py",
+        old='_JUMBO = re.compile(r"(?:JUMBO_HF|JHF)(?!_T\\d)", re.IGNORECASE)',
+        new='_JUMBO = re.compile(r"(?:JUMBO_HF|JHF)(?!_T\\d)")',
+        by=(
+            f"{SPELLINGS}::test_the_take_is_that_of_the_jumbo_and_of_smo_where_products_are_told_"
+            "apart",
+        ),
+    ),
+    safety(
+        "two takes of a Jumbo are not the higher one",
+        promise="P10",
+        why="A member on which half of it was changed would count as done.",
+        file="engine/gaia/readings.py",
+        old="    if None in read or len(takes) > 1:\n",
+        new="    if None in read:\n",
+        by=(f"{SPELLINGS}::test_what_does_not_say_one_take_is_neither_that_nor_a_take_of_zero",),
+    ),
+    safety(
+        "the take is that of SMO",
+        promise="P10",
+        why="Of several products the highest would count, whatever the rest is at.",
+        file="engine/gaia/readings.py",
+        old="(smo[1] if smo else text)",
+        new="text",
+        by=(
+            f"{SPELLINGS}::test_the_take_is_that_of_the_jumbo_and_of_smo_where_products_are_told_"
+            "apart",
+        ),
+    ),
+    safety(
+        "what wraps below a row that cannot be read is of no other member",
+        promise="P6",
+        why="The member above it would be said to be what another one is.",
+        file="engine/gaia/installer.py",
+        old='            member = "" if line.strip().startswith("|") else member\n',
+        new="            continue\n",
+        by=(f"{SPELLINGS}::test_what_wraps_below_a_row_that_cannot_be_read_is_of_no_other_member",),
+    ),
+    safety(
+        "a verification that was aborted is refused whatever the table says",
+        promise="P6",
+        why="Nothing would have been verified.",
+        file="engine/group.py",
+        old=" or installer.ABORTED in refused:",
+        new=":",
+        by=(
+            f"{SPELLINGS}::test_a_verification_that_was_aborted_is_refused_whatever_the_table_says",
         ),
     ),
 )
