@@ -308,7 +308,7 @@ SAFETIES = (
         promise="P1",
         why="The device says that it cannot be installed; the group would go down for it.",
         file=GROUP,
-        old="        if denied or missing:\n",
+        old="        if denied or missing or installer.ABORTED in refused:\n",
         new="        if False:\n",
         by=(HELD_WHERE,),
     ),
