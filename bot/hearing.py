@@ -77,7 +77,7 @@ class Heard:
         row: to be stored before Slack is told that we have it.
         text: to be told to the person alone, as finished mrkdwn.
         blocks: what is shown of it, where it is more than text.
-        told: the text is told where a button was pressed, though there is a row.
+        told: the text is told where no command was typed, though there is a row.
         to: where to tell it; see engine.ports.Answers.
         about: HELP where the text is better made for this person (`bot.helping`); else "".
         form: to be shown to the person.
@@ -238,6 +238,7 @@ class Hearing:
             f"Understood: {confirming.wanted(command)}. I look first; the proposal or the reason "
             f"follows {where}."
         )
+        text = _with(text, self._runs.nobody_for(command.group))
         return Heard(self._row(key, None, "order", body), text, to)
 
     def _request(self, order: Order, to: Mapping[str, str], name: str) -> Request:
@@ -255,6 +256,7 @@ class Hearing:
             f"Understood: plan to {confirming.wanted(order)}. I only look, and begin nothing; what "
             "it would do follows, for you alone."
         )
+        text = _with(text, self._runs.nobody_for(order.group))
         return Heard(self._row(key, None, "plan", body), text, to)
 
     def _said_back(self, asked: confirming.Asked, command: Order, to: dict[str, str]) -> Heard:
@@ -358,8 +360,9 @@ class Hearing:
         if isinstance(command, Revision):
             return self._changed(key, run, command.change, self._runs.revision(run), to)
         body = {"verb": command.verb, "user": to["user"], "answer": to}
-        text = f"Understood: `{command.verb}` for {code(run)}."
-        return Heard(self._row(key, run, "word", body), text, to)
+        nobody = self._runs.nobody_on(run)
+        text = _with(f"Understood: `{command.verb}` for {code(run)}.", nobody)
+        return Heard(self._row(key, run, "word", body), text, to, told=bool(nobody))
 
     def _meant(self, command: Word | Revision, thread: str) -> str:
         """Return the open run that is meant; a stop in a thread is for its run, if for no other.
@@ -681,6 +684,10 @@ class Hearing:
 
     def _row(self, key: str, run: str | None, kind: str, body: dict[str, Any]) -> InboxRow:
         return InboxRow(key=key, run=run, kind=kind, body=body, at=self._clock.now())
+
+
+def _with(text: str, more: str) -> str:
+    return f"{text}\n{more}" if more else text
 
 
 def moment_of(ts: str) -> datetime:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from bot.looks import Looks
 from bot.views import attendance, schedule
 from bot.views.format import code, escape, moment
 from bot.views.story import Story
+from bot.views.unattended import nobody, nobody_on
 from bot.views.words import counted, headline, needs, steps_done
 from engine.attendance import is_asked
 from engine.clock import SystemClock
@@ -41,6 +43,8 @@ class Runs:
         self._clock = clock or SystemClock()
         self._tags = tags or {}
         self._looks = Looks(journal)
+        self.unattended: Callable[[], Mapping[str, datetime]] = dict
+        """Returns the groups on which nobody acts, each with since when; see `bot.unattended`."""
 
     def in_thread(self, channel: str, thread_ts: str) -> str:
         """Return the run that a thread tells about, or ""."""
@@ -160,7 +164,7 @@ class Runs:
         """
         rows = self._journal.runs(open_only=False)
         if not target:
-            lines = self._told_of(self.freezes())
+            lines = [*self._unattended(self._groups), *self._told_of(self.freezes())]
             lines += [told for group in self._groups for told in self._looked(group, wrong=True)]
             return "\n".join([*lines, self._overview([row for row in rows if row.open])])
         mine = [row for row in rows if target in (row.id, row.group)]
@@ -168,10 +172,12 @@ class Runs:
             group = mine[-1].group
             ended = [row for row in self._journal.ended(group) if target in (row.id, row.group)]
             told = [row for row in mine if row.open] or ended[:1]
-            lines = [*self._frozen(group), *(self._told(row) for row in told)]
+            lines = [*self._unattended([group]), *self._frozen(group)]
+            lines += [self._told(row) for row in told]
             return "\n".join([*lines, *self._looked(group)])
         if target in self._groups:
-            lines = [*self._frozen(target), f"There was never a run on {code(target)}."]
+            lines = [*self._unattended([target]), *self._frozen(target)]
+            lines += [f"There was never a run on {code(target)}."]
             return "\n".join([*lines, *self._looked(target)])
         raise NoSuchRun(f"There is no run or group {code(target)}{self._nearest(target)}")
 
@@ -198,6 +204,27 @@ class Runs:
         """Say what the last daily look found; with `wrong` only where something was."""
         line = self._looks.line(group, wrong=wrong)
         return [f"{code(group, 80)}: {line}"] if line else []
+
+    def nobody_for(self, group: str) -> str:
+        """Say that nobody acts on a group, as finished mrkdwn; "" where somebody does."""
+        since = self.unattended().get(group)
+        return f"🛑 {nobody(group, since)}" if since is not None else ""
+
+    def nobody_on(self, run: str) -> str:
+        """Say that nobody acts on the group of a run, with who is down; "" where somebody does.
+
+        Raises:
+            NoSuchRun: a newer version wrote the run.
+        """
+        row, away = self._journal.run(run), self.unattended()
+        if row is None or row.group not in away:
+            return ""
+        return f"🛑 {nobody_on(self.story(run).state, away[row.group])}"
+
+    def _unattended(self, groups: Iterable[str]) -> list[str]:
+        """Say on which of these nobody acts, where no open run says it."""
+        busy = {row.group for row in self._journal.runs()}
+        return [told for one in groups if one not in busy and (told := self.nobody_for(one))]
 
     def why(self, target: str, user: str) -> str:
         """Say who is still needed at what is asked now, and whose vote did not count and why.
@@ -244,7 +271,7 @@ class Runs:
             story = story_of(records)
         except NotUnderstood as error:
             return f"{escape(str(error))}."
-        lines = [f"*{escape(headline(story))}*"]
+        lines = [self.nobody_on(row.id), f"*{escape(headline(story))}*"]
         appointment = story.plan.appointment
         if appointment is not None and schedule.is_ahead(story.state):
             lines += [f"When: {schedule.when(appointment)}", *attendance.lines(story)]
@@ -256,7 +283,7 @@ class Runs:
             lines.append(f"{opening.gate.name} still needs {escape(opening.missing)}")
         last = moment(records[-1].at)
         lines.append(f"{steps_done(story)}; last record {last}")
-        return "\n".join(lines)
+        return "\n".join(line for line in lines if line)
 
 
 def _pressed(gate: str, choice: str) -> str:

@@ -51,6 +51,7 @@ from bot.speaking.speaker import Speaker
 from bot.standing import Standing
 from bot.threads import Threads
 from bot.tokens import TokenCheck, TokenWatch
+from bot.unattended import Unattended
 from engine import daily
 from engine.alarm import Alarm
 from engine.clock import SystemClock
@@ -411,9 +412,12 @@ def _told_as_setting(section: str) -> Iterator[None]:
 
 
 class Facing:
-    """The half that Slack sees: it hears, stores what it heard, and tells what happened."""
+    """The half that Slack sees: it hears, stores what it heard, and tells what happened.
 
-    def __init__(self, base: Base) -> None:
+    With `alone` nobody acts in this process, so it is looked after whether others do.
+    """
+
+    def __init__(self, base: Base, *, alone: bool = False) -> None:
         self._base = base
         settings, stores = base.settings, base.stores
         self._speaker = Speaker(
@@ -472,6 +476,20 @@ class Facing:
             self._speaker.speaks_for,
         )
         base.standing.changed = self._doors.look_soon
+        self._unattended = Unattended(
+            stores,
+            base.clock,
+            lease_ttl=settings.storage.lease_ttl,
+            in_roles=base.people.in_roles,
+            speaks_for=self._speaker.speaks_for,
+            wake=self._speaker.wake,
+            follow=follow,
+            cuts_off=settings.slack.transport == "http",
+        )
+        self._alone = alone
+        if alone:
+            base.runs.unattended = lambda: self._unattended.since
+            base.health.way("workers", self._unattended.state)
         self._way = _way(base, app, self._greeted)
         base.health.way("slack", self._way.state)
         self._waking: asyncio.Future[None] | None = None
@@ -485,6 +503,8 @@ class Facing:
         self._homes.start()
         self._threads.start()
         self._doors.start()
+        if self._alone:
+            self._unattended.start()
         self._greeted()
 
     async def connect(self) -> None:
@@ -531,6 +551,7 @@ class Facing:
         if self._waking is not None:
             self._waking.cancel()
         await self._homes.close()
+        await self._unattended.close()
         await self._doors.close()
         await self._threads.close()
         await self._way.close()
@@ -634,7 +655,7 @@ def facing_service(
 ) -> Service:
     """Wire a process that hears and speaks; others act."""
     base = Base(settings, secrets, stores, clock or SystemClock())
-    return Service(base, facing=Facing(base))
+    return Service(base, facing=Facing(base, alone=True))
 
 
 def acting_service(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select, update
 
 from storage.chain import in_utc
-from storage.records import Lease, LeaseLost
+from storage.records import Lease, LeaseLost, for_how_long
 from storage.tables import LeasesTable
 
 if TYPE_CHECKING:
@@ -82,6 +82,13 @@ class Leases:
         with self._database.read() as session:
             row = session.get(LeasesTable, resource)
             return _lease(row) if row else None
+
+    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
+        """See storage.records.LeaseStore."""
+        with self._database.read() as session:
+            moment = in_utc(self._database.time(session, in_utc(now)))
+            row = session.get(LeasesTable, resource)
+            return for_how_long(_lease(row) if row else None, moment)
 
 
 def refuse_lost(session: Session, lease: Lease, *, shared: bool) -> None:

@@ -32,6 +32,7 @@ from storage.records import (
     RunRow,
     StreamMoved,
     WordWaiting,
+    for_how_long,
 )
 
 if TYPE_CHECKING:
@@ -329,6 +330,11 @@ class MemoryLeases:
         """See storage.records.LeaseStore."""
         with self._door as shelf:
             return shelf.leases.get(resource)
+
+    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
+        """See storage.records.LeaseStore."""
+        with self._door as shelf:
+            return for_how_long(shelf.leases.get(resource), in_utc(now))
 
 
 class MemoryDeliveries:

@@ -21,7 +21,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -204,6 +204,16 @@ class ChainFault:
 
     seq: int
     what: str
+
+
+def for_how_long(lease: Lease | None, moment: datetime) -> timedelta | None:
+    """Return for how long nobody holds a lease at a moment; see `LeaseStore.lapsed`."""
+    if lease is None:
+        return timedelta.max
+    over = moment - lease.expires_at
+    if lease.holder and over < timedelta(0):
+        return None
+    return max(over, timedelta(0))
 
 
 def chain_fault(records: Sequence[Record], *, end: int = 0) -> ChainFault | None:
@@ -426,6 +436,14 @@ class LeaseStore(Protocol):
 
     def current(self, resource: str) -> Lease | None:
         """Return the lease in force, expired or not, or None if there never was one."""
+        ...
+
+    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
+        """Return for how long nobody has held it, or None while somebody does.
+
+        By the same time as `acquire`. One that was given back counts from when it would have run
+        out; one that nobody ever held, for ever (`timedelta.max`).
+        """
         ...
 
 

@@ -12,6 +12,7 @@ import structlog
 from bot.reactions import lost_key
 from bot.speaking.lease import SpeakingLease
 from bot.views import Message, drift, moved, render
+from bot.views.unattended import Absence, note_key, with_absence
 from engine.canon import from_json
 from engine.errors import NotUnderstood
 from engine.journal import Kind
@@ -129,12 +130,16 @@ class Comparer:
         shown = frozenset(
             (r.body["gate"], r.body["ts"]) for r in records if r.kind == Kind.GATE_SHOWN
         )
+        is_open = is_run(run) and all(r.kind != Kind.ENDED for r in records)
+        absence = Absence.of(run, delivered.get(note_key(run))) if is_open else None
+        if absence is not None:
+            messages = await asyncio.to_thread(with_absence, messages, absence, records, delivered)
         return Comparison(
             run=run,
             lease=lease,
             last_seq=records[-1].seq,
             channel=channel,
-            open=is_run(run) and all(r.kind != Kind.ENDED for r in records),
+            open=is_open,
             messages=_with_former_threads(run, messages, delivered),
             delivered=delivered,
             shown=shown,

@@ -618,6 +618,26 @@ def test_time_decides_expiry(stores: Stores):
     assert taken == Lease("group:group-1", "worker-2", 2, just + timedelta(seconds=60))
 
 
+def test_one_can_see_whether_somebody_holds_a_lease(stores: Stores):
+    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta.max
+    lease = held(stores)
+    assert stores.leases.lapsed("group:group-1", now=NOW) is None
+    stores.leases.release(lease)
+    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta(0)
+    expired(stores)
+    assert stores.leases.lapsed("group:group-1", now=NOW) is not None
+
+
+@pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
+def test_time_decides_for_how_long_nobody_holds_a_lease(stores: Stores):
+    held(stores)
+    just = NOW + timedelta(seconds=60)
+    early = just - timedelta(microseconds=1)
+    assert stores.leases.lapsed("group:group-1", now=early) is None
+    later = just + timedelta(seconds=7)
+    assert stores.leases.lapsed("group:group-1", now=later) == timedelta(seconds=7)
+
+
 # --------------------------------------------------- deliveries and evidence
 
 

@@ -242,3 +242,31 @@ async def test_two_processes_that_hear_the_same_store_it_once_and_tell_it_once(
     lease = stores.leases.current(f"chat:{run}")
     assert lease is not None
     assert lease.holder == ""
+
+
+async def test_a_process_without_a_worker_of_its_own_says_where_nobody_acts(
+    slack: LocalSlack, tmp_path: Path
+):
+    def heard(text: str) -> str:
+        body = {"command": "/hotfix", "channel_id": CHANNEL, "user_id": "U0ANA", "text": text}
+        return base.hearing.hear({**body, "trigger_id": text}).text
+
+    chosen, clock = settings_here(slack, tmp_path), StillClock()
+    with stores_to_act(chosen) as stores:
+        alone, whole = facing_service(chosen, SECRETS, stores), service(chosen, SECRETS, stores)
+        assert "workers" in await alone.base.health.ready()
+        assert "workers" not in await whole.base.health.ready()
+
+        run = add_run(stores, clock)
+        base = Base(chosen, SECRETS, stores, clock)
+        assert "Nobody acts" not in heard("halt") + heard(f"install site-2 {PACKAGE}")
+        base.runs.unattended = lambda: {"site-1": clock.now(), "site-2": clock.now()}
+        halted, ordered = heard("halt"), heard(f"install site-2 {PACKAGE}")
+        assert halted.startswith(
+            f"Understood: `halt` for `{run}`.\n🛑 Nobody acts on `site-1` since"
+        )
+        assert "every member is in service" in halted
+        assert "🛑 Nobody acts on `site-2` since" in ordered
+        status = heard("status")
+        assert "Nobody acts on `site-1`" in status
+        assert "Nobody acts on `site-2`" in status

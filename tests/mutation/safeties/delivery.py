@@ -8,6 +8,7 @@ SPEAKING = "slack/test_speaker.py"
 BUDGETS = "simulation/test_budgets.py"
 DELETED = "simulation/test_deleted_messages.py"
 DOORS = "slack/test_doors.py"
+ALONE = "simulation/test_unattended.py"
 
 SAFETIES = (
     safety(
@@ -98,5 +99,43 @@ SAFETIES = (
         old='            standing -= set(record.body.get("fallen", ()))\n',
         new="            pass\n",
         by=(f"{DELETED}::test_the_judge_counts_no_vote_that_fell_with_its_message",),
+    ),
+    safety(
+        "that no worker is left is told",
+        promise="P12",
+        why="Half of a group would be down, and read as work in progress, for as long as nobody "
+        "looks; who said halt would wait.",
+        file="bot/speaking/comparison.py",
+        old="        if absence is not None:\n",
+        new="        if False:\n",
+        by=(f"{ALONE}::test_that_no_worker_is_left_is_told_once_and_that_one_is_back_as_well",),
+    ),
+    safety(
+        "a take-over is no absence",
+        promise="P12",
+        why="Whoever is called at each new start of a worker does not come when none is left.",
+        file="bot/unattended.py",
+        old="            if group in self._suspected and at <= long_ago\n",
+        by=(
+            f"{ALONE}::test_of_a_take_over_nobody_is_told",
+            f"{ALONE}::test_a_database_that_was_away_is_no_absence",
+        ),
+    ),
+    safety(
+        "a worker that the database kept away may come back first",
+        promise="P12",
+        why="Each outage of the database would end with an alarm that nobody acts.",
+        file="bot/unattended.py",
+        old="            self._suspected = {}  # a worker that was kept away as well comes back\n",
+        by=(f"{ALONE}::test_a_database_that_was_away_is_no_absence",),
+    ),
+    safety(
+        "one process tells that nobody acts",
+        promise="P12",
+        why="Each replica would note an absence of its own, and people be called for each.",
+        file="bot/unattended.py",
+        old="        if lease is None:\n            return\n        key",
+        new="        key",
+        by=(f"{ALONE}::test_only_who_speaks_for_a_run_notes_that_nobody_acts",),
     ),
 )
