@@ -39,10 +39,10 @@ def read_cphaprob(text: str) -> tuple[str, tuple[str, ...]]:
     """
     if "HA module not started" in text or "Failed to retrieve cluster state" in text:
         return "NOT STARTED", ()
-    local = re.search(r"^\s*[\d_]+ +\(local\)\s+\S+\s+\S+\s+(\S+)( \(!\))?", text, re.MULTILINE)
+    local = re.search(r"^\s*[\d_]+ *\(local\)\s+\S+\s+\S+\s+(\S+)( \(!\))?", text, re.MULTILINE)
     if local is None:
         raise UnexpectedOutput("cphaprob state shows no local member", text)
-    notes = re.search(r"Active PNOTEs:\s*(.+)", text)
+    notes = re.search(r"Active PNOTEs:[ \t]*(\S.*)", text)
     if notes is None:
         raise UnexpectedOutput("cphaprob state shows no problem notes, not even None", text)
     shown = notes[1].strip()
@@ -55,7 +55,7 @@ def note(word: str) -> str:
 
     Source: CLXL (the Critical Device `admin_down`), SGMUP (`Active PNOTEs: ADMIN`); GCXL.
     """
-    return "ADMIN" if word.strip().upper() == "ADMIN_DOWN" else word.strip()
+    return "ADMIN" if word.strip().upper() in ("ADMIN", "ADMIN_DOWN") else word.strip()
 
 
 def read_fw_stat(text: str) -> str:

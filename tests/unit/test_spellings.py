@@ -426,3 +426,21 @@ def test_a_verification_that_was_aborted_is_refused_whatever_the_table_says():
     said = verified(ALLOWED, ALLOWED, ALLOWED, after="[Aug 31] Action was aborted (verify, 'a').")
 
     assert "Action was aborted" in said
+
+
+# ------------------------------------------------------------------- a member's own state
+
+OWN = (
+    "1{}(local)  192.0.2.1  100%  DOWN  x\n\nActive PNOTEs:{}\n\nLast member state change event:\n"
+)
+
+
+@pytest.mark.parametrize("noted", ["ADMIN", "admin", "Admin_Down"])
+@pytest.mark.parametrize("blanks", ["", " ", "   "])
+def test_who_is_down_by_hand_is_so_in_any_case_of_letters(noted, blanks):
+    assert read_cphaprob(OWN.format(blanks, f" {noted}")) == ("DOWN", ("ADMIN",))
+
+
+def test_a_line_of_notes_without_a_word_is_not_read_on_in_the_next_one():
+    with pytest.raises(UnexpectedOutput, match="not even None"):
+        read_cphaprob(OWN.format(" ", " "))

@@ -356,4 +356,13 @@ SAFETIES = (
         new='_OSC.sub("", text)',
         by=(f"{SPELLINGS}::test_paint_anywhere_changes_nothing_that_is_read",),
     ),
+    safety(
+        "who is DOWN by hand is so in any case of letters",
+        promise="P3",
+        why="Where only the member itself says it, nobody would see that the group went down.",
+        file="engine/gaia/readings.py",
+        old='in ("ADMIN", "ADMIN_DOWN")',
+        new='== "ADMIN_DOWN"',
+        by=(f"{SPELLINGS}::test_who_is_down_by_hand_is_so_in_any_case_of_letters",),
+    ),
 )
