@@ -12,7 +12,7 @@ from engine import attendance, freezes, gates, recovery, waits
 from engine.canon import from_json
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
-from engine.facts import GroupFacts
+from engine.facts import GroupFacts, MemberId
 from engine.journal import Kind, planned_body
 from engine.model import Appointment, LogicalGroup, Plan, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
@@ -132,7 +132,7 @@ async def _case_of_down(duty: Duty) -> tuple[str, str]:
         given_up = hold is not None and hold.step == _return_of(duty, step.group)
         return "not_back" if given_up else "under_way", step.group
     if begun.status == "waiting" or begun.committed_at is None:
-        return "down_not_started", step.group
+        return _case_without_work(duty, step.members), step.group
     try:
         facts = await duty.observe()
     except MaintenanceError:
@@ -157,8 +157,23 @@ async def _case_of_undone(duty: Duty) -> tuple[str, str]:
         members = facts.some(group.members)
         if any("ADMIN" in member.notes for member in members):
             at_work = any(member.at_work for member in members)
-            return "cannot_tell" if at_work else "down_not_started", group.name
+            case = "cannot_tell" if at_work else _case_without_work(duty, group.members)
+            return case, group.name
     return "nothing_down", ""
+
+
+def _case_without_work(duty: Duty, members: Collection[MemberId]) -> str:
+    """Return the case where nothing goes on: a former attempt may have begun all the same."""
+    return "interrupted" if duty.state.committed_to & set(members) else "down_not_started"
+
+
+def _left_down(duty: Duty) -> bool:
+    """Tell whether a member is down by an attempt that was undone, as far as was last seen."""
+    facts = duty.state.facts
+    begun = [group for group in duty.plan.groups if _may_be_left_down(duty, group)]
+    return facts is not None and any(
+        "ADMIN" in member.notes for group in begun for member in facts.some(group.members)
+    )
 
 
 def _may_be_left_down(duty: Duty, group: LogicalGroup) -> bool:
@@ -176,7 +191,8 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
         return
     held = duty.state.hold
     otherwise = held is not None and _back_otherwise(duty, held.step) is not None
-    if (_coming_up(duty) is not None or _down_step(duty) is not None) and not otherwise:
+    in_hand = _coming_up(duty) is not None or _down_step(duty) is not None or _left_down(duty)
+    if in_hand and not otherwise:
         await refuse(duty, row, "a group is out of service by this run; first `abort` or `retry`")
         return
     duty.asked_again()
@@ -376,6 +392,7 @@ def _another_revision(duty: Duty, revision: int) -> str:
 
 
 def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
+    """Return the case where the answer that commits was given; it may have begun and failed."""
     findings = duty.found(change, facts)
     if recovery.all_are(findings, Finding.HAPPENED):
         return "under_way"
@@ -383,7 +400,7 @@ def _case_after_commit(duty: Duty, change: Step, facts: GroupFacts) -> str:
         return "down_not_started"
     unclear = recovery.any_is(findings, Finding.CANNOT_TELL)
     if unclear and recovery.ended_without_effect(findings):
-        return "down_not_started"
+        return "interrupted"
     if recovery.is_over(findings):
         return "interrupted"
     return "cannot_tell" if unclear else "under_way"

@@ -75,10 +75,25 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
 
 
 def _downs_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Nobody came up meanwhile; whom a former attempt changed came back by itself.
+
+    Raises:
+        EffectGone: somebody did, and the group is to be taken down anew.
+        ConditionFailed: some are changed and carry traffic, so no attempt begins on all anew.
+    """
     down = duty.state.step_of(step.group, StepKind.ADMIN_DOWN)
-    up = [m.id for m in facts.some(step.members) if m.answered and m.state != "DOWN"]
-    if up and down is not None:
-        raise EffectGone(f"{down.id}: {', '.join(up)} left the state DOWN")
+    up = [m for m in facts.some(step.members) if m.answered and m.state != "DOWN"]
+    back = [m.id for m in up if recovery.changed(m, step, duty.plan)]
+    back = [one for one in back if one in duty.state.committed_to]
+    if len(up) > len(back) and down is not None:
+        away = [m.id for m in up if m.id not in back]
+        raise EffectGone(f"{down.id}: {', '.join(away)} left the state DOWN")
+    if back and down is not None:
+        raise ConditionFailed(
+            f"{', '.join(back)} was changed by a former attempt and is back, so the work on "
+            f"{step.group} is not begun again; an abort brings up who is left, and then finish or "
+            "rollback makes all members alike"
+        )
 
 
 async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:

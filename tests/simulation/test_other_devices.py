@@ -132,7 +132,7 @@ def test_a_failed_package_by_another_name_is_not_installed_anew_unseen(tmp_path)
 def test_a_failed_package_by_another_name_does_not_keep_an_abort_back(tmp_path, state):
     night = played(tmp_path, _both_failed("abort"), failed_state=state, faults=FAILED)
 
-    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["down_not_started"]
+    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["interrupted"]
     assert set(night.states().values()) == {"ACTIVE"}
 
 

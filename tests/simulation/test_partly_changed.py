@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.journal import Kind
 from tests.simulation.night import POLICY, Night, quick
 from tests.simulation.played import Played, Then, play_night
 
@@ -75,3 +76,53 @@ def test_a_run_by_which_nothing_came_about_leaves_nothing_to_finish(tmp_path):
 
     assert set(takes(night)) == {99}
     assert "no run has changed anything on site-1" in night.said[-1][1]
+
+
+def reasons(night: Played) -> list[str]:
+    return [str(r.body["reason"]) for r in night.records if r.kind == Kind.HELD]
+
+
+@pytest.mark.parametrize("words", [("abort",), ("retry", "abort"), ("retry", "retry", "abort")])
+def test_who_failed_is_brought_up_and_nobody_says_that_nothing_was_started(tmp_path, words):
+    night = play(tmp_path, lambda stage: said(stage, *words))
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "aborted"
+    assert night.states() == dict.fromkeys(night.states(), "ACTIVE")
+    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["interrupted"]
+    assert [r for r in night.records if r.kind == Kind.UNDONE] == []
+    assert night.state.cloning_owed
+    assert night.installs()["1_2"] == 1
+    assert night.broken() == {}
+
+
+def test_who_came_back_at_the_new_take_left_no_state_and_takes_no_new_attempt(tmp_path):
+    night = play(tmp_path, lambda stage: said(stage, "retry"))
+
+    assert "1_2 was changed by a former attempt and is back" in reasons(night)[-1]
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+
+
+def test_no_rollback_begins_while_a_member_is_down_by_an_attempt_that_was_undone(tmp_path):
+    async def then(stage: Night) -> None:
+        await type_up(stage, "1_2")
+        await said(stage, "retry", "rollback")
+
+    night = play(tmp_path, then, faults=({"name": "unknown_prompt", "in": "install"},))
+
+    (undone,) = [r.body["steps"] for r in night.records if r.kind == Kind.UNDONE]
+    assert "A.ADMIN_DOWN" in undone
+    refused = [r.body["reason"] for r in night.records if r.kind == Kind.REFUSED]
+    assert refused[-1] == "a group is out of service by this run; first `abort` or `retry`"
+    assert night.states()["1_1"] == "DOWN"
+
+
+async def type_up(stage: Night, member: str) -> None:
+    """Somebody brings a member up by hand, and answers what is asked."""
+    line = f"g_clusterXL_admin -b {member} up"
+    terminal = await stage.shell.terminal(line, within=timedelta(minutes=1))
+    for answer in ("Y", "ben", "by hand"):
+        await terminal.read(within=timedelta(seconds=20))
+        await terminal.write(f"{answer}\n")
+    await stage.clock.sleep(timedelta(minutes=1))
+    await terminal.close()

@@ -12,6 +12,7 @@ GROUP = "engine/group.py"
 RUNNER = "engine/runner.py"
 FAULTS = "simulation/test_faults.py"
 HOLDS = "simulation/test_holds.py"
+PARTLY = "simulation/test_partly_changed.py"
 STOPS = "simulation/test_stops.py"
 TWO_SITES = "simulation/test_two_sites.py"
 SURROUNDINGS = "simulation/test_surroundings.py"
@@ -39,7 +40,7 @@ SAFETIES = (
         old="began = began or _left_otherwise(state)",
         new="pass",
         by=(
-            "simulation/test_partly_changed.py::"
+            f"{PARTLY}::"
             "test_what_an_attempt_that_was_given_up_left_behind_is_finished_or_taken_back",
         ),
     ),
@@ -51,6 +52,40 @@ SAFETIES = (
         old='        if not at_work:\n            return ""\n',
         new='        if at_work:\n            return ""\n',
         by=(f"{STOPS}::test_nobody_is_told_to_bring_up_by_hand_what_cpuse_is_at_work_on",),
+    ),
+    safety(
+        "a change that began and failed is told so by an abort",
+        promise="P10",
+        why="Who reads that nothing was started looks at no packages, and takes differ.",
+        file="engine/verbs.py",
+        old="    if unclear and recovery.ended_without_effect(findings):\n"
+        '        return "interrupted"\n',
+        new="    if unclear and recovery.ended_without_effect(findings):\n"
+        '        return "down_not_started"\n',
+        by=(f"{PARTLY}::test_who_failed_is_brought_up_and_nobody_says_that_nothing_was_started",),
+    ),
+    safety(
+        "who came back changed has not left the state in which it was put",
+        promise="P4",
+        why="The group would be taken for one that nobody took down, with a member down in it.",
+        file=CHANGING,
+        old="    if len(up) > len(back) and down is not None:\n",
+        new="    if up and down is not None:\n",
+        by=(
+            f"{PARTLY}::test_who_came_back_at_the_new_take_left_no_state_and_takes_no_new_attempt",
+        ),
+    ),
+    safety(
+        "no rollback begins where an undone attempt left a member down",
+        promise="P2",
+        why="Another group would be taken down while a member of the former one is.",
+        file="engine/verbs.py",
+        old=" or _left_down(duty)\n",
+        new="\n",
+        by=(
+            f"{PARTLY}::"
+            "test_no_rollback_begins_while_a_member_is_down_by_an_attempt_that_was_undone",
+        ),
     ),
     safety(
         "the lock on the device",

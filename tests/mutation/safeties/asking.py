@@ -540,8 +540,8 @@ SAFETIES = (
         promise="P1",
         why="Another group would be taken down beside the one that is out.",
         file=VERBS,
-        old="if (_coming_up(duty) is not None or _down_step(duty) is not None) and not otherwise:",
-        new="if False:",
+        old="    if in_hand and not otherwise:\n",
+        new="    if False:\n",
         by=(f"{STOPS}::test_no_rollback_begins_while_a_group_is_down",),
     ),
     safety(
