@@ -14,6 +14,30 @@ UNUSED = (
 
 SAFETIES = (
     safety(
+        "who speaks of stopping is told that nothing was stopped, and what stops",
+        promise="P7",
+        why="Who types `stop everything` at night would look for the word in a list of all words.",
+        file="bot/commands/reading.py",
+        old="    if any(word.lower() in _TO_STOP for word in bare):\n",
+        new="    if False:\n",
+        by=(
+            "unit/test_commands.py::"
+            "test_who_speaks_of_stopping_is_told_first_what_stops_and_that_nothing_was_stopped",
+        ),
+    ),
+    safety(
+        "haste behind a stop names no run",
+        promise="P7",
+        why="`halt now` would look for a run of that name, and stop none.",
+        file="bot/commands/reading.py",
+        old="all(word.lower() in _AT_ONCE for word in bare)",
+        new="not bare",
+        by=(
+            "unit/test_commands.py::"
+            "test_outside_of_a_thread_words_of_haste_behind_a_stop_name_nothing",
+        ),
+    ),
+    safety(
         "by a group the run under way is meant",
         promise="P7",
         why="A halt for a group would go to a run that waits for its time, beside the one at work.",
