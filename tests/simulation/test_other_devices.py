@@ -79,9 +79,11 @@ def test_an_admin_down_that_only_wants_to_be_confirmed_is_one(tmp_path):
     assert night.broken() == {}
 
 
-def test_before_a_confirmation_that_may_act_comes_every_check(tmp_path):
-    night = played(tmp_path, package=R82, version="R82", audits_admin_state=False)
+@pytest.mark.parametrize("audits", [False, True])
+def test_before_a_confirmation_that_may_act_comes_every_check(tmp_path, audits):
+    night = played(tmp_path, package=R82, version="R82", audits_admin_state=audits)
 
+    assert night.state.ended is not None, night.state.hold
     by_step = [(r.kind, r.body.get("step")) for r in night.records]
     at = by_step.index((Kind.COMMITTING, "A.ADMIN_DOWN"))
     assert (Kind.INTENDED, "A.ADMIN_DOWN") in by_step[:at]
