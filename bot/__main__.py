@@ -392,7 +392,7 @@ def verify(
         print_json({one.stream: one.as_json() for one in found})
     else:
         _print_verdicts(found)
-    if not all(one.good for one in found):
+    if not found or not all(one.good for one in found):
         raise typer.Exit(1)
 
 
@@ -439,6 +439,8 @@ def _from_file(file: Path, run: str) -> Iterator[Stream]:
 def _print_verdicts(found: Sequence[Verdict]) -> None:
     from bot.verification import short
 
+    if not found:
+        print("no records: nothing was ever written here, or all of it is gone")
     for one in found:
         head = f", head {short(one.head)}" if one.head else ""
         print(f"{one.stream}: {one.records} records{head}{'' if one.fault else ', chain unbroken'}")

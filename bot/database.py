@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -133,7 +133,7 @@ def check(
         _print_checked(found, made)
         if rebuild and made is None:
             typer.echo("The index was not rebuilt: the journal it is made from is not whole.")
-    if found.wrong:
+    if found.wrong or not found.records:
         raise typer.Exit(1)
 
 
@@ -147,6 +147,9 @@ def _print_checked(found: Checked, made: int | None) -> None:
         typer.echo(f"The index was made anew from the journal: {_count(made, 'run')}.")
     for one in found.wrong:
         typer.echo(f"wrong: {one}")
+    if not found.records and not found.wrong:
+        typer.echo("no records: nothing was ever written here, or all of it is gone.")
+        return
     held = f"{_count(found.records, 'record')} in {_count(found.streams, 'stream')}"
     typer.echo(f"{held}: {'not everything fits' if found.wrong else 'everything fits'}.")
     if found.index and not found.chains:
@@ -219,15 +222,35 @@ def prune(
     before = SystemClock().now() - timedelta(days=int(days[1]))
     with mistakes_told(), wiring.upkeep(load(config).settings, acting=True) as upkeep:
         with upkeep.snapshot() as now:
-            ended = [row for row in now.runs() if not row.open]
-            old = [row.id for row in ended if now.records(row.id)[-1].at < before]
+            old, odd = _ended_before(now, before)
             looks = dict(_looks_from(now, before.date().isoformat()))
         removed = upkeep.prune(old, keep=[told_key(run) for run in old], looks=looks)
     if as_json:
-        print_json({"runs": old, "removed": dict(removed)})
+        print_json({"runs": old, "left_alone": odd, "removed": dict(removed)})
         return
+    for run in odd:
+        typer.echo(f"{run} was left alone: its journal is not whole; see hotfix-bot verify {run}.")
     typer.echo(f"{_count(len(old), 'run')} ended before {before:%Y-%m-%d}.")
     typer.echo(f"Removed of them: {_listed(removed)}. Their journals stay whole.")
+
+
+def _ended_before(now: Snapshot, before: datetime) -> tuple[list[str], list[str]]:
+    """Return the runs that ended before a moment, and those that ended but are not whole.
+
+    Of those everything stays: the words they took say where the end of their journal was.
+    """
+    known = known_ends(now)
+    old: list[str] = []
+    odd: list[str] = []
+    for row in now.runs():
+        if row.open:
+            continue
+        records = now.records(row.id)
+        if not records or chain_fault(records, end=known[row.id]) is not None:
+            odd.append(row.id)
+        elif records[-1].at < before:
+            old.append(row.id)
+    return old, odd
 
 
 def _looks_from(now: Snapshot, day: str) -> Iterator[tuple[str, str]]:

@@ -518,6 +518,38 @@ def test_pruning_leaves_the_journal_and_what_keeps_the_bot_silent(home):
         assert len(stores.journal.read(RUN)) == 7
 
 
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "DELETE FROM journal WHERE stream = 'hf-000001'",
+        "DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 3",
+        "DELETE FROM journal WHERE stream = 'hf-000001' AND seq > 5",
+    ],
+)
+def test_pruning_leaves_a_run_alone_whose_journal_is_not_whole(home, gone):
+    """The words that a run took are what tells that its end was cut off, and the index forged."""
+    ended = {"state": "done", "takes": [], "members": {}, "promises": {}}
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.journal.append(RUN, [Draft(Kind.ENDED, NOW, "e", ended)], lease=None, last_seq=6)
+    told("db", "check", "--rebuild")
+    tampered(gone, "UPDATE runs SET last_seq = 5")
+
+    said = told("db", "prune", "--older-than", "1d")
+
+    assert f"{RUN} was left alone: its journal is not whole" in said
+    assert "Removed of them: nothing" in said
+    assert f"{RUN}: " in told("verify", code=1)
+
+
+def test_where_there_are_no_records_nothing_is_called_whole(home):
+    (home / "hotfix.db").write_bytes(b"")
+
+    assert "no records" in told("verify", code=1)
+    said = told("db", "check", code=1)
+    assert "no records" in said
+    assert "everything fits" not in said
+
+
 def test_pruning_removes_what_was_told_of_old_looks_and_never_of_the_last_one(home):
     with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
         for place, day in enumerate(("2026-03-01", "2026-03-02", "2026-03-03")):

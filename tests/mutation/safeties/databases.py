@@ -187,4 +187,15 @@ SAFETIES = (
             "unit/test_verification.py::test_a_head_from_the_thread_is_checked_against_the_database",
         ),
     ),
+    safety(
+        "pruning leaves alone what is not whole",
+        promise="P8",
+        why="The words that betray a journal whose end was cut off would be removed by us.",
+        file="bot/database.py",
+        old="        if not records or chain_fault(records, end=known[row.id]) is not None:\n",
+        new="        if not records:\n",
+        by=(
+            "unit/test_verification.py::test_pruning_leaves_a_run_alone_whose_journal_is_not_whole",
+        ),
+    ),
 )
