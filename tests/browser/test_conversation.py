@@ -215,8 +215,13 @@ async def test_the_app_has_a_home(person: Person, bot: AsyncWebClient, app: Exam
     home = person.page.get_by_role("region", name="Home")
     await expect(home).to_contain_text("Two gates wait for you")
     await person.page.get_by_role("tab", name="Messages").click()
+    await bot.chat_postMessage(channel="U00000RITA0", text="for you alone")
+    await expect(person.said("for you alone")).to_be_visible()
     await person.writes("hello")
-    await expect(person.said("hello")).to_be_visible()
+    await expect(
+        person.page.get_by_text("messages to this app has been turned off")
+    ).to_be_visible()
+    await expect(person.said("hello")).to_have_count(0)
 
 
 async def test_a_file_is_shown_and_can_be_kept(person: Person, bot: AsyncWebClient):

@@ -6,6 +6,7 @@ import { toast } from "./toasts.js";
 const SENTENCES = {
   not_in_channel: "You are not in this channel.",
   is_archived: "This channel is archived.",
+  messages_tab_disabled: "Sending messages to this app has been turned off.",
   already_reacted: "You have reacted with that already.",
   no_reaction: "You have not reacted with that.",
   too_many_emoji: "This message has as many different reactions as Slack allows.",
