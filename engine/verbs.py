@@ -12,7 +12,7 @@ from engine import attendance, freezes, gates, recovery, waits
 from engine.canon import from_json
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
-from engine.facts import GroupFacts, MemberId
+from engine.facts import GroupFacts, MemberId, spelled
 from engine.journal import Kind, planned_body
 from engine.model import Appointment, LogicalGroup, Plan, Repetition, Step, StepKind
 from engine.planner import plan_abort, plan_rollback
@@ -92,7 +92,7 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
         await waits.end_before_it_began(duty, "aborted", aborted, take=[row.key])
         return
     if case == "cannot_tell":
-        await refuse(duty, row, f"it cannot be told whether {group} was started; use `retry`")
+        await refuse(duty, row, await _not_told_yet(duty, group))
         return
     aborted = duty.journal.draft(Kind.ABORTED, by=by, case=case, group=group)
     plan = plan_abort(duty.state, case=case, group=group)
@@ -100,6 +100,22 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
     drafts = [aborted, planned] if planned else [aborted]
     await duty.journal.append(drafts, take=[row.key])
+
+
+async def _not_told_yet(duty: Duty, group: str) -> str:
+    """Say why an abort cannot tell what became of a group, and what helps."""
+    change = duty.state.changing(group)
+    try:
+        findings = duty.found(change, await duty.observe()) if change is not None else {}
+    except MaintenanceError:
+        findings = {}
+    at_work = [one for one, found in findings.items() if found.finding is Finding.UNDER_WAY]
+    if not at_work:
+        return f"it cannot be told whether {group} was started; use `retry`"
+    return (
+        f"the work on {spelled(at_work)} goes on ({findings[at_work[0]].why}), so what came of "
+        f"{group} cannot be told yet; say `abort` again once it has ended"
+    )
 
 
 async def _abort_case(duty: Duty) -> tuple[str, str]:

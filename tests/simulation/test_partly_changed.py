@@ -126,3 +126,20 @@ async def type_up(stage: Night, member: str) -> None:
         await terminal.write(f"{answer}\n")
     await stage.clock.sleep(timedelta(minutes=1))
     await terminal.close()
+
+
+def test_an_abort_while_another_member_is_at_work_says_who_and_what_helps(tmp_path):
+    async def then(stage: Night) -> None:
+        stage.say("abort")
+        await stage.clock.sleep(timedelta(minutes=14))
+        stage.say("abort")
+        await stage.until(lambda state: state.ended is not None, hours=2)
+
+    night = play(tmp_path, then, wait=1)
+
+    words = [r.body for r in night.records if r.kind == Kind.REFUSED and r.body.get("word")]
+    (refused,) = [body["reason"] for body in words]
+    assert refused.startswith("the work on 1_2 goes on (")
+    assert refused.endswith("say `abort` again once it has ended")
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "aborted"
