@@ -187,6 +187,7 @@ class RunState:
     cloning_packages: tuple[str, ...] = ()
     rescued: frozenset[str] = frozenset()
     rescuing: str = ""
+    down_undone: frozenset[str] = frozenset()
     untold_rescue: str = ""
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     committed_to: frozenset[str] = frozenset()
@@ -515,6 +516,9 @@ class RunState:
     def _again(self, steps: Iterable[str]) -> None:
         for step in steps:
             self.steps[step] = StepState(attempt=self.of(step).attempt + 1)
+            if step in self._ids() and self.the_plan.step(step).kind is StepKind.ADMIN_DOWN:
+                # Until it is known to be back: an attempt that is undone may have taken it down.
+                self.down_undone |= {self.the_plan.step(step).group}
 
     def _on_ordered(self, _: Record, body: Mapping[str, Any]) -> None:
         self.version = body.get("version", "")
@@ -721,6 +725,8 @@ class RunState:
         measured = kind is StepKind.PREFLIGHT or (kind is StepKind.APPOINTMENT and body["facts"])
         if measured and self.facts is not None:
             self.baseline = self.facts
+        if kind is StepKind.RETURN:
+            self.down_undone -= {self.the_plan.step(step).group}
         if kind is StepKind.READY and self.facts is not None:
             self.ready[self.the_plan.step(step).group] = self.facts
 
@@ -738,6 +744,8 @@ class RunState:
                 # What people approved is over: a failover after this needs a new gate (P4).
                 self._gate(step, outcome="superseded", reason=body.get("reason", ""))
         self._again(body["steps"])
+        # Brought up by us: whoever is down in it after this is so by somebody else.
+        self.down_undone -= {body.get("rescued", "")}
 
     def _on_alarmed(self, record: Record, body: Mapping[str, Any]) -> None:
         self.alarms.append({**body, "at": record.at.isoformat()})

@@ -193,11 +193,11 @@ def _left_down(duty: Duty) -> bool:
 
 
 def _may_be_left_down(duty: Duty, group: LogicalGroup) -> bool:
-    down = duty.state.step_of(group.name, StepKind.ADMIN_DOWN)
+    """Tell whether an attempt to take a group down was undone, and it was not back since."""
     back = duty.state.step_of(group.name, StepKind.RETURN)
-    if down is None or back is None or duty.state.of(back).status == "done":
+    if back is None or duty.state.of(back).status == "done":
         return False
-    return duty.state.of(down).attempt > 1
+    return group.name in duty.state.down_undone
 
 
 async def _rollback(duty: Duty, row: InboxRow) -> None:

@@ -110,6 +110,31 @@ def test_an_abort_brings_up_who_went_down_in_an_undone_attempt(tmp_path):
     assert set(night.states().values()) == {"ACTIVE"}
 
 
+async def _rescued_then_taken_down_by_hand(night: Night) -> None:
+    await to_the_end(night)
+    night.group.add_fault({"name": "member_recovers", "member": "1_4", "after_s": 0})
+    await night.clock.sleep(timedelta(seconds=60))
+    night.group.admin_down(night.group.members["1_1"])
+    await night.clock.sleep(timedelta(seconds=60))
+    night.say("abort", REQUESTER)
+    await night.clock.sleep(timedelta(minutes=5))
+    assert night.group.members["1_1"].state == "DOWN"
+    night.group.admin_up(night.group.members["1_1"])
+    night.say("retry", REQUESTER)
+    await night.clock.sleep(timedelta(seconds=5))
+    await night.until_over(hours=4)
+
+
+def test_an_abort_leaves_down_whom_others_took_down_after_the_rescue(tmp_path):
+    """It was down by this run and brought up again; that it is down now is somebody else's."""
+    fault = {**FAILS, "when": "admin_down:1_2", "delay_s": 5}
+    night = played(tmp_path, _rescued_then_taken_down_by_hand, faults=[fault])
+
+    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["nothing_down"]
+    assert orders(night, "admin_up") == ["admin_up 1_1", "admin_up 1_2"]
+    assert night.state.ended is not None, night.state.hold
+
+
 # ----------------------------------------------------------- what CPUSE calls a failed package
 
 FAILED = [{"name": "install_fails", "member": one, "percent": 40} for one in ("1_1", "1_2")]

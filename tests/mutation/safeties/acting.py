@@ -88,6 +88,15 @@ SAFETIES = (
         ),
     ),
     safety(
+        "an abort brings up nobody whom others took down after a rescue",
+        promise="P1",
+        why="Somebody works on a member, and it would be put into service under their hands.",
+        file="engine/fold.py",
+        old='        self.down_undone -= {body.get("rescued", "")}\n',
+        new="",
+        by=(f"{OTHER_DEVICES}::test_an_abort_leaves_down_whom_others_took_down_after_the_rescue",),
+    ),
+    safety(
         "the lock on the device",
         promise="P9",
         why="Two dialogues of ours at once on one member.",
