@@ -36,7 +36,7 @@ from engine.policy import Policy
 from engine.ports import Clock, Shell, Terminal
 
 Commit = Callable[[MemberId], Awaitable[None]]
-"""Called right before the answer that commits is typed; raises `Stopped` to prevent it."""
+"""Called right before each answer that commits is typed; raises `Stopped` to prevent it."""
 
 PROMPT_END = "]#"
 """The Expert prompt ends so: `[Expert@site-1-ch01-05:0]# `, or without the blank. Source: SGMUP."""
@@ -597,9 +597,9 @@ class _Talk:
             if answer is None:
                 continue
             if answer.commits:
-                if not committed:
-                    await self._commit(self._at)
-                    committed = True
+                # Before each: the device may have taken its time since the one before.
+                await self._commit(self._at)
+                committed = True
                 # Once more: a process that was paused while it wrote COMMITTING must not go on.
                 may_send()
             await self._terminal.write(answer.text + "\n")

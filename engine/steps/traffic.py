@@ -203,9 +203,14 @@ def _accelerated(duty: Duty) -> bool:
 
 
 def committing(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
-    """Return what happens right before the answer that commits: a look, then COMMITTING."""
+    """Return what happens right before an answer that commits: a look, then COMMITTING.
+
+    Where several answers of a dialogue may be the one, each has a look; one record is for all.
+    """
+    written = False
 
     async def commit(on: MemberId) -> None:
+        nonlocal written
         facts = await duty.glance()
         duty.still_wanted(step)
         still_carrying(duty, step, facts)
@@ -222,20 +227,24 @@ def committing(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
             states={m.id: m.state for m in facts.members},
             cloning={m.id: m.auto_clone for m in facts.members if m.answered},
         )
-        await duty.journal.append([draft], unless_word=True)
+        await duty.journal.append([] if written else [draft], unless_word=True)
+        written = True
 
     return commit
 
 
 def _commit_up(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
     """Bringing up is never forbidden; only a person's stop comes before it."""
+    written = False
 
     async def commit(on: MemberId) -> None:
+        nonlocal written
         duty.still_wanted(step)
         draft = duty.journal.draft(
             Kind.COMMITTING, step=step.id, attempt=duty.state.of(step).attempt, on=on
         )
-        await duty.journal.append([draft], unless_word=True)
+        await duty.journal.append([] if written else [draft], unless_word=True)
+        written = True
 
     return commit
 

@@ -90,6 +90,45 @@ def test_before_a_confirmation_that_may_act_comes_every_check(tmp_path, audits):
     assert (Kind.COMMITTING, "A.ADMIN_DOWN") not in by_step[at + 1 :]
 
 
+def test_a_stop_after_a_confirmation_that_may_act_keeps_the_reason_back(tmp_path):
+    async def halt_and_resume(night: Night) -> None:
+        night.order()
+        await night.group.wait_for("dialogue:admin_down:reason", within=timedelta(hours=1))
+        night.say("halt")
+        await night.clock.sleep(timedelta(minutes=2))
+        assert night.state().halted
+        assert {m["state"] for m in night.group.report()["members"]} == {"ACTIVE"}
+        assert {a["act"] for a in night.group.report()["acts"]} <= {"import", "auto_clone_off"}
+        night.say("resume")
+        await night.until_over(hours=4)
+
+    night = played(tmp_path, halt_and_resume, package=R82, version="R82")
+
+    assert Kind.HALTED in night.kinds()
+    assert night.state.ended is not None, night.state.hold
+    assert night.broken() == {}
+
+
+def test_a_member_that_fails_after_a_confirmation_keeps_the_reason_back(tmp_path):
+    fault = {**FAILS, "when": "dialogue:admin_down:reason"}
+    night = played(tmp_path, package=R82, version="R82", faults=[fault])
+
+    assert Kind.COMMITTING in night.kinds()
+    assert orders(night, "admin_down") == []
+    assert [a["what"] for a in night.state.alarms] == []
+    assert night.state.hold is not None
+    assert "1_4" in night.state.hold.reason
+
+
+def test_one_record_is_for_all_answers_of_a_dialogue_that_may_act(tmp_path):
+    fault = {**FAILS, "delay_s": 20}
+    night = played(tmp_path, package=R82, version="R82", faults=[fault])
+
+    assert orders(night, "admin_up") == ["admin_up 1_1", "admin_up 1_2"]
+    steps = [r.body["step"] for r in night.records if r.kind == Kind.COMMITTING]
+    assert steps == ["A.ADMIN_DOWN", "A.RESCUE_UP"]
+
+
 def test_who_went_down_by_a_confirmation_alone_is_brought_back_when_others_fail(tmp_path):
     fault = {**FAILS, "delay_s": 20}
     night = played(tmp_path, package=R82, version="R82", audits_admin_state=False, faults=[fault])

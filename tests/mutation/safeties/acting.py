@@ -326,9 +326,10 @@ SAFETIES = (
             Edit(
                 TRAFFIC,
                 "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
-                "        )\n        await duty.journal.append([draft], unless_word=True)",
+                "        )\n"
+                "        await duty.journal.append([] if written else [draft], unless_word=True)",
                 "            cloning={m.id: m.auto_clone for m in facts.members if m.answered},\n"
-                "        )\n        await duty.journal.append([draft])",
+                "        )\n        await duty.journal.append([] if written else [draft])",
             ),
             Edit(
                 TRAFFIC,
@@ -337,6 +338,18 @@ SAFETIES = (
             ),
         ),
         (f"{STOPS}::test_a_stop_said_in_a_dialogue_comes_before_its_last_answer",),
+    ),
+    safety(
+        "each answer that may act has its own look",
+        promise="P1",
+        why="A stop, or a member that fails, between two such answers would come too late.",
+        file=GROUP,
+        old="                await self._commit(self._at)\n",
+        new="                if not committed:\n                    await self._commit(self._at)\n",
+        by=(
+            f"{OTHER_DEVICES}::test_a_stop_after_a_confirmation_that_may_act_keeps_the_reason_back",
+            f"{OTHER_DEVICES}::test_a_member_that_fails_after_a_confirmation_keeps_the_reason_back",
+        ),
     ),
     safety(
         "the traffic is looked at before the answer that commits",
