@@ -83,6 +83,7 @@ class Heard:
         form: to be shown to the person.
         errors: what is wrong in a form that was sent, by block id; then there is no row.
         instead: to be stored where the row was heard before: its author edited the message.
+        mark: to be stored with the row: what else counts as heard by it.
     """
 
     row: InboxRow | None = None
@@ -94,6 +95,7 @@ class Heard:
     form: Form | None = None
     errors: dict[str, str] = field(default_factory=dict)
     instead: InboxRow | None = None
+    mark: InboxRow | None = None
 
 
 NOTHING = Heard()
@@ -107,9 +109,9 @@ ONLY_NAMED = (
 )
 
 EDITED = (
-    "You edited a message that I had heard before. Of an edit I hear what stops something, votes "
-    "and questions; anything else is heard once. Where you mean it, write it anew, in a message of "
-    "its own."
+    "You edited a message that I had heard before. Of an edit I hear votes, questions, and what "
+    "stops something where the message did not say so before; anything else is heard once. Where "
+    "you mean it, write it anew, in a message of its own."
 )
 
 HELP = "help"
@@ -486,10 +488,12 @@ class Hearing:
         event, as the same event under another `event_id`, or read back (`bot.threads`).
 
         Question: what is an edited message, of which Slack sends another event with the same
-        place? Answer: where it stops something now, is a vote, which is only where to look, or is
-        just answered, it is heard again, once for each edit: a slip in `halt` is mended so. What
-        lets something go on or changes something is heard once, however often it is edited, and
-        its author is told. Given up: that a slip in `resume` can be mended so.
+        place? Answer: where it is a vote, which is only where to look, or is just answered, it is
+        heard again, once for each edit. Where it stops something now it is heard, if it did not say
+        that stop before: a slip in `halt` is mended so, and an old `halt` that its author explains
+        halts nothing anew. What lets something go on or changes something is heard once, however
+        often it is edited, and its author is told. Given up: that a slip in `resume` can be mended
+        so.
         """
         heard, place = self._mentioned(event), self._key(event)
         if heard.row is None and heard.text:
@@ -497,12 +501,16 @@ class Hearing:
             row = self._row(place, None, ASKED, body)
             heard = Heard(row, heard.text, heard.to)
         edit = str((event.get("edited") or {}).get("ts") or "")
-        if heard.row is None or not edit:
+        if heard.row is None:
             return heard
-        if _is_heard_again(heard.row):
+        stop = replace(heard.row, key=f"{place}/{heard.row.body.get('verb')}")
+        if not edit:
+            return replace(heard, mark=replace(stop, taken_seq=0)) if _is_stop(stop) else heard
+        if heard.row.kind in (ASKED, "vote"):
             return replace(heard, row=replace(heard.row, key=f"{place}/{edit}"))
         told = {"text": EDITED, "answer": heard.row.body["answer"], "about": ""}
-        return replace(heard, instead=self._row(f"{place}/{edit}", None, ASKED, told))
+        once = stop if _is_stop(stop) else heard.row
+        return replace(heard, row=once, instead=self._row(f"{place}/{edit}", None, ASKED, told))
 
     def _key(self, event: Mapping[str, Any]) -> str:
         return f"evt:app_mention/{event['channel']}/{event['ts']}"
@@ -707,9 +715,8 @@ def _thread_of(body: Mapping[str, Any]) -> str:
     return str(container.get("thread_ts") or (said if said != root else "") or "")
 
 
-def _is_heard_again(row: InboxRow) -> bool:
-    """Say whether nothing begins or changes by this row, however often it is heard."""
-    return row.kind in (ASKED, "vote") or (row.kind == "word" and row.body["verb"] in STOPS)
+def _is_stop(row: InboxRow) -> bool:
+    return row.kind == "word" and row.body["verb"] in STOPS
 
 
 def _ourselves(body: Mapping[str, Any]) -> frozenset[str]:

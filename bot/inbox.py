@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -76,11 +77,13 @@ def hearing_stops(
     """
 
     def store(message: Mapping[str, Any]) -> bool:
-        row = hearing.mention(message).row
-        fresh = row is not None and row.run is not None and inbox.put(row)
-        if row is not None and fresh:
+        heard = hearing.mention(message)
+        if heard.row is None or heard.row.run is None:
+            return False
+        row = put(inbox, replace(heard, instead=None))
+        if row is not None:
             log.info("a stop was heard at the gate", key=row.key, run=row.run)
-        return fresh
+        return row is not None
 
     async def hear(message: Mapping[str, Any]) -> bool:
         return await asyncio.to_thread(store, message)
@@ -100,6 +103,8 @@ def put(inbox: InboxStore, heard: Heard) -> InboxRow | None:
     fresh = inbox.put(heard.row)
     if heard.instead is not None and fresh:
         inbox.drop(heard.instead.key)
+    if heard.mark is not None:
+        inbox.put(heard.mark)
     if fresh:
         return heard.row
     return heard.instead if told else None

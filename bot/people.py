@@ -26,7 +26,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.channels import Channels
 from bot.commands.kinds import Mistake, Vote, Word
-from bot.commands.reading import read_command
+from bot.commands.reading import is_bare_stop, read_command
 from bot.commands.votes import addressed, after_name
 from bot.config.settings import RoleSettings
 from bot.questions import UNREADABLE, SlackRefused, asked
@@ -501,7 +501,7 @@ def for_bot(message: Mapping[str, Any], me: Identity) -> str | None:
     if addressed(text, me.user):
         return text
     rest = after_name(text, me.name)
-    return None if rest is None or not _is_stop(rest) else f"<@{me.user}>{rest}"
+    return None if rest is None or not is_bare_stop(rest) else f"<@{me.user}>{rest}"
 
 
 def only_named(message: Mapping[str, Any], me: Identity) -> bool:
@@ -509,16 +509,6 @@ def only_named(message: Mapping[str, Any], me: Identity) -> bool:
     person = message.get("user") and message["user"] != me.user and not message.get("bot_id")
     named = after_name(str(message.get("text", "")), me.name) is not None
     return bool(person) and named and for_bot(message, me) is None
-
-
-def _is_stop(text: str) -> bool:
-    try:
-        said = read_command(text, groups=(), in_thread=True)
-    except Mistake:
-        return False
-    if isinstance(said, Vote):
-        return said.choice != "yes"
-    return isinstance(said, Word) and said.verb in STOPS
 
 
 def _says_stop(message: Mapping[str, Any], me: Identity) -> bool:

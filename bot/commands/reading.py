@@ -148,13 +148,27 @@ def _stop(text: str, groups: Sequence[str], *, in_thread: bool) -> Word | Vote |
         if verb not in _STOPS:
             continue
         rest = [*piece[1:], *(word for later in pieces[at + 1 :] for word in later)]
-        if verb in VOTES:
-            return read_vote(verb, [_bare(word) for word in rest[:1]] + rest[1:])
         bare = [_bare(word) for word in rest]
+        if verb == "withdraw" and not _names_only(bare):
+            continue
+        if verb in VOTES:
+            return read_vote(verb, bare[:1] + rest[1:])
         named = next((word for word in bare if word in groups or RUN.fullmatch(word)), "")
         if named or in_thread or all(word.lower() in _AT_ONCE for word in bare):
             return Word(verb, named)
     return None
+
+
+def is_bare_stop(text: str) -> bool:
+    """Say whether a text is a stop and nothing else: no sentence that speaks of one."""
+    words = [bare for word in html.unescape(text).split() if (bare := _bare(word))]
+    return bool(words) and words[0].lower() in _STOPS and _names_only(words[1:])
+
+
+def _names_only(words: Sequence[str]) -> bool:
+    """Say whether words behind a stop say at most what is meant, and that it is meant now."""
+    left = [word for word in words if word.lower() not in _AT_ONCE]
+    return len(left) < 2 and all(TARGET.fullmatch(word) for word in left)
 
 
 def _as_typed(link: re.Match[str]) -> str:

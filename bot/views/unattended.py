@@ -75,8 +75,9 @@ def nobody(group: str, since: datetime) -> str:
 def nobody_on(state: RunState, since: datetime) -> str:
     """Say that nobody acts on the group of a run, who is out of service, and what helps."""
     out = out_words(state.out_of_service(), state.the_plan)
-    by_hand = state.by_hand()
+    by_hand, waits = state.by_hand(), state.by_hand_waits()
     hand = f" By hand, on a member in Expert mode: {code(by_hand, 200)}." if by_hand else ""
+    hand += f" But {waits}." if waits else ""
     return (
         f"{nobody(state.the_plan.security_group, since)} As last seen, {out}.{hand} Words wait, a "
         f"{code('halt')} too, and nothing goes on, until a worker is started."

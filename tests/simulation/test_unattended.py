@@ -150,6 +150,23 @@ def test_that_no_worker_is_left_is_told_once_and_that_one_is_back_as_well(tmp_pa
     at_night(tmp_path, play)
 
 
+def test_while_a_group_is_being_changed_nobody_is_told_to_bring_it_up_by_hand_at_once(
+    tmp_path: Path,
+):
+    async def play(stage: Stage) -> None:
+        stage.order()
+        await stage.until(lambda state: state.of("A.INSTALL").committed_at is not None)
+        await stage.kill()
+        replica = Replica(stage, "bot-1")
+        await stage.clock.sleep(5 * MINUTE)
+        (told,) = said(stage, "/gone")
+        assert "g_clusterXL_admin -b 1_1-1_4 up" in told
+        assert "But not before CPUSE is idle on 1_1-1_4" in told
+        await replica.close()
+
+    at_night(tmp_path, play)
+
+
 def test_of_a_take_over_nobody_is_told(tmp_path: Path):
     async def play(stage: Stage) -> None:
         replicas = await no_worker_while_a_is_down(stage)

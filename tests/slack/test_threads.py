@@ -249,6 +249,29 @@ async def test_a_stop_made_by_an_edit_is_read_back_where_its_event_was_lost(hous
     assert verbs(house) == ["halt"]
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["by-its-event", "read-back"])
+async def test_a_halt_that_its_author_explains_afterwards_halts_nothing_anew(
+    house, people, watch, late
+):
+    root = await begun(house)
+    await house.connect()
+    ts = await say(people, root, "halt")
+    await watch.until_traffic("ack", ok=True)
+    if late:
+        await people.fault("drop_event")
+    await edit(people, ts, "halt -- false alarm, ignore this, I said resume")
+    if not late:
+        await watch.until_traffic("ack", ok=True)
+    else:
+        await watch.until_traffic("delivery", error="dropped")
+
+    for _ in range(3):
+        await house.threads.read_back()
+
+    assert verbs(house) == ["halt"]
+    await watch.until("ephemeral_posted", to=ANA, text=EDITED)
+
+
 async def test_a_vote_made_by_an_edit_is_looked_for(house, people, watch):
     root, _ = await house.ask(house.add_run())
     await house.connect()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.commands.grammar import LONGEST_REASON
 from bot.commands.help import help_text
 from bot.commands.kinds import Cancel, Mistake, Order, Planning, Question, Revision, Vote, Word
-from bot.commands.reading import read_command
+from bot.commands.reading import is_bare_stop, read_command
 from bot.commands.votes import addressed, after_name
 from bot.reactions import choice_of, is_gate, plain_name, run_of
 from engine.proposals import Change
@@ -166,6 +166,27 @@ def test_other_links_are_read_as_they_are_shown():
 
 
 @pytest.mark.parametrize(
+    ("text", "is_stop"),
+    [
+        (" halt", True),
+        (", halt!", True),
+        (" *pause* NOW please", True),
+        (" halt site-1", True),
+        (" reject G2", True),
+        (" withdraw", True),
+        (" halt would have helped", False),
+        (" pause is what I would say next time", False),
+        (" reject it is too early", False),
+        (" please halt", False),
+        (" resume", False),
+        ("", False),
+    ],
+)
+def test_a_text_is_a_stop_and_nothing_else_where_it_says_no_more(text, is_stop):
+    assert is_bare_stop(text) is is_stop
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"hey {BOT} approve G2 7K3F",
@@ -175,6 +196,7 @@ def test_other_links_are_read_as_they_are_shown():
         f"{BOT} approve G2 7K3F now",
         f"{BOT} do not halt",
         f"{BOT} do not withdraw",
+        f"{BOT} did <@U0000000BEN> withdraw his vote?",
         f"{BOT} resume!",
         f"&gt; {BOT} halt\nwhat was that?",
     ],

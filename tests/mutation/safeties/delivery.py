@@ -138,4 +138,16 @@ SAFETIES = (
         new="        key",
         by=(f"{ALONE}::test_only_who_speaks_for_a_run_notes_that_nobody_acts",),
     ),
+    safety(
+        "where nobody acts, what is being changed is not brought up by hand at once",
+        promise="P1",
+        why="A member would take traffic, and restart under it when CPUSE is done.",
+        file="bot/views/unattended.py",
+        old='hand += f" But {waits}." if waits else ""',
+        new="pass",
+        by=(
+            f"{ALONE}::test_while_a_group_is_being_changed_nobody_is_told_to_bring_it_up_by_hand_"
+            "at_once",
+        ),
+    ),
 )
