@@ -38,7 +38,8 @@ SHARDS = 2
 """Processes that explore side by side; each plays the undisturbed night for itself."""
 
 CHILD_LIMIT_S = 60
-"""Real seconds after which a schedule counts as stuck; one takes well under one second."""
+"""Seconds of computing after which a schedule counts as stuck; one takes well under one second. Not
+of the clock on the wall: on a busy machine, with deaths that follow its own, it may wait longer."""
 
 ABSENCES = (2, 37, 150)
 """Simulated seconds until the next executor starts: at once, as usual, and longer than the
@@ -322,7 +323,7 @@ class Explorer:
                 self._tell([number], [name], [], f"ended with status {status}")
             return Fate.GOES_ON
         asyncio._set_running_loop(loop)  # it is still ours, in this process too
-        signal.alarm(CHILD_LIMIT_S)
+        signal.setitimer(signal.ITIMER_PROF, CHILD_LIMIT_S)
         self._deaths.append(number)
         self._told.append(name)
         if not self._plot.stalls:
