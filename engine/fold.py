@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from engine import appointments
 from engine.canon import from_json, to_json
 from engine.errors import NotUnderstood, RecordSpoilt
-from engine.facts import GroupFacts, by_number, in_service, spelled
+from engine.facts import GroupFacts, MemberFacts, by_number, in_service, spelled
 from engine.model import Plan, Request, Step, StepKind
 from engine.policy import GatePolicy
 from storage.records import UNREADABLE, Draft, Json, Record, RunRow
@@ -191,6 +191,7 @@ class RunState:
     untold_rescue: str = ""
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     committed_to: frozenset[str] = frozenset()
+    kept_actions: dict[str, int] = field(default_factory=dict)
     waits_for: str = ""
     attending: dict[str, Attendance] = field(default_factory=dict)
     called_at: datetime | None = None
@@ -314,6 +315,15 @@ class RunState:
 
     def _passed(self, gate: GateState) -> bool:
         return self.of(gate.step).status == "done"
+
+    def busy(self, member: MemberFacts) -> bool:
+        """Tell whether CPUSE changes software on a member.
+
+        What it keeps as in progress of a change of ours that was seen done is over.
+        """
+        action = member.action
+        kept = action is not None and self.kept_actions.get(member.id) == action.id
+        return bool(member.agent_busy) if kept else member.at_work
 
     def out_of_service(self) -> tuple[str, ...]:
         """Return the members that were not in service when we last looked, lowest first.
@@ -725,6 +735,7 @@ class RunState:
         measured = kind is StepKind.PREFLIGHT or (kind is StepKind.APPOINTMENT and body["facts"])
         if measured and self.facts is not None:
             self.baseline = self.facts
+        self.kept_actions = {**self.kept_actions, **body.get("kept", {})}
         if kind is StepKind.RETURN:
             self.down_undone -= {self.the_plan.step(step).group}
         if kind is StepKind.READY and self.facts is not None:

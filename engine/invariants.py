@@ -246,7 +246,7 @@ def _preflight(_step: Step, seen: GroupFacts, state: RunState) -> list[str]:
         problems.append("connections are not synchronised to the active members")
     starting = plan.starting
     problems += same_policy(plan.binding(seen).others(starting))
-    problems += _idle(facts.members)
+    problems += _idle(facts.members, state)
     problems += _packages_as_planned(facts, plan)
     problems += _sites_synchronised(plan.groups, facts)
     return problems + _healthy(facts, state)
@@ -344,8 +344,8 @@ def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
     return problems
 
 
-def _idle(members: Sequence[MemberFacts]) -> list[str]:
-    return [f"CPUSE is busy on {m.id}" for m in members if m.at_work]
+def _idle(members: Sequence[MemberFacts], state: RunState) -> list[str]:
+    return [f"CPUSE is busy on {m.id}" for m in members if state.busy(m)]
 
 
 def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
@@ -359,7 +359,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     if plan.starts_down(step):
         problems += started_while_down(facts.some(step.members), plan)
         problems += cloning_on(facts, plan)
-        problems += _idle(plan.concerning(facts).members)
+        problems += _idle(plan.concerning(facts).members, state)
         return problems + _listed(step, facts, state)
     problems += [
         f"{member.id} is {described(member)}; it is to be taken down, so it must be healthy first"
@@ -369,7 +369,7 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     problems += _sites_synchronised(plan.groups, facts)
     problems += lost_virtual(plan.concerning(facts).members, state.baseline)
     problems += cloning_on(facts, plan)
-    problems += _idle(plan.concerning(facts).members)
+    problems += _idle(plan.concerning(facts).members, state)
     problems += _listed(step, facts, state)
     return problems
 
@@ -472,7 +472,7 @@ def _change(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     outside = plan.concerning(facts).others(step.members)
     problems += lost_virtual([m for m in outside if m.answered], state.baseline)
     problems += cloning_on(facts, plan)
-    problems += _idle(facts.some(step.members))
+    problems += _idle(facts.some(step.members), state)
     return problems + _listed(step, facts, state)
 
 

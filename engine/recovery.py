@@ -200,11 +200,13 @@ def _at_work(member: MemberFacts, step: Step, plan: Plan, begun: StepState) -> b
     """Tell whether CPUSE is at work on a member.
 
     No action outlives a restart: after one a member that has the effect is done as soon as CPUSE
-    says so, whatever it keeps of that action.
+    says so, whatever it keeps of that action. The newest one from before this step was over then,
+    or the step would not have begun.
     """
-    before = begun.before.get(member.id, {}).get("boot_id")
-    restarted = member.boot_id is not None and member.boot_id != before
-    if restarted and changed(member, step, plan):
+    before = begun.before.get(member.id, {})
+    restarted = member.boot_id is not None and member.boot_id != before.get("boot_id")
+    former = member.action is not None and member.action.id == before.get("action")
+    if former or (restarted and changed(member, step, plan)):
         return bool(member.agent_busy)
     return member.at_work
 

@@ -172,7 +172,7 @@ async def _case_of_undone(duty: Duty) -> tuple[str, str]:
     for group in begun:
         members = facts.some(group.members)
         if any("ADMIN" in member.notes for member in members):
-            at_work = any(member.at_work for member in members)
+            at_work = any(duty.state.busy(member) for member in members)
             case = "cannot_tell" if at_work else _case_without_work(duty, group.members)
             return case, group.name
     return "nothing_down", ""

@@ -47,6 +47,7 @@ class Setup:
             its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
             does not, the action alone says so [I].
+        keeps_actions: whether a change that ended with a restart is told as in progress for good.
         sftp: whether a login over real SSH takes sftp; scp it takes in any case.
         speed: simulated seconds per real second.
         frame_s: how often the installer repaints, in simulated seconds.
@@ -85,6 +86,7 @@ class Setup:
     failed_state: str = ""
     audits_admin_state: bool = True
     tells_busy: bool = True
+    keeps_actions: bool = False
     sftp: bool = True
     start: datetime | None = None
     faults: Sequence[Mapping[str, Any]] = ()

@@ -105,7 +105,9 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     """
     findings = duty.found(step, facts)
     if recovery.all_are(findings, Finding.HAPPENED):
-        await duty.done(step, how="seen", found=recovery.told(findings))
+        # An action that CPUSE keeps as in progress over the restart; nobody need wait for it.
+        kept = {m.id: m.action.id for m in facts.some(step.members) if m.action and m.at_work}
+        await duty.done(step, how="seen", found=recovery.told(findings), kept=kept)
         return True
     if _may_still_show(duty, step, recovery.may_lag(findings)):
         await _wait_for_install(duty, step, facts, findings)
@@ -281,7 +283,11 @@ def _kept_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
         return
     before, words = duty.state.of(change).before, duty.plan.policy.state_words
     missing = [m for m in facts.some(step.members) if not in_service(m, words)]
-    kept = [m.id for m in missing if _restarted_into_admin(m, before.get(m.id, {}))]
+    kept = [
+        m.id
+        for m in missing
+        if _restarted_into_admin(m, before.get(m.id, {})) and not duty.state.busy(m)
+    ]
     if not kept or len(kept) < len(missing):
         return
     key = f"kept/{step.id}/{','.join(kept)}"
@@ -297,7 +303,7 @@ def _kept_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
 def _restarted_into_admin(member: MemberFacts, before: Mapping[str, object]) -> bool:
     restarted = member.boot_id is not None and member.boot_id != before.get("boot_id")
     down = member.state == "DOWN" and member.notes == ("ADMIN",)
-    return member.answered and restarted and down and not member.at_work
+    return member.answered and restarted and down
 
 
 async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -65,6 +65,24 @@ def test_an_abort_waits_for_an_action_in_progress(tmp_path):
     assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
 
 
+@pytest.mark.parametrize("word", ["", "rollback"])
+def test_nobody_waits_for_an_action_that_outlived_the_restart_it_ended_with(tmp_path, word):
+    """What is seen done is over, also where CPUSE calls it in progress for good."""
+
+    async def then(night: Night) -> None:
+        night.order()
+        await night.until(lambda state: state.of("A.SOAK").status == "done")
+        if word:
+            night.say(word, REQUESTER)
+        await night.until_over(hours=4)
+
+    night = played(tmp_path, then, keeps_actions=True)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == ("rolled back" if word else "done")
+    assert night.installs() == {"1_1": 1, "1_2": 1, **dict.fromkeys(("1_3", "1_4"), int(not word))}
+
+
 # ------------------------------------------------------- an admin-down that asks only for a yes
 
 R82 = "Check_Point_R82_jumbo_hf_main_Bundle_T120_FULL.tgz"

@@ -6,7 +6,7 @@ import pytest
 
 from engine import invariants
 from engine.errors import ConditionFailed, SessionOpen
-from engine.facts import InstalledPolicy, MemberHealth, PackageState
+from engine.facts import CpuseAction, InstalledPolicy, MemberHealth, PackageState
 from engine.fold import RunState, StepState
 from tests.unit.builders import NAME, facts, member, plan, without_package
 
@@ -59,6 +59,20 @@ def test_a_healthy_group_may_be_taken_down():
 def test_each_missing_condition_forbids_the_failover_and_is_named(seen, words):
     assert words in check("A.ADMIN_DOWN", seen)
     assert words in check("A.READY", seen)
+
+
+def test_only_the_action_that_was_seen_done_is_over():
+    """No action outlives the restart that it ended with; one that began since is somebody's."""
+    after = state(kept_actions={"1_1": 8})
+    kept = CpuseAction(8, "Install", "in progress", 100, "Going to reboot:")
+
+    assert check("B.READY", facts(member(1, action=kept)), after) == ""
+    for seen in (
+        member(1, action=kept, agent_busy=True),
+        member(1, action=replace(kept, id=9)),
+        member(2, action=kept),
+    ):
+        assert f"CPUSE is busy on {seen.id}" in check("B.READY", facts(seen), after)
 
 
 def test_fewer_than_must_stay_in_service_forbid_the_failover():

@@ -22,6 +22,7 @@ DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = ((NAME, PackageState.INSTALLED),)
 UNKNOWN = ((NAME, PackageState.UNKNOWN),)
 AT_WORK = CpuseAction(8, "Install", "in progress", 57, "Installing:")
+FORMER = CpuseAction(7, "Install", "in progress", 100, "Going to reboot:")
 BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
 SHORT = timedelta(0)
 LONG = timedelta(seconds=121)
@@ -45,6 +46,9 @@ def begun(*, committed: bool = True) -> StepState:
         ({**DOWN, "agent_busy": True}, True, LONG, Finding.UNDER_WAY),
         ({**DOWN, "action": AT_WORK}, False, SHORT, Finding.CANNOT_TELL),
         ({**DOWN, "action": AT_WORK}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, "action": FORMER}, False, SHORT, Finding.NOT_HAPPENED),
+        ({**DOWN, "action": FORMER}, True, SHORT, Finding.UNDER_WAY),
+        ({**DOWN, "action": FORMER, "agent_busy": True}, True, LONG, Finding.UNDER_WAY),
         ({**DOWN, "action": AT_WORK, "packages": INSTALLED}, True, LONG, Finding.UNDER_WAY),
         ({**DOWN, "action": AT_WORK, "packages": UNKNOWN}, True, LONG, Finding.UNDER_WAY),
         (

@@ -457,6 +457,9 @@ async def da_cli(host: Host, process: Process) -> int:
             answer = _package(host, package) if package else {"Message": "Package was not found."}
         case "get_status_of_action":
             answer = _action(member, values.get("actionID", ""))
+            changed = answer.get("Status") == "success" and "nstall" in answer["Action Type"]
+            if changed and host.group.setup.keeps_actions:
+                answer |= {"Status": "in progress", "Message": "Going to reboot:"}
         case "is_pending_reboot":
             action = member.action
             pending = action is not None and action.message == "Going to reboot:"

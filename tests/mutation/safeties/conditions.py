@@ -111,9 +111,19 @@ SAFETIES = (
         promise="P3",
         why="An action of somebody else's would be taken for ours.",
         file=INVARIANTS,
-        old="    problems += _idle(plan.concerning(facts).members)\n    problems += _listed(",
+        old="    problems += _idle(plan.concerning(facts).members, state)\n"
+        "    problems += _listed(",
         new="    problems += _listed(",
         by=(FAILOVER,),
+    ),
+    safety(
+        "only the action that a change was seen done with is over",
+        promise="P3",
+        why="An action that somebody else began since would be taken for it.",
+        file="engine/fold.py",
+        old="        kept = action is not None and self.kept_actions.get(member.id) == action.id\n",
+        new="        kept = member.id in self.kept_actions\n",
+        by=("unit/test_invariants.py::test_only_the_action_that_was_seen_done_is_over",),
     ),
     safety(
         "the package is there before a failover",
