@@ -257,10 +257,13 @@ class LiveGroup:
             commands.import_package(self._upload_path(package), only),
             self._policy.limits.importing,
         )
+        below = installer.after_frames(text)
+        aborted = below if installer.ABORTED in below else ""
         for member, status in installer.last_frame(text).items():
             done = installer.IMPORTED in status or installer.EXISTS in status
-            if not done and status not in _IMPORTING:
-                raise _refused(f"import on {member}: {status or 'no status'}")
+            if not done and (aborted or status not in _IMPORTING):
+                told = f"{status or 'no status'}. {aborted}" if aborted else status or "no status"
+                raise _refused(f"import on {member}: {told}")
         return text
 
     async def verify(

@@ -226,7 +226,7 @@ def _policy_rows(text: str) -> Iterator[_Row]:
             number = (named and named[2]) or row.get("vs", row.get("vs id", "0"))
             if number.isdigit():
                 signature = row.get("policy signature", "")
-                failed = not row.get("status", "success").lower().startswith("success")
+                failed = row.get("status", "").lower().startswith(("fail", "error"))
                 date = row.get("policy date", "")
                 yield (
                     member,

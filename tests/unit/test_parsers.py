@@ -140,6 +140,10 @@ ROWS = "|SGM |Policy Name |Policy Date |Policy Signature |Status |\n"
         # Another name or date: that is said of the policy itself.
         (("1_01 |InitialPolicy |d |aa |Failed", "1_02 |P |d |bb |Success"), []),
         (("1_01:0 |P |d |aa |Success", "1_01:3 |P |d |aa |Failed"), []),
+        # Another word, or none, says nothing of a failure.
+        (("1_01 |P |d |aa |OK", "1_02 |P |d |aa |OK"), []),
+        (("1_01 |P |d |aa |", "1_02 |P |d |aa |"), []),
+        (("1_01 |P |d |aa |Success", "1_02 |P |d |aa |FAILURE"), ["1_2"]),
     ],
 )
 def test_a_verification_that_failed_counts_where_nothing_in_the_table_explains_it(rows, failed):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -112,9 +113,17 @@ POLICIES = """\
 
 @pytest.mark.parametrize(
     ("word", "failed"),
-    [("Success", False), ("SUCCESSFUL", False), ("Failed", True), ("Error", True), ("", True)],
+    [
+        ("Success", False),
+        ("SUCCESSFUL", False),
+        ("Failed", True),
+        ("FAILURE", True),
+        ("Error", True),
+        ("OK", False),
+        ("", False),
+    ],
 )
-def test_a_padded_table_of_policies_and_a_status_that_is_not_success_is_failed(word, failed):
+def test_a_padded_table_of_policies_and_only_what_says_so_is_failed(word, failed):
     found = read_policies(POLICIES.format(word))
 
     assert found["1_1"] == InstalledPolicy("Standard", "22Aug22 08:54", "aa", failed)
@@ -388,29 +397,41 @@ VERIFY_ROWS = "|1_01 |{} |\n|1_02 |{} |\n|1_03 |{} |"
 
 
 class Answering:
-    """A shell that lists one package, and prints this table for a verification."""
+    """A shell that lists one package, and prints this table for a verification or an import."""
 
     def __init__(self, table: str) -> None:
         self.table = table
 
     async def run(self, command: str, *, within: timedelta) -> Output:
-        if "installer verify" in command:
+        if "installer verify" in command or "installer import" in command:
             return Output(f"{self.table}\n@done 0\n", 0)
         return Output(json.dumps({"packages": [{"filename": PACKAGE.name}]}), 0)
 
 
 def verified(*said: str, after: str = "") -> str:
     """Verify on 1_1 and 1_3; return why it was refused, or ""."""
+    return _refusal(_live(*said, after=after).verify(PACKAGE, ["1_1", "1_3"], at="1_1"))
+
+
+def imported(*said: str, after: str = "") -> str:
+    """Import; return why it was refused, or ""."""
+    return _refusal(_live(*said, after=after).import_package(PACKAGE))
+
+
+def _live(*said: str, after: str) -> LiveGroup:
     rows = VERIFY_ROWS.format(*said)
     shell = Answering(TABLE.format(head=HEADS[0], rows=rows, after=after))
-    live = LiveGroup(
+    return LiveGroup(
         cast("Shell", shell),
         HandClock(NOW),
         POLICY,
         known=Identity("R81.20", "Maestro", "Gateway"),
     )
+
+
+def _refusal(asked: Coroutine[None, None, str]) -> str:
     try:
-        asyncio.run(live.verify(PACKAGE, ["1_1", "1_3"], at="1_1"))
+        asyncio.run(asked)
     except StepFailed as refused:
         return str(refused)
     return ""
@@ -426,6 +447,17 @@ def test_a_verification_that_was_aborted_is_refused_whatever_the_table_says():
     said = verified(ALLOWED, ALLOWED, ALLOWED, after="[Aug 31] Action was aborted (verify, 'a').")
 
     assert "Action was aborted" in said
+
+
+GOES_ON = "Importing package..."
+IMPORTED = "The package was successfully imported."
+ABORTED = "[Aug 31] Import cannot be performed on members :1_02 (no space). Action was aborted."
+
+
+def test_an_import_that_was_aborted_is_refused_whatever_its_rows_said_last():
+    assert imported(GOES_ON, IMPORTED, GOES_ON) == ""
+    assert "members :1_02 (no space)" in imported(GOES_ON, IMPORTED, GOES_ON, after=ABORTED)
+    assert imported(IMPORTED, IMPORTED, IMPORTED, after=ABORTED) == ""
 
 
 # ------------------------------------------------------------------- a member's own state

@@ -165,7 +165,7 @@ SAFETIES = (
         promise="P4",
         why="A night would hold for an import that is at work and succeeds.",
         file=GROUP,
-        old="            if not done and status not in _IMPORTING:\n",
+        old="            if not done and (aborted or status not in _IMPORTING):\n",
         new="            if not done:\n",
         by=(f"{OTHER_DEVICES}::test_an_import_whose_installer_ends_early_is_waited_for",),
     ),
@@ -374,9 +374,21 @@ SAFETIES = (
         promise="P10",
         why="One member would install another build of the same name.",
         file=GROUP,
-        old="            if not done and status not in _IMPORTING:\n",
+        old="            if not done and (aborted or status not in _IMPORTING):\n",
         new="            if False:\n",
         by=(HELD_WHERE,),
+    ),
+    safety(
+        "an import that was aborted is not waited for",
+        promise="P10",
+        why="Twenty minutes later people read that it is late, without what the device said.",
+        file=GROUP,
+        old="            if not done and (aborted or status not in _IMPORTING):\n",
+        new="            if not done and status not in _IMPORTING:\n",
+        by=(
+            "unit/test_spellings.py::"
+            "test_an_import_that_was_aborted_is_refused_whatever_its_rows_said_last",
+        ),
     ),
     safety(
         "ACTIVE(!) in the answer holds",
