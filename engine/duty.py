@@ -201,8 +201,23 @@ class Duty:
         return facts
 
     async def _look(self, *, full: bool = False) -> GroupFacts:
-        """While a group of ours is down, one odd answer does not blind us for those that carry."""
-        return await self.group.observe(full=full, in_part=self._group_in_hand)
+        """Look; what cannot be read raises, and may pass.
+
+        Except where the rest shows that a member left service while a group of ours is down: that
+        is not waited for.
+        """
+        try:
+            return await self.group.observe(full=full)
+        except UnexpectedOutput:
+            step = self.state.next_step()
+            if step is None or not self.state.group_in_hand(step):
+                raise
+            facts = await self.group.observe(full=full, in_part=True)
+            members = self.plan.group(step.group).members
+            shown = facts.listing(self.plan.everyone)
+            if not left_service(members, shown, self.plan, self.state.baseline):
+                raise
+            return facts
 
     async def _record(self, facts: GroupFacts) -> None:
         if any(member.session_open for member in facts.members):

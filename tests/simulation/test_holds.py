@@ -351,6 +351,26 @@ def test_what_cannot_be_read_does_not_blind_for_a_member_that_leaves_with_a_grou
 
 
 @pytest.mark.parametrize("section", ["cloning", "policy"])
+def a_is_at_work(state: RunState) -> bool:
+    return state.of("A.INSTALL").committed_at is not None
+
+
+@pytest.mark.parametrize("since_when", [a_was_taken_down, a_is_at_work])
+@pytest.mark.parametrize("section", ["cloning", "policy"])
+def test_what_cannot_be_read_for_a_while_is_waited_for_with_a_group_down(
+    tmp_path, monkeypatch, section, since_when
+):
+    night = play(
+        tmp_path, beside=unreadable(monkeypatch, 60, section=section, since_when=since_when)
+    )
+
+    assert Kind.HELD not in [record.kind for record in night.records]
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "done"
+    assert night.state.alarms == []
+
+
+@pytest.mark.parametrize("section", ["cloning", "policy"])
 def test_nothing_is_installed_while_it_cannot_be_read_what_must_hold_for_that(
     tmp_path, monkeypatch, section
 ):
@@ -358,7 +378,7 @@ def test_nothing_is_installed_while_it_cannot_be_read_what_must_hold_for_that(
     night = play(tmp_path, beside=story)
 
     assert set(night.installs().values()) == {0}
-    assert held(night) == ("A.INSTALL", "ConditionFailed")
+    assert held(night) == ("A.ADMIN_DOWN", "UnexpectedOutput")
     assert night.broken() == {}
 
 
