@@ -191,6 +191,7 @@ class RunState:
     untold_rescue: str = ""
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     committed_to: frozenset[str] = frozenset()
+    never_done: frozenset[str] = frozenset()
     kept_actions: dict[str, int] = field(default_factory=dict)
     waits_for: str = ""
     attending: dict[str, Attendance] = field(default_factory=dict)
@@ -716,6 +717,7 @@ class RunState:
         if step is not None and step.kind in (StepKind.INSTALL, StepKind.UNINSTALL):
             # Kept whatever comes of it: a new attempt, or an abort, knows no more of this one.
             self.committed_to |= set(step.members)
+            self.never_done |= set(step.members)
 
     def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
         self.progress[body["step"]] = body
@@ -736,6 +738,8 @@ class RunState:
         if measured and self.facts is not None:
             self.baseline = self.facts
         self.kept_actions = {**self.kept_actions, **body.get("kept", {})}
+        if kind in (StepKind.INSTALL, StepKind.UNINSTALL):
+            self.never_done -= set(self.the_plan.step(step).members)
         if kind is StepKind.RETURN:
             self.down_undone -= {self.the_plan.step(step).group}
         if kind is StepKind.READY and self.facts is not None:

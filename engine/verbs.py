@@ -179,8 +179,11 @@ async def _case_of_undone(duty: Duty) -> tuple[str, str]:
 
 
 def _case_without_work(duty: Duty, members: Collection[MemberId]) -> str:
-    """Return the case where nothing goes on: a former attempt may have begun all the same."""
-    return "interrupted" if duty.state.committed_to & set(members) else "down_not_started"
+    """Return the case where nothing goes on: a former attempt may have begun all the same.
+
+    One that was seen done is no such attempt: where a rollback leads back, nothing is in doubt.
+    """
+    return "interrupted" if duty.state.never_done & set(members) else "down_not_started"
 
 
 def _left_down(duty: Duty) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from engine.former import former
 from engine.journal import Kind
-from tests.simulation.night import POLICY, Night, quick
+from tests.simulation.night import POLICY, REQUESTER, Night, everyone_agrees, quick
 from tests.simulation.played import Played, Then, play_night
 
 FAILS = {"name": "install_fails", "member": "1_1", "percent": 40, "message": "No space"}
@@ -115,6 +116,31 @@ def test_no_rollback_begins_while_a_member_is_down_by_an_attempt_that_was_undone
     refused = [r.body["reason"] for r in night.records if r.kind == Kind.REFUSED]
     assert refused[-1] == "a group is out of service by this run; first `abort` or `retry`"
     assert night.states()["1_1"] == "DOWN"
+
+
+def test_an_abort_before_the_uninstall_begins_does_not_doubt_the_installation(tmp_path):
+    """It was seen done; the group that is down for the way back is as it was before that."""
+
+    def people(stage: Night, shown: str, step: str) -> None:
+        if shown == "G3":
+            stage.later(10, lambda: stage.say("rollback"))
+        else:
+            everyone_agrees(stage, shown, step)
+
+    async def then(stage: Night) -> None:
+        stage.order()
+        await stage.until(lambda state: state.of("A.ADMIN_DOWN.r2").committed_at is not None)
+        stage.say("abort", REQUESTER)
+        await stage.until_over()
+
+    night = play_night(tmp_path, then, policy=SPARSE, people=people)
+
+    assert [r.body["case"] for r in night.records if r.kind == Kind.ABORTED] == ["down_not_started"]
+    assert set(night.states().values()) == {"ACTIVE"}
+    assert night.state.ended is not None, night.state.hold
+    left = former(night.state)
+    assert left is not None
+    assert left.began
 
 
 async def type_up(stage: Night, member: str) -> None:

@@ -65,6 +65,17 @@ SAFETIES = (
         by=(f"{PARTLY}::test_who_failed_is_brought_up_and_nobody_says_that_nothing_was_started",),
     ),
     safety(
+        "an abort doubts only what was begun and never seen done",
+        promise="P10",
+        why="People would read that nobody can tell what came of an installation that succeeded.",
+        file="engine/fold.py",
+        old="            self.never_done -= set(self.the_plan.step(step).members)\n",
+        new="            pass\n",
+        by=(
+            f"{PARTLY}::test_an_abort_before_the_uninstall_begins_does_not_doubt_the_installation",
+        ),
+    ),
+    safety(
         "who came back changed has not left the state in which it was put",
         promise="P4",
         why="The group would be taken for one that nobody took down, with a member down in it.",
