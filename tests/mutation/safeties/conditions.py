@@ -126,6 +126,15 @@ SAFETIES = (
         by=("unit/test_invariants.py::test_only_the_action_that_was_seen_done_is_over",),
     ),
     safety(
+        "an action from before a step is not taken for it",
+        promise="P4",
+        why="Where it is never closed, nobody could say what came of the step, with a group down.",
+        file="engine/recovery.py",
+        old="    if former or (restarted and",
+        new="    if (restarted and",
+        by=("unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess",),
+    ),
+    safety(
         "the package is there before a failover",
         promise="P1",
         why="A group would be down for nothing.",
