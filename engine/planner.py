@@ -170,11 +170,11 @@ def _refuse_package(facts: GroupFacts, package: PackageRef) -> None:
         )
 
 
-def common_take(facts: GroupFacts, policy: Policy) -> int | None:
+def common_take(facts: GroupFacts, policy: Policy) -> int:
     """Return the take that all members have.
 
     Raises:
-        PlanRefused: they differ.
+        PlanRefused: they differ, or it was not seen.
     """
     takes = {member.take for member in facts.members}
     if len(takes) > 1:
@@ -182,7 +182,12 @@ def common_take(facts: GroupFacts, policy: Policy) -> int | None:
         away = [m.id for m in facts.members if surely_out(m, policy.state_words)]
         hint = f"; to leave out who is out of service, say `without {','.join(away)}`"
         raise PlanRefused(f"members are at different takes ({shown}){hint if away else ''}")
-    return takes.pop()
+    take = takes.pop()
+    if take is None:
+        raise PlanRefused(
+            "the take of no member can be read: see what `cpinfo -y all` says there, then ask again"
+        )
+    return take
 
 
 def _take_after(group: str, package: PackageRef, before: int | None) -> int:

@@ -61,7 +61,7 @@ def plan_uninstall(
     _refuse_stack(package, seen)
     if take != package.take:
         raise PlanRefused(
-            f"the members show take {'?' if take is None else take}, but the newest package that "
+            f"the members show take {take}, but the newest package that "
             f"they list as installed is {package.name}; look at that by hand first"
         )
     removal, after, doubt = _expected(request, package, formers)

@@ -362,7 +362,7 @@ def _answering(
         own_state=own_state,
         notes=tuple(sorted({*notes, *own_notes})),
         boot_id=own["boot"].strip() or None,
-        take=read_take(own["take"]),
+        take=_take(own["take"]),
         packages=read_packages(own["packages"]),
         policy=running,
         auto_clone=cloning.get(one),
@@ -386,6 +386,14 @@ def _virtual(
     peers = {number: shown[one] for number, shown in stat.virtual.items() if one in shown}
     read = with_peers(read_virtual(listed, own, kinds), peers)
     return signed(read, policies.virtual.get(one, {}))
+
+
+def _take(text: str) -> int | None:
+    """Return the take, or None where it cannot be read: who carries traffic is told otherwise."""
+    try:
+        return read_take(text)
+    except UnexpectedOutput:
+        return None
 
 
 def _held(lock: str) -> bool:

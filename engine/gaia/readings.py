@@ -80,8 +80,9 @@ def read_enforced(text: str) -> InstalledPolicy | None:
 
 
 _HOTFIX = re.compile(r"\b(?:BUNDLE|HOTFIX)_(\w+)(.*)", re.IGNORECASE)
-_JUMBO = re.compile(r"(?:JUMBO_HF|JHF)(?!_T\d)", re.IGNORECASE)
-"""In a hotfix's name; one made for a Jumbo names that one's take there, and is none itself [B]."""
+_JUMBO = re.compile(r"(?:JUMBO_HF|JHF)(?:_T(\d+))?", re.IGNORECASE)
+"""In a hotfix's name. A take there that is not its own is that of the Jumbo that it is made for: it
+is none itself [B]."""
 _TAKE = re.compile(r"(?:\s+Take:?\s*|#)(\d+)(?!\w)", re.IGNORECASE)
 _SMO = re.compile(r"^\s*\[SMO\]\s*$(.*?)(?=^\s*\[[^\]]*\]\s*$|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -89,7 +90,8 @@ _SMO = re.compile(r"^\s*\[SMO\]\s*$(.*?)(?=^\s*\[[^\]]*\]\s*$|\Z)", re.MULTILINE
 def read_take(text: str) -> int:
     """Read the installed Jumbo take from `cpinfo -y all`; 0 where none is installed.
 
-    Of several products the one counts that the field reads, SMO.
+    Of several products the one counts that the field reads, SMO, where it says anything. Of
+    several Jumbos by different names the highest counts [I].
 
     Source: SGMUP (`cpinfo -y all | grep -A 2 SMO | grep Take`); DACLI, SNOW
     (`BUNDLE_R82_JUMBO_HF_MAIN Take: 60`, `BUNDLE_R81_20_JUMBO_HF_MAIN#76`); that packages are in
@@ -100,15 +102,20 @@ def read_take(text: str) -> int:
             is none: what cannot be read is not a take of 0.
     """
     smo = _SMO.search(text)
-    lines = (smo[1] if smo else text).splitlines()
+    said = smo[1] if smo else text
+    # A heading alone says nothing, not even that there is none.
+    lines = (said if said.strip() else text).splitlines()
     hotfixes = [found for line in lines if (found := _HOTFIX.search(line))]
-    read = [_TAKE.match(found[2]) for found in hotfixes if _JUMBO.search(found[1])]
-    takes = {int(one[1]) for one in read if one is not None}
-    if None in read or len(takes) > 1:
-        raise UnexpectedOutput("cpinfo -y all does not show one take of a Jumbo", text)
-    if not hotfixes and not any("no hotfixes" in line.lower() for line in lines):
+    takes: dict[str, int] = {}
+    for name, rest in (found.groups() for found in hotfixes):
+        jumbo, take = _JUMBO.search(name), _TAKE.match(rest)
+        if jumbo is None or (jumbo[1] and (take is None or take[1] != jumbo[1])):
+            continue
+        if take is None or takes.setdefault(name.lower(), int(take[1])) != int(take[1]):
+            raise UnexpectedOutput("cpinfo -y all does not show one take of a Jumbo", text)
+    if not takes and (not said.strip() or not (hotfixes or "no hotfixes" in said.lower())):
         raise UnexpectedOutput("cpinfo -y all shows neither hotfixes nor that there are none", text)
-    return takes.pop() if takes else 0
+    return max(takes.values(), default=0)
 
 
 def read_packages(text: str) -> tuple[tuple[str, PackageState], ...]:

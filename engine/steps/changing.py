@@ -226,6 +226,8 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
     for member in facts.some(step.members):
         if not in_service(member, words):
             points.append(f"{member.id} is {invariants.described(member)}")
+        elif expected is not None and member.take is None:
+            points.append(f"the take of {member.id} cannot be read")
         elif expected is not None and member.take != expected:
             wrong.append(f"{member.id} came back at take {member.take}, expected {expected}")
     if wrong and not points:

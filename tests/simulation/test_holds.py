@@ -1,6 +1,7 @@
 """Where a night holds, and what it does not do then: each hold comes at the step that sees it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -380,6 +381,46 @@ def test_nothing_is_installed_while_it_cannot_be_read_what_must_hold_for_that(
     assert set(night.installs().values()) == {0}
     assert held(night) == ("A.ADMIN_DOWN", "UnexpectedOutput")
     assert night.broken() == {}
+
+
+def without_take(monkeypatch, member: str, since_when: Callable[[RunState], bool]) -> Story:
+    """For a minute cpinfo says on one member only that another one is running."""
+    take = re.compile(rf"(@member {member}\b.*?@take\b).*?(?=\n[^\n]*@\w)", re.DOTALL)
+    read, nights, since = probe.read_look, [], []
+
+    async def come(night: Night) -> None:
+        nights.append(night)
+
+    def busy(text: str, at: datetime, *before: Any, **named: Any) -> GroupFacts:
+        if nights[0].records() and since_when(nights[0].state()):
+            since.append(at)
+        if since and at - since[0] < timedelta(seconds=60):
+            text, found = take.subn(r"\1\ncpinfo: another instance is running", text, count=1)
+            assert found
+        return read(text, at, *before, **named)
+
+    monkeypatch.setattr(probe, "read_look", busy)
+    return come
+
+
+def a_is_back(state: RunState) -> bool:
+    return state.of("A.INSTALL").status == "done"
+
+
+@pytest.mark.parametrize(
+    ("member", "since_when"),
+    [("1_0?4", a_was_taken_down), ("1_0?4", a_is_at_work), ("1_0?2", a_is_back)],
+)
+def test_a_take_that_cannot_be_read_for_a_while_moves_no_traffic(
+    tmp_path, monkeypatch, member, since_when
+):
+    night = play(tmp_path, beside=without_take(monkeypatch, member, since_when))
+
+    assert Kind.HELD not in [record.kind for record in night.records]
+    assert night.state.ended is not None
+    assert night.state.ended["state"] == "done"
+    assert night.state.alarms == []
+    assert acts(night, "admin_up") == []
 
 
 # -------------------------------------------------------------------------------- the rescue

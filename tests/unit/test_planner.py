@@ -89,6 +89,7 @@ def test_smo_last_puts_the_group_of_the_smo_at_the_end():
             "already installed on 1_2, but not",
         ),
         ({"members": (member(1), member(2, take=98))}, "different takes"),
+        ({"members": (member(1, take=None), member(2, take=None))}, "take of no member can be"),
         ({"members": (member(1, take=120), member(2, take=120))}, "not newer"),
     ],
 )

@@ -331,6 +331,15 @@ NONE = "\tNo hotfixes.."
         (PRODUCTS.format(fw1=JUMBO.format(99), smo=JUMBO.format(120)), 120),
         (PRODUCTS.format(fw1=JUMBO.format(120), smo=NONE), 0),
         (PRODUCTS.format(fw1=NONE, smo="\tHOTFIX_OTHER_FIX Take: 3"), 0),
+        (
+            PRODUCTS.format(
+                fw1=NONE, smo=f"\tHOTFIX_R81_20_JHF_PORTAL Take: 3\n{JUMBO}".format(76)
+            ),
+            76,
+        ),
+        (PRODUCTS.format(fw1=JUMBO.format(76), smo=""), 76),
+        ("BUNDLE_R80_40_JUMBO_HF_T94_sk165456 Take: 94\n", 94),
+        ("HOTFIX_R81_20_JHF_T99_123_MAIN\nBUNDLE_R81_20_JUMBO_HF_MAIN Take: 99\n", 99),
     ],
 )
 def test_the_take_is_that_of_the_jumbo_and_of_smo_where_products_are_told_apart(text, take):
@@ -343,6 +352,7 @@ def test_the_take_is_that_of_the_jumbo_and_of_smo_where_products_are_told_apart(
         "1_01:\nerror: cannot connect to cpinfo\n",
         "This is Check Point CPinfo Build 914000231 for GAIA\n",
         "[SMO]\n\n[FW1]\n\tNo hotfixes..\n",
+        "[SMO]\n\n[FW1]\nHOTFIX_OTHER_FIX Take: 3\n",
         "[SMO]\n  Take: 120\n",
         "BUNDLE_R82_JUMBO_HF_MAIN Take:\n",
         "BUNDLE_R82_JUMBO_HF_MAIN Take: 12x\n",
