@@ -252,12 +252,17 @@ def _preflight(_step: Step, seen: GroupFacts, state: RunState) -> list[str]:
     return problems + _healthy(facts, state)
 
 
+def _at(member: MemberFacts) -> str:
+    """Say which take a member shows."""
+    unread = f"the take of {member.id} cannot be read"
+    return unread if member.take is None else f"{member.id} is at take {member.take}"
+
+
 def _takes_as_planned(facts: GroupFacts, plan: Plan) -> list[str]:
     """Members are alike in a fresh plan; where they differ, as they did when it was made."""
     if plan.takes:
         return [
-            f"{member.id} is at take {member.take}, and was at take {plan.before(member.id)} when "
-            "this was planned"
+            f"{_at(member)}, and was at take {plan.before(member.id)} when this was planned"
             for member in facts.members
             if member.take != plan.before(member.id)
         ]
@@ -449,7 +454,7 @@ def _takes(facts: GroupFacts, state: RunState) -> list[str]:
         if not returns and any(s.kind in _CHANGES for s in done):
             continue
         problems += [
-            f"{m.id} is at take {m.take}, expected {expected}"
+            f"{_at(m)}, expected {expected}"
             for m in facts.some(group.members)
             if m.take != (expected := returns[-1] if returns else plan.before(m.id))
         ]

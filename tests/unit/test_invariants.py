@@ -165,3 +165,6 @@ def test_at_the_second_failover_the_first_group_must_be_at_the_new_take():
 
     assert check("B.READY", facts(*half), done) == ""
     assert "1_1 is at take 99, expected 120" in check("B.READY", facts(), done)
+    unread = member(1, take=None, packages=installed, policy=new)
+    told = check("B.READY", facts(unread, half[1]), done)
+    assert "the take of 1_1 cannot be read, expected 120" in told
