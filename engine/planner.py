@@ -190,16 +190,11 @@ def common_take(facts: GroupFacts, policy: Policy) -> int:
     return take
 
 
-def _take_after(group: str, package: PackageRef, before: int | None) -> int:
+def _take_after(group: str, package: PackageRef, before: int) -> int:
     """Return the take that members show once it is installed: a hotfix leaves it as it is."""
     if not package.is_jumbo:
-        if before is None:
-            raise PlanRefused(
-                f"the take of {group} was not seen, so nobody could tell that {package.name} left "
-                "it as it is"
-            )
         return before
-    if before is not None and before >= package.take:
+    if before >= package.take:
         raise PlanRefused(
             f"{group} is at take {before}; {package.name} is take {package.take}, which is not "
             "newer"
