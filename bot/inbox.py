@@ -21,6 +21,8 @@ from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.hearing import ASKED, HELP, LOOKED_UP, Heard, Hearing
+from bot.people import PlainAnswers
+from engine.answering import TOLD, give
 from engine.ports import Answers
 from storage.records import InboxRow, InboxStore
 
@@ -50,6 +52,7 @@ def following(
     look_up: LookUp,
 ) -> Follow:
     """Return what follows on a stored row: an answer, or the run that it is for is woken."""
+    plain = PlainAnswers(answers)
 
     async def follow(row: InboxRow) -> None:
         if row.kind == ASKED:
@@ -62,6 +65,8 @@ def following(
                 text = row.body["text"]
             await answers.answer(row.body["answer"], text)
             await asyncio.to_thread(inbox.drop, row.key)
+        elif row.kind == TOLD:
+            await give(row, plain, inbox)
         elif row.run is not None:
             wake(row.run)
 

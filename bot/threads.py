@@ -33,9 +33,10 @@ from bot.questions import SlackRefused, asked
 from bot.rounds import Rounds
 from bot.standing import concerns_all
 from bot.thread import pages
+from engine.answering import TOLD
 from engine.errors import PeopleUnreadable
 from engine.ports import Clock
-from storage.records import InboxRow, Stores
+from storage.records import InboxRow, StorageDown, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ OVERLAP_S = 60
 times, and it delivers within a few seconds."""
 
 LEFT = timedelta(seconds=60)
-"""An answer that waits for so long was not given by the process that stored the question."""
+"""An answer that waits for so long was not given by the process that stored it, or its question."""
 
 Stood = Callable[[str, str, str, Collection[str]], Awaitable[None]]
 """Told run, thread, from where it was read, and the places of the messages that stand there."""
@@ -107,9 +108,7 @@ class Threads:
 
     async def read_back(self) -> None:
         """Hear what was said in the threads of open runs, and give answers that were left."""
-        for row in await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED,)):
-            if self._clock.now() - row.at >= LEFT:
-                await self._follow(row)
+        await self._give_what_was_left()
         open_runs = [row.id for row in await asyncio.to_thread(self._stores.journal.runs)]
         self._read_to = {run: ts for run, ts in self._read_to.items() if run in open_runs}
         for run in open_runs:
@@ -118,6 +117,17 @@ class Threads:
             except PeopleUnreadable as error:
                 if not (isinstance(error, SlackRefused) and concerns_all(error.error)):
                     log.warning("a thread was not read back", run=run, error=str(error))
+
+    async def _give_what_was_left(self) -> None:
+        for row in await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED, TOLD)):
+            if self._clock.now() - row.at < LEFT:
+                continue
+            try:
+                await self._follow(row)
+            except StorageDown:
+                raise
+            except Exception:  # or one answer would keep every thread from being read
+                log.exception("an answer is left to be given later", key=row.key)
 
     async def _read(self, run: str) -> None:
         roots = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/root")

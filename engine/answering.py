@@ -1,6 +1,11 @@
-"""What the engine tells single persons: given one after another, and never waited for.
+"""What the engine tells single persons: kept until it was given, and never waited for.
 
 An answer is a courtesy; whoever waited for Slack with a group out of service would not look at it.
+But whoever said something must not be left without a word because a process ended. So an answer
+stands in the inbox (`TOLD`) from the transaction on in which it was decided, and is taken once it
+was given. Question: who gives it? Answer: whoever decided it, at once; what is left then, whoever
+reads threads back (`bot.threads`). Given up: one that is given at the moment of a death is given
+twice.
 """
 
 from __future__ import annotations
@@ -8,54 +13,104 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
 from engine.ports import Answers
+from storage.records import InboxRow, InboxStore, StorageDown, every_waiting
 
 log = structlog.get_logger(__name__)
 
 MOST_WAITING = 200
-"""So many answers wait at most; where Slack takes none the oldest are let go. A guess."""
+"""So many answers wait here at most; where Slack takes none the oldest are left to the inbox. A
+guess."""
 
 GIVEN_WITHIN = timedelta(seconds=60)
 """How long one answer may keep the others waiting."""
 
+TOLD = "told"
+"""Kind of the row of an answer that was decided and not given yet. It belongs to no run, and bars
+nothing."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one person is to be told: plain text, in which nobody is called.
+
+    `to` and `file` are as in engine.ports.Answers.
+    """
+
+    to: Mapping[str, str]
+    text: str
+    file: tuple[str, str] | None = None
+
+    def row(self, key: str, at: datetime, *, redact: Callable[[str], str]) -> InboxRow:
+        """Return the row in which it waits until it was given. Secrets are taken out of it."""
+        body = {
+            "answer": dict(self.to),
+            "text": redact(self.text),
+            "file": [redact(part) for part in self.file] if self.file else None,
+        }
+        return InboxRow(key=key, run=None, kind=TOLD, body=body, at=at)
+
+
+def answer_key(row: InboxRow) -> str:
+    """Return the key of the one answer to what somebody said in a row."""
+    return f"{TOLD}:{row.key}"
+
+
+async def give(row: InboxRow, answers: Answers, inbox: InboxStore) -> None:
+    """Give an answer that waits, and take its row. One that cannot be given is logged, and let go.
+
+    Raises:
+        StorageDown: it was given, and waits still.
+    """
+    to, file = dict(row.body["answer"]), row.body.get("file")
+    try:
+        async with asyncio.timeout(GIVEN_WITHIN.total_seconds()):
+            await answers.answer(to, row.body["text"], file=tuple(file) if file else None)
+    except TimeoutError:
+        log.warning("answer not given", user=to.get("user"), error="no time left")
+    except Exception:
+        log.exception("answer not given", user=to.get("user"))
+    await asyncio.to_thread(inbox.drop, row.key)
+
 
 class AnswerQueue:
-    """See engine.ports.Answers: returns at once. Needs a running event loop when first used.
+    """Gives answers one after another. Needs a running event loop when first used.
 
     Args:
         answers: how an answer is given in the end.
+        inbox: where they wait.
     """
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, inbox: InboxStore) -> None:
         self._answers = answers
-        self._waiting: deque[tuple[dict[str, str], str, tuple[str, str] | None]] = deque()
+        self._inbox = inbox
+        self._waiting: deque[InboxRow] = deque()
         self._giving: asyncio.Task[None] | None = None
 
-    async def answer(
-        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-    ) -> None:
-        """See engine.ports.Answers."""
-        if len(self._waiting) >= MOST_WAITING:
-            dropped, *_ = self._waiting.popleft()
-            log.warning("answer not given", user=dropped.get("user"), error="too many wait")
-        self._waiting.append((to, text, file))
-        if self._giving is None or self._giving.done():
+    def give(self, rows: Sequence[InboxRow]) -> None:
+        """Give answers that were stored, as soon as may be. Returns at once, and never raises."""
+        for row in rows:
+            if len(self._waiting) >= MOST_WAITING:
+                self._waiting.popleft()
+                log.warning("an answer is left to be given later", error="too many wait")
+            self._waiting.append(row)
+        if self._waiting and (self._giving is None or self._giving.done()):
             self._giving = asyncio.ensure_future(self._give())
 
     async def _give(self) -> None:
         while self._waiting:
-            to, text, file = self._waiting.popleft()
+            row = self._waiting.popleft()
             try:
-                async with asyncio.timeout(GIVEN_WITHIN.total_seconds()):
-                    await self._answers.answer(to, text, file=file)
-            except TimeoutError:
-                log.warning("answer not given", user=to.get("user"), error="no time left")
-            except Exception:
-                log.exception("answer not given", user=to.get("user"))
+                if await asyncio.to_thread(_waits, self._inbox, row.key):
+                    await give(row, self._answers, self._inbox)
+            except StorageDown as error:
+                log.warning("an answer is left to be given later", error=str(error))
 
     async def close(self, within: timedelta = timedelta(seconds=2)) -> None:
         """Give what still waits, as far as there is time. Never raises."""
@@ -65,3 +120,8 @@ class AnswerQueue:
         self._giving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._giving
+
+
+def _waits(inbox: InboxStore, key: str) -> bool:
+    """Tell whether nobody else has given it meanwhile."""
+    return any(row.key == key for row in every_waiting(inbox, kinds=(TOLD,)))

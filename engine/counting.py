@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from engine import calling, gates
+from engine.answering import Answer
 from engine.duty import Duty
 from engine.errors import PeopleUnreadable
-from engine.fold import Click, GateState
+from engine.fold import Click, GateState, RunState, foreseen
 from engine.journal import Kind
 from engine.ports import Ballot, Person
 from engine.rights import HALT, roles_for
@@ -49,12 +50,11 @@ async def count(
     shown = await _standing(duty, gate)
     drafts, answers, unread = await _difference(duty, gate, shown, asked_by=asked_by)
     taken = () if unread else take
-    if drafts or taken:
-        await duty.journal.append(drafts, take=taken)
     still = shown.get(took_away)
     if still is not None and still.choice == "yes":
         answers.append((took_away, _stands_all_the_same(gate, still)))
-    await _tell(duty, gate, answers)
+    if drafts or taken or answers:
+        await duty.decide(drafts, take=taken, tell=_told_at(duty, gate, answers))
     for error in unread.values():
         raise error
 
@@ -88,8 +88,7 @@ async def clicked(
     address = {"run": duty.state.run, **to, "user": click.user}
     drafts = list[Draft]()
     if told := await _clicked_in_vain(duty, gate, click, drafts):
-        await duty.journal.append(drafts, take=take)
-        await duty.answers.answer(address, told)
+        await duty.decide(drafts, take=take, tell=[Answer(address, told)])
         return
     kept, former = Click(click.user, click.choice, click.code, pressed), gate.clicks.get(click.user)
     if former is None or (former.choice, former.code) != (kept.choice, kept.code):
@@ -99,9 +98,11 @@ async def clicked(
     changes, answers, unread = await _difference(duty, gate, shown)
     if click.user in unread:
         raise unread[click.user]
-    await duty.journal.append([*drafts, *changes], take=take)
-    await duty.answers.answer(address, _told_clicker(duty, gate, shown[click.user]))
-    await _tell(duty, gate, [(user, text) for user, text in answers if user != click.user])
+    drafts += changes
+    stands = _told_clicker(foreseen(duty.state, drafts), gate, shown[click.user])
+    others = [(user, text) for user, text in answers if user != click.user]
+    tell = [Answer(address, stands), *_told_at(duty, gate, others)]
+    await duty.decide(drafts, take=take, tell=tell)
 
 
 async def _with_fallback(duty: Duty, gate: GateState) -> GateState:
@@ -140,8 +141,14 @@ def _click_draft(duty: Duty, gate: GateState, click: Click) -> Draft:
     )
 
 
-def _told_clicker(duty: Duty, gate: GateState, stands: Ballot) -> str:
-    """Say what a click amounts to, together with what its author says otherwise."""
+def _told_clicker(after: RunState, gate: GateState, stands: Ballot) -> str:
+    """Say what a click amounts to, together with what its author says otherwise.
+
+    Args:
+        after: the run as it is once the click was taken.
+        gate: its gate.
+        stands: what its author says now.
+    """
     click = gate.clicks[stands.user]
     if stands.choice == "no":
         return f"Your no at {gate.name} is counted: it ends {gate.name}."
@@ -152,8 +159,8 @@ def _told_clicker(duty: Duty, gate: GateState, stands: Ballot) -> str:
         )
     if stands.choice == "withdraw":
         return _taken_back(gate, stands)
-    yes = [vote for vote in duty.state.gates[gate.step].votes.values() if vote.choice == "yes"]
-    lacking = gates.missing(gates.in_force(duty.state.policy_at(gate.step), gate), yes)
+    yes = [vote for vote in after.gates[gate.step].votes.values() if vote.choice == "yes"]
+    lacking = gates.missing(gates.in_force(after.policy_at(gate.step), gate), yes)
     rest = f"Still missing: {lacking}" if lacking else "That is enough"
     barred = f" Nothing can be approved there for now: {gate.barred}." if gate.barred else ""
     return f"Your yes at {gate.name} is counted. {rest}.{barred}"
@@ -219,10 +226,11 @@ async def _difference(
     return drafts, answers, unread
 
 
-async def _tell(duty: Duty, gate: GateState, answers: Sequence[tuple[str, str]]) -> None:
+def _told_at(duty: Duty, gate: GateState, answers: Sequence[tuple[str, str]]) -> Sequence[Answer]:
+    """Return what tells each user their text, in the run's thread."""
     channel, _ = gate.shown or ("", "")
-    for user, text in answers:
-        await duty.answers.answer({"channel": channel, "user": user, "run": duty.state.run}, text)
+    here = {"channel": channel, "run": duty.state.run}
+    return [Answer({**here, "user": user}, text) for user, text in answers]
 
 
 async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[list[Draft], str]:

@@ -13,6 +13,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from engine import freezes, invariants, windows
+from engine.answering import Answer, AnswerQueue, answer_key
 from engine.appointments import when
 from engine.canon import from_json, to_json
 from engine.errors import MaintenanceError, PlanRefused
@@ -24,7 +25,7 @@ from engine.headroom import active_site, headroom, in_words
 from engine.model import Appointment, LogicalGroup, Plan, Request, StepKind
 from engine.outline import NUMBER, Outline, outline
 from engine.planning import beside, planned, refuse_unless_allowed
-from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
+from engine.ports import Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.reading import ReadingShell
 from engine.uninstalling import WORDS
 from engine.zoned import lasting, zone_named
@@ -350,7 +351,7 @@ class DryRuns:
         clock: Clock,
         inventory: Inventory,
         packages: Packages,
-        answers: Answers,
+        answers: AnswerQueue,
         people: People,
         shell_of: Callable[[GroupSetup], Shell],
         redact: Callable[[str], str],
@@ -383,7 +384,7 @@ class DryRuns:
             dry = await self._planned(request, to.get("channel", ""))
             told = "\n".join(brief(dry))
             whole = "\n".join(text(dry))
-            file = (f"plan-{request.security_group}.txt", self._redact(f"{whole}\n"))
+            file = (f"plan-{request.security_group}.txt", f"{whole}\n")
         except PlanRefused as error:
             told = f"I understood `{asked}`, and no plan can be made: {_sentence(str(error))}"
         except MaintenanceError as error:
@@ -399,8 +400,11 @@ class DryRuns:
                 f"I understood `{asked}`, but no plan came of it: a mistake of ours "
                 f"({type(error).__name__}); the log says more."
             )
-        await self._answers.answer(to, self._redact(told), file=file)
+        now, answer = self._clock.now(), Answer(to, told, file)
+        answered = answer.row(answer_key(row), now, redact=self._redact)
+        await asyncio.to_thread(self._stores.inbox.put, answered)
         await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
+        self._answers.give([answered])
         if mistake is not None:
             raise mistake
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from engine import recovery
+from engine.answering import Answer, AnswerQueue
 from engine.canon import to_json
 from engine.errors import (
     MaintenanceError,
@@ -36,7 +37,7 @@ from engine.invariants import (
 )
 from engine.journal import ENGINE, Kind, RunJournal
 from engine.model import Plan, Step, StepKind
-from engine.ports import Answers, Clock, People
+from engine.ports import Clock, People
 from engine.questions import AskedInTime
 from engine.stopwatch import Stopwatch
 from engine.zoned import said
@@ -62,7 +63,7 @@ class Duty:
     group: LiveGroup
     people: People
     inbox: InboxStore
-    answers: Answers
+    answers: AnswerQueue
     clock: Clock
     nudge: asyncio.Event = field(default_factory=asyncio.Event)
     asked_again: Callable[[], None] = lambda: None
@@ -97,6 +98,15 @@ class Duty:
     def stopwatch(self) -> Stopwatch:
         """How long ago something in the journal was."""
         return self.journal.stopwatch
+
+    async def decide(
+        self, drafts: Sequence[Draft], *, take: Sequence[str] = (), tell: Sequence[Answer] = ()
+    ) -> None:
+        """Append records together with what single persons are told of them; then tell them.
+
+        See `RunJournal.append`. Whoever was to be told is told, also where we end here.
+        """
+        self.answers.give(await self.journal.append(drafts, take=take, tell=tell))
 
     def told(self, moment: datetime) -> str:
         """Return a moment as the group's clocks show it, for a sentence."""

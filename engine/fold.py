@@ -847,6 +847,11 @@ def _unknown(given: Json, understood: Json, place: str = "") -> str:
 
 def index_after(state: RunState, drafts: Sequence[Draft]) -> RunRow:
     """Return the index row as it will be after these drafts."""
+    return foreseen(state, drafts).index()
+
+
+def foreseen(state: RunState, drafts: Sequence[Draft]) -> RunState:
+    """Return the run as it will be after these drafts."""
     future = copy.copy(state)
     for name in ("steps", "gates", "reopenings", "ready", "progress"):
         setattr(future, name, dict(getattr(state, name)))
@@ -855,4 +860,4 @@ def index_after(state: RunState, drafts: Sequence[Draft]) -> RunRow:
         future.apply(
             Record(state.run, seq, 0, draft.kind, draft.at, draft.by, draft.body, prev="", hash="")
         )
-    return future.index()
+    return future

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from engine import house, rights
+from engine.answering import Answer
 from engine.errors import NotUnderstood, PeopleUnreadable
 from engine.fold import RunState
 from engine.freezes import (
@@ -35,7 +36,8 @@ from engine.journal import Kind
 from storage.records import HOUSE, Draft, InboxRow, StorageDown, StreamMoved
 
 if TYPE_CHECKING:
-    from engine.ports import Answers, Clock, GroupSetup, Inventory, People, Person
+    from engine.answering import AnswerQueue
+    from engine.ports import Clock, GroupSetup, Inventory, People, Person
     from storage.records import Stores
 
 log = structlog.get_logger(__name__)
@@ -82,7 +84,7 @@ class Freezes:
         stores: Stores,
         clock: Clock,
         inventory: Inventory,
-        answers: Answers,
+        answers: AnswerQueue,
         people: People,
         *,
         redact: Callable[[str], str] = lambda text: text,
@@ -176,22 +178,22 @@ class Freezes:
         if not held or person is None:
             await self._refuse(row, "; ".join([f"{scope} is not frozen", *beside]))
             return
-        await self._write(
-            row,
-            Kind.UNFROZEN,
-            now,
-            scope=scope,
-            name=person.name,
-            groups=list(judged.lifts),
-            spoilt=[one.spoilt for one in held if one.spoilt],
-        )
         lifted = [told_of(one, now) for one in held if not one.over(now)] or [
             f"{held[-1]}; by this clock that was over"
         ]
         where = f" for {named(judged.lifts)} alone" if judged.lifts else ""
         still = f" For the others it stays: {judged.keeps}." if judged.keeps else ""
         still += "".join(f" But {one}." for one in beside)
-        await self._answer(row, f"Lifted{where}: {'; and '.join(lifted)}.{still}")
+        await self._write(
+            row,
+            Kind.UNFROZEN,
+            now,
+            f"Lifted{where}: {'; and '.join(lifted)}.{still}",
+            scope=scope,
+            name=person.name,
+            groups=list(judged.lifts),
+            spoilt=[one.spoilt for one in held if one.spoilt],
+        )
 
     async def _freeze(
         self, row: InboxRow, person: Person, held: Sequence[Freeze], now: datetime
@@ -201,10 +203,16 @@ class Freezes:
         former = replaced_by(said, held, now)
         # What was frozen by a tag stays so, whatever bears the tag by now.
         said = replace(said, groups=said.groups.union(self._groups(row), *groups_of(former)))
+        more = f" It replaces: {'; and '.join(map(str, former))}." if former else ""
+        more += " So it ends earlier than that." if shortened(said, former) else ""
+        more += "".join(f" Beside it: {told_of(o, now)}." for o in held if o not in former)
+        more += "".join(f" {one}." for one in await asyncio.to_thread(self._met, said))
+        means = _MEANS_LATER if said.coming(now) else _MEANS
         await self._write(
             row,
             Kind.FROZEN,
             now,
+            f"Done: {told_of(said, now)}. {means}{more}",
             scope=said.scope,
             name=said.name,
             reason=said.reason,
@@ -213,12 +221,6 @@ class Freezes:
             groups=sorted(said.groups),
             zone=said.zone,
         )
-        more = f" It replaces: {'; and '.join(map(str, former))}." if former else ""
-        more += " So it ends earlier than that." if shortened(said, former) else ""
-        more += "".join(f" Beside it: {told_of(o, now)}." for o in held if o not in former)
-        more += "".join(f" {one}." for one in await asyncio.to_thread(self._met, said))
-        means = _MEANS_LATER if said.coming(now) else _MEANS
-        await self._answer(row, f"Done: {told_of(said, now)}. {means}{more}")
 
     def _met(self, said: Freeze) -> list[str]:
         """Say which runs have an appointment that begins in a freeze: they wait, and then ask."""
@@ -304,22 +306,20 @@ class Freezes:
     async def _refuse(self, row: InboxRow, reason: str) -> None:
         names = ("verb", "scope", "begins", "until", "reason")
         said = {name: row.body.get(name) for name in names}
-        now = self._clock.now()
-        await self._write(row, Kind.REFUSED, now, word=row.body["verb"], said=said, reason=reason)
-        await self._answer(
-            row, f"`{row.body['verb']}` was understood, but nothing was changed: {reason}."
-        )
+        now, verb = self._clock.now(), row.body["verb"]
+        told = f"`{verb}` was understood, but nothing was changed: {reason}."
+        await self._write(row, Kind.REFUSED, now, told, word=verb, said=said, reason=reason)
 
     async def _write(
         self,
         row: InboxRow,
         kind: Kind,
         now: datetime,
+        text: str,
         **body: Any,  # noqa: ANN401 -- JSON
     ) -> None:
+        """Record what a row came to, and tell its author the text: both or none."""
         draft = Draft(kind, now, row.body["user"], body)
-        await house.write(self._stores, draft, row, redact=self._redact)
-
-    async def _answer(self, row: InboxRow, text: str) -> None:
-        to = {**row.body.get("answer", {}), "user": row.body["user"]}
-        await self._answers.answer(to, self._redact(text))
+        answer = Answer({**row.body.get("answer", {}), "user": row.body["user"]}, text)
+        told = await house.write(self._stores, draft, row, answer, redact=self._redact)
+        self._answers.give([told])

@@ -9,12 +9,14 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.answering import answer_key
 from engine.journal import cleaned
 from storage.records import HOUSE, Draft, InboxRow, StreamMoved, every_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.answering import Answer
     from storage.records import Stores
 
 TRIES = 20
@@ -22,20 +24,29 @@ TRIES = 20
 
 
 async def write(
-    stores: Stores, draft: Draft, row: InboxRow, *, redact: Callable[[str], str]
-) -> None:
+    stores: Stores,
+    draft: Draft,
+    row: InboxRow,
+    answer: Answer,
+    *,
+    redact: Callable[[str], str],
+) -> InboxRow:
     """Append to the house's stream what an inbox row came to, and take the row with it.
+
+    Returns the row in which the answer waits now, to be given.
 
     Args:
         stores: where.
         draft: what it came to.
         row: the row.
+        answer: what its author is told.
         redact: takes secrets out of what is recorded.
 
     Raises:
         StreamMoved: another worker has taken the row.
     """
     draft = replace(draft, body=cleaned(draft.body, redact))
+    told = answer.row(answer_key(row), draft.at, redact=redact)
     for _ in range(TRIES):
         records = await asyncio.to_thread(stores.journal.read, HOUSE)
         try:
@@ -46,12 +57,13 @@ async def write(
                 lease=None,
                 last_seq=records[-1].seq if records else 0,
                 take=[row.key],
+                put=[told],
             )
         except StreamMoved:
             if not await asyncio.to_thread(_waits, stores, row):
                 raise
             continue
-        return
+        return told
     raise StreamMoved(f"{HOUSE} kept growing")
 
 

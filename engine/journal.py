@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from engine.answering import TOLD, Answer
 from engine.canon import to_json
 from engine.errors import Fenced, Stopped
 from engine.facts import GroupFacts
@@ -192,17 +193,21 @@ class RunJournal:
         drafts: Sequence[Draft],
         *,
         take: Sequence[str] = (),
+        tell: Sequence[Answer] = (),
         unless_word: bool = False,
         unless: Callable[[InboxRow], bool] | None = None,
         house_at: int | None = None,
         house: Sequence[Draft] = (),
         begins: Begun | None = None,
-    ) -> None:
+    ) -> Sequence[InboxRow]:
         """Append records in one transaction, with the index row that follows from them.
+
+        Returns the rows in which `tell` waits now, to be given by whoever asked for this.
 
         Args:
             drafts: in order.
             take: keys of inbox rows that these records decide.
+            tell: what single persons are told of it; see `Duty.decide`.
             unless_word: refuse while a person's word for this run waits in the inbox.
             unless: refuse while a row that belongs to no run waits of which this is true.
             house_at: refuse where what outlives a run does not end at this number any more.
@@ -216,10 +221,10 @@ class RunJournal:
                 and another one has it.
         """
         work = asyncio.ensure_future(
-            self._append(drafts, take, unless_word, unless, house_at, house, begins)
+            self._append(drafts, take, tell, unless_word, unless, house_at, house, begins)
         )
         try:
-            await asyncio.shield(work)
+            return await asyncio.shield(work)
         except asyncio.CancelledError:
             # The transaction goes to its end before we do: memory never lags behind the store.
             await asyncio.wait([work])
@@ -232,16 +237,18 @@ class RunJournal:
         self,
         drafts: Sequence[Draft],
         take: Sequence[str],
+        tell: Sequence[Answer],
         unless_word: bool,  # noqa: FBT001 -- private, called in one place
         unless: Callable[[InboxRow], bool] | None,
         house_at: int | None,
         house: Sequence[Draft],
         begins: Begun | None,
-    ) -> None:
+    ) -> Sequence[InboxRow]:
         also = {HOUSE: list(house)} if house else {}
         also |= {begins.run: list(begins.drafts)} if begins is not None else {}
         async with self._lock:
             preview = index_after(self.state, drafts)
+            told = self._rows(tell)
             for draft in drafts:
                 self.stopwatch.stamp(draft.at)
             try:
@@ -253,6 +260,7 @@ class RunJournal:
                     last_seq=self.state.last_seq,
                     index=preview,
                     take=take,
+                    put=told,
                     no_word_for=self.state.run if unless_word else None,
                     unless=unless,
                     house_at=house_at,
@@ -268,6 +276,16 @@ class RunJournal:
                 self.state.apply(record)
         if self._listener is not None:
             self._listener(records)
+        return told
+
+    def _rows(self, tell: Sequence[Answer]) -> Sequence[InboxRow]:
+        """Return the rows of what is told after the last record: two never have the same key."""
+        now = self._clock.now()
+        place = f"{TOLD}:{self.state.run}/{self.state.last_seq}/{now.isoformat()}"
+        return [
+            answer.row(f"{place}/{number}", now, redact=self._redact)
+            for number, answer in enumerate(tell)
+        ]
 
     def as_written(self, text: str) -> str:
         """Return a text as a record has it; compare so what is told with what was recorded."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from engine import freezes, house, windows
+from engine.answering import Answer, AnswerQueue
 from engine.canon import digest_in_letters, from_json
 from engine.errors import MaintenanceError, PlanRefused
 from engine.facts import GroupFacts
@@ -17,7 +18,7 @@ from engine.group import LiveGroup
 from engine.journal import Kind, first_records
 from engine.model import Request
 from engine.planning import beside, occupant, planned, refuse_unless_allowed
-from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
+from engine.ports import Clock, GroupSetup, Inventory, Packages, People, Shell
 from storage.records import (
     HOUSE,
     Draft,
@@ -48,7 +49,7 @@ class Orders:
         clock: Clock,
         inventory: Inventory,
         packages: Packages,
-        answers: Answers,
+        answers: AnswerQueue,
         people: People,
         shell_of: Callable[[GroupSetup], Shell],
         *,
@@ -171,12 +172,13 @@ class Orders:
             request["requester"],
             {"request": request, "reason": reason},
         )
-        await house.write(self._stores, draft, row, redact=self._redact)
         asked = f"{request['kind']} {request['security_group']} {request['package']}".strip()
         if request.get("left_out"):
             asked = f"{asked} without {','.join(request['left_out'])}"
-        await self._answers.answer(
+        answer = Answer(
             {**row.body.get("answer", {}), "user": request["requester"]},
             f"I understood `{asked}`, and did not begin: {reason}"
             f"{'' if reason.endswith(('.', '?')) else '.'}",
         )
+        told = await house.write(self._stores, draft, row, answer, redact=self._redact)
+        self._answers.give([told])

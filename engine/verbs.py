@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from engine import attendance, freezes, gates, recovery, waits
+from engine.answering import Answer
 from engine.canon import from_json
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
@@ -451,18 +452,17 @@ def _down_step(duty: Duty) -> Step | None:
 
 async def refuse(duty: Duty, row: InboxRow, reason: str) -> None:
     """Take a word that has no effect, and tell whoever said it why."""
+    told = f"`{row.body['verb']}` was understood, but not done: {reason}."
     draft = duty.journal.draft(
         Kind.REFUSED, by=row.body["user"], word=row.body["verb"], reason=reason, user="", choice=""
     )
-    await duty.journal.append([draft], take=[row.key])
-    await answer(duty, row, f"`{row.body['verb']}` was understood, but not done: {reason}.")
+    await duty.decide([draft], take=[row.key], tell=[answer(duty, row, told)])
 
 
-async def answer(duty: Duty, row: InboxRow, text: str) -> None:
-    """Tell whoever said something what came of it, where they said it."""
+def answer(duty: Duty, row: InboxRow, text: str) -> Answer:
+    """Return what tells whoever said something what came of it, where they said it."""
     here = {"channel": row.body["channel"], "run": duty.state.run} if "channel" in row.body else {}
-    to = {**here, **row.body.get("answer", {}), "user": row.body["user"]}
-    await duty.answers.answer(to, text)
+    return Answer({**here, **row.body.get("answer", {}), "user": row.body["user"]}, text)
 
 
 Verb = Callable[[Duty, InboxRow], Awaitable[None]]

@@ -210,8 +210,8 @@ async def _click(duty: Duty, row: InboxRow) -> None:
         return
     pressed, later = datetime.fromisoformat(body["pressed"]), gate.clicks.get(body["user"])
     if later is not None and later.pressed > pressed:
-        await _unknown(duty, row)
-        await verbs.answer(duty, row, f"You pressed another button of {gate.name} after that.")
+        told = f"You pressed another button of {gate.name} after that."
+        await duty.decide([], take=[row.key], tell=[verbs.answer(duty, row, told)])
         return
     click = Ballot(body["user"], body["choice"], "button", gate.name, body["code"])
     with contextlib.suppress(PeopleUnreadable):
@@ -263,9 +263,9 @@ async def _too_late(duty: Duty, row: InboxRow, reason: str, *, former: GateState
         late=late,
     )
     again = present is not None and (user, choice, reason) in present.refused
-    await duty.journal.append([] if again else [draft], take=[row.key])
-    told = {"withdraw": "There is nothing to take back"}.get(row.body["choice"], _IN_VAIN)
-    await verbs.answer(duty, row, f"{told}: {reason}.")
+    begins = {"withdraw": "There is nothing to take back"}.get(row.body["choice"], _IN_VAIN)
+    told = verbs.answer(duty, row, f"{begins}: {reason}.")
+    await duty.decide([] if again else [draft], take=[row.key], tell=[told])
 
 
 _IN_VAIN = "Your vote does not count"

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from engine import runner
-from engine.answering import AnswerQueue
+from engine.answering import Answer, AnswerQueue, answer_key
 from engine.daily import DailyLooks
 from engine.dryrun import DryRuns
 from engine.duty import Duty
@@ -113,7 +113,7 @@ class Worker:
         self._clock = clock
         self._inventory = inventory
         self._people = people
-        self._answers = answers = AnswerQueue(answers)
+        self._answers = queue = AnswerQueue(answers, stores.inbox)
         self._holder = holder
         self._groups = groups
         self._redact = redact
@@ -127,20 +127,20 @@ class Worker:
         self._ordering: dict[str, asyncio.Task[None]] = {}
         self._down = False
         self._down_since = (clock.now(), clock.monotonic())
-        self._freezes = Freezes(stores, clock, inventory, answers, people, redact=redact)
+        self._freezes = Freezes(stores, clock, inventory, queue, people, redact=redact)
         self._orders = Orders(
             stores,
             clock,
             inventory,
             packages,
-            answers,
+            queue,
             people,
             self._shell,
             version=version,
             redact=redact,
         )
         self._dry_runs = DryRuns(
-            stores, clock, inventory, packages, answers, people, self._shell, redact
+            stores, clock, inventory, packages, queue, people, self._shell, redact
         )
         self._looks = DailyLooks(
             stores, clock, inventory, people, holder=holder, redact=redact, listener=listener
@@ -339,14 +339,18 @@ class Worker:
     async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
         for row in await asyncio.to_thread(self._rows, run):
+            told = list[InboxRow]()
+            if row.kind in ("word", "vote", "click"):
+                to = {**row.body.get("answer", {}), "user": row.body["user"]}
+                answer = Answer(to, f"`{row.body['verb']}` changed nothing: {run} has ended.")
+                told = [answer.row(answer_key(row), self._clock.now(), redact=self._redact)]
             try:
+                for one in told:
+                    await asyncio.to_thread(self._stores.inbox.put, one)
                 await asyncio.to_thread(self._stores.inbox.drop, row.key, lease=lease)
             except LeaseLost as error:
                 raise Fenced(str(error)) from error
-            if row.kind in ("word", "vote", "click"):
-                to = {**row.body.get("answer", {}), "user": row.body["user"]}
-                said = row.body["verb"]
-                await self._answers.answer(to, f"`{said}` changed nothing: {run} has ended.")
+            self._answers.give(told)
 
     async def _journal(self, run: str, hand: _Hand, lease: Lease) -> RunJournal:
         hand.stopwatch = hand.stopwatch or Stopwatch(self._clock)

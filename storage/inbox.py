@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import ColumnElement, Update
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlmodel import Session
 
     from storage.database import Database
@@ -40,18 +41,10 @@ class Inbox:
         It waits for an append to the row's run that is under way: that append has either seen
         this word, or is over before the word is acknowledged.
         """
-        values = {
-            "key": row.key,
-            "run": row.run,
-            "kind": row.kind,
-            "body": canonical(row.body),
-            "at": in_utc(row.at),
-            "taken_seq": row.taken_seq,
-        }
-        insert = self._database.insert(InboxTable).values(values).on_conflict_do_nothing()
+        insert = putting(self._database, row).returning(col(InboxTable.place))
         with self._database.hear() as session:
             self._database.share(session, row.run or NO_RUN)
-            new = session.scalar(insert.returning(col(InboxTable.place))) is not None
+            new = session.scalar(insert) is not None
             if new:
                 self._database.tell(session, row.run or "")
             return new
@@ -82,6 +75,19 @@ class Inbox:
             if lease is not None:
                 refuse_lost(session, lease, shared=True)
             session.exec(_taking({key}, seq))
+
+
+def putting(database: Database, row: InboxRow) -> sqlite.Insert | postgresql.Insert:
+    """Return the statement that inserts a row, or does nothing where its key is already there."""
+    values = {
+        "key": row.key,
+        "run": row.run,
+        "kind": row.kind,
+        "body": canonical(row.body),
+        "at": in_utc(row.at),
+        "taken_seq": row.taken_seq,
+    }
+    return database.insert(InboxTable).values(values).on_conflict_do_nothing()
 
 
 def take_rows(session: Session, keys: Sequence[str], seq: int) -> None:

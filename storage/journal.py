@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from storage.cells import RECORD, RUN, record_of, run_of
 from storage.chain import chained, in_utc
-from storage.inbox import NO_RUN, refuse_unless, refuse_word, take_rows
+from storage.inbox import NO_RUN, putting, refuse_unless, refuse_word, take_rows
 from storage.leases import refuse_lost
 from storage.records import (
     GENESIS,
@@ -67,6 +67,7 @@ class Journal:
         last_seq: int,
         index: RunRow | None = None,
         take: Sequence[str] = (),
+        put: Sequence[InboxRow] = (),
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
         house_at: int | None = None,
@@ -107,6 +108,8 @@ class Journal:
                 _save_index(session, replace(index, last_seq=seq + len(records)))
             for row in also_index:
                 _save_index(session, replace(row, last_seq=len(beside[row.id])))
+            for word in put:
+                session.execute(putting(self._database, word))
             self._database.tell(session, "" if stream == HOUSE else stream)
         return records
 

@@ -119,6 +119,7 @@ class MemoryJournal:
         last_seq: int,
         index: RunRow | None = None,
         take: Sequence[str] = (),
+        put: Sequence[InboxRow] = (),
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
         house_at: int | None = None,
@@ -144,7 +145,10 @@ class MemoryJournal:
             others = _chained_beside(shelf, stream, also or {})
             rows = [_indexed(index, seq + len(records))] if index else []
             rows += [_indexed(one, len((also or {})[one.id])) for one in also_index]
-            _keep(shelf, [*records, *others], rows, take, seq + len(records))
+            words = [_kept(one) for one in put]
+            _keep(shelf, [*records, *others], rows, words)
+            for key in take:
+                shelf.inbox[key] = replace(shelf.inbox[key], taken_seq=seq + len(records))
             return records
 
     def streams(self) -> Sequence[str]:
@@ -236,16 +240,20 @@ def _indexed(index: RunRow, last_seq: int) -> RunRow:
     return replace(index, wake_at=wake_at, last_seq=last_seq)
 
 
+def _kept(row: InboxRow) -> InboxRow:
+    return replace(row, at=in_utc(row.at), body=plain(row.body))
+
+
 def _keep(
-    shelf: Shelf, records: Sequence[Record], rows: Sequence[RunRow], take: Sequence[str], seq: int
+    shelf: Shelf, records: Sequence[Record], rows: Sequence[RunRow], words: Sequence[InboxRow]
 ) -> None:
     """Write what was checked; nothing in here can fail."""
     for record in records:
         shelf.streams.setdefault(record.stream, []).append(record)
     for row in rows:
         shelf.runs[row.id] = row
-    for key in take:
-        shelf.inbox[key] = replace(shelf.inbox[key], taken_seq=seq)
+    for word in words:
+        shelf.inbox.setdefault(word.key, word)
 
 
 class MemoryInbox:
@@ -256,7 +264,7 @@ class MemoryInbox:
 
     def put(self, row: InboxRow) -> bool:
         """See storage.records.InboxStore."""
-        kept = replace(row, at=in_utc(row.at), body=plain(row.body))
+        kept = _kept(row)
         with self._door as shelf:
             return shelf.inbox.setdefault(row.key, kept) is kept
 

@@ -281,6 +281,7 @@ class JournalStore(Protocol):
         last_seq: int,
         index: RunRow | None = None,
         take: Sequence[str] = (),
+        put: Sequence[InboxRow] = (),
         no_word_for: str | None = None,
         unless: Callable[[InboxRow], bool] | None = None,
         house_at: int | None = None,
@@ -291,7 +292,7 @@ class JournalStore(Protocol):
 
         Args:
             stream: the stream written to, created by its first record.
-            drafts: in order; may be empty when only `index` or `take` is meant.
+            drafts: in order; may be empty when only `index`, `take` or `put` is meant.
             lease: the lease under which is written; its epoch must be the one in force (it may
                 have expired, as long as nobody has taken over: the epoch decides). None
                 only for a stream that needs no lease (`HOUSE`, or a run's first records written
@@ -300,6 +301,8 @@ class JournalStore(Protocol):
             index: the run's index row after these records; `last_seq` in it is set by storage.
             take: keys of inbox rows taken by these records; each must exist and be untaken.
                 They are marked with the `seq` of the last record appended.
+            put: inbox rows that follow from these records and belong to no run, e.g. what somebody
+                is told. One whose key is already there is left as it is.
             no_word_for: refuse if the inbox holds an untaken row for this run that is not in
                 `take`.
             unless: refuse where it is true of an untaken row that belongs to no run and is not in

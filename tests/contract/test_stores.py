@@ -250,6 +250,24 @@ def test_an_append_takes_its_inbox_rows_with_it(stores: Stores):
     assert len(stores.journal.read("run-1")) == 2
 
 
+def test_an_append_puts_what_follows_from_it(stores: Stores):
+    stores.inbox.put(word("w1"))
+    stores.inbox.put(word("told:w0", run=None))
+    told = [replace(word(key, run=None), kind="told") for key in ("told:w1", "told:w0")]
+
+    stores.journal.append("run-1", [draft()], lease=None, last_seq=0, take=["w1"], put=told)
+
+    rows = {row.key: row for row in stores.inbox.waiting()}
+    assert set(rows) == {"told:w1", "told:w0"}
+    assert rows["told:w1"] == told[0]
+    assert rows["told:w0"].kind != "told", "what is there already is left as it is"
+    stores.journal.append("run-1", [], lease=None, last_seq=1, put=[word("told:w2", run=None)])
+    assert "told:w2" in {row.key for row in stores.inbox.waiting()}
+    with pytest.raises(StreamMoved):
+        stores.journal.append("run-1", [], lease=None, last_seq=7, put=[word("told:w3", run=None)])
+    assert "told:w3" not in {row.key for row in stores.inbox.waiting()}
+
+
 def test_a_row_that_is_not_there_cannot_be_taken(stores: Stores):
     with pytest.raises(StreamMoved):
         stores.journal.append("run-1", [draft()], lease=None, last_seq=0, take=["w"])

@@ -16,12 +16,13 @@ import engine.group
 from bot.app import web_client
 from bot.pacing import Turns
 from bot.people import SlackAnswers
-from engine.answering import MOST_WAITING, AnswerQueue
+from engine.answering import MOST_WAITING, Answer, AnswerQueue
 from engine.fold import RunState
 from engine.journal import Kind
 from engine.model import StepKind
 from engine.rehearsal.group import Setup
 from storage.memory import MemoryStores
+from storage.records import InboxStore, every_waiting
 from tests.simulation.loop import START, VirtualClock, run_virtual, virtual_clock
 from tests.simulation.night import Night, everyone_agrees, small_package
 
@@ -180,7 +181,7 @@ def test_a_member_that_must_carry_traffic_comes_before_words_that_wait_for_slack
     assert run_virtual(play_it()) <= 75
 
 
-def test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_let_go():
+def test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_left_to_the_inbox():
     told: list[str] = []
 
     class Stuck:
@@ -198,18 +199,27 @@ def test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_let_go():
 
     clocks: list[VirtualClock] = []
 
-    async def tell(answers: Stuck | Prompt, wait_s: float) -> float:
+    async def tell(answers: Stuck | Prompt, inbox: InboxStore, wait_s: float) -> float:
         clocks[:] = [virtual_clock()]
-        queue = AnswerQueue(answers)
-        for number in range(MOST_WAITING + 2):
-            await queue.answer(TO, str(number))
+        rows = [
+            Answer(TO, str(number)).row(f"{number}", clocks[0].now(), redact=str)
+            for number in range(MOST_WAITING + 2)
+        ]
+        for row in rows:
+            inbox.put(row)
+        queue = AnswerQueue(answers, inbox)
+        queue.give(rows)
         took = clocks[0].monotonic()
         await clocks[0].sleep(timedelta(seconds=wait_s))
         await queue.close()
         return took
 
-    assert run_virtual(tell(Prompt(), 1)) == 0
+    inbox = MemoryStores().inbox
+    assert run_virtual(tell(Prompt(), inbox, 1)) == 0
     assert told == [str(number) for number in range(2, MOST_WAITING + 2)]
+    assert [row.key for row in inbox.waiting()] == ["0", "1"]
     told.clear()
-    assert run_virtual(tell(Stuck(), 600)) == 0
+    stuck = MemoryStores().inbox
+    assert run_virtual(tell(Stuck(), stuck, 600)) == 0
     assert told == [], "one that takes too long is given up, and the next has its turn"
+    assert len(every := list(every_waiting(stuck))) > 100, every

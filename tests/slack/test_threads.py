@@ -10,6 +10,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.hearing import ASKED, EDITED, ONLY_NAMED
 from bot.localslack.model import Message
+from bot.overview import Overview
+from engine.answering import Answer
 from storage.records import InboxRow
 from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, app_writes, chatter
 from tests.slack.watch import Watch
@@ -355,6 +357,41 @@ async def test_an_answer_that_a_killed_process_left_is_given(house, people):
     assert len((await people.state())["ephemerals"][BEN]) == 1
     (left,) = house.rows
     assert left.key.endswith("/2"), "whoever stored this one may still be about to answer"
+
+
+async def test_an_answer_of_the_engine_that_a_killed_process_left_is_given_as_plain_text(
+    house, people
+):
+    to = {"channel": CHANNEL, "user": BEN}
+    at = house.clock.now()
+    answer = Answer(to, "not begun: <!here> & more", ("plan.txt", "1_1 <up>\n"))
+    house.inbox.put(answer.row("told:1", at, redact=str))
+    house.clock.passed += timedelta(minutes=1)
+
+    await house.threads.read_back()
+
+    state = await people.state()
+    (told,) = state["ephemerals"][BEN]
+    assert told["text"].startswith("not begun: &lt;!here&gt; &amp; more\nAll of it is in")
+    assert house.rows == []
+
+
+async def test_an_answer_that_cannot_be_given_keeps_no_thread_from_being_read(
+    house, people, monkeypatch
+):
+    root = await begun(house)
+    await say(people, root, "pause")
+    body = {"text": "", "answer": {"channel": CHANNEL, "user": BEN}, "about": "gates"}
+    house.inbox.put(InboxRow("evt:app_mention/C/1", None, ASKED, body, house.clock.now()))
+    house.clock.passed += timedelta(minutes=1)
+
+    async def breaks(*_: object) -> str:
+        raise LookupError("a mistake of ours")
+
+    monkeypatch.setattr(Overview, "_gates", breaks)
+    await house.threads.read_back()
+
+    assert [row.body.get("verb") for row in house.rows] == [None, "pause"]
 
 
 # -------------------------------------------------------------------------------------- bounded

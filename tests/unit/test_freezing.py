@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.answering import AnswerQueue
 from engine.freezes import Freeze, by_any_clock, of_group, standing
 from engine.freezing import Freezes
 from engine.policy import Policy, Rights
@@ -76,11 +77,17 @@ class Desk:
         self.rows += 1
         row = {"verb": verb, "scope": scope, "user": user, "reason": f"nr {self.rows}", **body}
         self.stores.inbox.put(InboxRow(f"k{self.rows}", None, "freeze", row, self.clock.now()))
-        taker = Freezes(
-            self.stores, self.clock, self.inventory, self.said, self.crowd, redact=self.redact
-        )
-        asyncio.run(taker.take_all())
+        asyncio.run(self._take())
+        assert self.stores.inbox.waiting() == []
         return self.said.texts[-1][1]
+
+    async def _take(self) -> None:
+        queue = AnswerQueue(self.said, self.stores.inbox)
+        taker = Freezes(
+            self.stores, self.clock, self.inventory, queue, self.crowd, redact=self.redact
+        )
+        await taker.take_all()
+        await queue.close()
 
     @property
     def stand(self) -> list[Freeze]:

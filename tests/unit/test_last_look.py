@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from engine import asking
+from engine.answering import AnswerQueue
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.fold import RunState
@@ -67,7 +68,7 @@ async def on_duty(plan_digest: str) -> Duty:
         group=cast("Any", None),
         people=Crowd({PLACE: [Ballot(user, "yes", "reaction") for user in VOTERS]}),
         inbox=stores.inbox,
-        answers=Said(),
+        answers=AnswerQueue(Said(), stores.inbox),
         clock=clock,
     )
 

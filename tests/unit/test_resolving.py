@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 
+from engine.answering import AnswerQueue
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import InDoubt, StepFailed
@@ -45,7 +46,7 @@ async def committed() -> Duty:
         group=cast("Any", None),
         people=Crowd(),
         inbox=stores.inbox,
-        answers=Said(),
+        answers=AnswerQueue(Said(), stores.inbox),
         clock=clock,
     )
 

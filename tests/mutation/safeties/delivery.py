@@ -9,6 +9,9 @@ BUDGETS = "simulation/test_budgets.py"
 DELETED = "simulation/test_deleted_messages.py"
 DOORS = "slack/test_doors.py"
 ALONE = "simulation/test_unattended.py"
+EACH_ANSWER = (
+    "simulation/test_answers.py::test_whoever_dies_each_answer_is_given_or_waits_to_be_given"
+)
 
 SAFETIES = (
     safety(
@@ -148,6 +151,57 @@ SAFETIES = (
         by=(
             f"{ALONE}::test_while_a_group_is_being_changed_nobody_is_told_to_bring_it_up_by_hand_"
             "at_once",
+        ),
+    ),
+    safety(
+        "what a person is told is kept with what was decided",
+        promise="P12",
+        why="Killed between the two, whoever said something would wait for an answer in vain.",
+        file="engine/journal.py",
+        old="                    put=told,\n",
+        new="",
+        by=(EACH_ANSWER,),
+    ),
+    safety(
+        "why an order or a freeze is refused is kept with the refusal",
+        promise="P12",
+        why="Killed between the two, its author would believe that it is being looked at.",
+        file="engine/house.py",
+        old="                put=[told],\n",
+        new="",
+        by=(EACH_ANSWER,),
+    ),
+    safety(
+        "an answer is given once",
+        promise="P12",
+        why="Whoever reads threads back would tell it a second time, and a third.",
+        file="engine/answering.py",
+        old="    await asyncio.to_thread(inbox.drop, row.key)\n",
+        new="    pass\n",
+        by=(EACH_ANSWER,),
+    ),
+    safety(
+        "an answer that a process left is given by who reads threads back",
+        promise="P12",
+        why="It would wait for ever.",
+        file="bot/threads.py",
+        old="kinds=(ASKED, TOLD)",
+        new="kinds=(ASKED,)",
+        by=(
+            "slack/test_threads.py::test_an_answer_of_the_engine_that_a_killed_process_left_is_"
+            "given_as_plain_text",
+        ),
+    ),
+    safety(
+        "an answer that breaks keeps no thread from being read",
+        promise="P12",
+        why="A halt whose event was lost would not be found, because of a question about gates.",
+        file="bot/threads.py",
+        old="            except Exception:  # or",
+        new="            except KeyError:  # or",
+        by=(
+            "slack/test_threads.py::test_an_answer_that_cannot_be_given_keeps_no_thread_from_being_"
+            "read",
         ),
     ),
 )

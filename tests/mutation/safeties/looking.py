@@ -295,9 +295,12 @@ SAFETIES = (
         "answers are not waited for",
         promise="P1",
         why="Who is told that a vote came late would keep the group unseen for five minutes.",
-        file="engine/worker.py",
-        old="        self._answers = answers = AnswerQueue(answers)\n",
-        new="        self._answers = answers\n",
+        file="engine/duty.py",
+        old="        self.answers.give(await self.journal.append(drafts, take=take, tell=tell))\n",
+        new=(
+            "        self.answers.give(await self.journal.append(drafts, take=take, tell=tell))\n"
+            "        await self.answers.close(timedelta(hours=1))\n"
+        ),
         by=(f"{SLOW}::test_a_group_that_is_down_is_looked_at_however_long_slack_takes",),
     ),
     safety(
