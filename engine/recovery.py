@@ -124,6 +124,12 @@ def only_sessions(findings: Findings) -> bool:
     return _OPEN in why and why <= {_OPEN, _QUIET}
 
 
+def any_is_at_work(findings: Findings) -> bool:
+    """Tell whether something is under way that ends by itself: a session may stay open for ever."""
+    why = [one.why for one in findings.values() if one.finding is Finding.UNDER_WAY]
+    return any(one != _OPEN for one in why)
+
+
 _OPEN = "our former session is still open there"
 _QUIET = "no sign yet, the quiet time is not over"
 _RESTARTED = "restarted without the effect"

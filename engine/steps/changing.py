@@ -18,6 +18,7 @@ from engine.errors import (
     TooLate,
 )
 from engine.facts import GroupFacts, MemberFacts, MemberId, in_service
+from engine.fold import StepState
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
 from engine.recovery import Finding
@@ -103,7 +104,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         InDoubt, StepFailed: a person must look.
         SessionOpen: nothing is under way but a session that may yet commit.
     """
-    findings = duty.found(step, facts)
+    findings, begun = duty.found(step, facts), duty.state.of(step)
     if recovery.all_are(findings, Finding.HAPPENED):
         # An action that CPUSE keeps as in progress over the restart; nobody need wait for it.
         kept = {m.id: m.action.id for m in facts.some(step.members) if m.action and m.at_work}
@@ -113,6 +114,9 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         await _wait_for_install(duty, step, facts, findings)
         return False
     if recovery.any_is(findings, Finding.CANNOT_TELL):
+        if _others_are_waited_for(duty, begun, findings):
+            await _wait_for_install(duty, step, facts, findings)
+            return False
         text = recovery.told(findings)
         failed = recovery.ended_without_effect(findings)
         raise StepFailed(text) if failed else InDoubt(text)
@@ -125,6 +129,17 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         raise InDoubt(f"only a part of the group was changed: {recovery.told(findings)}")
     await duty.journal.write(Kind.FOUND, step=step.id, started=False, found=recovery.told(findings))
     return True
+
+
+def _others_are_waited_for(duty: Duty, begun: StepState, findings: recovery.Findings) -> bool:
+    """Tell whether what failed on one member waits for the work that goes on on others.
+
+    The first time people are told at once. What they say then, `retry`, begins a new attempt only
+    where nothing of the former one is at work any more, so it waits for that.
+    """
+    retried, committed = duty.state.retried_at, begun.committed_at
+    since = retried is not None and committed is not None and retried >= committed
+    return since and recovery.any_is_at_work(findings)
 
 
 def _may_still_show(duty: Duty, step: Step, members: Sequence[MemberId]) -> bool:

@@ -17,7 +17,7 @@ from tests.simulation.scene import NOBODY
 from tests.simulation.stage import Stage
 from tests.simulation.writing import click, write
 
-_, VOTER, OTHER, *_ = ROLES
+VOTER, OTHER = list(ROLES)[1:3]
 TWO = replace(POLICY, proposal=replace(POLICY.proposal, votes=2))
 
 

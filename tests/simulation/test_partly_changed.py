@@ -169,3 +169,20 @@ def test_an_abort_while_another_member_is_at_work_says_who_and_what_helps(tmp_pa
     assert refused.endswith("say `abort` again once it has ended")
     assert night.state.ended is not None
     assert night.state.ended["state"] == "aborted"
+
+
+def test_a_retry_waits_for_the_member_that_still_installs(tmp_path):
+    """Told at once that one has failed; what may begin anew is known when the other has ended."""
+
+    async def then(stage: Night) -> None:
+        await said(stage, "retry")
+
+    night = play(tmp_path, then, wait=0)
+
+    first, second = [r.body["reason"] for r in night.records if r.kind == Kind.HELD]
+    assert "1_2: under way" in first
+    assert "1_2: happened" in second
+    assert "under way" not in second
+    assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
+    assert night.broken() == {}
+    assert night.seen["objections"] == []

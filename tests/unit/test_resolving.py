@@ -86,3 +86,11 @@ async def test_what_shows_in_part_or_badly_holds(first, second, error, words):
         await changing._resolved(duty, STEP, seen(first, second))
 
     assert duty.state.of(STEP).status == "intended"
+
+
+async def test_after_a_retry_a_session_that_may_stay_open_for_ever_is_not_waited_for():
+    duty = await committed()
+    await duty.journal.write(Kind.RETRIED, step=STEP.id, again=[])
+
+    with pytest.raises(InDoubt, match="our former session is still open there"):
+        await changing._resolved(duty, STEP, seen(FAILED, {**DOWN, "session_open": True}))

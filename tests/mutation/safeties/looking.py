@@ -388,4 +388,28 @@ SAFETIES = (
         new='    return "; ".join(parts)\n',
         by=(f"{MEMBER_LINE}::test_a_marker_after_an_answer_without_a_line_end_is_still_one",),
     ),
+    safety(
+        "a retry waits for the member that still installs",
+        promise="P3",
+        why="It would hold again at once, each time that somebody says retry.",
+        file="engine/steps/changing.py",
+        old="        if _others_are_waited_for(duty, begun, findings):\n",
+        new="        if False:\n",
+        by=(
+            "simulation/test_partly_changed.py::test_a_retry_waits_for_the_member_that_still_"
+            "installs",
+        ),
+    ),
+    safety(
+        "a session that may stay open for ever is not waited for",
+        promise="P3",
+        why="People would wait for the limit of an installation that ended long ago.",
+        file=RECOVERY,
+        old="    return any(one != _OPEN for one in why)\n",
+        new="    return bool(why)\n",
+        by=(
+            "unit/test_resolving.py::test_after_a_retry_a_session_that_may_stay_open_for_ever_is_"
+            "not_waited_for",
+        ),
+    ),
 )
