@@ -215,7 +215,7 @@ def prune(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove what runs that ended long ago, and old daily looks, do not need."""
+    """Remove what runs that ended long ago, and old daily looks and answers, do not need."""
     days = re.fullmatch(r"([1-9][0-9]{0,4})d", older_than)
     if days is None:
         raise refusal(f"--older-than is {older_than!r}; it is a number of days, like 400d")
@@ -224,14 +224,16 @@ def prune(
         with upkeep.snapshot() as now:
             old, odd = _ended_before(now, before)
             looks = dict(_looks_from(now, before.date().isoformat()))
-        removed = upkeep.prune(old, keep=[told_key(run) for run in old], looks=looks)
+        removed = upkeep.prune(
+            old, keep=[told_key(run) for run in old], looks=looks, heard_before=before
+        )
     if as_json:
         print_json({"runs": old, "left_alone": odd, "removed": dict(removed)})
         return
     for run in odd:
         typer.echo(f"{run} was left alone: its journal is not whole; see hotfix-bot verify {run}.")
     typer.echo(f"{_count(len(old), 'run')} ended before {before:%Y-%m-%d}.")
-    typer.echo(f"Removed of them: {_listed(removed)}. Their journals stay whole.")
+    typer.echo(f"Removed: {_listed(removed)}. Every journal stays whole.")
 
 
 def _ended_before(now: Snapshot, before: datetime) -> tuple[list[str], list[str]]:

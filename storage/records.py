@@ -604,7 +604,12 @@ class Upkeep(Protocol):
         ...
 
     def prune(
-        self, runs: Collection[str], *, keep: Collection[str], looks: Mapping[str, str]
+        self,
+        runs: Collection[str],
+        *,
+        keep: Collection[str],
+        looks: Mapping[str, str],
+        heard_before: datetime,
     ) -> Mapping[str, int]:
         """Remove what runs need no more; return the rows removed from each table.
 
@@ -614,6 +619,7 @@ class Upkeep(Protocol):
             runs: the ids of ended runs.
             keep: message keys of deliveries that stay.
             looks: streams of daily looks, each with the first day of which what was told stays.
+            heard_before: so old are the taken inbox rows that go although they belong to no run.
         """
         ...
 

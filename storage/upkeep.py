@@ -19,6 +19,7 @@ from sqlalchemy import select as select_any
 from sqlmodel import col, or_, select
 
 from storage.cells import RECORD, RUN, WORD, inbox_row, record_of, run_of
+from storage.chain import in_utc
 from storage.copying import copy_all, extent, refuse_different, refuse_filled, refuse_lacking
 from storage.database import Database, lock_of, refusing, url_of
 from storage.evidence import spoilt
@@ -37,6 +38,7 @@ from storage.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy.engine import URL
     from sqlmodel import Session
@@ -176,12 +178,23 @@ class DatabaseUpkeep:
             raise
 
     def prune(
-        self, runs: Collection[str], *, keep: Collection[str], looks: Mapping[str, str]
+        self,
+        runs: Collection[str],
+        *,
+        keep: Collection[str],
+        looks: Mapping[str, str],
+        heard_before: datetime,
     ) -> Mapping[str, int]:
         """See storage.records.Upkeep."""
         removed = {"inbox": 0, "deliveries": 0}
         key = col(DeliveriesTable.message_key)
+        of_no_run = delete(InboxTable).where(
+            col(InboxTable.run).is_(None),
+            col(InboxTable.taken_seq).is_not(None),
+            col(InboxTable.at) < in_utc(heard_before),
+        )
         with self._database.write() as session:
+            removed["inbox"] += session.exec(of_no_run).rowcount
             for run in sorted(runs):
                 taken = delete(InboxTable).where(
                     col(InboxTable.run) == run, col(InboxTable.taken_seq).is_not(None)

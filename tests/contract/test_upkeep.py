@@ -514,12 +514,22 @@ def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
         for key in ("look:a/2026-03-02", "look:a/2026-03-03", "look:a b/2026-03-02"):
             stores.deliveries.save(Delivery(key, "C1", f"8.{key}", "d", "sent"))
         stores.inbox.put(InboxRow("late", "run-1", "halt", {}, NOW))
+        for key, at in (("told:1", NOW), ("told:2", NOW), ("told:3", NOW + timedelta(hours=1))):
+            stores.inbox.put(InboxRow(key, None, "told", {}, at))
+        for key in ("told:1", "told:3"):
+            stores.inbox.drop(key)
         before = everything(stores)
     with kept(filled, acting=True) as upkeep:
-        removed = upkeep.prune({"run-1"}, keep={"run-1/root"}, looks={"look:a": "2026-03-03"})
-        assert removed == {"inbox": 1, "deliveries": 2}
+        removed = upkeep.prune(
+            {"run-1"},
+            keep={"run-1/root"},
+            looks={"look:a": "2026-03-03"},
+            heard_before=NOW + timedelta(minutes=1),
+        )
+        assert removed == {"inbox": 2, "deliveries": 2}
         with upkeep.snapshot() as now:
-            assert "w1" not in [row.key for row in now.inbox()]
+            left = {row.key for row in now.inbox()}
+        assert left & {"w1", "told:1", "told:2", "told:3"} == {"told:2", "told:3"}
     with closing(open_stores(filled, acting=True)) as stores:
         after = everything(stores)
         keys = [delivery.message_key for delivery in stores.deliveries.all("run-1")]

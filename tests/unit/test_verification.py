@@ -537,7 +537,7 @@ def test_pruning_leaves_a_run_alone_whose_journal_is_not_whole(home, gone):
     said = told("db", "prune", "--older-than", "1d")
 
     assert f"{RUN} was left alone: its journal is not whole" in said
-    assert "Removed of them: nothing" in said
+    assert "Removed: nothing" in said
     assert f"{RUN}: " in told("verify", code=1)
 
 
@@ -558,7 +558,7 @@ def test_pruning_removes_what_was_told_of_old_looks_and_never_of_the_last_one(ho
             stores.journal.append("look:site-1", [looked], lease=None, last_seq=place)
             stores.deliveries.save(Delivery(f"look:site-1/{day}", "C1", f"1.{place}", "d", "sent"))
 
-    assert "Removed of them: nothing" in told("db", "prune", "--older-than", "90000d")
+    assert "Removed: nothing" in told("db", "prune", "--older-than", "90000d")
     assert "2 deliveries" in told("db", "prune", "--older-than", "1d")
 
     assert "everything fits" in told("db", "check")
