@@ -17,7 +17,7 @@ from typing import Any
 
 from bot.commands.changes import read_order
 from bot.commands.grammar import read_members
-from bot.views.format import Block, code, escape, moment, section
+from bot.views.format import Block, capitalised, code, escape, moment, section
 from bot.views.words import group_named, ids
 from engine.errors import PlanRefused, UnexpectedOutput
 from engine.facts import GroupFacts, MemberId, by_number, spelled, surely_out
@@ -363,4 +363,4 @@ def _same(change: Change, plan: Plan) -> bool:
 
 
 def _sentence(fault: str) -> str:
-    return f"{fault[:1].upper()}{fault[1:]}."
+    return f"{capitalised(fault)}."

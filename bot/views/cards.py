@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bot.views import words
-from bot.views.format import Block, lowered, phrase
+from bot.views.format import Block, capitalised, lowered, phrase
 from bot.views.story import Installation, Story
 from engine.model import Step
 
@@ -62,7 +62,7 @@ def _part(story: Story, part: Sequence[Step], number: int) -> list[Block]:
 
 
 def _step(story: Story, step: Step, part: str, now: Step | None) -> Block:
-    title = f"{part}: {words.titled(step)}" if step.group else _upper(words.titled(step))
+    title = f"{part}: {words.titled(step)}" if step.group else capitalised(words.titled(step))
     if story.state.of(step).status == "done":
         return task(step.id, title, COMPLETE)
     if step != now:
@@ -79,10 +79,6 @@ def _doing(story: Story, step: Step) -> str:
     if opening is not None and opening.step == step:
         return f"{words.doing(step)}: {opening.gate.name} ({opening.gate.code})"
     return words.doing(step)
-
-
-def _upper(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _details(story: Story, step: Step) -> list[str]:
@@ -103,7 +99,7 @@ def prepared(story: Story, steps: Sequence[Step], now: Step | None) -> Block:
     """Return the steps before traffic is touched."""
     tasks = []
     for step in steps:
-        title = _upper(words.titled(step))
+        title = capitalised(words.titled(step))
         if story.state.of(step).status == "done":
             already = ": it was so already" if story.state.of(step).how == "seen" else ""
             tasks.append(task(step.id, f"{title}{already}", COMPLETE))

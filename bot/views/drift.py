@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from bot.views.format import (
     LONGEST_TEXT,
     Block,
+    capitalised,
     clip,
     code,
     context,
@@ -73,7 +74,7 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capitalised(text)}."
 
 
 def _called(look: Look) -> Iterator[str]:

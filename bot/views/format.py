@@ -157,6 +157,11 @@ def lowered(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}"
 
 
+def capitalised(text: str) -> str:
+    """Return a text that begins with a capital letter, for the beginning of a sentence."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def times(count: int) -> str:
     """Return how often, in words where there are words."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")

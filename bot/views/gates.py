@@ -17,6 +17,7 @@ from bot.views.format import (
     LONGEST_TEXT,
     Block,
     button,
+    capitalised,
     clip,
     code,
     context,
@@ -108,7 +109,7 @@ def start(story: Story, opening: Opening) -> Message:
         section(
             "*What happens*",
             f"1. Nothing fails over, and nothing is taken down: {mine} is out of service already.",
-            f"2. {_upper(what)} {mine}, whose members restart: about "
+            f"2. {capitalised(what)} {mine}, whose members restart: about "
             f"{span(work(plan, steps))} (an estimate).",
             f"3. They take traffic by themselves, at {words.take_words(change.take)}, when they "
             "return.",
@@ -135,7 +136,7 @@ def other_take(story: Story, opening: Opening) -> Message:
         section(f"*Why it is asked:* {escape(source, 400)}."),
         section(
             "*What happens*",
-            f"1. {_upper(take)} is what every member is to have: {named}.",
+            f"1. {capitalised(take)} is what every member is to have: {named}.",
             "2. Each further failover is asked for as before.",
             "Otherwise say no here, and then `@hotfix rollback` or `@hotfix abort`.",
         ),
@@ -172,10 +173,6 @@ def without(story: Story, opening: Opening) -> Message:
         *votes(story, opening, first),
     ]
     return gate_message(f"{story.state.run}/gate/{gate.name}", first, blocks, story, opening)
-
-
-def _upper(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def gate_message(
@@ -294,7 +291,7 @@ def _what_happens(plan: Plan, group: str) -> list[str]:
     what = (
         f"Take {plan.package.take} is uninstalled from {mine}"
         if change.kind is StepKind.UNINSTALL
-        else f"{_capital(words.brought(plan))} is installed on {mine}"
+        else f"{capitalised(words.brought(plan))} is installed on {mine}"
     )
     restarting = "whose members restart"
     back = "They take traffic again by themselves"
@@ -309,10 +306,6 @@ def _what_happens(plan: Plan, group: str) -> list[str]:
             change="uninstallation" if change.kind is StepKind.UNINSTALL else "installation"
         ),
     ]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 CONTINGENCY = (

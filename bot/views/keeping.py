@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.views import schedule, words
-from bot.views.format import code, escape, section
+from bot.views.format import capitalised, code, escape, section
 from bot.views.gates import gate_message, plan_lines, title, votes
 from bot.views.message import Message
 from bot.views.story import Opening, Story
@@ -50,8 +50,9 @@ def _what_happens(plan: Plan) -> list[str]:
     source = f"; {escape(plan.removal.source, 200)}" if plan.removal is not None else ""
     return [
         f"• *Kept:* {brought} stays, and this run ends.",
-        f"• *Not kept in time:* the rollback to {back} is asked for{source}. {_upper(brought)} "
-        "stays until people approve that; unanswered, it is asked again each day.",
+        f"• *Not kept in time:* the rollback to {back} is asked for{source}. "
+        f"{capitalised(brought)} stays until people approve that; unanswered, it is "
+        "asked again each day.",
         "• *A no* keeps nothing and takes nothing back: the votes fall, and it is asked anew.",
     ]
 
@@ -64,7 +65,3 @@ def _other_ways() -> list[str]:
         "• Cancel it, so that it is neither kept nor taken back and nobody is asked again: "
         "`@hotfix abort` in this thread, or the button of the run's first message.",
     ]
-
-
-def _upper(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"

@@ -14,6 +14,7 @@ from bot.views import attendance, cards, reach, schedule, words
 from bot.views.format import (
     LONGEST_SHOWN,
     LONGEST_TEXT,
+    capitalised,
     clip,
     escape,
     fit,
@@ -314,7 +315,7 @@ def _barred(story: Story, record: Record, key: str) -> Message:
     gate = story.state.gates.get(record.body["step"])
     if gate is None:
         waits = schedule.next_words(story) or escape(str(record.body["reason"]))
-        return told(key, f"⏳ {_requester(story)} {waits[:1].upper()}{waits[1:]}.", broadcast=True)
+        return told(key, f"⏳ {_requester(story)} {capitalised(waits)}.", broadcast=True)
     if not record.body["reason"]:
         return told(key, f"▶️ {gate.name} can be approved again; the votes that stand count.")
     return told(
@@ -456,7 +457,7 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
             broadcast=True,
         )
     if body.get("what") == "recovered":
-        return told(key, f"✅ {reason[:1].upper()}{reason[1:]}.")
+        return told(key, f"✅ {capitalised(reason)}.")
     if body.get("what") == "policy":
         return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)
     if body.get("what") == "left out":
@@ -468,12 +469,12 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
     if body.get("what") == "site":
         return told(key, f"⚠️ {call}A Site failover, not by us: {reason}.", broadcast=True)
     if body.get("what") == "schedule":
-        first = f"⚠️ {call}{reason[:1].upper()}{reason[1:]}"
+        first = f"⚠️ {call}{capitalised(reason)}"
         return told(key, f"{first}. It still waits for its time, and looks again then.")
     if body.get("what") == "freeze":
         return told(key, f"🗓️ {call}{reason}.")
     if body.get("what") == "attendance":
-        return told(key, f"⚠️ {call}{reason[:1].upper()}{reason[1:]}. It can be moved.")
+        return told(key, f"⚠️ {call}{capitalised(reason)}. It can be moved.")
     if body.get("what") == "settings":
         return told(
             key,
@@ -482,7 +483,7 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
             broadcast=True,
         )
     if body.get("what") == "database":
-        return told(key, f"⚠️ {call}{reason[:1].upper()}{reason[1:]}; the run goes on by looking.")
+        return told(key, f"⚠️ {call}{capitalised(reason)}; the run goes on by looking.")
     return told(
         key,
         f"🚨 {call}*ALARM: {reason}.* What CPUSE has begun cannot be stopped; it goes on and "

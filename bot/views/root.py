@@ -11,6 +11,7 @@ from bot.views.format import (
     LONGEST_TEXT,
     Block,
     button,
+    capitalised,
     clip,
     code,
     context,
@@ -175,7 +176,7 @@ def _final(story: Story) -> list[Block]:
         section(_asked(story)),
         section(
             f"{words.steps_done(story)}, {took} from order to end. "
-            f"{_upper(words.out_words(state.out_of_service(), story.plan))}.",
+            f"{capitalised(words.out_words(state.out_of_service(), story.plan))}.",
             f"Auto-clone: {words.cloning_words(story)}.",
         ),
         _members(story),
@@ -210,13 +211,13 @@ def _next(story: Story) -> str:
     if opening is not None:
         return (
             f"*Next:* {opening.gate.name} ({opening.gate.code}) needs your votes until "
-            f"{moment(opening.gate.expires_at)}. {_upper(words.work_left(story))}."
+            f"{moment(opening.gate.expires_at)}. {capitalised(words.work_left(story))}."
         )
     if state.resting:
         return "*Next:* paused; say `@hotfix resume` to go on."
     if waits := schedule.next_words(story):
-        return f"*Next:* {waits}. {_upper(words.work_left(story))}."
-    return f"*Next:* {_coming(story)}. {_upper(words.work_left(story))}."
+        return f"*Next:* {waits}. {capitalised(words.work_left(story))}."
+    return f"*Next:* {_coming(story)}. {capitalised(words.work_left(story))}."
 
 
 def _kept_or_not(story: Story, opening: Opening) -> str:
@@ -231,10 +232,6 @@ def _kept_or_not(story: Story, opening: Opening) -> str:
         f"*Next:* {gate.name} ({gate.code}) asks for the rollback until {until}, and again after "
         "that. The hotfix stays until it is approved."
     )
-
-
-def _upper(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _coming(story: Story) -> str:
@@ -293,7 +290,7 @@ def _by_hand(state: RunState) -> str:
     command, waits = state.by_hand(), state.by_hand_waits()
     if not command:
         return ""
-    warning = f"\n⚠️ {_upper(waits)}." if waits else ""
+    warning = f"\n⚠️ {capitalised(waits)}." if waits else ""
     return f"\nBy hand, on a member in Expert mode: {code(command, 200)}{warning}"
 
 
