@@ -56,9 +56,9 @@ def slowly(night: Night, wait_s: float) -> None:
     """From now on each question to Slack, and each answer by it, takes so long."""
 
     def slow(real: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def ask(*asked: Any) -> Any:
+        async def ask(*asked: Any, **named: Any) -> Any:
             await night.clock.sleep(timedelta(seconds=wait_s))
-            return await real(*asked)
+            return await real(*asked, **named)
 
         return ask
 

@@ -427,9 +427,9 @@ SAFETIES = (
         "what is answered about a freeze is redacted",
         promise="P11",
         why="A reason may hold a password, and a channel has many readers.",
-        file=FREEZING,
-        old="self._answers.answer(to, self._redact(text))",
-        new="self._answers.answer(to, text)",
+        file="engine/answering.py",
+        old='            "text": redact(self.text),\n',
+        new='            "text": self.text,\n',
         by=(f"{TAKEN}::test_a_secret_in_a_reason_is_neither_recorded_nor_told",),
     ),
     safety(

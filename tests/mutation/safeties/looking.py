@@ -92,11 +92,13 @@ SAFETIES = (
     safety(
         "a failure that CPUSE shows counts, whatever it calls the package then",
         promise="P3",
-        why="An `abort` would be refused for good, with a group down.",
+        why="A failure would be told as something unknown, and no `retry` begin anew.",
         file=RECOVERY,
         old="    if shown is PackageState.UNKNOWN and found.finding is Finding.NOT_HAPPENED:\n",
         new="    if shown is PackageState.UNKNOWN:\n",
-        by=(f"{OTHER_DEVICES}::test_a_failed_package_by_another_name_does_not_keep_an_abort_back",),
+        by=(
+            f"{OTHER_DEVICES}::test_a_failed_package_by_another_name_is_not_installed_anew_unseen",
+        ),
     ),
     safety(
         "a list that lags behind a restart is waited for",
@@ -212,8 +214,8 @@ SAFETIES = (
         promise="P3",
         why="It would be taken for not begun, and begun.",
         file="engine/steps/changing.py",
-        old="if recovery.any_is(findings, Finding.CANNOT_TELL):\n        text =",
-        new="if False:\n        text =",
+        old="    if recovery.any_is(findings, Finding.CANNOT_TELL):\n        if _others",
+        new="    if False:\n        if _others",
         by=(IN_PART,),
     ),
     safety(
@@ -313,13 +315,16 @@ SAFETIES = (
         by=(f"{SLOW}::test_an_answer_waits_for_its_turn_within_its_limit_only",),
     ),
     safety(
-        "of too many answers the oldest are let go",
+        "of too many answers the oldest are left to the inbox",
         promise="P11",
         why="They would pile up for as long as Slack is away.",
         file="engine/answering.py",
         old="        if len(self._waiting) >= MOST_WAITING:\n",
         new="        if False:\n",
-        by=(f"{SLOW}::test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_let_go",),
+        by=(
+            f"{SLOW}::test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_left_to_the_"
+            "inbox",
+        ),
     ),
     safety(
         "a Shell that can only read judges each line before it is sent",
