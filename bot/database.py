@@ -6,6 +6,7 @@ ask for and what they are told.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -186,21 +187,31 @@ def backup(
 
 @app.command()
 def move(
-    url: Annotated[str, typer.Argument(help="An empty database: sqlite:///… or postgresql+…")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="An empty database: sqlite:///… or postgresql+…; a relative file counts from here."
+        ),
+    ],
     *,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Copy everything into another, empty database."""
     with mistakes_told(), wiring.upkeep(load(config).settings, acting=True) as upkeep:
+        file = wiring.file_address(url)
         rows = upkeep.move(url)
     if as_json:
-        print_json({"rows": dict(rows)})
+        print_json({"rows": dict(rows), "url": file})
         return
     typer.echo(f"Moved {_listed(rows)}.")
     typer.echo("Every row was compared, and every hash is what it was.")
     typer.echo("Nobody can act on this one any more.")
-    typer.echo("Now name the new database as url in [storage], and start the service.")
+    if file is None:
+        typer.echo("Now name the new database as url in [storage], and start the service.")
+    else:
+        typer.echo("Now write this into [storage], and start the service:")
+        typer.echo(f"url = {json.dumps(file, ensure_ascii=False)}")
 
 
 # -------------------------------------------------------------------------------- prune

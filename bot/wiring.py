@@ -250,6 +250,12 @@ def upkeep(settings: Settings, *, acting: bool) -> Iterator[Upkeep]:
         yield opened
 
 
+def file_address(url: str) -> str | None:
+    """Return the address of an SQLite file as it reads in every folder; None for a server."""
+    file = embedded_file(url)
+    return None if file is None else f"sqlite:///{file}"
+
+
 @contextmanager
 def upkeep_of(file: Path) -> Iterator[Upkeep]:
     """Open a backup to check it."""

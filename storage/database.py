@@ -108,6 +108,7 @@ class Database:
                 file = self._file = _file(place, makes=makes)
                 if acting:
                     self._lock = ProcessLock(lock_of(file))
+            self.shown = _shown(place.set(database=str(file)))
             self._identity = _identity(file)
             self._one_writer = threading.Lock()
             self._reader = _sqlite_engine(file)
@@ -296,13 +297,15 @@ def refusing(what: str) -> Iterator[None]:
 
 
 def embedded_file(url: str) -> Path | None:
-    """Return the file of an embedded database, or None for one on a server.
+    """Return the whole path of an embedded database, or None for one on a server.
+
+    A relative one counts from the folder of this process.
 
     Raises:
         StorageRefusal: the address cannot be read.
     """
     place = _place(url)
-    return Path(place.database or "") if place.get_backend_name() == "sqlite" else None
+    return Path(place.database or "").resolve() if place.get_backend_name() == "sqlite" else None
 
 
 def url_of(file: Path) -> URL:

@@ -81,8 +81,8 @@ def _from_here(settings: Settings, folder: Path) -> Settings:
         }
     )
     url = settings.storage.url
-    relative = re.fullmatch(r"sqlite:///([^/].*)", url)
+    relative = re.fullmatch(r"(sqlite(?:\+pysqlite)?:///)([^/].*)", url)
     if relative:
-        url = f"sqlite:///{(folder / relative[1]).resolve()}"
+        url = f"{relative[1]}{(folder / relative[2]).resolve()}"
     storage = settings.storage.model_copy(update={"url": url})
     return settings.model_copy(update={"packages": packages, "ssh": ssh, "storage": storage})

@@ -402,6 +402,19 @@ def test_what_was_moved_and_is_lost_there_can_be_used_from_a_backup(
         assert stores.journal.read("run-0")
 
 
+def test_a_move_to_the_same_words_in_another_folder_makes_no_second_heir(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with kept(filled, acting=True) as upkeep:
+        monkeypatch.chdir(tmp_path / "a")
+        upkeep.move("sqlite:///new.db")
+        monkeypatch.chdir(tmp_path / "b")
+        with pytest.raises(StorageRefusal, match=f"was moved to .*{tmp_path / 'a' / 'new.db'}"):
+            upkeep.move("sqlite:///new.db")
+
+
 def test_a_move_there_and_back_changes_nothing(filled: str, elsewhere: str, tmp_path: Path):
     with closing(open_stores(filled, acting=True)) as stores:
         before = everything(stores)

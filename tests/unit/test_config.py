@@ -346,6 +346,12 @@ def test_paths_start_at_the_files_folder(read, tmp_path):
     assert settings.storage.url == f"sqlite:///{tmp_path / 'hotfix.db'}"
 
 
+def test_an_address_with_its_driver_starts_at_the_files_folder_too(read, tmp_path):
+    settings = read(SMALL + '[storage]\nurl = "sqlite+pysqlite:///of/mine.db"\n').settings
+
+    assert settings.storage.url == f"sqlite+pysqlite:///{tmp_path / 'of' / 'mine.db'}"
+
+
 def test_a_group_changes_what_it_names_and_nothing_else(read):
     settings = read(SMALL + 'soak = "7m"\nfailover.votes = 1\nlimits.install = "2h"\n').settings
     policy = settings.policy_of("site-1").policy()

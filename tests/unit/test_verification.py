@@ -487,7 +487,8 @@ def test_a_backup_of_a_tampered_database_says_so(home):
 def test_a_move_says_what_to_do_next(home):
     said = told("db", "move", "sqlite:///moved.db")
     assert "Moved 10 records, 1 run, 1 inbox row." in said
-    assert "name the new database as url" in said
+    assert "write this into [storage]" in said
+    assert f'url = "sqlite:///{home / "moved.db"}"' in said.splitlines()
     assert "not empty" in told("db", "move", "sqlite:///moved.db", code=2)
 
 

@@ -78,6 +78,14 @@ SAFETIES = (
         by=(f"{AT_UPKEEP}::test_a_move_that_died_leaves_nobody_to_act_and_can_be_made_again",),
     ),
     safety(
+        "where a database went is kept as a whole path",
+        promise="P9",
+        why="The same words from another folder would make a second heir.",
+        file="storage/database.py",
+        old="            self.shown = _shown(place.set(database=str(file)))\n",
+        by=(f"{AT_UPKEEP}::test_a_move_to_the_same_words_in_another_folder_makes_no_second_heir",),
+    ),
+    safety(
         "a mark stays where the move may have happened",
         promise="P9",
         why="The answer to the commit was lost: both could be acted on.",
