@@ -98,14 +98,14 @@ class Database:
         self.shown = _shown(place)
         self.embedded = place.get_backend_name() == "sqlite"
         self._lock: ProcessLock | None = None
-        self._file: Path | None = None
+        self.file: Path | None = None
         self._identity: object = None
         self._one_writer: AbstractContextManager[object] = nullcontext()
         self._closed = False
         self.before_words: Callable[[Session], None] = lambda _session: None
         if self.embedded:
             with refusing("the database"):
-                file = self._file = _file(place, makes=makes)
+                file = self.file = _file(place, makes=makes)
                 if acting:
                     self._lock = ProcessLock(lock_of(file))
             self.shown = _shown(place.set(database=str(file)))
@@ -254,9 +254,9 @@ class Database:
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn what the driver says about the state of the database into `StorageDown`."""
-        if self._file is not None and _identity(self._file) != self._identity:
+        if self.file is not None and _identity(self.file) != self._identity:
             # SQLite would go on in the file that nobody can find any more.
-            raise StorageDown(f"{self._file} was taken away; put it back, or start again")
+            raise StorageDown(f"{self.file} was taken away; put it back, or start again")
         try:
             yield
         except DBAPIError as error:

@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 from contextlib import closing, contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from sqlmodel import col, or_, select
 from storage.cells import RECORD, RUN, WORD, inbox_row, record_of, run_of
 from storage.chain import in_utc
 from storage.copying import copy_all, extent, refuse_different, refuse_filled, refuse_lacking
-from storage.database import Database, lock_of, refusing, url_of
+from storage.database import Database, embedded_file, lock_of, refusing, url_of
 from storage.evidence import spoilt
 from storage.identity import become, identity_of, in_words, mark_moved, moved_to, settle
 from storage.journal import index_row
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 GONE_TRIES = 20
 """How often we look whether the others have gone, 0.1 s apart: a server notices late."""
+
+THE_SAME = "the other database is this same one, or a copy of it made by hand: name an empty one"
 
 
 def open_upkeep(url: str, *, acting: bool) -> Upkeep:
@@ -137,11 +140,16 @@ class DatabaseUpkeep:
 
     def move(self, url: str) -> Mapping[str, int]:
         """See storage.records.Upkeep."""
-        with closing(Database(url, acting=True)) as other:
+        file, stays = embedded_file(url), threading.Event()
+        if file is not None and file == self._database.file:
+            raise StorageRefusal(THE_SAME)
+        fresh = None if file is None or file.exists() else file
+        with closing(Database(url, acting=True)) as other, _leaving_nothing(fresh, stays):
             if stored_revision(other) not in (None, REVISIONS[-1]):
                 raise StorageRefusal("the other database is not empty, and of another version")
             make_current(other)
-            with self._moving(other.shown) as arriving, self._database.snapshot() as here:
+            self._refuse_itself(other)
+            with self._moving(other.shown, stays), self._database.snapshot() as here:
                 self._refuse_actors(here)
                 self._refuse_users(here)
                 with other.write() as there:
@@ -151,15 +159,22 @@ class DatabaseUpkeep:
                     refuse_different(here, there)
                     ours = identity_of(here)
                     become(there, heir_of=(ours.id, *ours.heir_of))
-                    arriving()
+                    stays.set()
             return _counted(other)
 
+    def _refuse_itself(self, other: Database) -> None:
+        with self._database.read() as here, other.read() as there:
+            if identity_of(here) == identity_of(there):
+                raise StorageRefusal(THE_SAME)
+
     @contextmanager
-    def _moving(self, where: str) -> Iterator[Callable[[], None]]:
+    def _moving(self, where: str, stays: threading.Event) -> Iterator[None]:
         """Say where everything goes before it is there: dying in between never leaves two.
 
-        Hands out what is called right before the commit there: a commit whose answer is lost may
-        have happened, so from then on the mark stays.
+        Args:
+            where: the address of the other database.
+            stays: set right before the commit there: a commit whose answer is lost may have
+                happened, so from then on the mark stays.
 
         Raises:
             StorageRefusal: it went elsewhere before.
@@ -169,9 +184,8 @@ class DatabaseUpkeep:
         if before not in ("", where):
             raise StorageRefusal(in_words(before))
         mark_moved(self._database, where)
-        stays = threading.Event()
         try:
-            yield stays.set
+            yield
         except BaseException:
             if not stays.is_set():
                 mark_moved(self._database, before)
@@ -304,6 +318,24 @@ def _forget_identity(file: Path) -> None:
     lock_of(file).unlink()
 
 
+@contextmanager
+def _leaving_nothing(file: Path | None, stays: threading.Event) -> Iterator[None]:
+    """Take away again what a move made for itself, unless something may have come into it."""
+    try:
+        yield
+    except BaseException:
+        if file is not None and not stays.is_set():
+            _remove(file)
+        raise
+
+
+def _remove(file: Path) -> None:
+    """Remove a database, with what lies beside it; nobody else may act on it."""
+    for left in (file, *file.parent.glob(f"{escape(file.name)}-*"), lock_of(file)):
+        with suppress(FileNotFoundError):
+            left.unlink()
+
+
 def _counted(database: Database) -> Mapping[str, int]:
     with database.read() as session:
         return extent(session).rows
@@ -324,9 +356,7 @@ def _draft_of(file: Path) -> Iterator[Path]:
             raise StorageRefusal(f"{file} is there already; name a new file") from error
         _write_through(file.parent)
     finally:
-        for left in (draft, *file.parent.glob(f"{draft.name}-*"), lock_of(draft)):
-            with suppress(FileNotFoundError):
-                left.unlink()
+        _remove(draft)
 
 
 def _write_through(path: Path) -> None:

@@ -362,6 +362,8 @@ def test_a_commit_whose_answer_was_lost_leaves_one_database_to_act_on(
 
     with pytest.raises(StorageRefusal, match="was moved to"):
         open_stores(filled, acting=True)
+    with closing(open_stores(elsewhere, acting=True)) as stores:
+        assert stores.journal.read("run-0")
 
 
 def test_a_move_that_was_refused_leaves_the_old_database_as_it_was(filled: str, elsewhere: str):
@@ -434,11 +436,24 @@ def test_a_move_into_a_database_that_holds_anything_is_refused(filled: str, else
         upkeep.move(elsewhere)
     with closing(open_stores(elsewhere, acting=True)) as stores:
         assert stores.journal.streams() == []
+        assert [row.key for row in stores.inbox.waiting()] == ["w"]
 
 
 def test_a_move_onto_itself_is_refused(filled: str):
-    with kept(filled, acting=True) as upkeep, pytest.raises(StorageRefusal):
+    before = identity_of(filled)
+    same = pytest.raises(StorageRefusal, match="is this same one")
+    with kept(filled, acting=True) as upkeep, same:
         upkeep.move(filled)
+    assert identity_of(filled, acting=True) == before
+
+
+def test_a_refused_move_leaves_no_new_file(filled: str, tmp_path: Path, elsewhere: str):
+    with kept(filled, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(StorageRefusal, match="was moved to"):
+            upkeep.move(f"sqlite:///{tmp_path / 'second.db'}")
+        assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_move_from_under_an_acting_process_is_refused(sqlite: DatabasePlace):
