@@ -15,7 +15,7 @@ from bot.speaking.losses import Losses
 from bot.speaking.wording import GONE, NOT_EDITABLE, Wording
 from bot.views import Message
 from engine.ports import Clock
-from storage.records import Delivery, Stores
+from storage.records import Delivery, LeaseLost, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +79,24 @@ class Editing:
                 raise
             await self._replace(current, message, delivery, trouble)
             return 0
-        await current.save(replace(delivery, digest=digest(message)))
+        try:
+            await current.save(replace(delivery, digest=digest(message)))
+        except LeaseLost:
+            await self._was_late(delivery)
+            raise
         return 0
+
+    async def _was_late(self, delivery: Delivery) -> None:
+        """We edited after another had taken over, perhaps over what is newer: it edits once more.
+
+        Without a lease, which we have no more; nothing but what stands there is in doubt. Given up:
+        a process that dies between its late edit and this.
+        """
+        rows = await asyncio.to_thread(self._stores.deliveries.all, delivery.message_key)
+        for row in rows:
+            if (row.message_key, row.ts) == (delivery.message_key, delivery.ts):
+                log.warning("edited too late; who speaks now does it again", key=row.message_key)
+                await asyncio.to_thread(self._stores.deliveries.save, replace(row, digest=""))
 
     async def _replace(
         self, current: Comparison, message: Message, delivery: Delivery, trouble: Trouble

@@ -760,6 +760,43 @@ async def test_a_speaker_stopped_before_its_post_takes_back_what_it_posts_too_la
     assert stage.keys() == expected(records)
 
 
+async def test_a_speaker_stopped_before_its_edit_leaves_nothing_outdated(stage: Stage):
+    early = until(night("good"), Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(early)
+    late = stage.speaker(stage.clock, holder="late", **AT_ONCE)
+    await late.settle(run)
+    editing, go_on = asyncio.Event(), asyncio.Event()
+    update = late._client.chat_update
+
+    async def stopped_here(**content: Any) -> Any:
+        if not editing.is_set():
+            editing.set()
+            await go_on.wait()
+        return await update(**content)
+
+    late._client.chat_update = stopped_here  # type: ignore[method-assign] # a stopped process
+    voted = until(night("good"), Kind.VOTED)
+    stage.append(voted[len(early) :])
+    late.wake(run)
+    await editing.wait()
+    await stage.clock.sleep(LEASE_TTL)
+    records = until(night("good"), Kind.GATE_CLOSED)
+    stage.append(records[len(voted) :])
+    other = stage.speaker(stage.clock, holder="other", **AT_ONCE)
+    await other.settle(run)
+
+    go_on.set()
+    async with asyncio.timeout(PATIENCE_S):
+        while all(delivery.digest for delivery in stage.stores.deliveries.all(run)):
+            await stage.people.state()
+    await other.catch_up()
+    await other.settle(run)
+
+    wanted = {message.key: message.text for message in render(records)}
+    keys = stage.keys()
+    assert {key: stage.standing(key)["text"] for key in keys} == wanted
+
+
 async def test_a_lease_is_renewed_while_there_is_nothing_to_say(stage: Stage):
     run = stage.append(until(night("good"), Kind.GATE_SHOWN, gate="G1"))
     clock = HandClock()

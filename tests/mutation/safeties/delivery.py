@@ -154,6 +154,15 @@ SAFETIES = (
         ),
     ),
     safety(
+        "an edit that came too late is made again by who speaks now",
+        promise="P12",
+        why="A gate that was approved would read as one that waits, for good.",
+        file="bot/speaking/editing.py",
+        old="            await self._was_late(delivery)\n",
+        new="",
+        by=(f"{SPEAKING}::test_a_speaker_stopped_before_its_edit_leaves_nothing_outdated",),
+    ),
+    safety(
         "what a person is told is kept with what was decided",
         promise="P12",
         why="Killed between the two, whoever said something would wait for an answer in vain.",
