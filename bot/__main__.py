@@ -33,7 +33,7 @@ from engine.freezes import coming, in_force, of_group
 from storage.records import HOUSE, InboxRow, StorageDown, StorageRefusal, Stores
 
 if TYPE_CHECKING:
-    from bot.verification import Verdict
+    from bot.verification import Known, Verdict
     from storage.records import Record
 
 app = typer.Typer(
@@ -383,8 +383,8 @@ def verify(
     try:
         streams = _from_file(file, run) if file else _from_database(config, run, head)
         found = [
-            judged(name, records, end=end, ends=head, beside=beside)
-            for name, records, end, beside in streams
+            judged(name, records, known=known, ends=head, beside=beside)
+            for name, records, known, beside in streams
         ]
     except NotReadable as error:
         raise refusal(str(error)) from error
@@ -396,13 +396,13 @@ def verify(
         raise typer.Exit(1)
 
 
-Stream = tuple[str, Sequence["Record"], int, Sequence[str]]
-"""Its name, its records as they are kept, the last `seq` known from elsewhere, and what else is."""
+Stream = tuple[str, Sequence["Record"], "Known | None", Sequence[str]]
+"""Its name, its records as they are kept, what the database knows of it, and what is wrong."""
 
 
 def _from_database(config: Path | None, run: str, head: str | None) -> Iterator[Stream]:
     """Hand out one stream after the other: years of them need not be in memory at once."""
-    from bot.verification import house_faults, known_ends
+    from bot.verification import Known, house_faults, known_of
 
     if head is not None and not run:
         raise refusal("--head belongs to one run; name it")
@@ -411,13 +411,14 @@ def _from_database(config: Path | None, run: str, head: str | None) -> Iterator[
         wiring.upkeep(load(config).settings, acting=False) as upkeep,
         upkeep.snapshot() as now,
     ):
-        ends = known_ends(now)
+        known = known_of(now)
         lost = list(house_faults(now)) if run in ("", HOUSE) else []
-        names = sorted({*now.streams(), *ends, *([HOUSE] if lost else [])})
+        names = sorted({*now.streams(), *known, *([HOUSE] if lost else [])})
         if run and run not in names:
             raise _no_such(run, names)
         for name in [run] if run else names:
-            yield name, now.records(name), ends.get(name, 0), lost if name == HOUSE else []
+            beside = lost if name == HOUSE else []
+            yield name, now.records(name), known.get(name, Known()), beside
 
 
 def _from_file(file: Path, run: str) -> Iterator[Stream]:
@@ -433,7 +434,7 @@ def _from_file(file: Path, run: str) -> Iterator[Stream]:
     if run and run not in streams:
         raise _no_such(run, list(streams))
     for name in [run] if run else streams:
-        yield name, streams[name], 0, []
+        yield name, streams[name], None, []
 
 
 def _print_verdicts(found: Sequence[Verdict]) -> None:

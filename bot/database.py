@@ -21,16 +21,18 @@ from bot.config.file import load
 from bot.speaking.comparison import told_key
 from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from bot.verification import (
+    Known,
     folded,
     house_faults,
     in_words,
     inbox_faults,
     index_faults,
-    known_ends,
+    known_of,
+    stream_fault,
 )
 from engine.clock import SystemClock
 from engine.drift import looks_of
-from storage.records import HOUSE, LOOKS, RunRow, Snapshot, Upkeep, chain_fault, is_run
+from storage.records import LOOKS, RunRow, Snapshot, Upkeep, is_run
 
 _TABLES = {
     "journal": "record",
@@ -87,15 +89,15 @@ class Checked:
 
 def checked(snapshot: Snapshot) -> Checked:
     """Compare everything that is derived with the journal, and the journal with itself."""
-    known = known_ends(snapshot)
+    known = known_of(snapshot)
     ends: dict[str, int] = {}
     broken: dict[str, str] = {}
     index: dict[str, RunRow] = {}
     for stream in sorted({*snapshot.streams(), *known}):
         records = snapshot.records(stream)
         ends[stream] = len(records)
-        fault = chain_fault(records, end=known.get(stream, 0))
-        if fault is None and not records and stream != HOUSE:
+        fault = stream_fault(stream, records, known.get(stream, Known()))
+        if fault is not None and not records and not known[stream].end:
             broken[stream] = f"{stream}: its records are missing, and other tables name it"
         elif fault is not None:
             broken[stream] = f"{stream}: chain {in_words(fault)}"
@@ -153,8 +155,12 @@ def _print_checked(found: Checked, made: int | None) -> None:
         return
     held = f"{_count(found.records, 'record')} in {_count(found.streams, 'stream')}"
     typer.echo(f"{held}: {'not everything fits' if found.wrong else 'everything fits'}.")
-    if found.index and not found.chains:
-        typer.echo("hotfix-bot db check --rebuild makes the index anew; stop the service first.")
+    if found.chains:
+        typer.echo("The journal is not whole, so it says less than was written: nothing is made")
+        typer.echo("from it. Stop the service, keep this database, and go on with a backup.")
+    elif found.index:
+        typer.echo("hotfix-bot db check --rebuild makes the index anew; stop the service first,")
+        typer.echo("and compare with a head from the thread: hotfix-bot verify RUN --head HEAD.")
 
 
 # ---------------------------------------------------------------------- backup and move
@@ -252,14 +258,14 @@ def _ended_before(now: Snapshot, before: datetime) -> tuple[list[str], list[str]
 
     Of those everything stays: the words they took say where the end of their journal was.
     """
-    known = known_ends(now)
+    known = known_of(now)
     old: list[str] = []
     odd: list[str] = []
     for row in now.runs():
         if row.open:
             continue
         records = now.records(row.id)
-        if not records or chain_fault(records, end=known[row.id]) is not None:
+        if stream_fault(row.id, records, known[row.id]) is not None:
             odd.append(row.id)
         elif records[-1].at < before:
             old.append(row.id)

@@ -36,12 +36,35 @@ from storage.records import (
 
 _HEAD = re.compile(r"(?:journal\s+)?(?:(\d+)\s*[:·]\s*)?([0-9a-f]{8,64})…?")
 
+_TOLD = re.compile(r"(?P<run>[^/]+)/(?:m/(?P<seq>[0-9]{1,9})(?:/.*)?|(?P<over>end|told))")
+"""The keys of messages that say how far a run had come when they were told: `hf-1/m/42`."""
+
 _ODD = (AttributeError, LookupError, TypeError, ValueError)
 """What a record raises whose chain is whole, but whose body nobody of ours wrote."""
 
 
 class NotReadable(Exception):
     """What a person gave is no head of a journal, or no journal; the message says why."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a database knows of one stream beside its journal.
+
+    Attributes:
+        row: its row in the index; None where it has none.
+        least: a record of this number was there: a word was taken by it, or a message told it.
+        over: the key of a message that is told of an ended run alone; "" where there is none.
+    """
+
+    row: RunRow | None = None
+    least: int = 0
+    over: str = ""
+
+    @property
+    def end(self) -> int:
+        """The last `seq` that was surely there, 0 where nobody knows."""
+        return max(self.least, self.row.last_seq if self.row else 0)
 
 
 @dataclass(frozen=True)
@@ -87,7 +110,7 @@ def judged(
     records: Sequence[Record],
     *,
     ends: str | None = None,
-    end: int = 0,
+    known: Known | None = None,
     beside: Sequence[str] = (),
 ) -> Verdict:
     """Judge one stream; a run whose chain is whole also by its promises.
@@ -97,16 +120,18 @@ def judged(
         records: as they are kept.
         ends: a head noted elsewhere: `42:3f9a1c0d2b7e`, or as the thread shows it. None: nobody
             gave one; "" is a mistake, and must not pass for a head that fits.
-        end: the last `seq` known from elsewhere, 0 where nobody knows.
+        known: what the database knows of it beside; None where there is no database.
         beside: what other streams say is wrong with this one.
 
     Raises:
         NotReadable: that is no head.
     """
     head = records[-1].hash if records else ""
-    fault = chain_fault(records, end=end) or _beyond(records, end) or _other_head(records, ends)
-    if fault is None and not records and stream != HOUSE:
-        fault = ChainFault(1, "this record is missing")
+    fault = (
+        stream_fault(stream, records, known or Known())
+        or (_beyond(records, known) if known else None)
+        or _other_head(records, ends)
+    )
     if fault is not None or not is_run(stream):
         return Verdict(stream, len(records), head, fault, broken=beside)
     try:
@@ -124,11 +149,37 @@ def judged(
     )
 
 
-def _beyond(records: Sequence[Record], end: int) -> ChainFault | None:
-    """Return the first record that was put behind the known end."""
-    if not 0 < end < len(records):
+def stream_fault(stream: str, records: Sequence[Record], known: Known) -> ChainFault | None:
+    """Return the first record that is not what was written, or is missing at the end, or None.
+
+    Only what shows that the journal is not whole: where the index says less, that may be the
+    index alone.
+    """
+    fault = chain_fault(records, end=known.end)
+    if fault is not None or not records:
+        return fault or (None if stream == HOUSE else ChainFault(1, "this record is missing"))
+    return _not_ended(records, known) if is_run(stream) else None
+
+
+def _not_ended(records: Sequence[Record], known: Known) -> ChainFault | None:
+    """Return what is wrong where a run's end is not its last record, or is missing."""
+    ended = next((r.seq for r in records if r.kind == Kind.ENDED), 0)
+    if ended:
+        behind = ended < len(records)
+        return ChainFault(ended + 1, "it stands behind the end of the run") if behind else None
+    says = f"the message {known.over}" if known.over else ""
+    # A row that knows fewer records is older than they are, whatever it says of the end.
+    if known.row and not known.row.open and known.row.last_seq >= len(records):
+        says = says or "the index"
+    missing = f"the end is missing: {says} says that the run has ended"
+    return ChainFault(len(records) + 1, missing) if says else None
+
+
+def _beyond(records: Sequence[Record], known: Known) -> ChainFault | None:
+    """Return the first record that was put behind the end that the index knows."""
+    if known.row is None or not 0 < known.end < len(records):
         return None
-    return ChainFault(end + 1, f"inserted at the end: the index knows {end} records")
+    return ChainFault(known.end + 1, f"inserted at the end: the index knows {known.end} records")
 
 
 def _other_head(records: Sequence[Record], ends: str | None) -> ChainFault | None:
@@ -149,18 +200,24 @@ def _other_head(records: Sequence[Record], ends: str | None) -> ChainFault | Non
     return None
 
 
-def known_ends(snapshot: Snapshot) -> dict[str, int]:
-    """Return the last `seq` of each run, as the index and the inbox know it.
+def known_of(snapshot: Snapshot) -> dict[str, Known]:
+    """Return what the index, the inbox and the messages know of each stream.
 
-    It is 0 of a run that only its messages and words name: it was there once.
+    A run that only its messages and words name is among them: it was there once.
     """
-    ends = dict.fromkeys(snapshot.told(), 0)
-    ends |= {row.run: 0 for row in snapshot.inbox() if row.run is not None}
-    ends |= {row.id: row.last_seq for row in snapshot.runs()}
-    for row in snapshot.inbox():
-        if row.run in ends and row.taken_seq is not None:
-            ends[row.run] = max(ends[row.run], row.taken_seq)
-    return ends
+    rows = {row.id: row for row in snapshot.runs()}
+    least = Counter[str](dict.fromkeys((*snapshot.told(), *rows), 0))
+    over: dict[str, str] = {}
+    for word in snapshot.inbox():
+        if word.run is not None:
+            least[word.run] = max(least[word.run], word.taken_seq or 0)
+    for key in snapshot.said():
+        told = _TOLD.fullmatch(key)
+        if told and told["seq"]:
+            least[told["run"]] = max(least[told["run"]], int(told["seq"]))
+        elif told:
+            over[told["run"]] = key
+    return {one: Known(rows.get(one), seq, over.get(one, "")) for one, seq in least.items()}
 
 
 # --------------------------------------------------------------------- beside the chain

@@ -561,6 +561,10 @@ class Snapshot(Protocol):
         """Return the runs that were ever told in Slack, or about to be, as other tables know."""
         ...
 
+    def said(self) -> Sequence[str]:
+        """Return the keys of all messages that Slack was told, or is about to be told."""
+        ...
+
     def spoilt_evidence(self) -> Sequence[str]:
         """Return the hashes under which another blob is kept than the one they belong to."""
         ...

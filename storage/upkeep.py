@@ -299,12 +299,16 @@ class DatabaseSnapshot:
 
     def told(self) -> Collection[str]:
         """See storage.records.Snapshot."""
-        keys = self._session.exec(select(DeliveriesTable.message_key))
         spoken = self._session.exec(
             select(LeasesTable.resource).where(col(LeasesTable.resource).startswith("chat:"))
         )
-        runs = {str(key).partition("/")[0] for key in keys if "/" in str(key)}
+        runs = {key.partition("/")[0] for key in self.said() if "/" in key}
         return runs | {str(resource).removeprefix("chat:") for resource in spoken}
+
+    def said(self) -> Sequence[str]:
+        """See storage.records.Snapshot."""
+        key = col(DeliveriesTable.message_key)
+        return [str(one) for one in self._session.exec(select(key).order_by(key))]
 
     def spoilt_evidence(self) -> Sequence[str]:
         """See storage.records.Snapshot."""

@@ -557,6 +557,8 @@ def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
         assert removed == {"inbox": 2, "deliveries": 2}
         with upkeep.snapshot() as now:
             left = {row.key for row in now.inbox()}
+            said = [key for key in now.said() if key.startswith("run-1")]
+        assert said == ["run-1/root", "run-10/root"]
         assert left & {"w1", "told:1", "told:2", "told:3"} == {"told:2", "told:3"}
     with closing(open_stores(filled, acting=True)) as stores:
         after = everything(stores)

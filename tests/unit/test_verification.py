@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.__main__ import app
-from bot.verification import NotReadable, exported, imported, judged
+from bot.verification import Known, NotReadable, exported, imported, judged
 from engine.journal import Kind, first_records
 from storage.chain import chained
-from storage.records import HOUSE, Delivery, Draft, InboxRow, Record, canonical, record_hash
+from storage.records import HOUSE, Delivery, Draft, InboxRow, Record, RunRow, canonical, record_hash
 from storage.stores import open_stores
 from tests.unit.builders import REQUEST, plan, without_package
 from tests.unit.test_cli import RUN, StillClock
@@ -50,7 +50,7 @@ def fault(records: list[Record], **known) -> tuple[int, str] | None:
 def test_what_nobody_touched_is_unbroken(records):
     assert fault(records) is None
     assert judged(HOUSE, records).chain == "unbroken"
-    assert fault(records, end=6, ends=f"6:{records[5].hash[:12]}") is None
+    assert fault(records, known=Known(least=6), ends=f"6:{records[5].hash[:12]}") is None
     assert fault([]) is None
 
 
@@ -96,7 +96,10 @@ def test_an_inserted_record_is_named(records):
 
 def test_a_missing_end_is_named_where_it_is_known(records):
     assert fault(records[:5]) is None
-    assert fault(records[:5], end=6) == (6, "the end is missing: there were 6 records")
+    assert fault(records[:5], known=Known(least=6)) == (
+        6,
+        "the end is missing: there were 6 records",
+    )
     assert fault(records[:4], ends=f"6:{records[5].hash}") == (
         5,
         "the end is missing: there were 6 records",
@@ -104,7 +107,8 @@ def test_a_missing_end_is_named_where_it_is_known(records):
 
 
 def test_a_record_put_behind_the_known_end_is_named(records):
-    assert fault(records, end=5) == (6, "inserted at the end: the index knows 5 records")
+    row = RunRow(HOUSE, "", "", open=True, occupies=False, wake_at=None, last_seq=5)
+    assert fault(records, known=Known(row)) == (6, "inserted at the end: the index knows 5 records")
 
 
 @pytest.mark.parametrize("form", ["{seq}:{hash}", "journal {seq} · {hash}", "{seq} · {hash}…"])
@@ -572,3 +576,87 @@ def test_pruning_removes_what_was_told_of_old_looks_and_never_of_the_last_one(ho
 @pytest.mark.parametrize("age", ["400", "0d", "-1d", "1y", "d", "1000000d"])
 def test_an_age_that_is_none_is_refused(home, age):
     assert "number of days" in told("db", "prune", "--older-than", age, code=2)
+
+
+# -------------------------------------------------------- what other tables know of an end
+
+ENDED = {"state": "aborted", "takes": [], "members": {}, "promises": {}}
+
+
+@pytest.fixture
+def over(home: Path) -> Path:
+    """The same with a run that has ended with its record 7, and was told to its end."""
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        ended = Draft(Kind.ENDED, NOW, "engine", ENDED)
+        stores.journal.append(RUN, [ended], lease=None, last_seq=6)
+        for name in ("root", "m/5", "m/7/live", "end", "told"):
+            stores.deliveries.save(Delivery(f"{RUN}/{name}", "C1", "1.1", "d", "sent"))
+    told("db", "check", "--rebuild")
+    assert "everything fits" in told("db", "check")
+    told("verify")
+    return home
+
+
+CUT = "DELETE FROM journal WHERE stream = 'hf-000001' AND seq > 6"
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        ("/m/7/live", "there were 7 records"),
+        ("/end", f"the message {RUN}/end says that the run has ended"),
+        ("/told", f"the message {RUN}/told says that the run has ended"),
+    ],
+)
+@pytest.mark.parametrize("index", ["UPDATE runs SET last_seq = 6, open = 1", "DELETE FROM runs"])
+def test_an_end_that_was_cut_off_is_known_by_what_was_told(over, left, says, index):
+    tampered(
+        CUT,
+        index,
+        "DELETE FROM deliveries WHERE message_key NOT LIKE '%LEFT'".replace("LEFT", left),
+    )
+
+    says = f"chain broken at record 7: the end is missing: {says}"
+    assert says in told("verify", code=1)
+    said = told("db", "check", code=1)
+    assert f"wrong: {RUN}: {says}" in said
+    assert "go on with a backup" in said
+    assert "--rebuild" not in said
+    assert "was not rebuilt" in told("db", "check", "--rebuild", code=1)
+
+
+def test_an_end_that_was_cut_off_is_known_by_an_index_that_says_ended(over):
+    tampered(CUT, "UPDATE runs SET last_seq = 6", "DELETE FROM deliveries")
+
+    says = "broken at record 7: the end is missing: the index says that the run has ended"
+    assert says in told("verify", code=1)
+    said = told("db", "check", code=1)
+    assert says in said
+    assert "--rebuild" not in said
+
+
+def test_what_was_pruned_fits_although_only_its_end_is_still_told(over):
+    assert "1 run ended before" in told("db", "prune", "--older-than", "1d")
+    assert "everything fits" in told("db", "check")
+    assert "chain unbroken" in told("verify", RUN)
+
+
+def test_a_lost_index_row_accuses_no_record(home):
+    """The last word was taken by a record before the end, as in every run."""
+    tampered("UPDATE inbox SET taken_seq = 4", "DELETE FROM runs")
+
+    assert "inserted" not in told("verify")
+    said = told("db", "check", code=1)
+    assert "the index does not have it" in said
+    assert "--rebuild" in said
+
+
+def test_a_record_behind_the_end_is_named_by_its_number(over):
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        halted = Draft(Kind.HALTED, NOW, "U1", {})
+        stores.journal.append(RUN, [halted], lease=None, last_seq=7)
+    tampered("UPDATE runs SET last_seq = 8")
+
+    says = "chain broken at record 8: it stands behind the end of the run"
+    assert says in told("verify", code=1)
+    assert f"wrong: {RUN}: {says}" in told("db", "check", code=1)

@@ -9,6 +9,7 @@ UPKEEP = "storage/upkeep.py"
 AT_DEVICES = "simulation/test_fence.py"
 LINES = "unit/test_guards.py"
 AT_UPKEEP = "contract/test_upkeep.py"
+VERIFIED = "unit/test_verification.py"
 
 SAFETIES = (
     safety(
@@ -218,10 +219,64 @@ SAFETIES = (
         promise="P8",
         why="The words that betray a journal whose end was cut off would be removed by us.",
         file="bot/database.py",
-        old="        if not records or chain_fault(records, end=known[row.id]) is not None:\n",
+        old="        if stream_fault(row.id, records, known[row.id]) is not None:\n",
         new="        if not records:\n",
         by=(
             "unit/test_verification.py::test_pruning_leaves_a_run_alone_whose_journal_is_not_whole",
         ),
+    ),
+    safety(
+        "what was told says how far a run had come",
+        promise="P8",
+        why="An end that was cut off, and the index with it, would pass.",
+        file="bot/verification.py",
+        old='        if told and told["seq"]:\n',
+        new="        if False:\n",
+        by=(f"{VERIFIED}::test_an_end_that_was_cut_off_is_known_by_what_was_told",),
+    ),
+    safety(
+        "a report that was told says that the run has ended",
+        promise="P8",
+        why="A run that ended would be open again, and go on.",
+        file="bot/verification.py",
+        old='    says = f"the message {known.over}" if known.over else ""\n',
+        new='    says = ""\n',
+        by=(f"{VERIFIED}::test_an_end_that_was_cut_off_is_known_by_what_was_told",),
+    ),
+    safety(
+        "an index that says ended is more than a journal without an end",
+        promise="P8",
+        why="The index would be made anew from what is left, and the run go on.",
+        file="bot/verification.py",
+        old="    if known.row and not known.row.open and known.row.last_seq >= len(records):\n",
+        new="    if False:\n",
+        by=(f"{VERIFIED}::test_an_end_that_was_cut_off_is_known_by_an_index_that_says_ended",),
+    ),
+    safety(
+        "an index is not made from a journal that is not whole, nor advised to be",
+        promise="P8",
+        why="It would hide that records are missing.",
+        file="bot/database.py",
+        old="    if found.chains:\n",
+        new="    if False:\n",
+        by=(f"{VERIFIED}::test_an_end_that_was_cut_off_is_known_by_what_was_told",),
+    ),
+    safety(
+        "only an index accuses a record of having been put behind its end",
+        promise="P8",
+        why="Where its row is lost, the record after the last word taken would be called forged.",
+        file="bot/verification.py",
+        old="    if known.row is None or not 0 < known.end < len(records):\n",
+        new="    if not 0 < known.end < len(records):\n",
+        by=(f"{VERIFIED}::test_a_lost_index_row_accuses_no_record",),
+    ),
+    safety(
+        "nothing stands behind the end of a run",
+        promise="P8",
+        why="A record with a right hash would be told in words of Python, or pass.",
+        file="bot/verification.py",
+        old="        behind = ended < len(records)\n",
+        new="        behind = False\n",
+        by=(f"{VERIFIED}::test_a_record_behind_the_end_is_named_by_its_number",),
     ),
 )
