@@ -223,7 +223,8 @@ class FromGclish:
         """Type one line; return what it prints, and what came after that.
 
         It stands between marks that the echo does not hold. Through `cat`, so that nothing paints
-        as for a person, and with nothing to read from.
+        as for a person, and with nothing to read from. The last one begins a line of its own
+        whatever stands before it: `da_cli` need not end its JSON with a line end.
 
         Raises:
             MemberUnreachable, TooLate, UnexpectedOutput: as `run`.
@@ -231,7 +232,7 @@ class FromGclish:
         number = next(self._numbers)
         await terminal.write(
             f'( echo "@be""gin {number}"; ( {command} ) </dev/null 2>&1; '
-            f'echo "@en""d {number} $?" ) | cat\n'
+            f's=$?; echo; echo "@en""d {number} $s" ) | cat\n'
         )
         end = re.compile(rf"^@end {number} (\d+)\r*\n", re.MULTILINE)
         heard, found = "", None
@@ -250,7 +251,7 @@ class FromGclish:
                 )
             found = end.search(heard, before)
         printed = heard[: found.start()].partition(f"@begin {number}")[2]
-        text = re.sub(r"\r+\n", "\n", printed).removeprefix("\n")
+        text = re.sub(r"\r+\n", "\n", printed).removeprefix("\n").removesuffix("\n")
         return Output(text, int(found[1])), heard[found.end() :]
 
     async def _a_terminal(self, within: timedelta) -> Terminal:

@@ -120,6 +120,26 @@ async def test_what_a_command_prints_never_ends_it(make):
     assert output.text == "@end 1 0\n[Expert@site-1-ch01-01:0]# \non\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "text", "status"),
+    [
+        ("printf '{}'", "{}", 0),
+        ("printf '{}'; exit 7", "{}", 7),
+        ("echo '{}'; echo", "{}\n\n", 0),
+        ("true", "", 0),
+    ],
+)
+async def test_text_without_a_last_line_end_ends_and_comes_as_it_was_printed(
+    make, line, text, status
+):
+    """So `da_cli` may print its JSON."""
+    stage = await make()
+    output = await stage.shell.run(line, within=SOON)
+    assert (output.text, output.status) == (text, status)
+    assert (await stage.shell.run("echo on", within=SOON)).text == "on\n"
+    assert stage.heard.opened == 1
+
+
 async def test_a_command_that_does_not_end_is_too_late_and_its_terminal_is_given_up(make):
     stage = await make()
     with pytest.raises(TooLate):

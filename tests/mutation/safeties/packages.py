@@ -161,6 +161,15 @@ SAFETIES = (
         by=(f"{EXPERT}::test_without_a_password_nothing_is_sent_and_the_reason_names_the_fence",),
     ),
     safety(
+        "a line without an end does not hide where a command ends",
+        promise="P10",
+        why="Where logins end in gClish, no list of `da_cli` would ever end, with the group down.",
+        file=LOGINS,
+        old="s=$?; echo; echo",
+        new="s=$?; echo",
+        by=(f"{EXPERT}::test_text_without_a_last_line_end_ends_and_comes_as_it_was_printed",),
+    ),
+    safety(
         "a refused password is not tried again",
         promise="P11",
         why="Each look would try it, until the account is locked at night.",
