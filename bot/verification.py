@@ -39,6 +39,9 @@ _HEAD = re.compile(r"(?:journal\s+)?(?:(\d+)\s*[:·]\s*)?([0-9a-f]{8,64})…?")
 _TOLD = re.compile(r"(?P<run>[^/]+)/(?:m/(?P<seq>[0-9]{1,9})(?:/.*)?|(?P<over>end|told))")
 """The keys of messages that say how far a run had come when they were told: `hf-1/m/42`."""
 
+_DEBTS = (Kind.OWED, Kind.SETTLED)
+"""What runs write into their own journal and into the house's."""
+
 _ODD = (AttributeError, LookupError, TypeError, ValueError)
 """What a record raises whose chain is whole, but whose body nobody of ours wrote."""
 
@@ -224,21 +227,35 @@ def known_of(snapshot: Snapshot) -> dict[str, Known]:
 
 
 def house_faults(snapshot: Snapshot) -> Iterator[str]:
-    """Name what runs told the house in their own records, and the house has not (P5).
+    """Name what runs told the house in their own records and one of the two has not (P5).
 
-    The two are written in one transaction. Who cuts the house off takes away what a group owes.
+    The two are written in one transaction. Who cuts the house off takes away what a group owes; who
+    cuts a run off, or takes it away whole, leaves what it told the house.
     """
-    house = Counter((record.kind, record.body.get("run")) for record in snapshot.records(HOUSE))
-    for run in snapshot.streams():
-        if run == HOUSE:
-            continue
+    house = Counter(
+        (record.kind, str(record.body["run"]))
+        for record in snapshot.records(HOUSE)
+        if record.kind in _DEBTS and record.body.get("run")
+    )
+    streams = {*snapshot.streams(), *(run for _, run in house)}
+    for run in sorted(one for one in streams if is_run(one)):
         records = snapshot.records(run)
-        for kind in (Kind.OWED, Kind.SETTLED):
-            told = sum(r.kind == kind and not r.body.get("inherited") for r in records)
-            if house[kind, run] < told:
+        if not records:
+            yield f"{HOUSE}: it names {run}, whose journal is gone"
+            continue
+        for kind in _DEBTS:
+            said = [record for record in records if record.kind == kind]
+            told = sum(not record.body.get("inherited") for record in said)
+            there = house[kind, run]
+            if there < told:
                 yield (
                     f"{HOUSE}: {run} told {kind} {told} times, and it stands here "
-                    f"{house[kind, run]} times: records were taken away"
+                    f"{there} times: records were taken away"
+                )
+            elif there > len(said):
+                yield (
+                    f"{HOUSE}: {kind} of {run} stands here {there} times, and in its own journal "
+                    f"{len(said)} times: records were taken away there"
                 )
 
 

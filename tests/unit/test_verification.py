@@ -660,3 +660,35 @@ def test_a_record_behind_the_end_is_named_by_its_number(over):
     says = "chain broken at record 8: it stands behind the end of the run"
     assert says in told("verify", code=1)
     assert f"wrong: {RUN}: {says}" in told("db", "check", code=1)
+
+
+@pytest.fixture
+def owing(home: Path) -> Path:
+    """The same with a run that told the house what its group owed, and that it is settled."""
+    own = [Draft(Kind.OWED, NOW, "engine", {"was": True}), Draft(Kind.SETTLED, NOW, "engine", {})]
+    there = [replace(draft, body={**draft.body, "run": RUN}) for draft in own]
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.journal.append(RUN, own, lease=None, last_seq=6, also={HOUSE: there})
+    told("db", "check", "--rebuild")
+    told("verify")
+    return home
+
+
+def test_a_run_that_lost_what_it_told_the_house_is_found_out(owing):
+    tampered(
+        "DELETE FROM journal WHERE stream = 'hf-000001' AND seq > 7", "UPDATE runs SET last_seq = 7"
+    )
+
+    says = f"house: SETTLED of {RUN} stands here 1 times, and in its own journal 0 times"
+    for words in (["verify"], ["verify", HOUSE], ["db", "check"]):
+        assert says in told(*words, code=1)
+
+
+def test_a_run_that_only_the_house_still_names_is_gone(owing):
+    tampered("DELETE FROM journal WHERE stream = 'hf-000001'")
+    tampered(
+        "DELETE FROM runs", "DELETE FROM inbox", "DELETE FROM deliveries", "DELETE FROM leases"
+    )
+
+    for words in (["verify"], ["verify", HOUSE], ["db", "check"]):
+        assert f"house: it names {RUN}, whose journal is gone" in told(*words, code=1)
