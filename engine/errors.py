@@ -3,7 +3,7 @@
     MaintenanceError             the world said no, or we cannot know: becomes a hold
       ConditionFailed            an invariant does not hold, so nothing was sent
       StepFailed                 the device said that it did not work
-        NotNow                   another CPUSE action explains the refusal; it may pass
+        NotNow                   CPUSE is busy, and so refuses; it may pass
       TooLate                    a limit ran out; a time-out stops, it never proceeds
       UnexpectedOutput           the device said something we cannot read
         UnknownPrompt            a dialogue asked something we do not know; nothing was answered

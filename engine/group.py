@@ -18,13 +18,12 @@ from engine.errors import (
     EpochGone,
     MaintenanceError,
     MemberUnreachable,
-    NotNow,
     StepFailed,
     TooLate,
 )
 from engine.facts import NOTHING_PINNED, GroupFacts, Identity, MemberId, by_number
 from engine.fence import Fence
-from engine.gaia import commands, guards, identity, installer, probe
+from engine.gaia import commands, guards, identity, installer, probe, refusals
 from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
 from engine.gaia.dialogues import Dialogue
 from engine.gaia.dialogues import admin_state as admin_state_dialogue
@@ -263,7 +262,7 @@ class LiveGroup:
             done = installer.IMPORTED in status or installer.EXISTS in status
             if not done and (aborted or status not in _IMPORTING):
                 told = f"{status or 'no status'}. {aborted}" if aborted else status or "no status"
-                raise _refused(f"import on {member}: {told}")
+                raise refusals.error_of(f"import on {member}: {told}")
         return text
 
     async def verify(
@@ -286,7 +285,7 @@ class LiveGroup:
         refused = installer.after_frames(text)
         if denied or missing or installer.ABORTED in refused:
             told = "; ".join([*denied, *(f"{one}: not listed" for one in missing)])
-            raise _refused(f"verify: {told}. {refused}".strip())
+            raise refusals.error_of(f"verify: {told}. {refused}".strip())
         return text
 
     async def verify_uninstall(self, listed: Mapping[MemberId, str]) -> bool:
@@ -308,7 +307,9 @@ class LiveGroup:
         for member, number in begun.items():
             said = await self._ended(member, number)
             if installer.MAY_BE_UNINSTALLED not in said:
-                raise _refused(f"verify_uninstall on {member}: {said or 'nothing was said'}")
+                raise refusals.error_of(
+                    f"verify_uninstall on {member}: {said or 'nothing was said'}"
+                )
         return len(begun) == len(listed)
 
     async def _ended(self, member: MemberId, number: int) -> str:
@@ -526,10 +527,6 @@ class LiveGroup:
         finally:
             await terminal.close()
         return script.transcript
-
-
-def _refused(why: str) -> StepFailed:
-    return NotNow(why) if installer.may_pass(why) else StepFailed(why)
 
 
 class _Talk:

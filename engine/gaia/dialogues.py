@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from engine.errors import StepFailed, UnknownPrompt
 from engine.facts import MemberId, by_number, member_id, package_stem
+from engine.gaia.refusals import REFUSALS, lock_hint
 from engine.gaia.text import cleaned
 from engine.model import PackageRef
 
@@ -20,19 +21,6 @@ _SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"
 
 # Source: SGMUP says blades; R82 says members elsewhere, and may here [B].
 _MEMBERS = "(?:blades|members)"
-
-# What the device prints instead of going on. Source: SGMUP logs (exit status was 0).
-_REFUSALS = (
-    "Package index doesn't exist",
-    "cannot be performed on members",
-    "Action was aborted",
-    "Package is not ready for",
-    "CLINFR0519",
-    "CLINFR0479",
-    "CLINFR0815",
-    "CLINFR0819",
-    "Could not get Security Group from db",
-)
 
 
 @dataclass(frozen=True)
@@ -97,9 +85,10 @@ class Dialogue:
                 return Answer(prompt.name, prompt.answer, prompt.commits)
             if prompt.required:
                 break
-        refused = next((words for words in _REFUSALS if words in shown), None)
+        refused = next((words for words in REFUSALS if words in shown), None)
         if refused is not None:
-            raise StepFailed(f"the device refused: {_line_with(shown, refused)}")
+            why = _line_with(shown, refused)
+            raise StepFailed(f"the device refused: {why}{lock_hint(why)}")
         return None
 
     def stuck(self) -> UnknownPrompt:

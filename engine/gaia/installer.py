@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from engine.errors import NotNow, StepFailed, UnexpectedOutput
+from engine.errors import StepFailed, UnexpectedOutput
 from engine.facts import MemberId, member_id, package_stem
+from engine.gaia.refusals import error_of, refusal_lines
 from engine.gaia.text import cleaned
 
 _ROW = re.compile(
@@ -29,9 +30,12 @@ def last_frame(text: str) -> dict[MemberId, str]:
     Source: SGMUP logs (import, verify; columns of 13 and 64 characters).
 
     Raises:
+        StepFailed: a refusal instead of a table; NotNow where it may pass.
         UnexpectedOutput: no table.
     """
     frames = _HEAD.split(cleaned(text))[1:]
+    if not frames and (why := refusal_lines(text)):
+        raise error_of(f"the device refused: {why}")
     if not frames:
         raise UnexpectedOutput("the installer printed no table", cleaned(text))
     statuses: dict[MemberId, str] = {}
@@ -48,17 +52,6 @@ def last_frame(text: str) -> dict[MemberId, str]:
     if not statuses:
         raise UnexpectedOutput("the installer's table has no rows", cleaned(text))
     return statuses
-
-
-_PASSING = re.compile(r"another .*(action|operation)|in progress|not ready for", re.IGNORECASE)
-
-
-def may_pass(refusal: str) -> bool:
-    """Tell whether a refusal may be the shadow of another CPUSE action, and end with it.
-
-    Source: "Package is not ready for verify" SGMUP; "Another action is in progress" [I].
-    """
-    return _PASSING.search(refusal) is not None
 
 
 _TABLE = ("|", "+")
@@ -122,7 +115,7 @@ def action_begun(text: str) -> int | None:
     if number.isdigit():
         return int(number)
     why = str(answer.get("Message", "")) or "no action was begun"
-    raise NotNow(why) if may_pass(why) else StepFailed(why)
+    raise error_of(why)
 
 
 def action_ended(text: str) -> tuple[str, str]:

@@ -39,6 +39,7 @@ ON_OCCASION = frozenset(
         "import_cut",
         "import_missing",
         "config_locked",
+        "installer_refused",
         "other_build",
         "verify_denied",
         "disk_full",

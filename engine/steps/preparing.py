@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import EffectGone, NotNow, StepFailed, TooLate
 from engine.facts import GroupFacts, MemberId, PackageState, surely_out
+from engine.gaia.refusals import has_code, lock_hint
 from engine.journal import Kind
 from engine.model import Step
 from engine.uploads import everywhere, stored_otherwise
@@ -163,20 +163,14 @@ async def switch_cloning(duty: Duty, step: Step, *, on: bool) -> None:
         raise TooLate(f"{late}{_said(said)}") from late
 
 
-_REFUSED = re.compile(r"\bCL[A-Z]{4}\d{4}\b|\berror\b", re.IGNORECASE)
-"""Source: SNOW, SGMUP (`CLINFR0519 Configuration lock present. Can not execute.`)."""
-
-
 def _said(text: str) -> str:
     """Return what a device said to a command that had no effect, for a hold's reason."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if _REFUSED.search(line)] or lines[-2:]
+    told = [line for line in lines if has_code(line)] or lines[-2:]
     if not told:
         return ""
-    # Whose lock that is, and whether it may be taken from them, is for people to say.
-    locked = "; `lock database override` in gClish takes the lock over, then say `retry`"
     said = f"; the device said: {' '.join(told)[:200]}"
-    return said + (locked if "lock" in said.lower() and _REFUSED.search(said) else "")
+    return said + lock_hint(said)
 
 
 def _packages_of(debt: Mapping[str, Any] | None, package: str) -> list[str]:

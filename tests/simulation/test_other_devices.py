@@ -280,6 +280,53 @@ def test_a_configuration_that_is_locked_is_told_in_the_devices_words(tmp_path):
     assert night.state.ended is not None
 
 
+LOCKED = "CLINFR0519  Configuration lock present. Can not execute."
+FROM_DB = (
+    "CLINFR0819  User: admin denied access via CLI\nERROR: Could not get Security Group from db"
+)
+
+
+@pytest.mark.parametrize("act", ["import", "verify", "install"])
+def test_an_installer_that_is_locked_out_is_told_in_the_devices_words(tmp_path, act):
+    fault = {"name": "installer_refused", "in": act, "text": LOCKED}
+    night = played(tmp_path, partial(then_say, "retry"), faults=[fault])
+
+    (held,) = (r.body for r in night.records if r.kind == Kind.HELD)
+    assert held["step"] == {"install": "A.INSTALL"}.get(act, act.upper())
+    assert f"the device refused: {LOCKED}" in held["reason"]
+    assert "`lock database override`" in held["reason"]
+    assert night.state.ended is not None
+
+
+@pytest.mark.parametrize("act", ["import", "verify"])
+def test_a_database_that_is_not_up_yet_is_asked_again_without_a_person(tmp_path, act):
+    fault = {"name": "installer_refused", "in": act, "text": FROM_DB}
+    night = played(tmp_path, faults=[fault])
+
+    assert Kind.HELD not in night.kinds()
+    assert night.state.ended is not None
+
+
+@pytest.mark.parametrize("act", ["import", "verify"])
+def test_a_database_that_does_not_come_up_is_told_after_a_while(tmp_path, act):
+    fault = {"name": "installer_refused", "in": act, "text": FROM_DB}
+    night = played(tmp_path, faults=[fault] * 30)
+
+    assert night.state.hold is not None
+    assert "Could not get Security Group from db" in night.state.hold.reason
+    assert "lock database" not in night.state.hold.reason
+
+
+def test_a_package_number_that_means_nothing_there_is_told_in_the_devices_words(tmp_path):
+    said = "[Aug 24 16:00:47] Package index doesn't exist on the local member ('3')"
+    fault = {"name": "installer_refused", "in": "verify", "text": f"Querying...\n\n{said}"}
+    night = played(tmp_path, partial(then_say, "retry"), faults=[fault])
+
+    (held,) = (r.body for r in night.records if r.kind == Kind.HELD)
+    assert held["reason"].endswith(said)
+    assert night.state.ended is not None
+
+
 # ------------------------------------------------------ an installer that ends before its work
 
 

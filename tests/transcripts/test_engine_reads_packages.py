@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.gaia.installer import ALLOWED, EXISTS, last_frame, may_pass
+from engine.gaia.installer import ALLOWED, EXISTS, last_frame
 from engine.gaia.picture import read_stat
 from engine.gaia.readings import read_policies
+from engine.gaia.refusals import may_pass
 
 RECORDED = Path(__file__).parent / "recorded"
 HEAD = f"|{'Member ID':<13}|{'Status':<64}|\n+{'-' * 13}+{'-' * 64}+\n"

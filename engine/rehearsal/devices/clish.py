@@ -188,6 +188,12 @@ class Session:
             self.screen.say(f"Invalid member_ids: {unknown}\n")
             return 1
         words = words[: words.index("member_ids")] if "member_ids" in words else words
+        refused = self.host.group.occasion(
+            "installer_refused", self.host.member.id, **{"in": words[0] if words else ""}
+        )
+        if refused:
+            self.screen.say(str(refused.details.get("text", LOCKED)).rstrip("\n") + "\n")
+            return 1
         match words:
             case ["import", "local", path]:
                 return await cpuse.import_local(self.host, self.process, path, members)

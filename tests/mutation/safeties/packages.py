@@ -12,6 +12,7 @@ WAY = "simulation/test_uploads.py"
 LOGINS = "engine/logins.py"
 BESIDE = "simulation/test_hotfix_beside.py"
 EXPERT = "ssh/test_logins.py"
+DEVICES = "simulation/test_other_devices.py"
 SPELLINGS = "unit/test_spellings.py"
 
 SAFETIES = (
@@ -370,5 +371,32 @@ SAFETIES = (
         by=(
             f"{SPELLINGS}::test_a_verification_that_was_aborted_is_refused_whatever_the_table_says",
         ),
+    ),
+    safety(
+        "a refusal without a table is told in the device's words",
+        promise="P6",
+        why="Whoever is called reads that there was no table, and not who holds the lock.",
+        file="engine/gaia/installer.py",
+        old="    if not frames and (why := refusal_lines(text)):\n",
+        new='    if not frames and (why := ""):\n',
+        by=(f"{DEVICES}::test_an_installer_that_is_locked_out_is_told_in_the_devices_words",),
+    ),
+    safety(
+        "what helps against a lock is told where a group is DOWN",
+        promise="P6",
+        why="It would stay DOWN for a lock that one command takes over.",
+        file="engine/gaia/dialogues.py",
+        old='{why}{lock_hint(why)}")',
+        new='{why}")',
+        by=(f"{DEVICES}::test_an_installer_that_is_locked_out_is_told_in_the_devices_words",),
+    ),
+    safety(
+        "a database that is not up yet is asked again",
+        promise="P4",
+        why="People would be called for what passes by itself.",
+        file="engine/gaia/refusals.py",
+        old="|not ready for|Security Group from db",
+        new="|not ready for",
+        by=(f"{DEVICES}::test_a_database_that_is_not_up_yet_is_asked_again_without_a_person",),
     ),
 )
