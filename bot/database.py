@@ -30,6 +30,7 @@ from bot.verification import (
     known_of,
     stream_fault,
 )
+from engine.answering import TOLD
 from engine.clock import SystemClock
 from engine.drift import looks_of
 from storage.records import LOOKS, RunRow, Snapshot, Upkeep, is_run
@@ -242,7 +243,11 @@ def prune(
             old, odd = _ended_before(now, before)
             looks = dict(_looks_from(now, before.date().isoformat()))
         removed = upkeep.prune(
-            old, keep=[told_key(run) for run in old], looks=looks, heard_before=before
+            old,
+            keep=[told_key(run) for run in old],
+            looks=looks,
+            answers=TOLD,
+            decided_before=before,
         )
     if as_json:
         print_json({"runs": old, "left_alone": odd, "removed": dict(removed)})

@@ -207,6 +207,8 @@ class RunState:
     last_hash: str = ""
     reminded_at: datetime | None = None
     retried_at: datetime | None = None
+    answered: Hold | None = None
+    """The hold that people answered last with `retry`."""
     resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
     stop_said: datetime | None = None
@@ -786,7 +788,7 @@ class RunState:
         if self.hold is not None:
             # People know that the facts changed again and again there, and ask once more.
             self.reopenings.pop(self.hold.step, None)
-        self.hold = None
+        self.answered, self.hold = self.hold, None
         self.retried_at = record.at
         self._again(body["again"])
 

@@ -126,8 +126,8 @@ def only_sessions(findings: Findings) -> bool:
 
 def any_is_at_work(findings: Findings) -> bool:
     """Tell whether something is under way that ends by itself: a session may stay open for ever."""
-    why = [one.why for one in findings.values() if one.finding is Finding.UNDER_WAY]
-    return any(one != _OPEN for one in why)
+    why = {one.why for one in findings.values() if one.finding is Finding.UNDER_WAY}
+    return bool(why - {_OPEN, _QUIET} if _OPEN in why else why)
 
 
 _OPEN = "our former session is still open there"

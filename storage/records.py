@@ -613,7 +613,8 @@ class Upkeep(Protocol):
         *,
         keep: Collection[str],
         looks: Mapping[str, str],
-        heard_before: datetime,
+        answers: str,
+        decided_before: datetime,
     ) -> Mapping[str, int]:
         """Remove what runs need no more; return the rows removed from each table.
 
@@ -623,7 +624,9 @@ class Upkeep(Protocol):
             runs: the ids of ended runs.
             keep: message keys of deliveries that stay.
             looks: streams of daily looks, each with the first day of which what was told stays.
-            heard_before: so old are the taken inbox rows that go although they belong to no run.
+            answers: the kind of inbox rows that tell one person something; whatever else belongs
+                to no run stays, or a message that is read back would be heard anew.
+            decided_before: so old are those of them that go, where they were taken.
         """
         ...
 

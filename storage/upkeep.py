@@ -197,18 +197,19 @@ class DatabaseUpkeep:
         *,
         keep: Collection[str],
         looks: Mapping[str, str],
-        heard_before: datetime,
+        answers: str,
+        decided_before: datetime,
     ) -> Mapping[str, int]:
         """See storage.records.Upkeep."""
         removed = {"inbox": 0, "deliveries": 0}
         key = col(DeliveriesTable.message_key)
-        of_no_run = delete(InboxTable).where(
-            col(InboxTable.run).is_(None),
+        given = delete(InboxTable).where(
+            col(InboxTable.kind) == answers,
             col(InboxTable.taken_seq).is_not(None),
-            col(InboxTable.at) < in_utc(heard_before),
+            col(InboxTable.at) < in_utc(decided_before),
         )
         with self._database.write() as session:
-            removed["inbox"] += session.exec(of_no_run).rowcount
+            removed["inbox"] += session.exec(given).rowcount
             for run in sorted(runs):
                 taken = delete(InboxTable).where(
                     col(InboxTable.run) == run, col(InboxTable.taken_seq).is_not(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -18,7 +19,6 @@ from engine.errors import (
     TooLate,
 )
 from engine.facts import GroupFacts, MemberFacts, MemberId, in_service
-from engine.fold import StepState
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
 from engine.recovery import Finding
@@ -104,7 +104,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         InDoubt, StepFailed: a person must look.
         SessionOpen: nothing is under way but a session that may yet commit.
     """
-    findings, begun = duty.found(step, facts), duty.state.of(step)
+    findings = duty.found(step, facts)
     if recovery.all_are(findings, Finding.HAPPENED):
         # An action that CPUSE keeps as in progress over the restart; nobody need wait for it.
         kept = {m.id: m.action.id for m in facts.some(step.members) if m.action and m.at_work}
@@ -114,7 +114,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         await _wait_for_install(duty, step, facts, findings)
         return False
     if recovery.any_is(findings, Finding.CANNOT_TELL):
-        if _others_are_waited_for(duty, begun, findings):
+        if _others_are_waited_for(duty, step, findings):
             await _wait_for_install(duty, step, facts, findings)
             return False
         text = recovery.told(findings)
@@ -131,15 +131,20 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     return True
 
 
-def _others_are_waited_for(duty: Duty, begun: StepState, findings: recovery.Findings) -> bool:
+def _others_are_waited_for(duty: Duty, step: Step, findings: recovery.Findings) -> bool:
     """Tell whether what failed on one member waits for the work that goes on on others.
 
-    The first time people are told at once. What they say then, `retry`, begins a new attempt only
-    where nothing of the former one is at work any more, so it waits for that.
+    People are told at once. What they say then, `retry`, begins a new attempt only where nothing of
+    the former one is at work any more, so it waits for that: where all that is unclear stood in the
+    hold that they answered.
     """
-    retried, committed = duty.state.retried_at, begun.committed_at
-    since = retried is not None and committed is not None and retried >= committed
-    return since and recovery.any_is_at_work(findings)
+    answered = duty.state.answered
+    if answered is None or answered.step != step.id:
+        return False
+    unclear = {m: one.why for m, one in findings.items() if one.finding is Finding.CANNOT_TELL}
+    named = set(re.findall(r"\d+_\d+", answered.reason))
+    known = unclear.keys() <= named and all(why in answered.reason for why in unclear.values())
+    return known and recovery.any_is_at_work(findings)
 
 
 def _may_still_show(duty: Duty, step: Step, members: Sequence[MemberId]) -> bool:

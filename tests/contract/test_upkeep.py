@@ -544,7 +544,8 @@ def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
         stores.inbox.put(InboxRow("late", "run-1", "halt", {}, NOW))
         for key, at in (("told:1", NOW), ("told:2", NOW), ("told:3", NOW + timedelta(hours=1))):
             stores.inbox.put(InboxRow(key, None, "told", {}, at))
-        for key in ("told:1", "told:3"):
+        stores.inbox.put(InboxRow("said", None, "unfreeze", {}, NOW))
+        for key in ("told:1", "told:3", "said"):
             stores.inbox.drop(key)
         before = everything(stores)
     with kept(filled, acting=True) as upkeep:
@@ -552,7 +553,8 @@ def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
             {"run-1"},
             keep={"run-1/root"},
             looks={"look:a": "2026-03-03"},
-            heard_before=NOW + timedelta(minutes=1),
+            answers="told",
+            decided_before=NOW + timedelta(minutes=1),
         )
         assert removed == {"inbox": 2, "deliveries": 2}
         with upkeep.snapshot() as now:
@@ -560,6 +562,7 @@ def test_pruning_takes_what_was_told_and_taken_and_never_a_record(filled: str):
             said = [key for key in now.said() if key.startswith("run-1")]
         assert said == ["run-1/root", "run-10/root"]
         assert left & {"w1", "told:1", "told:2", "told:3"} == {"told:2", "told:3"}
+        assert "said" in left, "it proves that this message was heard"
     with closing(open_stores(filled, acting=True)) as stores:
         after = everything(stores)
         keys = [delivery.message_key for delivery in stores.deliveries.all("run-1")]

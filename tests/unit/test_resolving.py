@@ -4,12 +4,14 @@ from typing import Any, cast
 
 import pytest
 
+from engine import recovery
 from engine.answering import AnswerQueue
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import InDoubt, StepFailed
 from engine.facts import CpuseAction, GroupFacts, PackageState
 from engine.journal import Kind, RunJournal, planned_body
+from engine.recovery import Finding, Found
 from engine.steps import changing
 from storage.memory import MemoryStores
 from storage.records import Draft
@@ -88,9 +90,51 @@ async def test_what_shows_in_part_or_badly_holds(first, second, error, words):
     assert duty.state.of(STEP).status == "intended"
 
 
-async def test_after_a_retry_a_session_that_may_stay_open_for_ever_is_not_waited_for():
-    duty = await committed()
+async def retried(duty: Duty, reason: str) -> None:
+    """Hold so, and have people answer it."""
+    await duty.journal.write(
+        Kind.HELD, step=STEP.id, reason=reason, error="failed", out_of_service=[], ways=[]
+    )
     await duty.journal.write(Kind.RETRIED, step=STEP.id, again=[])
 
-    with pytest.raises(InDoubt, match="our former session is still open there"):
-        await changing._resolved(duty, STEP, seen(FAILED, {**DOWN, "session_open": True}))
+
+NO_SPACE = "1_1: cannot tell (CPUSE action 8 ended: failure no space)"
+WORKS = {**DOWN, "agent_busy": True}
+
+
+async def test_a_failure_that_people_know_waits_for_the_member_that_still_installs(monkeypatch):
+    duty, waited = await committed(), []
+
+    async def wait(*asked: object) -> None:
+        waited.append(asked)
+
+    monkeypatch.setattr(changing, "_wait_for_install", wait)
+    await retried(duty, f"{NO_SPACE}; 1_2: under way (CPUSE is at work)")
+
+    assert not await changing._resolved(duty, STEP, seen(FAILED, WORKS))
+    assert waited
+
+
+@pytest.mark.parametrize("reason", ["cannot see the group", NO_SPACE.replace("1_1", "1_10")])
+async def test_a_failure_that_people_do_not_know_holds_at_once(reason):
+    duty = await committed()
+    await retried(duty, reason)
+
+    with pytest.raises((InDoubt, StepFailed), match="no space"):
+        await changing._resolved(duty, STEP, seen(FAILED, WORKS))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [[recovery._OPEN], [recovery._OPEN, recovery._QUIET]],
+    ids=["a session alone", "and one without a sign yet"],
+)
+async def test_after_a_retry_a_session_that_may_stay_open_for_ever_is_not_waited_for(others):
+    duty = await committed()
+    await retried(duty, NO_SPACE)
+    findings = {
+        "1_1": Found(Finding.CANNOT_TELL, "CPUSE action 8 ended: failure no space"),
+        **{f"1_{n}": Found(Finding.UNDER_WAY, why) for n, why in enumerate(others, start=2)},
+    }
+
+    assert not changing._others_are_waited_for(duty, STEP, findings)
