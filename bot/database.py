@@ -23,6 +23,7 @@ from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
 from bot.verification import (
     Known,
     folded,
+    folded_or_none,
     house_faults,
     in_words,
     inbox_faults,
@@ -33,7 +34,7 @@ from bot.verification import (
 from engine.answering import TOLD
 from engine.clock import SystemClock
 from engine.drift import looks_of
-from storage.records import LOOKS, RunRow, Snapshot, Upkeep, is_run
+from storage.records import LOOKS, RunRow, Snapshot, StorageRefusal, Upkeep, is_run
 
 _TABLES = {
     "journal": "record",
@@ -78,6 +79,7 @@ class Checked:
     streams: int
     records: int
     chains: Sequence[str]
+    unread: Sequence[str]
     index: Sequence[str]
     inbox: Sequence[str]
     evidence: Sequence[str]
@@ -85,7 +87,7 @@ class Checked:
     @property
     def wrong(self) -> list[str]:
         """Everything that is wrong, the truth first."""
-        return [*self.chains, *self.index, *self.inbox, *self.evidence]
+        return [*self.chains, *self.unread, *self.index, *self.inbox, *self.evidence]
 
 
 def checked(snapshot: Snapshot) -> Checked:
@@ -93,6 +95,7 @@ def checked(snapshot: Snapshot) -> Checked:
     known = known_of(snapshot)
     ends: dict[str, int] = {}
     broken: dict[str, str] = {}
+    unread: dict[str, str] = {}
     index: dict[str, RunRow] = {}
     for stream in sorted({*snapshot.streams(), *known}):
         records = snapshot.records(stream)
@@ -103,12 +106,16 @@ def checked(snapshot: Snapshot) -> Checked:
         elif fault is not None:
             broken[stream] = f"{stream}: chain {in_words(fault)}"
         elif is_run(stream):
-            index[stream] = folded(records)
-    sound = [row for row in snapshot.runs() if row.id not in broken]
+            try:
+                index[stream] = folded(records)
+            except StorageRefusal as error:
+                unread[stream] = str(error)
+    sound = [row for row in snapshot.runs() if row.id not in {*broken, *unread}]
     return Checked(
         streams=len(ends),
         records=sum(ends.values()),
         chains=[*broken.values(), *house_faults(snapshot)],
+        unread=list(unread.values()),
         index=list(index_faults(sound, index)),
         inbox=list(inbox_faults(snapshot.inbox(), ends)),
         evidence=[f"evidence {one[:12]}… was changed" for one in snapshot.spoilt_evidence()],
@@ -129,7 +136,7 @@ def check(
     with mistakes_told(), wiring.upkeep(load(config).settings, acting=rebuild) as upkeep:
         found, made = _checked(upkeep), None
         if rebuild and not found.chains:
-            made = upkeep.reindex(folded)
+            made = upkeep.reindex(folded_or_none)
             found = _checked(upkeep)
     if as_json:
         print_json({**vars(found), "rebuilt": made})

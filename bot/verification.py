@@ -138,7 +138,10 @@ def judged(
     if fault is not None or not is_run(stream):
         return Verdict(stream, len(records), head, fault, broken=beside)
     try:
+        folded(records)
         verdicts = explained(records)
+    except StorageRefusal as error:
+        return Verdict(stream, len(records), head, None, broken=[str(error)])
     except _ODD as error:
         why = f"its records cannot be judged: {error!r}"
         return Verdict(stream, len(records), head, None, broken=[why])
@@ -295,8 +298,10 @@ def folded(records: Sequence[Record]) -> RunRow:
     """Return the index row that follows from a run's records.
 
     Raises:
-        StorageRefusal: somebody wrote records that no version of ours writes.
+        StorageRefusal: a newer version wrote them, or somebody who is no version of ours.
     """
+    if records and records[0].kind != Kind.ORDERED:
+        raise StorageRefusal(f"{records[0].stream}: it does not begin with an order")
     try:
         return RunState.replay(records).index()
     except NotUnderstood as error:
@@ -304,6 +309,14 @@ def folded(records: Sequence[Record]) -> RunRow:
     except _ODD as error:
         run = records[0].stream if records else ""
         raise StorageRefusal(f"{run}: its records cannot be read as a run: {error!r}") from error
+
+
+def folded_or_none(records: Sequence[Record]) -> RunRow | None:
+    """Return the same, or None where these records cannot be read as a run."""
+    try:
+        return folded(records)
+    except StorageRefusal:
+        return None
 
 
 # --------------------------------------------------------------------------- as a file

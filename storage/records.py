@@ -577,8 +577,12 @@ class Upkeep(Protocol):
         """Hold on to one moment, while others go on writing."""
         ...
 
-    def reindex(self, fold: Callable[[Sequence[Record]], RunRow]) -> int:
-        """Make the index of runs anew from the journal; return how many rows it has.
+    def reindex(self, fold: Callable[[Sequence[Record]], RunRow | None]) -> int:
+        """Make the index of runs anew from the journal; return how many rows were made.
+
+        Args:
+            fold: gives the row of a run's records; None where it cannot read them: what the index
+                says of that run stays as it is.
 
         Raises:
             StorageRefusal: a process acts, or might at any moment.

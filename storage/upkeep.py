@@ -100,13 +100,15 @@ class DatabaseUpkeep:
         with self._database.snapshot() as session:
             yield DatabaseSnapshot(session)
 
-    def reindex(self, fold: Callable[[Sequence[Record]], RunRow]) -> int:
+    def reindex(self, fold: Callable[[Sequence[Record]], RunRow | None]) -> int:
         """See storage.records.Upkeep."""
         with self._database.write() as session:
             self._refuse_actors(session)
             there = DatabaseSnapshot(session)
-            rows = [fold(there.records(stream)) for stream in there.streams() if is_run(stream)]
-            session.execute(delete(RunsTable))
+            made = {run: fold(there.records(run)) for run in there.streams() if is_run(run)}
+            rows = [row for row in made.values() if row is not None]
+            stays = [run for run, row in made.items() if row is None]
+            session.execute(delete(RunsTable).where(col(RunsTable.id).not_in(stays)))
             session.add_all(index_row(row) for row in rows)
         return len(rows)
 

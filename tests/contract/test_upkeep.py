@@ -503,7 +503,17 @@ def folded(records: Sequence[Record]) -> RunRow:
 
 
 def test_the_index_is_made_anew_from_the_journal(filled: str):
+    def all_but_one(records: Sequence[Record]) -> RunRow | None:
+        return None if records[0].stream == "run-1" else folded(records)
+
     with kept(filled, acting=True) as upkeep:
+        assert upkeep.reindex(all_but_one) == 2
+        with upkeep.snapshot() as now:
+            assert [(row.id, row.wake_at) for row in now.runs()] == [
+                ("run-0", None),
+                ("run-1", NOW),
+                ("run-2", None),
+            ], "what the index says of a run that cannot be read stays"
         assert upkeep.reindex(folded) == 3
         with upkeep.snapshot() as now:
             assert [(row.id, row.last_seq, row.wake_at) for row in now.runs()] == [

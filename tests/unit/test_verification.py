@@ -146,7 +146,9 @@ def test_records_of_a_whole_chain_that_make_no_run_are_said_and_not_a_traceback(
     odd = chained("hf-1", [Draft(Kind.ENDED, NOW, "engine", {})], epoch=0)
     verdict = judged("hf-1", odd)
     assert not verdict.good
-    assert "cannot be judged" in verdict.broken[0]
+    assert verdict.broken == ["hf-1: it does not begin with an order"]
+    odd = chained("hf-1", [Draft(Kind.ORDERED, NOW, "engine", {})], epoch=0)
+    assert "cannot be read as a run" in judged("hf-1", odd).broken[0]
 
 
 # ------------------------------------------------------------------------- as a file
@@ -692,3 +694,26 @@ def test_a_run_that_only_the_house_still_names_is_gone(owing):
 
     for words in (["verify"], ["verify", HOUSE], ["db", "check"]):
         assert f"house: it names {RUN}, whose journal is gone" in told(*words, code=1)
+
+
+def test_one_run_that_this_version_cannot_read_takes_no_command_away(home):
+    newer = [Draft("FUTURE", NOW, "engine", {})]
+    with closing(open_stores("sqlite:///hotfix.db", acting=True)) as stores:
+        stores.journal.append("hf-000009", newer, lease=None, last_seq=0)
+        stores.journal.append(RUN, newer, lease=None, last_seq=6)
+    tampered("UPDATE runs SET last_seq = 7")
+    found = (
+        "hf-000009: it does not begin with an order",
+        "record 7 has the kind FUTURE",
+    )
+
+    for words in (["verify"], ["db", "check"], ["db", "backup", "copy.db"]):
+        said = told(*words, code=1)
+        assert all(one in said for one in found)
+    assert "promises held" not in said
+    assert "made anew from the journal: 0 runs" in told("db", "check", "--rebuild", code=1)
+    with closing(open_stores("sqlite:///hotfix.db", acting=False)) as stores:
+        assert [row.id for row in stores.journal.runs()] == [RUN], "its row stays as it was"
+
+    tampered("DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 3")
+    assert f"{RUN}: chain broken at record 3" in told("db", "check", code=1)

@@ -297,4 +297,22 @@ SAFETIES = (
         new="    streams = {*snapshot.streams()}\n",
         by=(f"{VERIFIED}::test_a_run_that_only_the_house_still_names_is_gone",),
     ),
+    safety(
+        "what cannot be read as a run is a finding of that run",
+        promise="P8",
+        why="It would hide what is wrong with every other run, and leave nobody a backup.",
+        file="bot/database.py",
+        old="            except StorageRefusal as error:\n",
+        new="            except ZeroDivisionError as error:\n",
+        by=(f"{VERIFIED}::test_one_run_that_this_version_cannot_read_takes_no_command_away",),
+    ),
+    safety(
+        "the index keeps the row of a run that cannot be read",
+        promise="P8",
+        why="A run of a newer version would be gone from the index, and its group look free.",
+        file=UPKEEP,
+        old="delete(RunsTable).where(col(RunsTable.id).not_in(stays))",
+        new="delete(RunsTable)",
+        by=(f"{AT_UPKEEP}::test_the_index_is_made_anew_from_the_journal",),
+    ),
 )
