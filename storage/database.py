@@ -79,14 +79,13 @@ OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 class Database:
     """An open database. Thread-safe; each `with` is one transaction."""
 
-    def __init__(self, url: str | URL, *, acting: bool, makes: bool = True) -> None:
+    def __init__(self, url: str | URL, *, acting: bool) -> None:
         """Open, without looking at the schema.
 
         Args:
             url: `sqlite:///…` or `postgresql+psycopg://…`.
-            acting: this process acts. Others may read, and put words into the inbox. An embedded
-                database has at most one acting process.
-            makes: where there is no such file, or nothing in it, it is made.
+            acting: this process acts, and makes a file that is not there. Others may read, and put
+                words into the inbox. An embedded database has at most one acting process.
 
         Raises:
             DatabaseInUse: another process acts on this embedded database.
@@ -94,7 +93,6 @@ class Database:
         """
         place = _place(url)
         self.acting = acting
-        self.makes = makes
         self.shown = _shown(place)
         self.embedded = place.get_backend_name() == "sqlite"
         self._lock: ProcessLock | None = None
@@ -105,13 +103,13 @@ class Database:
         self.before_words: Callable[[Session], None] = lambda _session: None
         if self.embedded:
             with refusing("the database"):
-                file = self.file = _file(place, makes=makes)
+                file = self.file = _file(place, makes=acting)
                 if acting:
                     self._lock = ProcessLock(lock_of(file))
             self.shown = _shown(place.set(database=str(file)))
             self._identity = _identity(file)
             self._one_writer = threading.Lock()
-            self._reader = _sqlite_engine(file)
+            self._reader = _sqlite_engine(file, acting=acting)
         else:
             self._reader = postgres_engine(place)
         self._writer = self._reader.execution_options(writes=True)
@@ -328,7 +326,9 @@ def _file(place: URL, *, makes: bool) -> Path:
         begins = os.read(descriptor, len(SQLITE))
     finally:
         os.close(descriptor)
-    if begins != SQLITE and (begins or not makes):
+    if not begins and not makes:
+        raise StorageRefusal(f"{file} is no database of Hotfix Bot: it is empty")
+    if begins not in (SQLITE, b""):
         raise StorageRefusal(f"{file} is no SQLite database")
     return file
 
@@ -352,11 +352,13 @@ def _identity(file: Path) -> object:
     return status.st_dev, status.st_ino
 
 
-def _sqlite_engine(file: Path) -> Engine:
+def _sqlite_engine(file: Path, *, acting: bool) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(file)),
         connect_args={"check_same_thread": False, "timeout": BUSY_S, "isolation_level": None},
     )
+    if acting:  # whoever reads leaves even this as it is: the file may be somebody else's
+        event.listen(engine, "connect", _settle_journal)
     event.listen(engine, "connect", _settle_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -365,9 +367,14 @@ def _sqlite_engine(file: Path) -> Engine:
 def _settle_sqlite(connection: DBAPIConnection, _record: object) -> None:
     """Make a new connection durable, before its first transaction."""
     cursor = connection.cursor()
-    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _settle_journal(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    _switch_to_wal(cursor)
     cursor.close()
 
 

@@ -4,8 +4,9 @@ Alembic is imported only when something is to be done, so that a normal start do
 what is stored is looked up with plain SQL, and `REVISIONS` says here what the files in
 `migrations/versions` say there (the contract suite compares them).
 
-Question: may a command line migrate? Answer: it may create a schema that is not there, but never
-change one, since the running process of the version before still uses it.
+Question: may a command line migrate? Answer: it may create a schema that is not there on a server,
+but nothing in a file, whose name may be mistaken; and it may never change one, since the running
+process of the version before still uses it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from sqlalchemy import inspect, text
 
 from storage.database import Database
 from storage.records import NewerDatabase, StorageRefusal
+from storage.tables import METADATA
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 REVISIONS = ("0001", "0002")
 """Every revision there ever was, oldest first; the last is the one this code works with."""
+
+FIRST_TABLES = frozenset(("journal", "runs", "inbox"))
+"""What our databases had from the first revision on: who has them all is one of ours."""
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
@@ -49,8 +54,11 @@ def make_current(database: Database) -> None:
     revision = stored_revision(database)
     if revision == REVISIONS[-1]:
         return
-    if revision is None and not database.makes:
-        raise StorageRefusal("the file holds no tables of ours")
+    if revision is None and database.embedded and not database.acting:
+        raise StorageRefusal(
+            f"{database.shown} is no database of Hotfix Bot: it is empty;"
+            " hotfix-bot serve makes one there"
+        )
     if revision is not None and revision not in REVISIONS:
         raise NewerDatabase(
             f"the database has revision {revision}; this version of Hotfix Bot knows"
@@ -69,21 +77,30 @@ def stored_revision(database: Database) -> str | None:
     """Return the revision written in the database, or None where there is no schema yet.
 
     Raises:
-        StorageRefusal: it has our tables, but does not say of which revision they are.
+        StorageRefusal: it has our tables, but does not say of which revision they are; or it has
+            tables of another program.
     """
     revision: str | None = None
     with database.read() as session:
         connection = session.connection()
         # In this order: both come in one transaction, maybe between these two looks.
-        has_tables = inspect(connection).has_table("journal")
+        tables = set(inspect(connection).get_table_names())
         if inspect(connection).has_table("alembic_version"):
             revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if has_tables and revision is None:
+    if revision is not None:
+        return revision
+    if tables >= FIRST_TABLES:
         raise StorageRefusal(
             "the database has its tables, but not their revision (alembic_version is lost): "
             "go on with a backup"
         )
-    return revision
+    strange = tables - {"alembic_version"} if database.embedded else tables & METADATA.tables.keys()
+    if strange:
+        raise StorageRefusal(
+            f"{database.shown} is no database of Hotfix Bot: it is not empty, and holds tables"
+            f" of another program ({', '.join(sorted(strange)[:3])})"
+        )
+    return None
 
 
 def _run_alembic(connection: Connection) -> None:

@@ -71,11 +71,11 @@ def open_copy(file: Path) -> Upkeep:
     Raises:
         StorageRefusal: it is no such copy.
     """
-    return DatabaseUpkeep(_opened(url_of(file), acting=False, makes=False))
+    return DatabaseUpkeep(_opened(url_of(file), acting=False))
 
 
-def _opened(url: str | URL, *, acting: bool, makes: bool = True) -> Database:
-    database = Database(url, acting=acting, makes=makes)
+def _opened(url: str | URL, *, acting: bool) -> Database:
+    database = Database(url, acting=acting)
     try:
         make_current(database)
         settle(database)
@@ -126,7 +126,7 @@ class DatabaseUpkeep:
             else:
                 self._copy_into_file(draft)
             _forget_identity(draft)
-            with closing(_opened(url_of(draft), acting=False, makes=False)) as copy:
+            with closing(_opened(url_of(draft), acting=False)) as copy:
                 with copy.snapshot() as arrived:
                     refuse_lacking(before, arrived)
                 return _counted(copy)

@@ -403,11 +403,41 @@ def test_a_failed_migration_leaves_nothing_behind(
     database.open()
 
 
-def test_many_first_openings_make_one_schema(database: DatabasePlace):
-    """The command line may come first; it never waits for the lock, so all open together."""
+def test_many_first_openings_make_one_schema(postgres: PostgresServer):
+    place = DatabasePlace("postgres", postgres.new_database(), shared=True)
     with ThreadPoolExecutor(4) as pool:
-        opened = list(pool.map(lambda _: database.open(acting=False), range(4)))
+        opened = list(pool.map(lambda _: place.open(acting=False), range(4)))
     assert all(list(stores.journal.runs()) == [] for stores in opened)
+    place.close()
+
+
+def test_reading_makes_no_tables_in_a_file_that_has_none(sqlite: DatabasePlace):
+    file_of(sqlite).touch()
+    with pytest.raises(StorageRefusal, match="is no database of Hotfix Bot: it is empty"):
+        sqlite.open(acting=False)
+    assert file_of(sqlite).read_bytes() == b""
+
+    with closing(Database(sqlite.url, acting=True)) as made, made.read() as session:
+        assert session.scalar(text("PRAGMA user_version")) == 0
+    with pytest.raises(StorageRefusal, match="is no database of Hotfix Bot: it is empty"):
+        sqlite.open(acting=False)
+    assert migrate.upgrade(sqlite.url)[0] is None
+
+
+@pytest.mark.parametrize("table", ["mine", "journal"])
+def test_a_file_of_another_program_is_left_as_it_is(sqlite: DatabasePlace, table: str):
+    with closing(sqlite3.connect(file_of(sqlite))) as other, other:
+        other.execute(f"CREATE TABLE {table} (x)")
+    before = file_of(sqlite).read_bytes()
+    says = rf"no database of Hotfix Bot: it is not empty, .*\({table}\)"
+    with pytest.raises(StorageRefusal, match=says):
+        sqlite.open(acting=False)
+    assert file_of(sqlite).read_bytes() == before
+    assert [path.name for path in file_of(sqlite).parent.iterdir()] == ["hotfix.db"]
+    with pytest.raises(StorageRefusal, match=says):
+        migrate.upgrade(sqlite.url)
+    with closing(sqlite3.connect(file_of(sqlite))) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [(table,)]
 
 
 def test_a_start_with_a_current_schema_does_not_import_alembic(database: DatabasePlace):

@@ -174,13 +174,13 @@ def test_a_backup_is_written_and_checked_under_whatever_name_it_gets(
 def test_checking_a_copy_makes_nothing(tmp_path: Path):
     empty = tmp_path / "empty.db"
     empty.touch()
-    with pytest.raises(StorageRefusal, match="no SQLite database"):
+    with pytest.raises(StorageRefusal, match="it is empty"):
         open_copy(empty)
     with pytest.raises(StorageRefusal, match="No such file"):
         open_copy(tmp_path / "none.db")
     with closing(sqlite3.connect(tmp_path / "other.db")) as other:
         other.execute("CREATE TABLE something (x)")
-    with pytest.raises(StorageRefusal, match="no tables of ours"):
+    with pytest.raises(StorageRefusal, match="is no database of Hotfix Bot"):
         open_copy(tmp_path / "other.db")
     assert empty.stat().st_size == 0
     assert not (tmp_path / "none.db").exists()

@@ -548,8 +548,16 @@ def test_pruning_leaves_a_run_alone_whose_journal_is_not_whole(home, gone):
     assert f"{RUN}: " in told("verify", code=1)
 
 
-def test_where_there_are_no_records_nothing_is_called_whole(home):
+def test_an_empty_file_is_no_database_and_stays_empty(home):
     (home / "hotfix.db").write_bytes(b"")
+    for words in (["verify"], ["db", "check"]):
+        assert "is no database of Hotfix Bot: it is empty" in told(*words, code=2)
+    assert (home / "hotfix.db").read_bytes() == b""
+
+
+def test_where_there_are_no_records_nothing_is_called_whole(home):
+    (home / "hotfix.db").unlink()
+    told("db", "upgrade")
 
     assert "no records" in told("verify", code=1)
     said = told("db", "check", code=1)
