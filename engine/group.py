@@ -59,6 +59,7 @@ _CHANGES = {
 
 
 _IMPORTING = (
+    "",
     "Initiating package import...",
     "Verifying disk space...",
     "Disk space is available",
@@ -66,8 +67,8 @@ _IMPORTING = (
     "Package was transferred successfully",
     "Importing package...",
 )
-"""What a row says while an import is at work. Source: SGMUP; there the installer as well
-"terminates by timeout and continues in background"."""
+"""What a row says while an import is at work; at first, and once between, nothing. Source: SGMUP;
+there the installer as well "terminates by timeout and continues in background"."""
 
 
 class LiveGroup:

@@ -330,7 +330,7 @@ def test_a_package_number_that_means_nothing_there_is_told_in_the_devices_words(
 # ------------------------------------------------------ an installer that ends before its work
 
 
-@pytest.mark.parametrize("seconds", [2, 8, 20, 40])
+@pytest.mark.parametrize("seconds", [0, 2, 3, 8, 20, 40])
 def test_an_import_whose_installer_ends_early_is_waited_for(tmp_path, seconds):
     night = played(tmp_path, faults=[{"name": "import_cut", "seconds": seconds}])
 

@@ -181,6 +181,15 @@ SAFETIES = (
         by=(f"{OTHER_DEVICES}::test_an_import_whose_installer_ends_early_is_waited_for",),
     ),
     safety(
+        "an import that says nothing yet is no refusal",
+        promise="P4",
+        why="A night would hold for an import that is at work and succeeds.",
+        file=GROUP,
+        old='_IMPORTING = (\n    "",\n',
+        new="_IMPORTING = (\n",
+        by=(f"{OTHER_DEVICES}::test_an_import_whose_installer_ends_early_is_waited_for",),
+    ),
+    safety(
         "after a confirmation that commits, an early end is looked at",
         promise="P4",
         why="What the device did would count as not done, and people would be asked anew.",
