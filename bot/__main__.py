@@ -452,6 +452,8 @@ def _print_verdicts(found: Sequence[Verdict]) -> None:
             print(f"    promises held: {', '.join(held)}")
         for why in one.broken:
             print(f"    broken: {why}")
+        if one.note:
+            print(f"    {one.note}")
 
 
 @app.command()

@@ -46,6 +46,9 @@ _ODD = (AttributeError, LookupError, TypeError, ValueError)
 """What a record raises whose chain is whole, but whose body nobody of ours wrote."""
 
 
+NOT_ENDED = "has not ended here: only a head from the thread (--head) shows whether its end is cut"
+
+
 class NotReadable(Exception):
     """What a person gave is no head of a journal, or no journal; the message says why."""
 
@@ -80,6 +83,7 @@ class Verdict:
     fault: ChainFault | None
     promises: Mapping[str, str] = field(default_factory=dict)
     broken: Sequence[str] = ()
+    note: str = ""
 
     @property
     def good(self) -> bool:
@@ -100,6 +104,7 @@ class Verdict:
             "head": self.head,
             "promises": dict(self.promises),
             "broken": list(self.broken),
+            "note": self.note,
         }
 
 
@@ -152,6 +157,7 @@ def judged(
         None,
         {name: verdict for name, (verdict, _) in verdicts.items()},
         [why for _, reasons in verdicts.values() for why in reasons],
+        NOT_ENDED if known is None and ends is None and not _ends_in(records) else "",
     )
 
 
@@ -169,8 +175,7 @@ def stream_fault(stream: str, records: Sequence[Record], known: Known) -> ChainF
 
 def _not_ended(records: Sequence[Record], known: Known) -> ChainFault | None:
     """Return what is wrong where a run's end is not its last record, or is missing."""
-    ended = next((r.seq for r in records if r.kind == Kind.ENDED), 0)
-    if ended:
+    if ended := _ends_in(records):
         behind = ended < len(records)
         return ChainFault(ended + 1, "it stands behind the end of the run") if behind else None
     says = f"the message {known.over}" if known.over else ""
@@ -179,6 +184,11 @@ def _not_ended(records: Sequence[Record], known: Known) -> ChainFault | None:
         says = says or "the index"
     missing = f"the end is missing: {says} says that the run has ended"
     return ChainFault(len(records) + 1, missing) if says else None
+
+
+def _ends_in(records: Sequence[Record]) -> int:
+    """Return the number of the record that ended a run, 0 where none is there."""
+    return next((record.seq for record in records if record.kind == Kind.ENDED), 0)
 
 
 def _beyond(records: Sequence[Record], known: Known) -> ChainFault | None:

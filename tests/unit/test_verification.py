@@ -725,3 +725,18 @@ def test_one_run_that_this_version_cannot_read_takes_no_command_away(home):
 
     tampered("DELETE FROM journal WHERE stream = 'hf-000001' AND seq = 3")
     assert f"{RUN}: chain broken at record 3" in told("db", "check", code=1)
+
+
+def test_an_export_whose_run_has_not_ended_says_what_nobody_can_see_there(over):
+    note = "has not ended here: only a head from the thread (--head) shows"
+    lines = told("export", RUN)
+    (over / "x.jsonl").write_text(lines)
+    assert "has not ended" not in told("verify", "--file", "x.jsonl")
+
+    (over / "x.jsonl").write_text("".join(lines.splitlines(keepends=True)[:5]))
+    assert note in told("verify", "--file", "x.jsonl")
+    assert note in json.loads(told("verify", "--file", "x.jsonl", "--json"))[RUN]["note"]
+    head = json.loads(lines.splitlines()[6])["hash"][:12]
+    assert "there were 7 records" in told(
+        "verify", "--file", "x.jsonl", "--head", f"7:{head}", code=1
+    )
