@@ -72,6 +72,8 @@ HINTS_S = 0.5
 SECRET_OPTIONS = ("password", "sslpassword")
 """What an address may say after its `?` that nobody else may read."""
 
+DAMAGED = "the file is damaged; stop the service and go on with a backup"
+
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What a database says when a statement is wrong; all else it says is about its own state."""
 
@@ -226,6 +228,19 @@ class Database:
             cursor = connection.cursor()
             cursor.execute("VACUUM INTO ?", (str(file),))
             cursor.close()
+
+    def refuse_damaged(self) -> None:
+        """Read every page of an embedded database.
+
+        Raises:
+            StorageDown: it is damaged.
+        """
+        if not self.embedded:
+            return
+        with self.read() as session:
+            found = str(session.scalar(text("PRAGMA quick_check(1)")))
+        if found != "ok":
+            raise StorageDown(f"{' '.join(found.split())}: {DAMAGED}")
 
     def restart_numbers(self, session: Session) -> None:
         """Have the next inbox row placed behind those that were copied with their places."""
@@ -401,7 +416,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _one_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    line = lines[0] if lines else type(error).__name__
+    if getattr(error, "sqlite_errorname", "") in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+        return f"{line}: {DAMAGED}"
+    return line
 
 
 def _number(name: str) -> int:

@@ -37,8 +37,10 @@ def upgrade(url: str) -> tuple[str | None, str]:
     Raises:
         DatabaseInUse: a process acts on this embedded database.
         NewerDatabase: a newer version has written it.
+        StorageDown: it is damaged, or does not answer.
     """
     with closing(Database(url, acting=True)) as database:
+        database.refuse_damaged()
         before = stored_revision(database)
         make_current(database)
     return before, REVISIONS[-1]

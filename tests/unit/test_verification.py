@@ -548,6 +548,17 @@ def test_pruning_leaves_a_run_alone_whose_journal_is_not_whole(home, gone):
     assert f"{RUN}: " in told("verify", code=1)
 
 
+def test_a_damaged_file_is_called_that_and_is_not_called_current(home):
+    file = home / "hotfix.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 12288) + whole[-4096:])
+
+    for words in (["db", "upgrade"], ["db", "check"], ["verify"], ["db", "backup", "copy.db"]):
+        assert "the file is damaged; stop the service and go on with a backup" in told(
+            *words, code=2
+        )
+
+
 def test_an_empty_file_is_no_database_and_stays_empty(home):
     (home / "hotfix.db").write_bytes(b"")
     for words in (["verify"], ["db", "check"]):

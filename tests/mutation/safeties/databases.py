@@ -132,6 +132,17 @@ SAFETIES = (
         by=("contract/test_databases.py::test_a_file_of_another_program_is_left_as_it_is",),
     ),
     safety(
+        "an upgrade reads the whole file",
+        promise="P8",
+        why="A damaged file would be called current, where nothing else can read it.",
+        file="storage/migrate.py",
+        old="        database.refuse_damaged()\n",
+        by=(
+            "unit/test_verification.py::test_a_damaged_file_is_called_that_and_is_not_called_"
+            "current",
+        ),
+    ),
+    safety(
         "a mark stays where the move may have happened",
         promise="P9",
         why="The answer to the commit was lost: both could be acted on.",
