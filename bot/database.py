@@ -164,8 +164,13 @@ def _print_checked(found: Checked, made: int | None) -> None:
     held = f"{_count(found.records, 'record')} in {_count(found.streams, 'stream')}"
     typer.echo(f"{held}: {'not everything fits' if found.wrong else 'everything fits'}.")
     if found.chains:
-        typer.echo("The journal is not whole, so it says less than was written: nothing is made")
-        typer.echo("from it. Stop the service, keep this database, and go on with a backup.")
+        typer.echo(
+            "The journal is not what was written: it lost records, or holds strange ones, and"
+        )
+        typer.echo(
+            "no index is made from it. Stop the service, keep this database as it is, and go"
+        )
+        typer.echo("on with a backup.")
     elif found.index:
         typer.echo("hotfix-bot db check --rebuild makes the index anew; stop the service first,")
         typer.echo("and compare with a head from the thread: hotfix-bot verify RUN --head HEAD.")
