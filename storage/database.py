@@ -336,7 +336,7 @@ def _file(place: URL, *, makes: bool) -> Path:
     file = Path(str(place.database)).resolve()
     if not file.parent.is_dir():
         raise StorageRefusal(f"the folder {file.parent} does not exist")
-    descriptor = os.open(file, os.O_RDWR | (os.O_CREAT if makes else 0), 0o600)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT if makes else os.O_RDONLY, 0o600)
     try:
         begins = os.read(descriptor, len(SQLITE))
     finally:
@@ -368,15 +368,31 @@ def _identity(file: Path) -> object:
 
 
 def _sqlite_engine(file: Path, *, acting: bool) -> Engine:
+    how = "rw" if acting or os.access(file, os.W_OK) else _how_to_read(file)
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(file)),
-        connect_args={"check_same_thread": False, "timeout": BUSY_S, "isolation_level": None},
+        creator=lambda: sqlite3.connect(
+            f"{file.as_uri()}?mode={how}",
+            uri=True,
+            check_same_thread=False,
+            timeout=BUSY_S,
+            isolation_level=None,
+        ),
     )
     if acting:  # whoever reads leaves even this as it is: the file may be somebody else's
         event.listen(engine, "connect", _settle_journal)
     event.listen(engine, "connect", _settle_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _how_to_read(file: Path) -> str:
+    """Say how SQLite opens a file that we may not write: a copy, or another user's.
+
+    Without a log beside it nobody writes it, and SQLite need make none, which it may not.
+    """
+    log = file.with_name(file.name + "-wal")
+    return "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
 
 
 def _settle_sqlite(connection: DBAPIConnection, _record: object) -> None:

@@ -39,6 +39,7 @@ from storage.records import (
     InboxRow,
     NewerDatabase,
     RunRow,
+    StorageDown,
     StorageRefusal,
     StreamMoved,
     WordWaiting,
@@ -591,6 +592,26 @@ def test_a_file_of_another_user_is_a_refusal(
     for acting in (True, False):
         with pytest.raises(StorageRefusal, match=r"cannot be used: Permission denied .*hotfix\.db"):
             open_stores(sqlite.url, acting=acting)
+
+
+def test_a_file_that_may_only_be_read_is_read_whole(
+    sqlite: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+):
+    """As the system says it; whoever runs the tests may be root, to whom nothing is refused."""
+    stores = sqlite.open()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
+    beside = sqlite.open(acting=False)
+    assert len(beside.journal.read("run-1")) == 1
+    with pytest.raises(StorageDown, match="readonly"):
+        beside.inbox.put(InboxRow("w", None, "halt", {}, NOW))
+    beside.close()
+    stores.close()
+
+    before = sorted(file_of(sqlite).parent.iterdir())
+    copy = sqlite.open(acting=False)
+    assert len(copy.journal.read("run-1")) == 1
+    assert sorted(file_of(sqlite).parent.iterdir()) == before
 
 
 def test_a_full_disk_is_a_refusal_and_leaves_no_lock_held(
