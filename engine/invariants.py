@@ -330,7 +330,7 @@ def _room(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 
 def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
-    """Judge what only a full look reads: disk, licences, core dumps, clocks."""
+    """Judge what only a full look reads: disk, licences, core dumps."""
     plan, problems = state.the_plan, []
     needed_mb = int(plan.package.size * plan.policy.log_free_factor / 1_000_000)
     for health in plan.concerning(facts).health:
@@ -347,6 +347,23 @@ def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
         if len(new_dumps) > plan.policy.core_dumps_allowed:
             problems.append(f"{health.id} wrote core dumps: {', '.join(sorted(new_dumps))}")
     return problems
+
+
+CLOCK_OFF_S = 120
+"""So many seconds from ours a member's clock is told: 10 to 40 s apart is usual [C]."""
+
+
+def worth_telling(facts: GroupFacts) -> list[str]:
+    """Say what people should know of a full look although nothing holds for it."""
+    return [
+        *facts.trouble,
+        *(
+            f"the clock of {one.id} is {abs(one.clock_offset_s):.0f} s "
+            f"{'ahead of' if one.clock_offset_s > 0 else 'behind'} ours: see NTP there, and here"
+            for one in facts.health
+            if one.clock_offset_s is not None and abs(one.clock_offset_s) > CLOCK_OFF_S
+        ),
+    ]
 
 
 def _idle(members: Sequence[MemberFacts], state: RunState) -> list[str]:

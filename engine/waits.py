@@ -47,7 +47,7 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
     if not _has_changed_any(duty):
         facts = await duty.observe(full=True)
         invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, duty.state)
-        seen = {"facts": to_json(facts), "trouble": list(facts.trouble)}
+        seen = {"facts": to_json(facts), "trouble": invariants.worth_telling(facts)}
         _refuse_late(duty)
     try:
         await duty.done(step, how="kept", **seen)

@@ -21,7 +21,8 @@ T = TypeVar("T")
 async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Record what is true before anything changes, or hold."""
     invariants.check(step, facts, duty.state)
-    await duty.done(step, how="looked", facts=to_json(facts), trouble=list(facts.trouble))
+    told = invariants.worth_telling(facts)
+    await duty.done(step, how="looked", facts=to_json(facts), trouble=told)
 
 
 async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.journal import Kind
+from engine.model import StepKind
 from tests.simulation.night import POLICY, REQUESTER, Night, quick
 from tests.simulation.played import Played, Then, play_night
 
@@ -337,3 +338,32 @@ def test_an_import_whose_installer_ends_early_is_waited_for(tmp_path, seconds):
     assert Kind.HELD not in night.kinds()
     assert night.state.ended is not None
     assert len(orders(night, "import")) == 4
+
+
+# --------------------------------------------------------------------------- a clock that is off
+
+
+@pytest.mark.parametrize(
+    ("off_s", "told"),
+    [
+        (86_400, ["1_3 is 86400 s ahead of ours"]),
+        (-600, ["1_3 is 600 s behind ours"]),
+        (40, []),
+    ],
+)
+def test_a_clock_that_is_off_is_told_and_nothing_holds_for_it(tmp_path, off_s, told):
+    async def then(night: Night) -> None:
+        night.group.members["1_3"].clock_offset_s = off_s
+        await to_the_end(night)
+
+    night = played(tmp_path, then)
+
+    (looked,) = (
+        r.body
+        for r in night.records
+        if (r.kind, r.body.get("kind")) == (Kind.DONE, StepKind.PREFLIGHT)
+    )
+    assert len(looked["trouble"]) == len(told)
+    assert all(words in said for words, said in zip(told, looked["trouble"], strict=True))
+    assert night.state.ended is not None, night.state.hold
+    assert Kind.HELD not in night.kinds()

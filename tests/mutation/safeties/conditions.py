@@ -265,6 +265,18 @@ SAFETIES = (
         by=(AT_READY,),
     ),
     safety(
+        "a clock that is off is told",
+        promise="P6",
+        why="Times in its logs mislead whoever looks into them, and licences end by that clock.",
+        file=INVARIANTS,
+        old="abs(one.clock_offset_s) > CLOCK_OFF_S",
+        new="False",
+        by=(
+            "simulation/test_other_devices.py::"
+            "test_a_clock_that_is_off_is_told_and_nothing_holds_for_it",
+        ),
+    ),
+    safety(
         "core dumps that are new",
         promise="P10",
         why="A process that crashes at the new take is the reason to stop before the second group.",
