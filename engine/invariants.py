@@ -345,7 +345,11 @@ def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
             )
         new_dumps = set(health.core_dumps) - set(before.core_dumps)
         if len(new_dumps) > plan.policy.core_dumps_allowed:
-            problems.append(f"{health.id} wrote core dumps: {', '.join(sorted(new_dumps))}")
+            problems.append(
+                f"{health.id} wrote core dumps: {', '.join(sorted(new_dumps))}; a restart alone "
+                "may leave some: where these are no reason to stop, move the files away on "
+                f"{health.id}, then `retry`"
+            )
     return problems
 
 

@@ -367,3 +367,23 @@ def test_a_clock_that_is_off_is_told_and_nothing_holds_for_it(tmp_path, off_s, t
     assert all(words in said for words, said in zip(told, looked["trouble"], strict=True))
     assert night.state.ended is not None, night.state.hold
     assert Kind.HELD not in night.kinds()
+
+
+# ---------------------------------------------------------- core dumps of a restart, as the reason
+
+
+def test_a_hold_for_core_dumps_says_what_lets_a_retry_go_on(tmp_path):
+    async def then(night: Night) -> None:
+        await to_the_end(night)
+        assert (hold := night.state().hold) is not None
+        assert "move the files away on 1_1, then `retry`" in hold.reason
+        night.group.members["1_1"].core_dumps.clear()
+        night.say("retry", REQUESTER)
+        await night.clock.sleep(timedelta(seconds=5))
+        await night.until_over(hours=4)
+
+    dump = {"name": "core_dump", "member": "1_1", "when": "rebooted:1_1"}
+    night = played(tmp_path, then, faults=[dump, {**dump, "delay_s": 1}])
+
+    assert [r.body["step"] for r in night.records if r.kind == Kind.HELD] == ["B.READY"]
+    assert night.state.ended is not None, night.state.hold
