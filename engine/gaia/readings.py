@@ -135,7 +135,9 @@ def _package_state(words: str) -> PackageState:
         return PackageState.INSTALLED
     if lower in ("available for install", "imported", "downloaded"):
         return PackageState.AVAILABLE
-    if lower == "available for download":
+    # Said of one that was uninstalled [I]: whether it is gone, its take or its action has to say,
+    # and nobody counts on its file being there.
+    if lower in ("available for download", "not installed"):
         return PackageState.ABSENT
     return PackageState.UNKNOWN
 

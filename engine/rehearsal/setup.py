@@ -43,6 +43,8 @@ class Setup:
             installed before it.
         failed_state: what the list of packages says of one whose last installation failed; empty:
             what it said before [B].
+        uninstalled_state: what the list of packages says of one that was uninstalled, as
+            "Not Installed"; empty: that it can be installed [B].
         audits_admin_state: whether the dialogue of admin-down goes on to a name and a reason after
             its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
@@ -84,6 +86,7 @@ class Setup:
     sync_all_sites: bool = True
     list_lags_s: float = 0.0
     failed_state: str = ""
+    uninstalled_state: str = ""
     audits_admin_state: bool = True
     tells_busy: bool = True
     keeps_actions: bool = False

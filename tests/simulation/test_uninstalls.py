@@ -89,6 +89,18 @@ def test_what_the_run_before_saw_is_expected(tmp_path):
     assert night.broken() == {}
 
 
+@pytest.mark.parametrize("word", ["Not Installed", "Available for Download"])
+def test_where_the_list_says_otherwise_that_it_is_gone_the_take_decides(tmp_path, word):
+    night = play(tmp_path, order={**LAST, "take": 99}, imported=THERE, uninstalled_state=word)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "done"
+    assert Kind.HELD not in night.kinds()
+    assert takes(night) == {99}
+    assert set(uninstalls(night).values()) == {1}
+    assert night.broken() == {}
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

@@ -187,6 +187,7 @@ def test_unreadable_output_is_an_error_never_an_absence(reader, text):
         ("Installed Successfully", PackageState.INSTALLED),
         ("Installed", PackageState.INSTALLED),
         ("Available for download", PackageState.ABSENT),
+        ("Not Installed", PackageState.ABSENT),
         ("Installing", PackageState.UNKNOWN),
         ("Partially imported", PackageState.UNKNOWN),
     ],

@@ -520,6 +520,13 @@ def _package(host: Host, package: Package) -> dict[str, Any]:
     tried = [a for a in host.member.actions if (a.kind, a.package) == ("Install", package.name)]
     if tried and tried[-1].status == "failure" and package.state == AVAILABLE:
         state = host.group.setup.failed_state or state
+    changes = [
+        a.kind
+        for a in host.member.actions
+        if a.kind in ("Install", "Uninstall") and a.package == package.name
+    ]
+    if changes[-1:] == ["Uninstall"] and package.state == AVAILABLE:
+        state = host.group.setup.uninstalled_state or state
     return {
         "filename": package.name,
         "displayName": package.shown_name,

@@ -11,6 +11,15 @@ MEMBER_LINE = "unit/test_member_line.py"
 
 SAFETIES = (
     safety(
+        "of a package that is listed as not installed the take decides",
+        promise="P10",
+        why="An uninstall that went well would hold half done, and each retry again.",
+        file="engine/gaia/readings.py",
+        old='if lower in ("available for download", "not installed"):',
+        new='if lower == "available for download":',
+        by=("unit/test_parsers.py::test_each_word_of_a_packages_state",),
+    ),
+    safety(
         "what is not listed is not believed to be uninstalled for that alone",
         promise="P3",
         why="A list of packages may be incomplete, and the members would be waited for, or done.",
