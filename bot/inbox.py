@@ -23,7 +23,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from bot.hearing import ASKED, HELP, LOOKED_UP, Heard, Hearing
 from bot.people import PlainAnswers
 from engine.answering import TOLD, give
-from engine.ports import Answers
+from engine.ports import Answers, Clock
 from storage.records import InboxRow, InboxStore
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,7 @@ def following(
     wake: Callable[[str], None],
     help_for: HelpFor,
     look_up: LookUp,
+    clock: Clock,
 ) -> Follow:
     """Return what follows on a stored row: an answer, or the run that it is for is woken."""
     plain = PlainAnswers(answers)
@@ -66,7 +67,7 @@ def following(
             await answers.answer(row.body["answer"], text)
             await asyncio.to_thread(inbox.drop, row.key)
         elif row.kind == TOLD:
-            await give(row, plain, inbox)
+            await give(row, plain, inbox, clock.now())
         elif row.run is not None:
             wake(row.run)
 

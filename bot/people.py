@@ -51,6 +51,9 @@ MEMBERS_WITHIN_S = 1.0
 ANSWER_WITHIN_S = 10.0
 """Seconds for each way to tell one person something, waiting for its turn included."""
 
+_PASSES = ("ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable")
+"""What Slack says where the same call may succeed later."""
+
 _UNFIT = {
     "deleted": "it was deactivated",
     "is_bot": "it is a bot",
@@ -372,7 +375,7 @@ class SlackAnswers:
 
     async def answer(
         self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """See engine.ports.Answers. Never raises: an answer that cannot be given is logged."""
         if file is not None:
             text = f"{text}\n{await self._hand_over(to, *file)}"
@@ -381,9 +384,10 @@ class SlackAnswers:
             told = told or await self._write_to(to, text)
         except UNREADABLE as error:
             log.warning("answer not given", user=to.get("user"), error=type(error).__name__)
-            return
+            return False
         if not told:
             log.warning("answer not given", user=to.get("user"))
+        return told or not is_person(to.get("user", ""))
 
     async def _hand_over(self, to: dict[str, str], name: str, content: str) -> str:
         """Write a file to the person directly; return where it is, as finished mrkdwn."""
@@ -442,6 +446,7 @@ class SlackAnswers:
                 await self._client.chat_postMessage(channel=to["user"], text=text)
         except SlackApiError as error:
             log.warning("answer not given", user=to["user"], error=error.response.get("error"))
+            return error.response.get("error") not in _PASSES
         return True
 
     async def _thread_of(self, run: str) -> str | None:
@@ -462,9 +467,9 @@ class PlainAnswers:
 
     async def answer(
         self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """See engine.ports.Answers."""
-        await self._answers.answer(to, html.escape(text, quote=False), file=file)
+        return await self._answers.answer(to, html.escape(text, quote=False), file=file)
 
 
 def _says_no(body: str | None) -> bool:

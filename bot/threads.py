@@ -92,11 +92,15 @@ class Threads:
         self._read_to: dict[str, str] = {}
         self._short: set[str] = set()
         self._rounds = Rounds(clock, EVERY, self.read_back, log=log, failed="threads not read back")
+        self._answers = Rounds(
+            clock, EVERY, self.give_what_was_left, log=log, failed="answers not given"
+        )
         self._next_call = float("-inf")
 
     def start(self) -> None:
         """Begin to read; Slack may be away, then it goes on trying."""
         self._rounds.start()
+        self._answers.start()
 
     def read_soon(self) -> None:
         """Read as soon as possible: events may have been missed."""
@@ -105,10 +109,10 @@ class Threads:
     async def close(self) -> None:
         """Stop reading. Never raises."""
         await self._rounds.close()
+        await self._answers.close()
 
     async def read_back(self) -> None:
-        """Hear what was said in the threads of open runs, and give answers that were left."""
-        await self._give_what_was_left()
+        """Hear what was said in the threads of open runs."""
         open_runs = [row.id for row in await asyncio.to_thread(self._stores.journal.runs)]
         self._read_to = {run: ts for run, ts in self._read_to.items() if run in open_runs}
         for run in open_runs:
@@ -118,7 +122,8 @@ class Threads:
                 if not (isinstance(error, SlackRefused) and concerns_all(error.error)):
                     log.warning("a thread was not read back", run=run, error=str(error))
 
-    async def _give_what_was_left(self) -> None:
+    async def give_what_was_left(self) -> None:
+        """Give answers that no process has given; no thread waits for that."""
         for row in await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED, TOLD)):
             if self._clock.now() - row.at < LEFT:
                 continue
@@ -126,7 +131,7 @@ class Threads:
                 await self._follow(row)
             except StorageDown:
                 raise
-            except Exception:  # or one answer would keep every thread from being read
+            except Exception:  # or one answer would keep all the others back
                 log.exception("an answer is left to be given later", key=row.key)
 
     async def _read(self, run: str) -> None:

@@ -450,6 +450,7 @@ class Facing:
             lambda run: base.wakes.to_act(run),
             help_for,
             overview.answer,
+            base.clock,
         )
         app = slack_app(
             base.client,

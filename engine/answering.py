@@ -3,9 +3,9 @@
 An answer is a courtesy; whoever waited for Slack with a group out of service would not look at it.
 But whoever said something must not be left without a word because a process ended. So an answer
 stands in the inbox (`TOLD`) from the transaction on in which it was decided, and is taken once it
-was given. Question: who gives it? Answer: whoever decided it, at once; what is left then, whoever
-reads threads back (`bot.threads`). Given up: one that is given at the moment of a death is given
-twice.
+was given. Question: who gives it? Answer: whoever decided it, at once; what is left then, by a
+death or because Slack does not take it, whoever reads threads back (`bot.threads`), for a day.
+Given up: one that is given at the moment of a death, or by two at the same moment, is given twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from engine.ports import Answers
+from engine.ports import Answers, Clock
 from storage.records import InboxRow, InboxStore, StorageDown, every_waiting
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,9 @@ guess."""
 
 GIVEN_WITHIN = timedelta(seconds=60)
 """How long one answer may keep the others waiting."""
+
+KEPT = timedelta(hours=24)
+"""So long an answer waits to be given; after that what it says is of no use any more. A guess."""
 
 TOLD = "told"
 """Kind of the row of an answer that was decided and not given yet. It belongs to no run, and bars
@@ -62,21 +65,32 @@ def answer_key(row: InboxRow) -> str:
     return f"{TOLD}:{row.key}"
 
 
-async def give(row: InboxRow, answers: Answers, inbox: InboxStore) -> None:
-    """Give an answer that waits, and take its row. One that cannot be given is logged, and let go.
+async def give(row: InboxRow, answers: Answers, inbox: InboxStore, now: datetime) -> None:
+    """Give an answer that waits, if nobody else has, and take its row; see `KEPT`.
+
+    One that Slack does not take now waits on. A mistake of ours is logged, and the answer let go.
 
     Raises:
-        StorageDown: it was given, and waits still.
+        StorageDown: it waits still, though it may have been given.
     """
+    if not await asyncio.to_thread(_waits, inbox, row.key):
+        return
     to, file = dict(row.body["answer"]), row.body.get("file")
+    given, old = False, now - row.at > KEPT
     try:
         async with asyncio.timeout(GIVEN_WITHIN.total_seconds()):
-            await answers.answer(to, row.body["text"], file=tuple(file) if file else None)
+            given = not old and await answers.answer(
+                to, row.body["text"], file=tuple(file) if file else None
+            )
     except TimeoutError:
         log.warning("answer not given", user=to.get("user"), error="no time left")
     except Exception:
         log.exception("answer not given", user=to.get("user"))
-    await asyncio.to_thread(inbox.drop, row.key)
+        given = True
+    if old:
+        log.warning("an answer is let go", user=to.get("user"), since=row.at.isoformat())
+    if given or old:
+        await asyncio.to_thread(inbox.drop, row.key)
 
 
 class AnswerQueue:
@@ -85,11 +99,13 @@ class AnswerQueue:
     Args:
         answers: how an answer is given in the end.
         inbox: where they wait.
+        clock: for how long they have waited.
     """
 
-    def __init__(self, answers: Answers, inbox: InboxStore) -> None:
+    def __init__(self, answers: Answers, inbox: InboxStore, clock: Clock) -> None:
         self._answers = answers
         self._inbox = inbox
+        self._clock = clock
         self._waiting: deque[InboxRow] = deque()
         self._giving: asyncio.Task[None] | None = None
 
@@ -107,8 +123,7 @@ class AnswerQueue:
         while self._waiting:
             row = self._waiting.popleft()
             try:
-                if await asyncio.to_thread(_waits, self._inbox, row.key):
-                    await give(row, self._answers, self._inbox)
+                await give(row, self._answers, self._inbox, self._clock.now())
             except StorageDown as error:
                 log.warning("an answer is left to be given later", error=str(error))
 

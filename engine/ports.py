@@ -240,8 +240,10 @@ class Answers(Protocol):
 
     async def answer(
         self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """Tell the person named in `to` (as it came in with the command). Best effort.
+
+        Returns False where it may succeed later: Slack is away, or says to wait.
 
         `file` is the name and the content of what is too long to be said; it is for that person
         alone, too.

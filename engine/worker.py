@@ -113,7 +113,7 @@ class Worker:
         self._clock = clock
         self._inventory = inventory
         self._people = people
-        self._answers = queue = AnswerQueue(answers, stores.inbox)
+        self._answers = queue = AnswerQueue(answers, stores.inbox, clock)
         self._holder = holder
         self._groups = groups
         self._redact = redact

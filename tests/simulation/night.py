@@ -167,9 +167,10 @@ class Said:
 
     async def answer(
         self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         self.texts.append((to.get("user", ""), text))
         self.files += [(to.get("user", ""), *file)] if file is not None else []
+        return True
 
 
 class Shelf:

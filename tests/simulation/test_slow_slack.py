@@ -187,15 +187,17 @@ def test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_left_to_the
     class Stuck:
         async def answer(
             self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-        ) -> None:
+        ) -> bool:
             await clocks[0].sleep(timedelta(seconds=300))
             told.append(text)
+            return True
 
     class Prompt:
         async def answer(
             self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
-        ) -> None:
+        ) -> bool:
             told.append(text)
+            return True
 
     clocks: list[VirtualClock] = []
 
@@ -207,7 +209,7 @@ def test_answers_are_never_waited_for_and_the_oldest_of_too_many_are_left_to_the
         ]
         for row in rows:
             inbox.put(row)
-        queue = AnswerQueue(answers, inbox)
+        queue = AnswerQueue(answers, inbox, clocks[0])
         queue.give(rows)
         took = clocks[0].monotonic()
         await clocks[0].sleep(timedelta(seconds=wait_s))

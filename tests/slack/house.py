@@ -150,7 +150,9 @@ class House:
         help_for = Help(self.settings, self.people)
         overview = Overview(self.settings, self.people, self.stores, self.client, self.clock)
         self.homes = Homes(self.client, self.clock, overview, "/hotfix")
-        follow = following(self.inbox, self.answers, self.woken.append, help_for, overview.answer)
+        follow = following(
+            self.inbox, self.answers, self.woken.append, help_for, overview.answer, self.clock
+        )
         self.bolt = slack_app(
             self.client,
             "xoxb-localslack",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import ClientConnectionError
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.hearing import ASKED, EDITED, ONLY_NAMED
@@ -352,7 +353,7 @@ async def test_an_answer_that_a_killed_process_left_is_given(house, people):
     house.inbox.put(replace(row, key="evt:app_mention/C/2", at=row.at + timedelta(minutes=1)))
     house.clock.passed += timedelta(minutes=1)
 
-    await house.threads.read_back()
+    await house.threads.give_what_was_left()
 
     assert len((await people.state())["ephemerals"][BEN]) == 1
     (left,) = house.rows
@@ -368,7 +369,7 @@ async def test_an_answer_of_the_engine_that_a_killed_process_left_is_given_as_pl
     house.inbox.put(answer.row("told:1", at, redact=str))
     house.clock.passed += timedelta(minutes=1)
 
-    await house.threads.read_back()
+    await house.threads.give_what_was_left()
 
     state = await people.state()
     (told,) = state["ephemerals"][BEN]
@@ -376,22 +377,41 @@ async def test_an_answer_of_the_engine_that_a_killed_process_left_is_given_as_pl
     assert house.rows == []
 
 
-async def test_an_answer_that_cannot_be_given_keeps_no_thread_from_being_read(
-    house, people, monkeypatch
-):
-    root = await begun(house)
-    await say(people, root, "pause")
+async def test_an_answer_that_breaks_keeps_no_other_from_being_given(house, people, monkeypatch):
     body = {"text": "", "answer": {"channel": CHANNEL, "user": BEN}, "about": "gates"}
-    house.inbox.put(InboxRow("evt:app_mention/C/1", None, ASKED, body, house.clock.now()))
+    at = house.clock.now()
+    house.inbox.put(InboxRow("evt:app_mention/C/1", None, ASKED, body, at))
+    house.inbox.put(
+        InboxRow("evt:app_mention/C/2", None, ASKED, {**body, "text": "2", "about": ""}, at)
+    )
     house.clock.passed += timedelta(minutes=1)
 
     async def breaks(*_: object) -> str:
         raise LookupError("a mistake of ours")
 
-    monkeypatch.setattr(Overview, "_gates", breaks)
-    await house.threads.read_back()
+    monkeypatch.setattr(Overview, "answer", breaks)
+    await house.threads.give_what_was_left()
 
-    assert [row.body.get("verb") for row in house.rows] == [None, "pause"]
+    assert [row.key for row in house.rows] == ["evt:app_mention/C/1"]
+    assert len((await people.state())["ephemerals"][BEN]) == 1
+
+
+async def test_an_answer_that_slack_does_not_take_waits_for_a_day(house, monkeypatch):
+    at = house.clock.now()
+    house.inbox.put(Answer({"channel": CHANNEL, "user": BEN}, "no").row("told:1", at, redact=str))
+    house.clock.passed += timedelta(minutes=1)
+
+    async def away(**_: object) -> None:
+        raise ClientConnectionError("Slack is away")
+
+    for method in ("chat_postEphemeral", "chat_postMessage"):
+        monkeypatch.setattr(house.client, method, away)
+    await house.threads.give_what_was_left()
+    assert [row.key for row in house.rows] == ["told:1"]
+
+    house.clock.passed += timedelta(hours=24)
+    await house.threads.give_what_was_left()
+    assert house.rows == []
 
 
 # -------------------------------------------------------------------------------------- bounded

@@ -82,7 +82,7 @@ class Desk:
         return self.said.texts[-1][1]
 
     async def _take(self) -> None:
-        queue = AnswerQueue(self.said, self.stores.inbox)
+        queue = AnswerQueue(self.said, self.stores.inbox, self.clock)
         taker = Freezes(
             self.stores, self.clock, self.inventory, queue, self.crowd, redact=self.redact
         )

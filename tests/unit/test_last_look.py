@@ -68,7 +68,7 @@ async def on_duty(plan_digest: str) -> Duty:
         group=cast("Any", None),
         people=Crowd({PLACE: [Ballot(user, "yes", "reaction") for user in VOTERS]}),
         inbox=stores.inbox,
-        answers=AnswerQueue(Said(), stores.inbox),
+        answers=AnswerQueue(Said(), stores.inbox, clock),
         clock=clock,
     )
 

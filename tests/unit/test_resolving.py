@@ -48,7 +48,7 @@ async def committed() -> Duty:
         group=cast("Any", None),
         people=Crowd(),
         inbox=stores.inbox,
-        answers=AnswerQueue(Said(), stores.inbox),
+        answers=AnswerQueue(Said(), stores.inbox, clock),
         clock=clock,
     )
 
