@@ -17,6 +17,8 @@ from engine.uploads import everywhere, stored_otherwise
 
 T = TypeVar("T")
 
+LISTED = (PackageState.AVAILABLE, PackageState.INSTALLED)
+
 
 async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Record what is true before anything changes, or hold."""
@@ -37,7 +39,10 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if await duty.group.uploaded_sha256(package) != package.sha256:
         raise EffectGone("UPLOAD: the file is not where the group address leads now")
     await duty.intend(step, facts)
-    only = duty.plan.members if duty.plan.left_out else ()
+    seen = duty.plan.concerning(facts).members
+    lacking = [m.id for m in seen if m.package(package.name) not in LISTED]
+    # An import without names may reach the local member alone: who still lacks it is named.
+    only = lacking if duty.plan.left_out or len(lacking) < len(seen) else ()
     try:
         await in_turn(
             duty,

@@ -8,6 +8,7 @@ import pytest
 
 from engine.journal import Kind
 from engine.model import StepKind
+from engine.rehearsal.devices import clish, cpuse
 from tests.simulation.night import POLICY, REQUESTER, Night, quick
 from tests.simulation.played import Played, Then, play_night
 
@@ -387,3 +388,22 @@ def test_a_hold_for_core_dumps_says_what_lets_a_retry_go_on(tmp_path):
 
     assert [r.body["step"] for r in night.records if r.kind == Kind.HELD] == ["B.READY"]
     assert night.state.ended is not None, night.state.hold
+
+
+def test_a_retry_names_the_members_that_an_import_did_not_reach(tmp_path, monkeypatch):
+    """Without `member_ids` this device imports on the local member alone."""
+    whole = cpuse.import_local
+
+    async def local(host, process, path, members):
+        named = "member_ids" in " ".join(process.args)
+        return await whole(host, process, path, members if named else [host.member])
+
+    for module in (cpuse, clish):
+        if hasattr(module, "import_local"):
+            monkeypatch.setattr(module, "import_local", local)
+    night = played(tmp_path, partial(then_say, "retry"))
+
+    (held,) = (r.body for r in night.records if r.kind == Kind.HELD)
+    assert held["step"] == "IMPORT"
+    assert night.state.ended is not None, night.state.hold
+    assert night.broken() == {}

@@ -17,6 +17,18 @@ SPELLINGS = "unit/test_spellings.py"
 
 SAFETIES = (
     safety(
+        "who still lacks the package is named to the import",
+        promise="P10",
+        why="An import that reaches one member alone would hold at every retry.",
+        file="engine/steps/preparing.py",
+        old="duty.plan.left_out or len(lacking) < len(seen)",
+        new="duty.plan.left_out",
+        by=(
+            "simulation/test_other_devices.py"
+            "::test_a_retry_names_the_members_that_an_import_did_not_reach",
+        ),
+    ),
+    safety(
         "a take that contradicts the name is refused",
         promise="P10",
         why="Another take than the one that was approved would be installed.",
