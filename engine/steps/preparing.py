@@ -40,7 +40,7 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
         raise EffectGone("UPLOAD: the file is not where the group address leads now")
     await duty.intend(step, facts)
     seen = duty.plan.concerning(facts).members
-    lacking = [m.id for m in seen if m.package(package.name) not in LISTED]
+    lacking = _lacking(duty, facts)
     # An import without names may reach the local member alone: who still lacks it is named.
     only = lacking if duty.plan.left_out or len(lacking) < len(seen) else ()
     try:
@@ -53,13 +53,24 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
         if hint := stored_otherwise(facts, package.name, str(failed)):
             raise StepFailed(f"{failed}{hint}") from failed
         raise
-    await duty.settle(
-        step,
-        lambda seen: everywhere(duty, seen),
-        duty.plan.policy.limits.importing,
-        "the package in every member's list",
-    )
+    last = [facts]
+
+    def is_everywhere(now: GroupFacts) -> bool:
+        last[:] = [now]
+        return everywhere(duty, now)
+
+    limit = duty.plan.policy.limits.importing
+    try:
+        await duty.settle(step, is_everywhere, limit, "the package in every member's list")
+    except TooLate as late:
+        raise TooLate(f"{late}; not listed on {', '.join(_lacking(duty, last[0]))}") from late
     await duty.done(step, how="acted")
+
+
+def _lacking(duty: Duty, facts: GroupFacts) -> list[MemberId]:
+    """Return the members that the plan is about and that do not list the package."""
+    package, seen = duty.plan.package.name, duty.plan.concerning(facts).members
+    return [m.id for m in seen if m.package(package) not in LISTED]
 
 
 async def _wait_while_busy(duty: Duty, step: Step) -> None:

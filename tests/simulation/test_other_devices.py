@@ -405,5 +405,6 @@ def test_a_retry_names_the_members_that_an_import_did_not_reach(tmp_path, monkey
 
     (held,) = (r.body for r in night.records if r.kind == Kind.HELD)
     assert held["step"] == "IMPORT"
+    assert held["reason"].endswith("; not listed on 1_2, 1_3, 1_4")
     assert night.state.ended is not None, night.state.hold
     assert night.broken() == {}
