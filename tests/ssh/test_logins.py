@@ -134,7 +134,7 @@ async def test_text_without_a_last_line_end_ends_and_comes_as_it_was_printed(
 ):
     """So `da_cli` may print its JSON."""
     stage = await make()
-    output = await stage.shell.run(line, within=SOON)
+    output = await stage.shell.run(line, within=timedelta(seconds=10))
     assert (output.text, output.status) == (text, status)
     assert (await stage.shell.run("echo on", within=SOON)).text == "on\n"
     assert stage.heard.opened == 1
