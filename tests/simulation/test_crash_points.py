@@ -85,7 +85,7 @@ STALLS = [
     Search(Plot(stalls=True), (0.05, 0.008), (0.2, 0.01), (1.0, 0.1)),
     Search(Plot(stalls=True, back=True), (0.0,), (0.03, 0.005), (1.0, 0.05)),
     Search(Plot(stalls=True, uninstall=True), (0.015, 0.008), (0.03, 0.005), (1.0, 0.05)),
-    Search(Plot(stalls=True, slack=True), (0.02, 0.005), (0.1, 0.01), (1.0, 0.05)),
+    Search(Plot(stalls=True, slack=True), (0.006, 0.003), (0.1, 0.01), (1.0, 0.05)),
 ]
 
 
