@@ -639,8 +639,8 @@ SAFETIES = (
         promise="P8",
         why="The command would go to every member.",
         file="engine/steps/preparing.py",
-        old="only = duty.plan.members if duty.plan.left_out else ()",
-        new="only = ()",
+        old="only = lacking if duty.plan.left_out or len(",
+        new="only = lacking if len(",
         by=("simulation/test_without.py::test_nothing_is_sent_to_it_or_about_it",),
     ),
     safety(
