@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine import promises
+from engine.journal import Kind
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import POLICY, Night, quick, small_package
@@ -30,9 +31,22 @@ def test_an_installation_goes_from_order_to_done(tmp_path: Path):
     assert seen["auto_clone"] == {"before": "on", "after": "on"}
     assert seen["objections"] == []
     assert seen["unsupported"] == []
+    assert _asked_after(stage) <= timedelta(seconds=2)
     verdicts = promises.judge(stage.records())
     assert "broken" not in verdicts.values()
     assert {p for p, v in verdicts.items() if v == "held"} >= {"P1", "P2", "P3", "P5", "P8", "P10"}
+
+
+def _asked_after(stage: Night) -> timedelta:
+    """Return how long the engine takes from the order to the proposal, in its own time.
+
+    It tells a wait that does not belong there on any machine, however busy.
+    """
+    ordered, asked = (
+        next(r.at for r in stage.records() if r.kind == kind)
+        for kind in (Kind.ORDERED, Kind.GATE_OPENED)
+    )
+    return asked - ordered
 
 
 def test_the_smo_moves_as_often_in_either_order_but_late_where_its_group_goes_last(tmp_path: Path):

@@ -501,7 +501,7 @@ async def test_a_post_whose_answer_does_not_say_where_it_stands_is_kept(
     records = until(night("good"), Kind.GATE_OPENED, step="PROPOSAL")
     run, speaker = stage.append(records), stage.speaker()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await speaker.settle(run)
 
     assert stage.keys() == expected(records)
@@ -522,7 +522,7 @@ async def test_where_slack_does_not_say_so_a_post_below_no_root_is_taken_back_al
     _says_little(monkeypatch, kept)
 
     speaker.wake(run)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await speaker.settle(run)
 
     new = stage.delivery(f"{run}/root").ts
@@ -538,7 +538,7 @@ async def test_where_nobody_knows_whether_the_root_stands_a_post_is_not_made_twi
     run, speaker = stage.append(records), stage.speaker()
     await stage.people.fault("server_error", method="reactions.get", n=1)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await speaker.settle(run)
 
     assert stage.keys() == expected(records)

@@ -7,7 +7,7 @@ from bot.localslack import ControlClient, ManualClock
 from bot.localslack.changes import Changes
 
 # Long enough for a slow machine; reached only when a test is about to fail.
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class Watch:

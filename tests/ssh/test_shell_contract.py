@@ -30,7 +30,7 @@ async def unreachable(stage: Stage) -> MemberUnreachable:
 
 async def reachable(stage: Stage) -> str:
     """Wait until somebody answers, and say who."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return (await stage.shell.run("asg stat -i local_id", within=SOON)).text.strip()
