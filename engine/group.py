@@ -23,7 +23,7 @@ from engine.errors import (
 )
 from engine.facts import NOTHING_PINNED, GroupFacts, Identity, MemberId, by_number
 from engine.fence import Fence
-from engine.gaia import commands, guards, identity, installer, probe, refusals
+from engine.gaia import broadcast, commands, guards, identity, installer, probe, refusals
 from engine.gaia.dialect import GATEWAY, Dialect, context, dialect
 from engine.gaia.dialogues import Dialogue
 from engine.gaia.dialogues import admin_state as admin_state_dialogue
@@ -32,7 +32,7 @@ from engine.gaia.text import audit_text, cleaned
 from engine.logins import ends_in_gclish
 from engine.model import LAST_TAKE, PackageRef, StepKind
 from engine.policy import Policy
-from engine.ports import Clock, Shell, Terminal
+from engine.ports import Clock, Output, Shell, Terminal
 
 Commit = Callable[[MemberId], Awaitable[None]]
 """Called right before each answer that commits is typed; raises `Stopped` to prevent it."""
@@ -317,9 +317,8 @@ class LiveGroup:
         """Wait for an action of a member's CPUSE that changes nothing; return what it said."""
         limit = self._policy.limits.verify
         until = self._clock.monotonic() + limit.total_seconds()
-        line = commands.on_member(member, commands.action_status(number))
         while True:
-            output = await self._shell.run(line, within=self._policy.limits.look)
+            output = await self._on(member, commands.action_status(number))
             status, said = installer.action_ended(output.text)
             if status != "in progress":
                 return said
@@ -441,9 +440,16 @@ class LiveGroup:
 
     async def _number(self, package: PackageRef, at: MemberId, listing: str) -> int:
         """Read the package's number on the member that will use it, right before use."""
-        line = commands.on_member(at, listing)
-        output = await self._shell.run(line, within=self._policy.limits.look)
+        output = await self._on(at, listing)
         return installer.package_number(output.text, package.name)
+
+    async def _on(
+        self, member: MemberId, command: str, *, within: timedelta | None = None
+    ) -> Output:
+        """Run a command that asks nothing on one member; without `within` it is a look."""
+        line = commands.on_member(member, command)
+        output = await self._shell.run(line, within=within or self._policy.limits.look)
+        return replace(output, text=broadcast.of_one(member, output.text))
 
     def _guard(self, at: MemberId | None, outside: Sequence[MemberId] = ()) -> guards.Guard:
         stamp = self._fence.stamp if self._fence is not None else None
@@ -468,9 +474,10 @@ class LiveGroup:
         self._may_send()
         guard = self._guard(at)
         line = guards.guarded(command, guard)
-        output = await self._shell.run(
-            line if at is None else commands.on_member(at, line), within=within
-        )
+        if at is None:
+            output = await self._shell.run(line, within=within)
+        else:
+            output = await self._on(at, line, within=within)
         text = cleaned(output.text)
         status = guards.exit_status(text)
         if status is None:

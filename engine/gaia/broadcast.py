@@ -1,8 +1,9 @@
 """Taking apart what the members print when the group's broadcast command asks them all at once.
 
-Each member's answer begins with `@member <id>` and ends with `@end`, lines of ours. It does not
-matter how the command orders the answers, or whether it puts `[1_01]` before each line; where it
-does, the lines of members may interleave (SGMUP). What cannot be told apart is no answer.
+A look asks everybody: each member's answer begins with `@member <id>` and ends with `@end`, lines
+of ours. It does not matter how the command orders the answers, or whether it puts `[1_01]` before
+each line; where it does, the lines of members may interleave (SGMUP). What cannot be told apart is
+no answer. One member asked alone has no need of such lines, but may have the same prefix.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.facts import MemberId, member_id
 from engine.gaia.text import marked
 
 _PREFIX = re.compile(r"\[(\d{1,2}_\d{1,2})\] ?")
+_EACH_PREFIX = re.compile(rf"^{_PREFIX.pattern}", re.MULTILINE)
 _MEMBER = "@member "
 
 
@@ -51,6 +53,20 @@ def by_member(text: str) -> dict[MemberId, dict[str, str]]:
             twice.add(one)
         found[one] = sections
     return {one: sections for one, sections in found.items() if one not in twice}
+
+
+def of_one(member: MemberId, text: str) -> str:
+    """Return what one member said, asked alone, without the `[1_01]` before each of its lines.
+
+    Lines that are marked with another member's id stay as they are, so nobody reads them as its.
+
+    Source: SGMUP (the prefix, without `-g0`); that `-g0` leaves it out is [I].
+    """
+
+    def bare(prefix: re.Match[str]) -> str:
+        return "" if member_id(prefix[1]) == member else prefix[0]
+
+    return _EACH_PREFIX.sub(bare, text)
 
 
 def _whole(answers: Iterable[_Answer]) -> Iterator[tuple[MemberId, dict[str, str]]]:

@@ -13,6 +13,7 @@ from engine.rehearsal.virtual import check
 
 STANDBY_WORDS = ("STANDBY", "UP", "ACTIVE")
 LOGIN_SHELLS = ("expert", "gclish")
+BROADCASTS = ("plain", "blocks", "lines")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Setup:
             its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
             does not, the action alone says so [I].
+        broadcast: how `gexec -g0` tells the answers of members apart: "plain" (it does not), in
+            "blocks" under `1_01:`, or by `[1_01]` before each of their "lines" [I].
         keeps_actions: whether a change that ended with a restart is told as in progress for good.
         sftp: whether a login over real SSH takes sftp; scp it takes in any case.
         speed: simulated seconds per real second.
@@ -89,6 +92,7 @@ class Setup:
     uninstalled_state: str = ""
     audits_admin_state: bool = True
     tells_busy: bool = True
+    broadcast: str = "plain"
     keeps_actions: bool = False
     sftp: bool = True
     start: datetime | None = None
@@ -105,6 +109,7 @@ class Setup:
         _known("version", self.version, DIALECTS)
         _known("platform", self.platform, PLATFORMS)
         _known("standby_word", self.standby_word, STANDBY_WORDS)
+        _known("broadcast", self.broadcast, BROADCASTS)
         _known("login_shell", self.login_shell, LOGIN_SHELLS)
         check(self.mode, self.virtual)
         repository.check(self.packages, self.imported, self.uninstall_gives_back)

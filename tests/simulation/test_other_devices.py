@@ -9,7 +9,7 @@ import pytest
 from engine.journal import Kind
 from engine.model import StepKind
 from engine.rehearsal.devices import clish, cpuse
-from tests.simulation.night import POLICY, REQUESTER, Night, quick
+from tests.simulation.night import PACKAGE, POLICY, REQUESTER, Night, quick
 from tests.simulation.played import Played, Then, play_night
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
@@ -83,6 +83,28 @@ def test_nobody_waits_for_an_action_that_outlived_the_restart_it_ended_with(tmp_
     assert night.state.ended is not None, night.state.hold
     assert night.state.ended["state"] == ("rolled back" if word else "done")
     assert night.installs() == {"1_1": 1, "1_2": 1, **dict.fromkeys(("1_3", "1_4"), int(not word))}
+
+
+# --------------------------------------------------------------------- answers of one member
+
+TAKES_99_AWAY = {"kind": "uninstall", "package": "", "method": "last_take", "take": 99}
+
+
+@pytest.mark.parametrize("form", ["plain", "blocks", "lines"])
+@pytest.mark.parametrize("order", [{}, TAKES_99_AWAY])
+def test_a_member_asked_alone_is_understood_however_the_broadcast_shows_it(tmp_path, order, form):
+    """Numbers of packages, ends of verifications and refusals are read from one member alone."""
+    imported = [{"name": PACKAGE, "installed": True}] if order else []
+
+    async def then(night: Night) -> None:
+        night.order(**order)
+        await night.until_over(hours=4)
+
+    night = played(tmp_path, then, broadcast=form, imported=imported)
+
+    assert night.state.ended is not None, night.state.hold
+    assert Kind.HELD not in night.kinds()
+    assert night.seen["objections"] == []
 
 
 # ------------------------------------------------------- an admin-down that asks only for a yes

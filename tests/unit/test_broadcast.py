@@ -5,7 +5,7 @@ from itertools import chain, zip_longest
 import pytest
 
 from engine.errors import UnexpectedOutput
-from engine.gaia.broadcast import by_member
+from engine.gaia.broadcast import by_member, of_one
 from engine.gaia.text import marked
 
 
@@ -42,6 +42,12 @@ BOTH = {"1_1": "word 1", "1_2": "word 2"}
 )
 def test_answers_are_told_apart(lines):
     assert states(lines) == BOTH
+
+
+def test_one_member_is_read_without_the_prefix_of_its_lines():
+    text = "[1_01]{\n[1_01] 4 [1_01]\n[1_02]5\n1_01:\n"
+
+    assert of_one("1_1", text) == "{\n4 [1_01]\n[1_02]5\n1_01:\n"
 
 
 def test_markers_alone_may_have_the_prefix():

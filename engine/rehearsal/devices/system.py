@@ -43,7 +43,7 @@ async def gexec(host: Host, process: Process) -> int:
         process.err(f"gexec: invalid SGM IDs: {ids}\n")
         return 1
     outputs = await _everywhere(host, chosen, command, down_too="-a" in flags)
-    process.out(_grouped(outputs, flags))
+    process.out(_grouped(outputs, flags, host.group.setup.broadcast))
     return 0
 
 
@@ -75,9 +75,13 @@ async def _there(host: Host, member: Member, command: str) -> str:
     return output.text
 
 
-def _grouped(outputs: list[tuple[Member, str]], flags: set[str]) -> str:
-    if "-g0" in flags:
+def _grouped(
+    outputs: list[tuple[Member, str]], flags: set[str], without_groups: str = "plain"
+) -> str:
+    if "-g0" in flags and without_groups == "plain":
         return "".join(text for _, text in outputs)
+    if "-g0" in flags and without_groups == "blocks":
+        return "".join(f"{member.padded}:\n{text}\n" for member, text in outputs)
     if "-g" in flags:
         blocks: dict[str, list[Member]] = {}
         for member, text in outputs:

@@ -309,6 +309,36 @@ SAFETIES = (
         ),
     ),
     Safety(
+        "what marks a member's lines is not what it said",
+        "P1",
+        "Every number and every end of an action would be unreadable, at the first step.",
+        (
+            Edit(
+                "engine/gaia/broadcast.py",
+                'return "" if member_id(prefix[1]) == member else prefix[0]',
+                "return prefix[0]",
+            ),
+        ),
+        (
+            "unit/test_broadcast.py::test_one_member_is_read_without_the_prefix_of_its_lines",
+            "simulation/test_other_devices.py::test_a_member_asked_alone_is_understood_however_the_"
+            "broadcast_shows_it",
+        ),
+    ),
+    Safety(
+        "the lines of another member are not what this one said",
+        "P1",
+        "An index of another member's list would install another package here.",
+        (
+            Edit(
+                "engine/gaia/broadcast.py",
+                'return "" if member_id(prefix[1]) == member else prefix[0]',
+                'return ""',
+            ),
+        ),
+        ("unit/test_broadcast.py::test_one_member_is_read_without_the_prefix_of_its_lines",),
+    ),
+    Safety(
         "a member that the device does not list any more is not in service",
         "P1",
         "Who is gone would be nobody's concern. Both ways of looking add it: both are off.",
