@@ -6,7 +6,7 @@ failed. A duplicate is acked and dropped.
 
 What needs no more than an answer is stored too (`bot.hearing.ASKED`), and taken once the answer
 was given: whoever asks twice by Slack's fault is told once, and nobody waits in vain because we
-were killed in between.
+were killed in between, or Slack took no answer then. What is left, `bot.leftovers` gives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.hearing import ASKED, HELP, LOOKED_UP, Heard, Hearing
 from bot.people import PlainAnswers
-from engine.answering import TOLD, give
+from engine.answering import TOLD, give, let_go
 from engine.ports import Answers, Clock
 from storage.records import InboxRow, InboxStore
 
@@ -55,17 +55,18 @@ def following(
     """Return what follows on a stored row: an answer, or the run that it is for is woken."""
     plain = PlainAnswers(answers)
 
+    async def say(row: InboxRow) -> str:
+        about = row.body.get("about", "")
+        if about in LOOKED_UP:
+            return await look_up(row.body)
+        if about == HELP:
+            return await help_for(row.body["answer"]["user"])
+        return str(row.body["text"])
+
     async def follow(row: InboxRow) -> None:
         if row.kind == ASKED:
-            about = row.body.get("about", "")
-            if about in LOOKED_UP:
-                text = await look_up(row.body)
-            elif about == HELP:
-                text = await help_for(row.body["answer"]["user"])
-            else:
-                text = row.body["text"]
-            await answers.answer(row.body["answer"], text)
-            await asyncio.to_thread(inbox.drop, row.key)
+            if let_go(row, clock.now()) or await answers.answer(row.body["answer"], await say(row)):
+                await asyncio.to_thread(inbox.drop, row.key)
         elif row.kind == TOLD:
             await give(row, plain, inbox, clock.now())
         elif row.run is not None:

@@ -26,17 +26,16 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.hearing import ASKED, NAMED, Hearing
+from bot.hearing import NAMED, Hearing
 from bot.inbox import Follow, put
 from bot.people import Identity, Self, for_bot, only_named
 from bot.questions import SlackRefused, asked
 from bot.rounds import Rounds
 from bot.standing import concerns_all
 from bot.thread import pages
-from engine.answering import TOLD
 from engine.errors import PeopleUnreadable
 from engine.ports import Clock
-from storage.records import InboxRow, StorageDown, Stores
+from storage.records import InboxRow, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +48,6 @@ PACE = timedelta(seconds=1.5)
 OVERLAP_S = 60
 """Seconds read again. A guess: Slack does not promise that messages appear in the order of their
 times, and it delivers within a few seconds."""
-
-LEFT = timedelta(seconds=60)
-"""An answer that waits for so long was not given by the process that stored it, or its question."""
 
 Stood = Callable[[str, str, str, Collection[str]], Awaitable[None]]
 """Told run, thread, from where it was read, and the places of the messages that stand there."""
@@ -92,15 +88,11 @@ class Threads:
         self._read_to: dict[str, str] = {}
         self._short: set[str] = set()
         self._rounds = Rounds(clock, EVERY, self.read_back, log=log, failed="threads not read back")
-        self._answers = Rounds(
-            clock, EVERY, self.give_what_was_left, log=log, failed="answers not given"
-        )
         self._next_call = float("-inf")
 
     def start(self) -> None:
         """Begin to read; Slack may be away, then it goes on trying."""
         self._rounds.start()
-        self._answers.start()
 
     def read_soon(self) -> None:
         """Read as soon as possible: events may have been missed."""
@@ -109,7 +101,6 @@ class Threads:
     async def close(self) -> None:
         """Stop reading. Never raises."""
         await self._rounds.close()
-        await self._answers.close()
 
     async def read_back(self) -> None:
         """Hear what was said in the threads of open runs."""
@@ -121,18 +112,6 @@ class Threads:
             except PeopleUnreadable as error:
                 if not (isinstance(error, SlackRefused) and concerns_all(error.error)):
                     log.warning("a thread was not read back", run=run, error=str(error))
-
-    async def give_what_was_left(self) -> None:
-        """Give answers that no process has given; no thread waits for that."""
-        for row in await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED, TOLD)):
-            if self._clock.now() - row.at < LEFT:
-                continue
-            try:
-                await self._follow(row)
-            except StorageDown:
-                raise
-            except Exception:  # or one answer would keep all the others back
-                log.exception("an answer is left to be given later", key=row.key)
 
     async def _read(self, run: str) -> None:
         roots = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/root")

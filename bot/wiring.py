@@ -37,6 +37,7 @@ from bot.helping import Help
 from bot.home import Homes
 from bot.http import Endpoint
 from bot.inbox import following, hearing_stops, storing
+from bot.leftovers import Leftovers
 from bot.overview import Overview
 from bot.pacing import Turns
 from bot.packages import PackageFolder
@@ -472,6 +473,7 @@ class Facing:
             follow,
             stood=self._speaker.stood,
         )
+        self._leftovers = Leftovers(stores, follow, base.clock)
         base.people.on_gone = self._speaker.gone
         self._doors = Doors(
             base.client,
@@ -509,6 +511,7 @@ class Facing:
         self._alarm.start()
         self._homes.start()
         self._threads.start()
+        self._leftovers.start()
         self._doors.start()
         if self._alone:
             self._unattended.start()
@@ -560,6 +563,7 @@ class Facing:
         await self._homes.close()
         await self._unattended.close()
         await self._doors.close()
+        await self._leftovers.close()
         await self._threads.close()
         await self._way.close()
         await self._speaker.close()

@@ -4,7 +4,7 @@ An answer is a courtesy; whoever waited for Slack with a group out of service wo
 But whoever said something must not be left without a word because a process ended. So an answer
 stands in the inbox (`TOLD`) from the transaction on in which it was decided, and is taken once it
 was given. Question: who gives it? Answer: whoever decided it, at once; what is left then, by a
-death or because Slack does not take it, whoever reads threads back (`bot.threads`), for a day.
+death or because Slack does not take it, whoever faces Slack (`bot.leftovers`), for a day.
 Given up: one that is given at the moment of a death, or by two at the same moment, is given twice.
 """
 
@@ -65,6 +65,14 @@ def answer_key(row: InboxRow) -> str:
     return f"{TOLD}:{row.key}"
 
 
+def let_go(row: InboxRow, now: datetime) -> bool:
+    """Tell whether an answer waits no longer, given or not; that is logged. See `KEPT`."""
+    old = now - row.at > KEPT
+    if old:
+        log.warning("an answer is let go", key=row.key, since=row.at.isoformat())
+    return old
+
+
 async def give(row: InboxRow, answers: Answers, inbox: InboxStore, now: datetime) -> None:
     """Give an answer that waits, if nobody else has, and take its row; see `KEPT`.
 
@@ -76,7 +84,7 @@ async def give(row: InboxRow, answers: Answers, inbox: InboxStore, now: datetime
     if not await asyncio.to_thread(_waits, inbox, row.key):
         return
     to, file = dict(row.body["answer"]), row.body.get("file")
-    given, old = False, now - row.at > KEPT
+    given, old = False, let_go(row, now)
     try:
         async with asyncio.timeout(GIVEN_WITHIN.total_seconds()):
             given = not old and await answers.answer(
@@ -87,8 +95,6 @@ async def give(row: InboxRow, answers: Answers, inbox: InboxStore, now: datetime
     except Exception:
         log.exception("answer not given", user=to.get("user"))
         given = True
-    if old:
-        log.warning("an answer is let go", user=to.get("user"), since=row.at.isoformat())
     if given or old:
         await asyncio.to_thread(inbox.drop, row.key)
 

@@ -15,6 +15,7 @@ from bot.helping import Help
 from bot.home import Homes
 from bot.http import PATH, Endpoint
 from bot.inbox import following, hearing_stops, storing
+from bot.leftovers import Leftovers
 from bot.localslack import LocalSlack
 from bot.localslack.model import Message
 from bot.overview import Overview
@@ -165,6 +166,7 @@ class House:
             self.people.changed,
         )
         self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
+        self.leftovers = Leftovers(self.stores, follow, self.clock)
         self.hearing = hearing
         self.handler = AsyncSocketModeHandler(self.bolt, "xapp-localslack")
         self.endpoint: Endpoint | None = None

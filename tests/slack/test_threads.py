@@ -1,20 +1,15 @@
 """Words in a thread are heard exactly once: by event, late, twice, or only by reading back."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientConnectionError
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.hearing import ASKED, EDITED, ONLY_NAMED
+from bot.hearing import EDITED, ONLY_NAMED
 from bot.localslack.model import Message
-from bot.overview import Overview
-from engine.answering import Answer
-from storage.records import InboxRow
-from tests.slack.house import ANA, BEN, BOT, CHANNEL, House, PassingClock, app_writes, chatter
+from tests.slack.house import ANA, BOT, CHANNEL, House, PassingClock, app_writes, chatter
 from tests.slack.watch import Watch
 
 CALL = "conversations.replies"
@@ -343,75 +338,6 @@ async def test_a_mistake_made_while_the_bot_was_away_is_answered_once(house, peo
     assert house.rows == []
     told_to = (await people.state())["ephemerals"]
     assert len(told_to[ANA]) == 1
-
-
-async def test_an_answer_that_a_killed_process_left_is_given(house, people):
-    to = {"channel": CHANNEL, "user": BEN}
-    body = {"text": "No run is open.", "answer": to}
-    row = InboxRow("evt:app_mention/C/1", None, ASKED, body, house.clock.now())
-    house.inbox.put(row)
-    house.inbox.put(replace(row, key="evt:app_mention/C/2", at=row.at + timedelta(minutes=1)))
-    house.clock.passed += timedelta(minutes=1)
-
-    await house.threads.give_what_was_left()
-
-    assert len((await people.state())["ephemerals"][BEN]) == 1
-    (left,) = house.rows
-    assert left.key.endswith("/2"), "whoever stored this one may still be about to answer"
-
-
-async def test_an_answer_of_the_engine_that_a_killed_process_left_is_given_as_plain_text(
-    house, people
-):
-    to = {"channel": CHANNEL, "user": BEN}
-    at = house.clock.now()
-    answer = Answer(to, "not begun: <!here> & more", ("plan.txt", "1_1 <up>\n"))
-    house.inbox.put(answer.row("told:1", at, redact=str))
-    house.clock.passed += timedelta(minutes=1)
-
-    await house.threads.give_what_was_left()
-
-    state = await people.state()
-    (told,) = state["ephemerals"][BEN]
-    assert told["text"].startswith("not begun: &lt;!here&gt; &amp; more\nAll of it is in")
-    assert house.rows == []
-
-
-async def test_an_answer_that_breaks_keeps_no_other_from_being_given(house, people, monkeypatch):
-    body = {"text": "", "answer": {"channel": CHANNEL, "user": BEN}, "about": "gates"}
-    at = house.clock.now()
-    house.inbox.put(InboxRow("evt:app_mention/C/1", None, ASKED, body, at))
-    house.inbox.put(
-        InboxRow("evt:app_mention/C/2", None, ASKED, {**body, "text": "2", "about": ""}, at)
-    )
-    house.clock.passed += timedelta(minutes=1)
-
-    async def breaks(*_: object) -> str:
-        raise LookupError("a mistake of ours")
-
-    monkeypatch.setattr(Overview, "answer", breaks)
-    await house.threads.give_what_was_left()
-
-    assert [row.key for row in house.rows] == ["evt:app_mention/C/1"]
-    assert len((await people.state())["ephemerals"][BEN]) == 1
-
-
-async def test_an_answer_that_slack_does_not_take_waits_for_a_day(house, monkeypatch):
-    at = house.clock.now()
-    house.inbox.put(Answer({"channel": CHANNEL, "user": BEN}, "no").row("told:1", at, redact=str))
-    house.clock.passed += timedelta(minutes=1)
-
-    async def away(**_: object) -> None:
-        raise ClientConnectionError("Slack is away")
-
-    for method in ("chat_postEphemeral", "chat_postMessage"):
-        monkeypatch.setattr(house.client, method, away)
-    await house.threads.give_what_was_left()
-    assert [row.key for row in house.rows] == ["told:1"]
-
-    house.clock.passed += timedelta(hours=24)
-    await house.threads.give_what_was_left()
-    assert house.rows == []
 
 
 # -------------------------------------------------------------------------------------- bounded
