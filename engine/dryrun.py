@@ -99,6 +99,11 @@ class DryPlan:
         )
 
     @property
+    def warnings(self) -> list[str]:
+        """What people should know of it although nothing stands against it, one sentence each."""
+        return [*self.plan.notes, *invariants.worth_telling(self.facts)]
+
+    @property
     def obstacles(self) -> list[str]:
         """What stands against it now, one sentence each."""
         refused = [f"An order would be refused now: {reason}" for reason in self.refusals]
@@ -134,6 +139,7 @@ class DryPlan:
             if self.rollback_after is not None
             else None,
             "notes": list(plan.notes),
+            "warnings": self.warnings,
             "would_refuse": list(self.refusals),
             "would_hold": self.holds,
             "estimate_min": self.minutes,
@@ -271,7 +277,7 @@ def text(dry: DryPlan) -> list[str]:
         *(f"  {g.name}  {spelled(g.members)}  ({dry.staying(g)})" for g in plan.groups),
     ]
     lines += [f"  left out: {spelled(plan.left_out)}"] if plan.left_out else []
-    lines += ["", *(f"Warning: {note}" for note in plan.notes)] if plan.notes else []
+    lines += ["", *(f"Warning: {one}" for one in dry.warnings)] if dry.warnings else []
     lines += ["", *dry.obstacles] if dry.obstacles else []
     lines += ["", "Steps, and what each would send"]
     for one in dry.steps:
@@ -294,7 +300,7 @@ def brief(dry: DryPlan) -> list[str]:
         *_times(dry),
         *(f"{g.name}: {spelled(g.members)} ({dry.staying(g)})" for g in plan.groups),
         *([f"Left out: {spelled(plan.left_out)}."] if plan.left_out else []),
-        *(f":warning: {note}" for note in plan.notes),
+        *(f":warning: {one}" for one in dry.warnings),
         *(f":no_entry: {one}" for one in dry.obstacles),
         f"{len(plan.steps)} steps; the order of the groups is {', '.join(names) or 'none'}. "
         f"{_estimate(dry)}",

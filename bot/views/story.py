@@ -203,10 +203,10 @@ class Story:
         kind, step = body.get("kind"), body["step"]
         if step in self.state.gates:
             self.openings[self.state.gates[step].number].begun_at = record.at
-        if kind == StepKind.PREFLIGHT:
-            self.trouble = tuple(body.get("trouble", ()))
-            if self.state.baseline is not None:
-                self.takes_before = {m.id: m.take for m in self.state.baseline.members}
+        if "trouble" in body:  # of a full look: the first one, or the one at its appointment
+            self.trouble = tuple(body["trouble"])
+        if kind == StepKind.PREFLIGHT and self.state.baseline is not None:
+            self.takes_before = {m.id: m.take for m in self.state.baseline.members}
         if kind == StepKind.READY:
             self.headroom[self.plan.step(step).group] = body.get("headroom", {})
         if kind in (StepKind.INSTALL, StepKind.UNINSTALL) and (running := self._running(step)):

@@ -147,6 +147,19 @@ def test_what_would_stand_in_the_way_now_is_told(tmp_path):
     assert told.runs == []
 
 
+def test_what_nothing_holds_for_is_told_as_a_warning(tmp_path):
+    def off(night: Night) -> None:
+        night.group.members["1_3"].clock_offset_s = -600
+
+    told = ask(tmp_path, first=off)
+
+    text = only(told)
+    assert ":warning: the clock of 1_3 is 600 s behind ours" in text
+    assert ":no_entry:" not in text
+    ((_, _, whole),) = told.files
+    assert "Warning: the clock of 1_3 is 600 s behind ours" in whole
+
+
 def test_an_open_run_is_named_and_not_disturbed(tmp_path):
     told = ask(tmp_path, first=lambda night: night.order())
 

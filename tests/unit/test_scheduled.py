@@ -11,6 +11,7 @@ import pytest
 from bot.chronicle import Line, header, lines
 from bot.runs import NoSuchRun, Runs, story_of
 from bot.scheduled import in_order, scheduled
+from bot.views import render
 from engine.drift import Finding, Look, stream_of
 from engine.fold import RunState
 from engine.journal import Kind
@@ -47,6 +48,15 @@ def test_what_is_in_the_way_and_why_it_holds_is_said():
     assert barred.state.startswith("waits: site-1 is frozen by ana")
     assert held is not None
     assert held.state.startswith("held: it was to begin at Tue 3 Mar 05:00 CET (UTC+1)")
+
+
+def test_what_was_seen_when_its_time_came_is_told():
+    *before, begun = until(night("appointed"), Kind.DONE, step="APPOINTMENT")
+    seen = replace(begun, body={**begun.body, "trouble": ["the clock of 1_3 is behind"]})
+
+    (prepared,) = (m for m in render([*before, seen]) if "Preparing" in m.text)
+
+    assert "• the clock of 1_3 is behind" in json.dumps(prepared.blocks, ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
