@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.pacing import Turns
+from bot.questions import named
 from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED, Standing
 from bot.tokens import TokenWatch
 
@@ -58,6 +59,10 @@ class Trouble(Exception):
         return not self.unclear and self.error not in _LATER and self.retry_after is None
 
 
+class NoAnswer(SlackClientError):
+    """What came is no answer of Slack's, so nobody knows what became of the call."""
+
+
 class SlackClient(AsyncWebClient):
     """Slack's own client, whose every call waits for its turn and is noticed.
 
@@ -90,9 +95,9 @@ class SlackClient(AsyncWebClient):
             if self.turns is not None:
                 await self.turns.take(api_method, channel)
             try:
-                answer = await super().api_call(api_method, **how)
+                answer = await self._answer(api_method, **how)
             except SlackApiError as error:
-                refused = _refused(error)
+                refused = refusal(error)
                 self._notice(api_method, channel, refused, error)
                 if refused.retry_after is None or attempt == self._repeats:
                     raise
@@ -101,6 +106,15 @@ class SlackClient(AsyncWebClient):
                     self.standing.took(api_method, channel)
                 return answer
         raise AssertionError("a loop that returns or raises")
+
+    async def _answer(self, method: str, **how: Any) -> Any:  # noqa: ANN401 -- passed on
+        try:
+            answer = await super().api_call(method, **how)
+        except AttributeError as error:  # slack_sdk takes any JSON, and any text, for an object
+            raise NoAnswer(f"{method}: what came is no object") from error
+        if not isinstance(answer.data, dict):
+            raise NoAnswer(f"{method}: what came is no object")
+        return answer
 
     def _notice(self, method: str, channel: str, refused: Trouble, error: SlackApiError) -> None:
         if refused.retry_after is not None and self.turns is not None:
@@ -149,19 +163,19 @@ async def called(call: Awaitable[Any]) -> dict[str, Any]:
     try:
         answer = await call
     except SlackApiError as error:
-        raise _refused(error) from error
+        raise refusal(error) from error
     except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Trouble(f"{type(error).__name__}: {error}", unclear=True) from error
     data: dict[str, Any] = answer.data
     return data
 
 
-def _refused(error: SlackApiError) -> Trouble:
+def refusal(error: SlackApiError) -> Trouble:
+    """Return what it means that Slack, or something in its place, refused a call."""
     response: Any = error.response
     # A body that is no JSON comes with the raw response of aiohttp instead of Slack's answer.
     status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
-    data = getattr(response, "data", None)
-    name = str(data.get("error") or "") if isinstance(data, dict) else ""
+    name = named(error)
     if status == 429 or name in ("ratelimited", "rate_limited"):
         headers = getattr(response, "headers", None) or {}
         after = next((v for k, v in headers.items() if k.lower() == "retry-after"), "1")

@@ -24,6 +24,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.calls import refusal
 from bot.channels import Channels
 from bot.commands.kinds import Mistake, Vote, Word
 from bot.commands.reading import is_bare_stop, read_command
@@ -50,9 +51,6 @@ MEMBERS_WITHIN_S = 1.0
 
 ANSWER_WITHIN_S = 10.0
 """Seconds for each way to tell one person something, waiting for its turn included."""
-
-_PASSES = ("ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable")
-"""What Slack says where the same call may succeed later."""
 
 _UNFIT = {
     "deleted": "it was deactivated",
@@ -422,7 +420,7 @@ class SlackAnswers:
                 answer = await AsyncWebhookClient(url).send_dict(told)
         except UNREADABLE:
             return False
-        return answer.status_code == 200 and not _says_no(answer.body)
+        return answer.status_code == 200 and _says_yes(answer.body)
 
     async def _whisper(self, to: dict[str, str], text: str) -> bool:
         channel, user = to.get("channel", ""), to.get("user", "")
@@ -445,8 +443,9 @@ class SlackAnswers:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await self._client.chat_postMessage(channel=to["user"], text=text)
         except SlackApiError as error:
-            log.warning("answer not given", user=to["user"], error=error.response.get("error"))
-            return error.response.get("error") not in _PASSES
+            refused = refusal(error)
+            log.warning("answer not given", user=to["user"], error=refused.error)
+            return refused.about_content  # about this person, that is: it will not be otherwise
         return True
 
     async def _thread_of(self, run: str) -> str | None:
@@ -472,13 +471,14 @@ class PlainAnswers:
         return await self._answers.answer(to, html.escape(text, quote=False), file=file)
 
 
-def _says_no(body: str | None) -> bool:
-    """Say whether a response to an address of Slack's is a refusal: that may come with a 200."""
+def _says_yes(body: str | None) -> bool:
+    """Say whether an address of Slack's took a message: a refusal may come with a 200."""
+    text = (body or "").strip()
     try:
-        said = json.loads(body or "")
+        said = json.loads(text)
     except ValueError:
-        return False  # mostly "ok"
-    return isinstance(said, dict) and said.get("ok") is False
+        return text in ("", "ok")
+    return isinstance(said, dict) and said.get("ok") is not False
 
 
 def unfit(user: Mapping[str, Any], me: Identity) -> str:

@@ -38,6 +38,15 @@ class SlackRefused(PeopleUnreadable):
         self.error = error
 
 
+def named(error: SlackApiError) -> str:
+    """Return Slack's name for why it refused, or "" where what came is no answer of Slack's.
+
+    That is cut off, or from something between us and Slack: a text, a page, a list.
+    """
+    data = getattr(error.response, "data", None)  # or aiohttp's own response, unread
+    return str(data.get("error") or "") if isinstance(data, dict) else ""
+
+
 async def asked(call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
     """Ask Slack and return its answer.
 
@@ -48,7 +57,9 @@ async def asked(call: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
         async with asyncio.timeout(ASK_WITHIN.total_seconds()):
             answer = await call()
     except SlackApiError as error:
-        raise SlackRefused(str(error.response.get("error"))) from error
+        if not (name := named(error)):
+            raise PeopleUnreadable("what answered in Slack's place cannot be read") from error
+        raise SlackRefused(name) from error
     except TimeoutError as error:
         raise PeopleUnreadable("Slack did not answer in time") from error
     except UNREADABLE as error:

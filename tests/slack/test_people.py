@@ -499,7 +499,13 @@ async def test_an_address_that_no_longer_works_falls_back_to_the_channel(house, 
 
 
 @pytest.mark.parametrize(
-    ("body", "whispers"), [('{"ok": false, "error": "expired_url"}', True), ("ok", False)]
+    ("body", "whispers"),
+    [
+        ('{"ok": false, "error": "expired_url"}', True),
+        ("<html>Please log in</html>", True),
+        ('{"ok": true}', False),
+        ("ok", False),
+    ],
 )
 async def test_an_address_may_refuse_with_a_status_of_200(house, people, body, whispers):
     async def answer(_: web.BaseRequest) -> web.Response:
