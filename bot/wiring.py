@@ -610,7 +610,7 @@ class Service:
     async def _tell_health(self) -> None:
         """Answer whoever asks how we are, from the first moment on."""
         base = self.base
-        base.health.database(base.stores.journal.runs)
+        base.health.database(base.stores.try_out)
         base.health.start()
         self._tokens = TokenCheck(base.client, base.clock)
         self._tokens.start()

@@ -205,6 +205,7 @@ class Worker:
             ttl_s=0.0,
             now=self._clock.now(),
         )
+        await asyncio.to_thread(self._stores.try_out)
         open_runs = await asyncio.to_thread(self._stores.journal.runs)
         self._down = False
         since, began = self._down_since

@@ -9,8 +9,8 @@ of which a run needs hundreds of rows per hour.
 
 PostgreSQL runs READ COMMITTED with named locks: whoever waited sees what the other committed.
 
-What a driver says about the world (gone, locked, full, cut off) leaves here as `StorageDown`; what
-it says about our own statements stays as it is, since then we are wrong.
+What a driver says about the world (gone, locked, full, cut off, not allowed) leaves here as
+`StorageDown`; what it says about our own statements stays as it is, since then we are wrong.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session, SQLModel
 
 from storage.lockfile import ProcessLock
-from storage.postgres import postgres_engine
+from storage.postgres import postgres_engine, tells_its_state
 from storage.records import StorageDown, StorageRefusal
 
 if TYPE_CHECKING:
@@ -275,8 +275,10 @@ class Database:
         except DBAPIError as error:
             # Without a statement it is about connecting: an address that the driver does not know.
             ours = isinstance(error, OUR_MISTAKES) and error.statement is not None
-            if ours and not error.connection_invalidated:
+            if ours and not error.connection_invalidated and not tells_its_state(error.orig):
                 raise
+            if not self.embedded:
+                self._reader.dispose()  # sessions stay read-only, say, if they began like that
             raise StorageDown(_one_line(error.orig)) from error
         except (NoConnectionFree, self._driver_error) as error:
             raise StorageDown(_one_line(error)) from error

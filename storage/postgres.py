@@ -11,6 +11,9 @@ The server in turn drops a process that vanished in a transaction, which would e
 locked, and so every other process away, for hours.
 
 An address may say otherwise, e.g. `?connect_timeout=3`; so may the server, where it sets limits.
+
+A pooler may stand between (PgBouncer in transaction mode): nothing is prepared, which another
+session would not know, and every transaction that writes says its own limits.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 
 from storage.records import StorageRefusal
 
@@ -51,6 +54,25 @@ SERVER_LIMITS = {
 }
 """Set where the server has none. All guesses: our statements take milliseconds."""
 
+OURS_ALONE = {"prepare_threshold": None, "client_encoding": "UTF8"}
+"""What no address may change: see above, and what we write may be in any language."""
+
+ITS_STATE = frozenset(("42501", "42P01", "42703", "42883", "3F000", "26000", "42P05", "0A000"))
+"""What a server says of a right statement where somebody changed something: we may not (any more);
+the table, column, function or schema is not there, or not where we look; another session prepared
+the statement, or what it was prepared for was altered. It passes when that is put right."""
+
+_STRICTER = (
+    "SELECT set_config(name, strict, %s)"
+    " FROM unnest(%s::text[], %s::text[], %s::text[]) AS limits (name, lax, strict)"
+    " WHERE current_setting(name) = lax"
+)
+
+
+def tells_its_state(error: BaseException | None) -> bool:
+    """Say whether the server means itself, where its driver means our statement."""
+    return getattr(error, "sqlstate", None) in ITS_STATE
+
 
 def postgres_engine(place: URL) -> Engine:
     """Return the pool of connections to a server.
@@ -68,6 +90,7 @@ def postgres_engine(place: URL) -> Engine:
         ) from error
     event.listen(engine, "do_connect", _connector())
     event.listen(engine, "connect", _settle)
+    event.listen(engine, "begin", _insist)
     return engine
 
 
@@ -98,22 +121,36 @@ def _connector() -> Callable[..., DBAPIConnection]:
         _dialect: Dialect, _record: object, args: Sequence[Any], parameters: dict[str, Any]
     ) -> Any:  # noqa: ANN401 -- the driver's connection is what SQLAlchemy asks for
         ours = {**CLIENT_LIMITS, "application_name": "hotfix-bot"}
-        return Limited.connect(*args, **{**ours, **parameters})
+        connection = Limited.connect(*args, **{**ours, **parameters, **OURS_ALONE})
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            connection.close()
+            raise StorageRefusal(
+                f"the database {connection.info.dbname} has the encoding SQL_ASCII, which does not"
+                " know what it keeps: make one WITH ENCODING 'UTF8' TEMPLATE template0"
+            )
+        return connection
 
     return connect
 
 
 def _settle(connection: DBAPIConnection, _record: object) -> None:
-    """Insist on durable commits and limits where the server has none; stronger settings stay."""
+    """Have moments told as the driver reads them, and no session without limits."""
+    cursor = connection.cursor()
+    cursor.execute("SET datestyle = 'ISO'")
+    cursor.execute(_STRICTER, (False, *_limits()))
+    cursor.close()
+    connection.commit()
+
+
+def _insist(connection: Connection) -> None:
+    """Say it for this transaction where it writes: a pooler may have given it another session."""
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(_STRICTER, (True, *_limits()))
+
+
+def _limits() -> tuple[list[str], list[str], list[str]]:
+    """Return names, what is too weak, and what it becomes: stronger settings stay."""
     limits = [("synchronous_commit", "off", "on")]
     limits += [(name, "0", limit) for name, limit in SERVER_LIMITS.items()]
     names, lax, strict = zip(*limits, strict=True)
-    cursor = connection.cursor()
-    cursor.execute(
-        "SELECT set_config(name, strict, false)"
-        " FROM unnest(%s::text[], %s::text[], %s::text[]) AS limits (name, lax, strict)"
-        " WHERE current_setting(name) = lax",
-        (list(names), list(lax), list(strict)),
-    )
-    cursor.close()
-    connection.commit()
+    return list(names), list(lax), list(strict)

@@ -533,6 +533,15 @@ class Stores(Protocol):
         """
         ...
 
+    def try_out(self) -> None:
+        """Find out whether the database takes what we read and write; no row is written.
+
+        Raises:
+            StorageDown: it does not: gone, read-only, a right taken away. Of a file (SQLite) only
+                that it can be read: writing would wait for who writes.
+        """
+        ...
+
     def close(self) -> None:
         """Release files, threads and locks."""
         ...

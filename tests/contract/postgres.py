@@ -9,12 +9,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.contract.network import wait_for
 
 if TYPE_CHECKING:
     import psycopg
@@ -64,11 +66,11 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{OWNER}@/{database}?host={self._folder}"
 
-    def connect(self) -> psycopg.Connection:
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
         """Connect as the owner of everything."""
         import psycopg
 
-        address = f"host={self._folder} user={OWNER} dbname=postgres"
+        address = f"host={self._folder} user={OWNER} dbname={database}"
         return psycopg.connect(address, autocommit=True)
 
     def new_database(self) -> str:
@@ -122,6 +124,45 @@ def running_server() -> Iterator[PostgresServer]:
     ) as process:
         server.start()
         yield server
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(FAREWELL_S)
+
+
+@contextmanager
+def pgbouncer(server: PostgresServer, user: str) -> Iterator[Callable[[str], str]]:
+    """Have a pooler before that server, with a new session for each transaction.
+
+    Gives what makes the address of a database behind it. Skips where there is none.
+    """
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        pytest.skip("needs pgbouncer: it is not on this machine")
+    folder = server.socket.parent / f"pooler-{next(_numbers)}"
+    folder.mkdir()
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host={server.socket.parent} user={user}\n"
+        f"[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {folder}\n"
+        f"logfile = {folder}/log\nauth_type = any\npool_mode = transaction\n"
+        "default_pool_size = 3\nserver_lifetime = 0\n"
+    )
+    owner = _user()
+    if owner is not None:
+        for path in (folder, settings):
+            shutil.chown(path, owner)
+    command: list[str | Path] = ["sh", "-c"]
+    command += ['"$1" -q "$2" & read -r _; kill $!; wait', "pooler", program, settings]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **_as(owner),
+    ) as process:
+        wait_for((folder / ".s.PGSQL.6432").exists)
+        yield lambda name: f"postgresql+psycopg://{user}@/{name}?host={folder}&port=6432"
         assert process.stdin is not None
         process.stdin.close()
         process.wait(FAREWELL_S)

@@ -76,6 +76,8 @@ class Troubles:
     def __init__(self) -> None:
         self.gone = False
         self.full = False
+        self.shut = False
+        """We may write into every table but the journal."""
         self.answer_lost_at: Phase = lambda _record: False
         self.then: list[tuple[Phase, Callable[[], None]]] = []
 
@@ -83,12 +85,14 @@ class Troubles:
         """Have something happen at the first record of a phase."""
         self.then.append((phase, do))
 
-    def refuse(self, *, writes: bool) -> None:
+    def refuse(self, *, writes: bool, records: bool = False) -> None:
         """Raise what the stores raise while the database is away."""
         if self.gone:
             raise StorageDown("the connection was refused")
         if self.full and writes:
             raise StorageDown("database or disk is full")
+        if self.shut and records:
+            raise StorageDown("permission denied for table journal")
 
     def appended(self, records: Sequence[Record]) -> None:
         """Records are durable: something may happen now, and the writer may not hear of it."""
@@ -109,6 +113,11 @@ class Doors:
         for name, writes in COMMITS.items():
             setattr(self, name, _Door(getattr(inner, name), writes, troubles))
 
+        self._troubles = troubles
+
+    def try_out(self) -> None:
+        self._troubles.refuse(writes=True, records=True)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
@@ -123,7 +132,7 @@ class _Door:
         real, troubles = getattr(self._inner, method), self._troubles
 
         def call(*args: Any, **named: Any) -> Any:
-            troubles.refuse(writes=method in self._writes)
+            troubles.refuse(writes=method in self._writes, records=method == "append")
             result = real(*args, **named)
             if method == "append":
                 troubles.appended(result)

@@ -110,6 +110,29 @@ def test_a_database_that_is_away_at_any_phase_stops_everything_until_it_is_back(
     assert held == (["expired"] if phase == "going down" else [])
 
 
+def test_a_database_is_not_back_while_records_are_refused(tmp_path):
+    """Who administers it took one right away: the leases can be written, the journal cannot."""
+
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = Surroundings(package)
+        stage.troubles.once(PHASES["installing"], lambda: setattr(stage.troubles, "shut", True))
+        stage.begin()
+        stage.order()
+        with structlog.testing.capture_logs() as logged:
+            await stage.until(lambda _: stage.troubles.shut)
+            await goes_away(stage, "shut")
+            state = await stage.play()
+        found = judged(stage, state), [line["event"] for line in logged]
+        await stage.close()
+        return found
+
+    end, logged = run_virtual(night(small_package(tmp_path)))
+
+    assert end == DONE
+    assert logged.count(WENT_AWAY) == 1
+    assert logged.count("the database answers again") == 1
+
+
 @pytest.mark.parametrize("phase", PHASES, ids=named)
 def test_a_commit_whose_answer_was_lost_is_read_again_and_never_written_twice(tmp_path, phase):
     async def night(package: Path) -> tuple[Any, ...]:

@@ -116,6 +116,7 @@ class _Stores:
         self.inbox = _Door(inner.inbox, process)
         self.leases = _Door(inner.leases, process)
         self.deliveries = _Door(inner.deliveries, process)
+        self.try_out = inner.try_out
 
 
 class _Watched(RehearsalShell):

@@ -17,6 +17,7 @@ from bot.localslack import ControlClient, LocalSlack
 from bot.tokens import ASK_EVERY
 from bot.wiring import Service, acting_service, service, stores_to_act
 from storage.records import StorageDown
+from storage.stores import DatabaseStores
 from tests.slack.house import StillClock
 from tests.slack.test_wiring import SECRETS, settings_here
 from tests.slack.watch import PATIENCE_S, Watch
@@ -145,6 +146,17 @@ async def test_a_database_that_is_gone_makes_it_not_ready_but_no_less_alive(aske
     assert status == 503
     assert told["parts"]["database"]["why"] == "it does not answer: connection refused"
     assert (await asked.ask("/livez"))[0] == 200
+
+
+async def test_a_database_that_can_only_be_read_makes_it_not_ready(asked, monkeypatch):
+    def read_only(_: object) -> None:
+        raise StorageDown("cannot execute INSERT in a read-only transaction")
+
+    monkeypatch.setattr(DatabaseStores, "try_out", read_only)
+    await asked.start()
+    _, told = await asked.ask("/readyz")
+    assert not told["parts"]["database"]["ok"]
+    assert "read-only transaction" in told["parts"]["database"]["why"]
 
 
 async def test_looks_that_end_no_more_make_it_not_alive(asked):

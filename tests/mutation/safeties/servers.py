@@ -1,0 +1,80 @@
+"""A PostgreSQL server that somebody changed, or that a pooler stands before (P8, P9)."""
+
+from tests.mutation.trials import safety
+
+POSTGRES = "storage/postgres.py"
+SERVERS = "contract/test_servers.py"
+PUT_RIGHT = f"{SERVERS}::test_what_an_administrator_changed_is_down_and_over_once_it_is_put_right"
+
+SAFETIES = (
+    safety(
+        "a server that failed us gets new sessions",
+        promise="P8",
+        why="A session that began read-only stays so: every write would fail until somebody ends"
+        " it, with members down.",
+        file="storage/database.py",
+        old="                self._reader.dispose()  # sessions",
+        new="                pass  # sessions",
+        by=(PUT_RIGHT,),
+    ),
+    safety(
+        "a right or a table taken away is the database that is down",
+        promise="P8",
+        why="Each look would fail as a mistake of ours, and nobody hear who is down and what"
+        " brings them up.",
+        file=POSTGRES,
+        old='    return getattr(error, "sqlstate", None) in ITS_STATE\n',
+        new="    return False\n",
+        by=(PUT_RIGHT,),
+    ),
+    safety(
+        "a server that lets us only read is found out",
+        promise="P8",
+        why="/readyz would say that it answers, and the worker that it is back, while no write"
+        " succeeds.",
+        file="storage/stores.py",
+        old="        if self._database.embedded:\n            self.journal.runs()\n",
+        new="        if True:\n            self.journal.runs()\n",
+        by=(PUT_RIGHT,),
+    ),
+    safety(
+        "/readyz asks whether the database can be written",
+        promise="P8",
+        why="Read-only it answers every look, and a balancer would go on sending people here.",
+        file="bot/wiring.py",
+        old="base.health.database(base.stores.try_out)",
+        new="base.health.database(base.stores.journal.runs)",
+        by=("slack/test_health.py::test_a_database_that_can_only_be_read_makes_it_not_ready",),
+    ),
+    safety(
+        "the database is back when every table takes what we write",
+        promise="P8",
+        why="With one right still missing a run would be told each minute that it goes on.",
+        file="engine/worker.py",
+        old="        await asyncio.to_thread(self._stores.try_out)\n",
+        by=(
+            "simulation/test_surroundings.py::test_a_database_is_not_back_while_records_are_refused",
+        ),
+    ),
+    safety(
+        "nothing is prepared in a session",
+        promise="P8",
+        why="Behind a pooler the next statement goes to a session that does not know it, and the"
+        " run ends broken.",
+        file=POSTGRES,
+        old='"prepare_threshold": None, ',
+        by=(f"{SERVERS}::test_behind_a_pooler_nothing_rests_on_a_session",),
+    ),
+    safety(
+        "every transaction that writes insists on durable commits and limits",
+        promise="P9",
+        why="Behind a pooler it may have a session of the server's own settings: an intent that"
+        " was committed would be lost with the power.",
+        file=POSTGRES,
+        old='    event.listen(engine, "begin", _insist)\n',
+        by=(
+            f"{SERVERS}::test_behind_a_pooler_every_transaction_that_writes_is_durable_and_waits_"
+            "for_no_lock_for_ever",
+        ),
+    ),
+)
