@@ -272,10 +272,8 @@ SAFETIES = (
         promise="P2",
         why="A no that could not be read would be taken back.",
         file="bot/questions.py",
-        old="    except SlackApiError as error:\n"
-        '        raise SlackRefused(str(error.response.get("error"))) from error\n',
-        new="    except SlackApiError:\n"
-        '        return {"message": {}, "messages": [], "user": {}, "users": []}\n',
+        old="        raise SlackRefused(name) from error\n",
+        new='        return {"message": {}, "messages": [], "user": {}, "users": []}\n',
         by=(f"{WHO}::test_a_message_that_is_gone_is_no_empty_ballot",),
     ),
     safety(
@@ -464,7 +462,7 @@ SAFETIES = (
         promise="P12",
         why="A person would not learn that their order was refused.",
         file=PEOPLE,
-        old=" and not _says_no(answer.body)",
+        old=" and _says_yes(answer.body)",
         new="",
         by=(f"{WHO}::test_an_address_may_refuse_with_a_status_of_200",),
     ),
