@@ -493,6 +493,66 @@ def test_after_a_take_over_the_former_executor_can_neither_look_nor_act_nor_writ
     play(story)
 
 
+def test_an_executor_whose_lease_grew_old_sends_no_line_that_acts_not_even_in_an_open_session(log):
+    """Also where members keep no epoch, so that nothing there would refuse it."""
+
+    async def story(two: Two) -> None:
+        shell, may = Watched(two.group), Allowance()
+        live = LiveGroup(shell, two.clock, FENCED, may_send=may.use)
+        await live.observe()
+        log.sent.clear()
+
+        for act in (
+            lambda: live.set_cloning(on=False),
+            lambda: live.remove_upload(
+                PackageRef(PACKAGE, "ab" * 32, 1, "/p", "R81.20", 120), ["1_4"]
+            ),
+            lambda: take_down(live, go_on),
+        ):
+            with pytest.raises(Fenced):
+                await act()
+        assert shell._terminals == []
+        may.left = 1
+        with pytest.raises(Fenced):
+            await take_down(live, go_on)
+        assert log.sent == []
+
+    play(story)
+
+
+def test_an_executor_whose_lease_grew_old_puts_no_epoch_up(log):
+    async def story(two: Two) -> None:
+        lease = two.stores.leases.current("group:site-1")
+        assert lease is not None
+        fence, may = Fence(lease, two.stores.leases, DATABASE, OWN), Allowance()
+        live = LiveGroup(Watched(two.group), two.clock, FENCED, fence=fence, may_send=may.use)
+        with pytest.raises(Fenced):
+            await live.observe()
+        assert log.sent == []
+
+        may.left = 2
+        await live.observe()
+        for member in two.group.members.values():
+            member.files.remove(f"{OWN}/epoch")
+        with pytest.raises(Fenced):
+            await live.set_cloning(on=False)
+        assert set(epochs(two.group).values()) == {""}
+
+    play(story)
+
+
+@dataclass
+class Allowance:
+    """How often a lease is young enough to send: then it has grown old."""
+
+    left: int = 0
+
+    def use(self) -> None:
+        if self.left == 0:
+            raise Fenced("the lease was not renewed in time")
+        self.left -= 1
+
+
 def test_a_verify_and_a_change_of_the_former_executor_are_refused_too():
     async def story(two: Two) -> None:
         member = two.group.members["1_1"]

@@ -111,6 +111,23 @@ def test_a_confirmation_that_names_other_members_is_not_answered():
         talk(install(), REBOOT, CLONE, CONFIRM.replace("blades: 1_02", "blades: 1_02,1_03"))
 
 
+def test_a_confirmation_that_leaves_a_member_out_is_not_answered():
+    both = package("Package Installation", ["1_2", "1_3"], JUMBO, name="ana", reason="hf-1")
+
+    with pytest.raises(UnknownPrompt, match=r"1_02, we mean 1_2, 1_3"):
+        talk(both, REBOOT, CLONE, CONFIRM)
+
+
+def test_a_clone_warning_that_asks_nothing_hides_no_confirmation():
+    """Else what comes right behind it were answered without a look at whom it names."""
+    told = CLONE.partition("Are you sure?")[0]
+    other = CONFIRM.replace("blades: 1_02", "blades: 1_03")
+
+    assert talk(install(), REBOOT, told + CONFIRM) == ["y", "y"]
+    with pytest.raises(UnknownPrompt, match=r"1_03, we mean 1_2"):
+        talk(install(), REBOOT, told + other)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -172,6 +189,18 @@ def test_the_admin_state_dialogue_as_recorded():
     ]
 
     assert talk(dialogue, *texts) == ["y", "ana", "hf-1"]
+
+
+@pytest.mark.parametrize(("meant", "asked"), [("up", "down"), ("down", "up")])
+def test_an_admin_state_other_than_meant_is_not_confirmed(meant, asked):
+    dialogue = admin_state(meant, ["1_2"], name="ana", reason="hf-1", confirming_acts=False)
+    text = (
+        f"You are about to perform blade state change to {asked} on blades: 1_02\n\n"
+        "Are you sure? (Y - yes, any other key - no) "
+    )
+
+    assert talk(dialogue, text) == []
+    assert not dialogue.committed
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ YES, WRONG, NO, BACK = (
     word("no"),
     word("withdraw"),
 )
+PRESSED = replace(YES, source="button")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,8 @@ YES, WRONG, NO, BACK = (
         ([BACK, WRONG], BACK),
         ([WRONG, BACK], BACK),
         ([NO, WRONG], NO),
+        ([WRONG, PRESSED], PRESSED),
+        ([YES, replace(PRESSED, code="7K3G")], YES),
     ],
 )
 def test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins(ballots, stands):
@@ -190,6 +193,9 @@ def test_a_rejection_gives_its_reason():
         ("ana", {"network"}, "yes", "", True),
         ("rita", {"firewall"}, "yes", "", False),
         ("rita", {"firewall"}, "no", "", True),
+        ("rita", set(), "no", "", True),
+        ("paul", {"network"}, "yes", "", False),
+        ("paul", set(), "no", "", True),
         ("zoe", set(), "yes", "", False),
         ("zoe", set(), "no", "", False),
         ("opa", {"operators"}, "no", "", True),
@@ -206,6 +212,7 @@ def test_who_may_vote_and_who_may_stop(user, roles, choice, unfit, counts):
         POLICY,
         requester="rita",
         halters={"operators"},
+        authors={"paul"},
     )
 
     assert (reason == "") == counts

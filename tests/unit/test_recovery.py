@@ -9,7 +9,7 @@ import pytest
 
 from engine import recovery
 from engine.duty import Duty
-from engine.facts import CpuseAction, PackageState
+from engine.facts import CpuseAction, MemberFacts, PackageState
 from engine.fold import RunState, StepState
 from engine.model import StepKind
 from engine.recovery import Finding
@@ -176,6 +176,57 @@ def test_only_an_open_session_is_under_way_where_nothing_else_shows_signs(change
     seen = facts(member(1, **DOWN, **changes), member(2, **DOWN))
 
     assert recovery.only_sessions(recovery.change(STEP, seen, plan(), begun(), SHORT)) is only
+
+
+def test_a_session_on_one_member_does_not_hide_the_work_on_another():
+    seen = facts(member(1, **DOWN, session_open=True), member(2, **DOWN, agent_busy=True))
+
+    found = recovery.change(STEP, seen, plan(), begun(), SHORT)
+
+    assert not recovery.only_sessions(found)
+    assert recovery.any_is_at_work(found)
+
+
+def test_only_where_nothing_else_is_unclear_may_a_restarted_member_show_the_effect_later():
+    back = member(1, **{**DOWN, "boot_id": "another"})
+    failed = member(2, **DOWN, action=CpuseAction(8, "Install", "failure", 40, "no space"))
+
+    def lagging(*members: MemberFacts) -> list[str]:
+        return recovery.may_lag(recovery.change(STEP, facts(*members), plan(), begun(), LONG))
+
+    assert lagging(back, member(2, **DOWN, packages=INSTALLED)) == ["1_1"]
+    assert lagging(back, failed) == []
+
+
+@pytest.mark.parametrize(
+    ("takes", "otherwise"), [((118, 118), True), ((118, 119), False), ((120, 120), False)]
+)
+def test_only_a_group_that_is_alike_came_back_at_another_take(takes, otherwise):
+    """What people would accept with one word is one take for the whole group."""
+    seen = facts(*(member(n, take=take) for n, take in enumerate(takes, start=1)))
+
+    assert recovery.came_back_otherwise(plan().step("A.RETURN"), seen, plan()) is otherwise
+
+
+def test_a_member_whose_boot_cannot_be_read_has_not_restarted():
+    """An action in progress is not over because of that."""
+    unread = {**DOWN, "boot_id": None, "action": AT_WORK, "packages": INSTALLED}
+    found = recovery.change(STEP, facts(member(1, **unread)), plan(), begun(), LONG)
+
+    assert found["1_1"].finding is Finding.UNDER_WAY
+
+
+@pytest.mark.parametrize("notes", [(), ("FSYNC",)])
+def test_a_member_that_is_down_for_another_reason_was_not_taken_down_by_us(notes):
+    ill = member(1, state="DOWN", own_state="DOWN", notes=notes)
+    found = recovery.admin_down(plan().step("A.ADMIN_DOWN"), facts(ill))
+
+    assert found["1_1"].finding is Finding.NOT_HAPPENED
+
+
+def test_what_a_silent_member_has_is_not_known_whatever_was_listed_of_it():
+    assert member(1, answered=False, packages=()).package(NAME) is PackageState.UNKNOWN
+    assert member(1, answered=False, packages=INSTALLED).package(NAME) is PackageState.UNKNOWN
 
 
 def test_a_member_whose_actions_cannot_be_numbered_is_never_called_not_started():

@@ -645,4 +645,35 @@ SAFETIES = (
         new="        still_carrying",
         by=(f"{SURROUNDINGS}::test_half_a_group_found_down_after_days_is_not_taken_down_further",),
     ),
+    safety(
+        "a confirmation that leaves a member out is not answered",
+        promise="P6",
+        why="A part of a group would be installed, and all of it waited for.",
+        file="engine/gaia/dialogues.py",
+        old="if named != self._members:",
+        new="if not named <= self._members:",
+        by=(
+            "unit/test_dialogues.py::test_a_confirmation_that_leaves_a_member_out_is_not_answered",
+        ),
+    ),
+    safety(
+        "a warning that asks nothing does not take the confirmation for its own",
+        promise="P6",
+        why="It would be answered without a look at whom and what it names.",
+        file="engine/gaia/dialogues.py",
+        old="image auto-clone(?:(?!You are about to).)*?",
+        new="image auto-clone.*?",
+        by=(
+            "unit/test_dialogues.py::test_a_clone_warning_that_asks_nothing_hides_no_confirmation",
+        ),
+    ),
+    safety(
+        "an admin state other than meant is not confirmed",
+        promise="P1",
+        why="A group that is to come up would go down.",
+        file="engine/gaia/dialogues.py",
+        old="state change to {state} on",
+        new="state change to (?:up|down) on",
+        by=("unit/test_dialogues.py::test_an_admin_state_other_than_meant_is_not_confirmed",),
+    ),
 )

@@ -618,4 +618,32 @@ SAFETIES = (
             "test_a_button_of_a_hold_that_is_over_does_nothing_and_says_what_stands_now",
         ),
     ),
+    safety(
+        "who asked may stop without any role",
+        promise="P7",
+        why="Whoever ordered the run and sees what is wrong could not stop it by a vote.",
+        file="engine/gates.py",
+        old="may_approve or ballot.user in (requester, *authors) or",
+        new="may_approve or",
+        by=("unit/test_gates.py::test_who_may_vote_and_who_may_stop",),
+    ),
+    safety(
+        "who changed the plan may stop it without any role",
+        promise="P7",
+        why="Whoever changed it last could not take it back by a vote.",
+        file="engine/gates.py",
+        old="ballot.user in (requester, *authors) or set(halters)",
+        new="ballot.user == requester or set(halters)",
+        by=("unit/test_gates.py::test_who_may_vote_and_who_may_stop",),
+    ),
+    safety(
+        "a wrong code hides no right vote of the same person",
+        promise="P12",
+        why="Who mistyped a code and then pressed Approve would not count, and never know why.",
+        file="engine/gates.py",
+        old="    if misread(ballot, gate):\n        return len(_STOPS_FIRST)\n",
+        by=(
+            "unit/test_gates.py::test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins",
+        ),
+    ),
 )

@@ -723,4 +723,224 @@ SAFETIES = (
         new='row.get("status", "").lower() == "failed"',
         by=(f"{SPELLINGS}::test_a_padded_table_of_policies_and_only_what_says_so_is_failed",),
     ),
+    safety(
+        "the first look wants every member in service",
+        promise="P1",
+        why="Packages would be sent to a group that is ill already, and people asked about it.",
+        file="engine/invariants.py",
+        old="        for member in facts.others(plan.starting)\n"
+        "        if not in_service(member, plan.policy.state_words)",
+        new="        for member in facts.others(plan.starting)\n        if False",
+        by=(
+            "unit/test_invariants.py::test_the_first_look_wants_every_member_healthy_before_"
+            "anything_is_sent",
+        ),
+    ),
+    safety(
+        "the first look wants connections synchronised",
+        promise="P1",
+        why="Hours of preparation for a failover that would lose every connection.",
+        file="engine/invariants.py",
+        old='        problems.append("connections are not synchronised to the active members")\n'
+        "    starting",
+        new="        pass\n    starting",
+        by=(
+            "unit/test_invariants.py::test_the_first_look_wants_connections_synchronised_and_"
+            "auto_clone_shown",
+        ),
+    ),
+    safety(
+        "the first look wants the same policy on every member",
+        promise="P1",
+        why="What differed before the night would be found after the window has begun.",
+        file="engine/invariants.py",
+        old="    problems += same_policy(plan.binding(seen).others(starting))\n",
+        by=(
+            "unit/test_invariants.py::test_the_first_look_wants_every_member_healthy_before_"
+            "anything_is_sent",
+        ),
+    ),
+    safety(
+        "the first look wants CPUSE idle",
+        promise="P3",
+        why="Our import would run into the work of somebody else.",
+        file="engine/invariants.py",
+        old="    problems += _idle(facts.members, state)\n",
+        by=(
+            "unit/test_invariants.py::test_the_first_look_wants_every_member_healthy_before_"
+            "anything_is_sent",
+        ),
+    ),
+    safety(
+        "the first look starts no work on who may carry traffic",
+        promise="P1",
+        why="Members that came up since the plan was made would count as out of service.",
+        file="engine/invariants.py",
+        old="    problems += started_while_down(facts.some(plan.starting), plan)\n",
+        by=(
+            "unit/test_invariants.py::test_the_first_look_starts_no_work_on_who_may_carry_traffic",
+        ),
+    ),
+    safety(
+        "auto-clone that no member shows is not the same on all",
+        promise="P5",
+        why="Nobody could say what it was, so nobody could give it back.",
+        file="engine/invariants.py",
+        old="if len(cloning) > 1 or None in cloning:",
+        new="if len(cloning) > 1:",
+        by=(
+            "unit/test_invariants.py::test_the_first_look_wants_connections_synchronised_and_"
+            "auto_clone_shown",
+        ),
+    ),
+    safety(
+        "auto-clone is off right before an installation",
+        promise="P5",
+        why="Switched on since READY it would overwrite each member that restarts.",
+        file="engine/invariants.py",
+        old="    problems += cloning_on(facts, plan)\n"
+        "    problems += _idle(facts.some(step.members), state)",
+        new="    problems += _idle(facts.some(step.members), state)",
+        by=(
+            "unit/test_invariants.py::test_right_before_an_installation_cloning_cpuse_and_"
+            "package_are_looked_at_again",
+        ),
+    ),
+    safety(
+        "CPUSE is idle right before an installation",
+        promise="P3",
+        why="The work of somebody else would be taken for ours.",
+        file="engine/invariants.py",
+        old="    problems += _idle(facts.some(step.members), state)\n    return problems + _listed",
+        new="    return problems + _listed",
+        by=(
+            "unit/test_invariants.py::test_right_before_an_installation_cloning_cpuse_and_"
+            "package_are_looked_at_again",
+        ),
+    ),
+    safety(
+        "the package is there right before an installation",
+        promise="P3",
+        why="Its number would be that of another package, or of none.",
+        file="engine/invariants.py",
+        old="    problems += _idle(facts.some(step.members), state)\n"
+        "    return problems + _listed(step, facts, state)",
+        new="    problems += _idle(facts.some(step.members), state)\n    return problems",
+        by=(
+            "unit/test_invariants.py::test_right_before_an_installation_cloning_cpuse_and_"
+            "package_are_looked_at_again",
+        ),
+    ),
+    safety(
+        "a group that may carry traffic again is not ready to be worked on",
+        promise="P1",
+        why="People would be asked for a start, and what follows takes traffic down.",
+        file="engine/invariants.py",
+        old="        problems += started_while_down(facts.some(step.members), plan)\n"
+        "        problems += cloning",
+        new="        problems += cloning",
+        by=(
+            "unit/test_invariants.py::test_work_on_a_group_that_is_out_of_service_already_needs_"
+            "as_much",
+        ),
+    ),
+    safety(
+        "auto-clone is off before work on who is out of service already",
+        promise="P5",
+        why="Such a group would be cloned over at its restart.",
+        file="engine/invariants.py",
+        old="        problems += cloning_on(facts, plan)\n"
+        "        problems += _idle(plan.concerning(facts).members, state)\n"
+        "        return",
+        new="        problems += _idle(plan.concerning(facts).members, state)\n        return",
+        by=(
+            "unit/test_invariants.py::test_work_on_a_group_that_is_out_of_service_already_needs_"
+            "as_much",
+        ),
+    ),
+    safety(
+        "CPUSE is idle before work on who is out of service already",
+        promise="P3",
+        why="Two installations at once on one member.",
+        file="engine/invariants.py",
+        old="        problems += _idle(plan.concerning(facts).members, state)\n        return",
+        new="        return",
+        by=(
+            "unit/test_invariants.py::test_work_on_a_group_that_is_out_of_service_already_needs_"
+            "as_much",
+        ),
+    ),
+    safety(
+        "the package is there before work on who is out of service already",
+        promise="P3",
+        why="People would be asked for what cannot begin.",
+        file="engine/invariants.py",
+        old="        return problems + _listed(step, facts, state)\n    problems",
+        new="        return problems\n    problems",
+        by=(
+            "unit/test_invariants.py::test_work_on_a_group_that_is_out_of_service_already_needs_"
+            "as_much",
+        ),
+    ),
+    safety(
+        "who may carry traffic again is not installed without a failover",
+        promise="P1",
+        why="A member that came up between gate and act would restart with its traffic.",
+        file="engine/invariants.py",
+        old="    problems += started_while_down(facts.some(starting), plan)\n",
+        by=(
+            "unit/test_invariants.py::test_work_on_a_group_that_is_out_of_service_already_needs_"
+            "as_much",
+        ),
+    ),
+    safety(
+        "who is out of service and does not answer is not worked on",
+        promise="P3",
+        why="Of a member that says nothing nobody knows what CPUSE does there.",
+        file="engine/invariants.py",
+        old="        if not member.answered:\n"
+        '            problems.append(f"{member.id} is {described(member)}")\n'
+        "        elif not surely_out",
+        new="        if False:\n            pass\n        elif not surely_out",
+        by=(
+            "unit/test_invariants.py::test_work_on_a_group_that_is_out_of_service_already_needs_"
+            "as_much",
+        ),
+    ),
+    safety(
+        "cloning waits for what members differ in since an earlier run",
+        promise="P5",
+        why="A hotfix of the night before would be cloned away, or over every member.",
+        file="engine/invariants.py",
+        old="(state.the_plan.package.name, *state.cloning_packages)",
+        new="(state.the_plan.package.name,)",
+        by=(
+            "unit/test_invariants.py::test_cloning_does_not_go_back_while_members_differ_in_any_"
+            "package_that_is_owed",
+        ),
+    ),
+    safety(
+        "cloning waits where a package is in no known state",
+        promise="P5",
+        why="What nobody can read would pass for alike.",
+        file="engine/invariants.py",
+        old=" and PackageState.UNKNOWN not in states.values():",
+        new=":",
+        by=(
+            "unit/test_invariants.py::test_cloning_does_not_go_back_while_members_differ_in_any_"
+            "package_that_is_owed",
+        ),
+    ),
+    safety(
+        "takes that nobody can read are not one take",
+        promise="P5",
+        why="Members of two takes would clone each other.",
+        file="engine/invariants.py",
+        old="if len(takes) != 1 or None in takes:\n        seen",
+        new="if len(takes) != 1:\n        seen",
+        by=(
+            "unit/test_invariants.py::test_cloning_goes_back_only_when_every_member_shows_the_"
+            "same_take",
+        ),
+    ),
 )

@@ -526,4 +526,58 @@ SAFETIES = (
         new="    return facts",
         by=(f"{AT_DEVICES}::test_a_run_does_not_end_while_a_session_is_open_anywhere",),
     ),
+    safety(
+        "no session is opened under a lease that grew old",
+        promise="P9",
+        why="Two executors would hold sessions on one group.",
+        file="engine/group.py",
+        old="        self._may_send()\n        guard = self._guard(at, outside)",
+        new="        guard = self._guard(at, outside)",
+        by=(
+            "simulation/test_fence.py::test_an_executor_whose_lease_grew_old_sends_no_line_that_"
+            "acts_not_even_in_an_open_session",
+        ),
+    ),
+    safety(
+        "no line is typed under a lease that grew old meanwhile",
+        promise="P9",
+        why="Where members keep no epoch, nothing there would refuse it.",
+        file="engine/group.py",
+        old="            self._may_send()\n            await terminal.write",
+        new="            await terminal.write",
+        by=(
+            "simulation/test_fence.py::test_an_executor_whose_lease_grew_old_sends_no_line_that_"
+            "acts_not_even_in_an_open_session",
+        ),
+    ),
+    safety(
+        "no line without a terminal is sent under a lease that grew old",
+        promise="P9",
+        why="Where members keep no epoch, nothing there would refuse it.",
+        file="engine/group.py",
+        old="        self._may_send()\n        guard = self._guard(at)",
+        new="        guard = self._guard(at)",
+        by=(
+            "simulation/test_fence.py::test_an_executor_whose_lease_grew_old_sends_no_line_that_"
+            "acts_not_even_in_an_open_session",
+        ),
+    ),
+    safety(
+        "no epoch is put up under a lease that grew old",
+        promise="P9",
+        why="Whoever took over would find members that a former executor claims.",
+        file="engine/group.py",
+        old="        self._may_send()\n        kept = await fence.put_up",
+        new="        kept = await fence.put_up",
+        by=("simulation/test_fence.py::test_an_executor_whose_lease_grew_old_puts_no_epoch_up",),
+    ),
+    safety(
+        "no lost epoch is written back under a lease that grew old",
+        promise="P9",
+        why="Whoever took over would find members that a former executor claims.",
+        file="engine/group.py",
+        old="        self._may_send()\n        kept = await self._fence.put_up",
+        new="        kept = await self._fence.put_up",
+        by=("simulation/test_fence.py::test_an_executor_whose_lease_grew_old_puts_no_epoch_up",),
+    ),
 )

@@ -435,4 +435,67 @@ SAFETIES = (
             "not_waited_for",
         ),
     ),
+    safety(
+        "only where nothing else is unclear a late list is waited for",
+        promise="P3",
+        why="People would hear of a failed installation only after the quiet time.",
+        file="engine/recovery.py",
+        old="set(unclear.values()) == {_RESTARTED}",
+        new="_RESTARTED in unclear.values()",
+        by=(
+            "unit/test_recovery.py::test_only_where_nothing_else_is_unclear_may_a_restarted_"
+            "member_show_the_effect_later",
+        ),
+    ),
+    safety(
+        "a session does not hide the work on another member",
+        promise="P3",
+        why="A night that goes well would hold, for a session that nobody waits for.",
+        file="engine/recovery.py",
+        old="return _OPEN in why and why <= {_OPEN, _QUIET}",
+        new="return _OPEN in why",
+        by=(
+            "unit/test_recovery.py::test_a_session_on_one_member_does_not_hide_the_work_on_another",
+        ),
+    ),
+    safety(
+        "a group at two takes is not offered to be accepted",
+        promise="P10",
+        why="With one word people would accept members that differ.",
+        file="engine/recovery.py",
+        old="        and len(takes) == 1\n",
+        by=("unit/test_recovery.py::test_only_a_group_that_is_alike_came_back_at_another_take",),
+    ),
+    safety(
+        "who is down for another reason was not taken down by us",
+        promise="P1",
+        why="A failure in the group would count as its failover, and its approval as used.",
+        file="engine/recovery.py",
+        old='member.state == "DOWN" and "ADMIN" in member.notes',
+        new='member.state == "DOWN"',
+        by=(
+            "unit/test_recovery.py::test_a_member_that_is_down_for_another_reason_was_not_taken_"
+            "down_by_us",
+        ),
+    ),
+    safety(
+        "a boot that cannot be read is no restart",
+        promise="P3",
+        why="CPUSE at work would be called done, and the next group taken down.",
+        file="engine/recovery.py",
+        old="restarted = member.boot_id is not None and member.boot_id",
+        new="restarted = member.boot_id",
+        by=("unit/test_recovery.py::test_a_member_whose_boot_cannot_be_read_has_not_restarted",),
+    ),
+    safety(
+        "what a silent member has is not known",
+        promise="P6",
+        why="A member that says nothing would count as one from which the package is gone.",
+        file="engine/facts.py",
+        old="        if not self.answered:\n            return PackageState.UNKNOWN\n",
+        by=(
+            "unit/test_recovery.py::test_what_a_silent_member_has_is_not_known_whatever_was_"
+            "listed_of_it",
+        ),
+    ),
 )
