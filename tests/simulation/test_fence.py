@@ -541,6 +541,21 @@ def test_an_executor_whose_lease_grew_old_puts_no_epoch_up(log):
     play(story)
 
 
+def test_an_executor_that_gave_its_lease_back_puts_no_epoch_up():
+    """Nobody has that epoch any more, and the next lease has another."""
+
+    async def story(two: Two) -> None:
+        lease = two.stores.leases.current("group:site-1")
+        assert lease is not None
+        two.stores.leases.release(lease)
+
+        with pytest.raises(Fenced):
+            await two.first.observe()
+        assert set(epochs(two.group).values()) == {""}
+
+    play(story)
+
+
 @dataclass
 class Allowance:
     """How often a lease is young enough to send: then it has grown old."""

@@ -8,14 +8,18 @@ from functools import partial
 import pytest
 
 from bot.views.conversation import render
+from engine.errors import Stopped
 from engine.journal import Kind
 from engine.policy import Rights
 from engine.ports import Ballot
+from engine.steps import traffic
+from engine.steps.rescuing import rescue_step
 from storage.records import InboxRow, Record
 from tests.simulation.explore import SPARSE
 from tests.simulation.night import CHANNEL, REQUESTER, Crowd, Night
 from tests.simulation.played import Played
 from tests.simulation.test_holds import acts, at, intended, members_seen, play
+from tests.unit.test_resolving import committed
 
 ANA, BEN, NOOR, ZOE = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0ZOE00001"
 
@@ -130,6 +134,22 @@ def test_a_member_that_fails_in_a_dialogue_keeps_its_last_answer_back(tmp_path):
     assert "A.ADMIN_DOWN" in intended(night)
     assert [r for r in night.records if r.kind == Kind.COMMITTING] == []
     assert acts(night, "admin_down") == []
+
+
+async def test_a_stop_that_waits_or_was_heard_keeps_the_answer_back_that_brings_a_group_up():
+    """Bringing up helps, and is a person's to stop all the same."""
+    for heard in (False, True):
+        duty = await committed()
+        if heard:
+            await duty.journal.write(Kind.HALTED, by=ANA)
+        else:
+            said = {"verb": "halt", "user": ANA}
+            duty.inbox.put(InboxRow("halt", duty.state.run, "word", said, duty.clock.now()))
+        up = rescue_step(duty.plan.group("A"))
+
+        with pytest.raises(Stopped):
+            await traffic._commit_up(duty, up)("1_3")
+        assert duty.state.of(up).committed_at is None
 
 
 def test_a_halt_between_the_two_looks_of_a_rescue_keeps_it_back(tmp_path):

@@ -676,4 +676,36 @@ SAFETIES = (
         new="state change to (?:up|down) on",
         by=("unit/test_dialogues.py::test_an_admin_state_other_than_meant_is_not_confirmed",),
     ),
+    safety(
+        "a stop that waits keeps back the answer that brings a group up",
+        promise="P7",
+        why="Who said halt would see members come up after it.",
+        file="engine/steps/traffic.py",
+        old="        draft = duty.journal.draft(\n"
+        "            Kind.COMMITTING, step=step.id, attempt=duty.state.of(step).attempt, on=on\n"
+        "        )\n"
+        "        await duty.journal.append([] if written else [draft], unless_word=True)",
+        new="        draft = duty.journal.draft(\n"
+        "            Kind.COMMITTING, step=step.id, attempt=duty.state.of(step).attempt, on=on\n"
+        "        )\n"
+        "        await duty.journal.append([] if written else [draft])",
+        by=(
+            "simulation/test_stops.py::test_a_stop_that_waits_or_was_heard_keeps_the_answer_back_"
+            "that_brings_a_group_up",
+        ),
+    ),
+    safety(
+        "a stop that was heard keeps back the answer that brings a group up",
+        promise="P7",
+        why="Who said halt would see members come up after it.",
+        file="engine/steps/traffic.py",
+        old="        duty.still_wanted(step)\n"
+        "        draft = duty.journal.draft(\n"
+        "            Kind.COMMITTING, step=step.id",
+        new="        draft = duty.journal.draft(\n            Kind.COMMITTING, step=step.id",
+        by=(
+            "simulation/test_stops.py::test_a_stop_that_waits_or_was_heard_keeps_the_answer_back_"
+            "that_brings_a_group_up",
+        ),
+    ),
 )

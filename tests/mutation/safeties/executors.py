@@ -580,4 +580,51 @@ SAFETIES = (
         new="        kept = await self._fence.put_up",
         by=("simulation/test_fence.py::test_an_executor_whose_lease_grew_old_puts_no_epoch_up",),
     ),
+    safety(
+        "a renewed lease ages from when it was asked for",
+        promise="P9",
+        why="Where the database is slow a worker would act while its lease is another's already.",
+        file="engine/worker.py",
+        old="            self._leases[group] = (fresh, asked)",
+        new="            self._leases[group] = (fresh, self._clock.monotonic())",
+        by=(
+            "simulation/test_standing_back.py::test_a_lease_ages_from_when_it_was_asked_for_and_"
+            "not_from_the_answer",
+        ),
+    ),
+    safety(
+        "a lease ages from when it was asked for",
+        promise="P9",
+        why="Where the database is slow a worker would act while its lease is another's already.",
+        file="engine/worker.py",
+        old="            self._leases[group] = (lease, asked)",
+        new="            self._leases[group] = (lease, self._clock.monotonic())",
+        by=(
+            "simulation/test_standing_back.py::test_a_lease_that_was_granted_slowly_is_as_old_"
+            "when_it_is_first_used",
+        ),
+    ),
+    safety(
+        "the lease to speak ages from when it was asked for",
+        promise="P12",
+        why="Two processes would post the same message where the database is slow.",
+        file="bot/speaking/lease.py",
+        old="        self._held_since = asked",
+        new="        self._held_since = self._clock.monotonic()",
+        by=(
+            "simulation/test_standing_back.py::test_the_lease_to_speak_ages_from_when_it_was_"
+            "asked_for_too",
+        ),
+    ),
+    safety(
+        "a lease that was given back puts no epoch up",
+        promise="P9",
+        why="A worker that ended would claim members that nobody holds, and the next one waits.",
+        file="engine/fence.py",
+        old="(now.epoch, now.holder) != (self.epoch, self._lease.holder)",
+        new="now.epoch != self.epoch",
+        by=(
+            "simulation/test_fence.py::test_an_executor_that_gave_its_lease_back_puts_no_epoch_up",
+        ),
+    ),
 )
