@@ -382,6 +382,7 @@ class Acting:
             listener=listen,
             version=our_version(),
             lease_ttl=base.settings.storage.lease_ttl,
+            alone=base.settings.storage.embedded,
         )
         self._alarm = Alarm(base.health.watched("worker", self._worker.tick))
         base.wakes.to_act = self._worker.wake

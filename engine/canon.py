@@ -7,15 +7,20 @@ never changes its meaning.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from storage.records import Json, canonical
 
 T = TypeVar("T")
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+class Unfamiliar(ValueError):
+    """A newer version wrote these data: the message names the first that this one does not know."""
 
 
 def _adapter(kind: type) -> TypeAdapter[Any]:
@@ -38,6 +43,36 @@ def from_json(kind: type[T], data: object) -> T:
     """
     value: T = _adapter(kind).validate_python(data)
     return value
+
+
+def whole_from_json(kind: type[T], data: object) -> T:
+    """Return the value that `to_json` was given, of which nothing was dropped in reading.
+
+    Raises:
+        Unfamiliar: it has a field, or a value, that only a newer version knows.
+    """
+    try:
+        value = from_json(kind, data)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(str(one) for one in wrong["loc"])
+        raise Unfamiliar(f"{where} = {str(wrong['input'])[:60]!r}") from error
+    if dropped := _dropped(data, to_json(value)):
+        raise Unfamiliar(dropped)
+    return value
+
+
+def _dropped(given: Json, understood: Json, place: str = "") -> str:
+    """Name the first field that reading has dropped, or ""."""
+    if isinstance(given, Mapping):
+        if extra := sorted(given.keys() - understood.keys()):
+            return f"{place}{extra[0]}"
+        pairs = [(given[name], understood[name], f"{place}{name}.") for name in given]
+    elif isinstance(given, (list, tuple)):
+        pairs = [(one, other, place) for one, other in zip(given, understood, strict=True)]
+    else:
+        return ""
+    return next(filter(None, (_dropped(*pair) for pair in pairs)), "")
 
 
 def digest_of(value: object) -> str:

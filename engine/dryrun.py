@@ -15,7 +15,7 @@ from typing import Any
 from engine import freezes, invariants, windows
 from engine.answering import Answer, AnswerQueue, answer_key
 from engine.appointments import when
-from engine.canon import from_json, to_json
+from engine.canon import to_json
 from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
 from engine.facts import GroupFacts, spelled
@@ -24,7 +24,7 @@ from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
 from engine.model import Appointment, LogicalGroup, Plan, Request, StepKind
 from engine.outline import NUMBER, Outline, outline
-from engine.planning import beside, planned, refuse_unless_allowed
+from engine.planning import beside, planned, refuse_unless_allowed, understood
 from engine.ports import Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.reading import ReadingShell
 from engine.uninstalling import WORDS
@@ -381,21 +381,22 @@ class DryRuns:
         Raises:
             LeaseLost: another worker answers.
         """
-        request = from_json(Request, row.body["request"])
-        to = {**row.body.get("answer", {}), "user": request.requester}
-        asked = f"plan {request.kind} {request.security_group} {request.package}".strip()
+        said = row.body["request"]
+        group = said["security_group"]
+        to = {**row.body.get("answer", {}), "user": said["requester"]}
+        asked = f"plan {said['kind']} {group} {said['package']}".strip()
         file: tuple[str, str] | None = None
         mistake: Exception | None = None
         try:
-            dry = await self._planned(request, to.get("channel", ""))
+            dry = await self._planned(understood(said), to.get("channel", ""))
             told = "\n".join(brief(dry))
             whole = "\n".join(text(dry))
-            file = (f"plan-{request.security_group}.txt", f"{whole}\n")
+            file = (f"plan-{group}.txt", f"{whole}\n")
         except PlanRefused as error:
             told = f"I understood `{asked}`, and no plan can be made: {_sentence(str(error))}"
         except MaintenanceError as error:
             told = (
-                f"I understood `{asked}`, but {request.security_group} could not be looked at: "
+                f"I understood `{asked}`, but {group} could not be looked at: "
                 f"{_sentence(str(error))}"
             )
         except StorageDown:

@@ -16,10 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine import appointments
-from engine.canon import from_json, to_json
+from engine.canon import Unfamiliar, from_json, whole_from_json
 from engine.errors import NotUnderstood, RecordSpoilt
 from engine.facts import GroupFacts, MemberFacts, by_number, in_service, spelled
 from engine.model import Plan, Request, Step, StepKind
@@ -553,16 +551,9 @@ class RunState:
     def _understood(self, record: Record, plan: Mapping[str, Any]) -> Plan:
         """Return a plan of which every step, and every rule that governs it, is known."""
         try:
-            understood = from_json(Plan, plan)
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            where = ".".join(str(one) for one in wrong["loc"])
-            what = f"a plan with {where} = {str(wrong['input'])[:60]!r}"
-            raise self._not_understood(record, what) from error
-        unknown = _unknown(plan, to_json(understood))
-        if unknown:
-            raise self._not_understood(record, f"a plan with {unknown}")
-        return understood
+            return whole_from_json(Plan, plan)
+        except Unfamiliar as unknown:
+            raise self._not_understood(record, f"a plan with {unknown}") from unknown
 
     def _on_taken_up(self, record: Record, body: Mapping[str, Any]) -> None:
         self.version = body.get("version", "")
@@ -832,19 +823,6 @@ class RunState:
     def _on_ended(self, _: Record, body: Mapping[str, Any]) -> None:
         self.ended = body
         self.hold = None
-
-
-def _unknown(given: Json, understood: Json, place: str = "") -> str:
-    """Name the first field that reading has dropped, or ""."""
-    if isinstance(given, Mapping):
-        if extra := sorted(given.keys() - understood.keys()):
-            return f"{place}{extra[0]}"
-        pairs = [(given[name], understood[name], f"{place}{name}.") for name in given]
-    elif isinstance(given, (list, tuple)):
-        pairs = [(one, other, place) for one, other in zip(given, understood, strict=True)]
-    else:
-        return ""
-    return next(filter(None, (_unknown(*pair) for pair in pairs)), "")
 
 
 def index_after(state: RunState, drafts: Sequence[Draft]) -> RunRow:

@@ -194,11 +194,15 @@ class Options:
     rollback_said: str = ""
 
 
+ORDER_KINDS = ("install", "uninstall", "finish", "rollback")
+"""What can be ordered."""
+
+
 @dataclass(frozen=True)
 class Request(Options):
     """What a person asked for, as it was understood.
 
-    `kind` is "install", "uninstall", "finish" or "rollback"; the last two are about the group's
+    `kind` is one of `ORDER_KINDS`; the last two are about the group's
     last run, and `package` may be "" there. `zone` is the group's time zone, "" in orders of before
     it was asked for.
     """

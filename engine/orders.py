@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from engine import freezes, house, windows
 from engine.answering import Answer, AnswerQueue
-from engine.canon import digest_in_letters, from_json
+from engine.canon import digest_in_letters
 from engine.errors import MaintenanceError, PlanRefused
 from engine.facts import GroupFacts
 from engine.group import LiveGroup
 from engine.journal import Kind, first_records
 from engine.model import Request
-from engine.planning import beside, occupant, planned, refuse_unless_allowed
+from engine.planning import beside, occupant, planned, refuse_unless_allowed, understood
 from engine.ports import Clock, GroupSetup, Inventory, Packages, People, Shell
 from storage.records import (
     HOUSE,
@@ -76,12 +76,12 @@ class Orders:
         Raises:
             LeaseLost, StreamMoved: another worker was faster.
         """
-        request = from_json(Request, row.body["request"])
+        group = row.body["request"]["security_group"]
         try:
-            return await self._make(row, request, lease)
+            return await self._make(row, understood(row.body["request"]), lease)
         except GroupBusy:
-            busy = await self._occupant(request.security_group)
-            await self._refuse(row, f"{request.security_group} is busy with {busy}")
+            busy = await self._occupant(group)
+            await self._refuse(row, f"{group} is busy with {busy}")
         except (PlanRefused, MaintenanceError) as error:
             await self._refuse(row, str(error))
         except (LeaseLost, StreamMoved):

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from engine import freezes, rights, windows
 from engine.appointments import appointed
+from engine.canon import Unfamiliar, whole_from_json
 from engine.errors import NotUnderstood, PeopleUnreadable, PlanRefused
 from engine.facts import GroupFacts
 from engine.fold import RunState
 from engine.following import goes_on_with, last_change, plan_after
 from engine.former import Former, former
 from engine.journal import Kind
-from engine.model import PackageRef, Plan, Request, StepKind
+from engine.model import ORDER_KINDS, PackageRef, Plan, Request, StepKind
 from engine.packages import package_ref
 from engine.planner import plan_install
 from engine.policy import Policy
@@ -112,6 +114,35 @@ def formers(journal: JournalStore, group: str) -> Iterator[Former]:
             one = former(RunState.replay(journal.read(row.id)))
             if one is not None:
                 yield one
+
+
+def understood(asked: Mapping[str, Any]) -> Request:
+    """Return an order as it was asked for, of which every word is known.
+
+    Raises:
+        PlanRefused: a newer version wrote it, with something that this one would leave out.
+    """
+    try:
+        request = whole_from_json(Request, asked)
+    except Unfamiliar as unfamiliar:
+        unknown = str(unfamiliar)
+    else:
+        if request.kind in ORDER_KINDS:
+            return request
+        unknown = f"kind = {request.kind[:60]!r}"
+    raise PlanRefused(
+        f"the order says {unknown}, which this version does not know, and no newer one took it. "
+        "Order it without that, or again once the newer version runs everywhere"
+    )
+
+
+def is_understood(asked: Mapping[str, Any]) -> bool:
+    """Tell whether every word of an order is known."""
+    try:
+        understood(asked)
+    except PlanRefused:
+        return False
+    return True
 
 
 async def refuse_unless_allowed(people: People, user: str, policy: Policy, channel: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from engine import attendance, freezes, gates, recovery, waits
 from engine.answering import Answer
-from engine.canon import from_json
+from engine.canon import Unfamiliar, whole_from_json
 from engine.duty import Duty
 from engine.errors import MaintenanceError, PeopleUnreadable, PlanRefused
 from engine.facts import GroupFacts, MemberId, spelled
@@ -241,7 +241,11 @@ async def _change(duty: Duty, row: InboxRow) -> None:
         name = (await duty.people.person(user)).name or user
     except PeopleUnreadable:
         name = user
-    change = from_json(Change, row.body["change"])
+    try:
+        change = whole_from_json(Change, row.body["change"])
+    except Unfamiliar as unknown:
+        await refuse(duty, row, f"it says {unknown}, which this version does not know")
+        return
     held = duty.state.hold
     try:
         facts = await duty.glance()
@@ -452,7 +456,18 @@ def _down_step(duty: Duty) -> Step | None:
 
 async def refuse(duty: Duty, row: InboxRow, reason: str) -> None:
     """Take a word that has no effect, and tell whoever said it why."""
-    told = f"`{row.body['verb']}` was understood, but not done: {reason}."
+    await _refuse(duty, row, reason, f"was understood, but not done: {reason}")
+
+
+async def not_known(duty: Duty, row: InboxRow) -> None:
+    """Take a word that only a newer version knows: it changes nothing, and its author is told."""
+    reason = "this version does not know that word"
+    later = "say it again once the newer one runs everywhere"
+    await _refuse(duty, row, reason, f"changed nothing: {reason}; {later}")
+
+
+async def _refuse(duty: Duty, row: InboxRow, reason: str, told: str) -> None:
+    told = f"`{row.body['verb']}` {told}."
     draft = duty.journal.draft(
         Kind.REFUSED, by=row.body["user"], word=row.body["verb"], reason=reason, user="", choice=""
     )

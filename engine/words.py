@@ -272,6 +272,10 @@ _IN_VAIN = "Your vote does not count"
 
 
 async def _word(duty: Duty, row: InboxRow) -> None:
+    taker = verbs.VERBS.get(row.body["verb"])
+    if taker is None:
+        await verbs.not_known(duty, row)
+        return
     refused = await _may_not(duty, row)
     if refused:
         await verbs.refuse(duty, row, refused)
@@ -285,7 +289,7 @@ async def _word(duty: Duty, row: InboxRow) -> None:
         await verbs.refuse(duty, row, stale)
         return
     try:
-        await verbs.VERBS.get(verb, _unknown)(duty, row)
+        await taker(duty, row)
     except GroupBusy as busy:
         await verbs.refuse(duty, row, f"{busy}; say it again when that has ended")
 

@@ -23,11 +23,14 @@ from engine.dryrun import DryRuns
 from engine.duty import Duty
 from engine.errors import Fenced, NotUnderstood, RecordSpoilt
 from engine.fence import Fence
+from engine.fold import RunState
 from engine.freezing import Freezes
 from engine.group import LiveGroup
 from engine.journal import Kind, RunJournal
 from engine.orders import Orders
 from engine.outage import Outage, log_by_hand
+from engine.patience import Patience
+from engine.planning import is_understood
 from engine.policy import Policy
 from engine.ports import Answers, Clock, GroupSetup, Inventory, Packages, People, Shell
 from engine.stopwatch import Stopwatch
@@ -57,6 +60,9 @@ DAILY_LOOKS = timedelta(seconds=60)
 
 BACKOFF_MAX = timedelta(seconds=30)
 """The longest pause between two advances of a run that did not get on."""
+
+SETTINGS = "settings"
+"""What the alarm is about that says that the settings do not have a run's group."""
 
 
 @dataclass
@@ -88,6 +94,7 @@ class Worker:
         groups: those that this worker acts on, of its network zone; without it all.
         holder: the name of this process in its leases; no other may ever have it.
         lease_ttl: how long it may be silent before another may resume its runs.
+        alone: no other process can act on this database.
         redact: takes secrets out of what is journalled.
         listener: told every record once it is durable.
         version: of this program, for the journal.
@@ -108,6 +115,7 @@ class Worker:
         listener: Callable[[Sequence[Record]], None] | None = None,
         version: str = "",
         lease_ttl: timedelta = LEASE_TTL,
+        alone: bool = False,
     ) -> None:
         self._stores = stores
         self._clock = clock
@@ -146,6 +154,8 @@ class Worker:
             stores, clock, inventory, people, holder=holder, redact=redact, listener=listener
         )
         self._look_next = float("-inf")
+        self._telling = asyncio.Lock()
+        self._patience = Patience(stores.leases, clock, lease_ttl, alone=alone)
 
     # ---------------------------------------------------------------------------- waking
 
@@ -218,7 +228,8 @@ class Worker:
                 hand.outage = Outage(since, away).after(hand.outage)
 
     async def _look_around(self) -> None:
-        for row in await asyncio.to_thread(self._rows):
+        rows = await asyncio.to_thread(self._rows)
+        for row in rows:
             if row.run is not None:
                 self._nudge_once(row.run)
             elif row.kind == UNREADABLE:
@@ -230,9 +241,12 @@ class Worker:
         for index in await asyncio.to_thread(self._stores.journal.due, self._clock.now()):
             if self._is_mine(index.group):
                 self._wake_if_rested(index.id)
-        for index in await asyncio.to_thread(self._stores.journal.runs):
+        open_runs = await asyncio.to_thread(self._stores.journal.runs)
+        for index in open_runs:
             if self._is_mine(index.group):
                 self._look_after(index)
+        runs = {index.id for index in open_runs} | {row.run for row in rows if row.run is not None}
+        self._patience.forget_but(runs | {row.key for row in rows})
 
     def _rows(self, run: str | None = None) -> list[InboxRow]:
         return list(every_waiting(self._stores.inbox, run=run))
@@ -283,14 +297,15 @@ class Worker:
                 await self._turn_away(run, None)
                 return
             hand.group = index.group
-            lease = await self._lease(index.group) if self._is_mine(index.group) else None
             setup = self._inventory.group(index.group)
+            if setup is None:
+                await self._leave_alone(index, hand)
+                return
+            lease = await self._lease(index.group) if self._is_mine(index.group) else None
             if lease is None:
                 return
             if not index.open:
                 await self._turn_away(run, lease)
-            elif setup is None:
-                await self._leave_alone(run, hand, lease)
             else:
                 await self._with_lease(run, hand, lease, setup)
         except Fenced as error:
@@ -308,16 +323,37 @@ class Worker:
         finally:
             hand.last_end = self._clock.monotonic()
 
-    async def _leave_alone(self, run: str, hand: _Hand, lease: Lease) -> None:
-        """The settings have no such group any more: say so, once, where people read of the run."""
-        reason = f"{hand.group} is not in the settings any more"
-        if not hand.left_alone:
-            log.error("an open run is left alone", run=run, reason=reason)
-        hand.left_alone = True
+    async def _leave_alone(self, index: RunRow, hand: _Hand) -> None:
+        """The settings have no such group: say so, once, where people read of the run.
+
+        Other settings may have it, so that is said only when nobody with such is there. After that
+        the group is free for one that is, and it is seen that nobody acts on it.
+        """
+        if not await self._patience.is_over(index.id, index.group):
+            hand.backoff = timedelta(seconds=1)
+            return
         hand.backoff = RECHECK
-        journal = await self._journal(run, hand, lease)
-        if all(alarm["reason"] != reason for alarm in journal.state.alarms):
-            await journal.write(Kind.ALARMED, what="settings", reason=reason, mention=True)
+        if not index.open:
+            await self._turn_away(index.id, None)
+            return
+        reason = f"{index.group} is not in the settings any more"
+        if not hand.left_alone:
+            log.error("an open run is left alone", run=index.id, reason=reason)
+        hand.left_alone = True
+        records = await asyncio.to_thread(self._stores.journal.read, index.id)
+        if _is_said_of(RunState.replay(records)):
+            return
+        async with self._telling:  # two runs of one group would lose its lease to each other
+            lease = await self._lease(index.group)
+            try:
+                if lease is not None:
+                    journal = await self._journal(index.id, hand, lease)
+                    if not _is_said_of(journal.state):
+                        await journal.write(
+                            Kind.ALARMED, what=SETTINGS, reason=reason, mention=True
+                        )
+            finally:
+                await self._give_back(index.group)
 
     async def _leave_to_newer(self, run: str, hand: _Hand, error: NotUnderstood) -> None:
         """We cannot read this run: say so once, and let one that can have the group."""
@@ -332,10 +368,7 @@ class Worker:
             )
         hand.left_alone = True
         hand.backoff = RECHECK
-        held = self._leases.pop(hand.group, None)
-        if held is not None:
-            with contextlib.suppress(StorageDown):
-                await asyncio.to_thread(self._stores.leases.release, held[0])
+        await self._give_back(hand.group)
 
     async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
@@ -418,8 +451,10 @@ class Worker:
         """Make a run of an order, or tell what it would do, unless its group is another's."""
         group = row.body["request"]["security_group"]
         try:
+            if not await self._is_to_take(row, group):
+                return
             known = self._inventory.group(group) is not None
-            lease = await self._lease(group) if known and self._is_mine(group) else None
+            lease = await self._lease(group) if known else None
             if known and lease is None:
                 return
             if row.kind == "plan":
@@ -440,6 +475,21 @@ class Worker:
             log.exception("order failed", key=row.key)
         finally:
             self._ordering.pop(row.key, None)
+
+    async def _is_to_take(self, row: InboxRow, group: str) -> bool:
+        """Whether an order is for us: we know what it says, or nobody is there who may know more.
+
+        One that a newer version may understand is left to it, with its group where that is idle.
+        """
+        known = self._inventory.group(group) is not None
+        if known and not self._is_mine(group):
+            return False
+        if known and is_understood(row.body["request"]):
+            return True
+        first = self._patience.begins(row.key) and group in self._leases
+        if first and not await asyncio.to_thread(self._stores.journal.runs, group=group):
+            await self._give_back(group)
+        return await self._patience.is_over(row.key, group, ours=group in self._leases)
 
     async def _take_freezes(self) -> None:
         """Take what people say about freezes, and have open gates judged anew."""
@@ -497,6 +547,13 @@ class Worker:
         if lease is not None:
             self._leases[group] = (lease, asked)
         return lease
+
+    async def _give_back(self, group: str) -> None:
+        """Let another worker have a group at once."""
+        held = self._leases.pop(group, None)
+        if held is not None:
+            with contextlib.suppress(StorageDown):
+                await asyncio.to_thread(self._stores.leases.release, held[0])
 
     async def _renew(self, *, all_of_them: bool = False) -> None:
         """Renew what is older than a third of its life."""
@@ -558,3 +615,8 @@ class Worker:
             with contextlib.suppress(Exception):
                 await asyncio.to_thread(self._stores.leases.release, lease)
         self._leases.clear()
+
+
+def _is_said_of(state: RunState) -> bool:
+    """Whether people were told that the settings do not have this run's group."""
+    return any(alarm["what"] == SETTINGS for alarm in state.alarms)

@@ -291,6 +291,7 @@ class Night:
             self.said,
             Shelf(self.package),
             holder=f"executor-{self.executors}",
+            alone=True,
         )
         self._ticker = asyncio.ensure_future(self._tick(self.worker))
 

@@ -125,6 +125,18 @@ def test_swapped_and_agreed_to_the_other_group_goes_first(play):
     assert night.broken() == {}
 
 
+def test_a_change_is_not_made_without_what_only_a_newer_version_knows(play):
+    def newer(stage: Night) -> None:
+        wanted = {**to_json(Change(order="swap")), "only_members": ["1_1"]}
+        body = {"verb": "change", "user": REQUESTER, "answer": {}, "change": wanted, "revision": 1}
+        stage.stores.inbox.put(InboxRow("view:1", stage.run, "word", body, stage.clock.now()))
+
+    night = play(at_g1(newer), hours=0.3)
+
+    assert len(planned(night)) == 1
+    assert "it says only_members, which this version does not know" in told(night, REQUESTER)
+
+
 def test_the_votes_for_the_former_proposal_fall_and_do_not_count_for_the_new_one(play):
     two = quick(SPARSE, proposal=quick(POLICY).failover)
 

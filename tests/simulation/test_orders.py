@@ -71,6 +71,39 @@ def test_what_cannot_be_planned_is_answered_and_makes_no_run(tmp_path, fields, w
     assert [r.kind for r in stage.stores.journal.read(HOUSE)] == [Kind.REFUSED]
 
 
+@pytest.mark.parametrize("kind", ["order", "plan"])
+@pytest.mark.parametrize(
+    ("fields", "unknown"),
+    [
+        ({"only_members": ["1_1"]}, "only_members"),
+        ({"appointment": {"start": "2026-11-30T03:00:00Z", "weekly": True}}, "appointment.weekly"),
+        ({"groups": "by rack"}, "groups = 'by rack'"),
+        ({"kind": "drain"}, "kind = 'drain'"),
+    ],
+)
+def test_an_order_is_not_done_without_what_only_a_newer_version_knows(
+    tmp_path, fields, unknown, kind
+):
+    async def night() -> Night:
+        stage = Night(small_package(tmp_path))
+        stage.begin()
+        asked = Request("install", "site-1", PACKAGE, REQUESTER, CHANNEL)
+        body = {"request": {**to_json(asked), **fields}, "answer": {}}
+        stage.stores.inbox.put(InboxRow("cmd:1", None, kind, body, stage.clock.now()))
+        await stage.until(lambda s: False, hours=0.01)
+        await stage.close()
+        return stage
+
+    stage = run_virtual(night())
+
+    ((user, told),) = stage.said.texts
+    assert user == REQUESTER
+    assert f"the order says {unknown}, which this version does not know" in told
+    assert stage.stores.journal.runs(open_only=False) == []
+    assert stage.stores.inbox.waiting() == []
+    assert stage.shell._logins == [], "nobody logged in to the group"
+
+
 def test_many_refusals_at_once_are_each_recorded_and_answered_once(tmp_path):
     stage = orders(tmp_path, *[{"package": f"other-{n}.tgz"} for n in range(6)])
 

@@ -1,6 +1,7 @@
 """Two executors never act on one Security Group (P9), and a group never waits for a dead one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -180,29 +181,196 @@ def test_a_worker_of_another_zone_neither_takes_orders_nor_takes_over(tmp_path):
     assert (taken, said) == ([], [])
 
 
-def test_an_open_run_whose_group_left_the_settings_is_told_once(tmp_path):
-    class Empty(Site):
-        def group(self, name: str) -> None:
-            return None
+# -------------------------------------------------- settings and versions that change by and by
 
+
+class Elsewhere(Site):
+    """Settings that do not have the group, or not any more."""
+
+    def group(self, name: str) -> None:
+        return None
+
+    def names(self) -> Sequence[str]:
+        return ["site-9"]
+
+
+def without_the_group(stage: TwoWorkers, zone: str | None = None) -> None:
+    """Start a worker whose settings do not have the group, for a zone of its own or for all."""
+    groups = frozenset({zone}) if zone is not None else None
+    stage.add(groups=groups, site=Elsewhere(stage.policy, stage.shell))
+
+
+def epoch(stage: TwoWorkers) -> int:
+    lease = stage.stores.leases.current("group:site-1")
+    assert lease is not None
+    return lease.epoch
+
+
+def unheld(stage: TwoWorkers) -> timedelta | None:
+    return stage.stores.leases.lapsed("group:site-1", now=stage.clock.now())
+
+
+def alarms(stage: TwoWorkers) -> list[str]:
+    return [r.body["reason"] for r in stage.records() if r.kind == Kind.ALARMED]
+
+
+@pytest.mark.parametrize("zone", [None, "site-9"], ids=["of-all-groups", "of-another-zone"])
+def test_a_worker_with_other_settings_does_not_take_a_run_from_one_that_restarts(tmp_path, zone):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = TwoWorkers(package)
+        stage.add()
+        stage.order()
+        await stage.play_until(lambda: any(map(intended("A.INSTALL"), stage.records())))
+        without_the_group(stage, zone)
+        await stage.play(5)
+        await stage.end(0)
+        await stage.play(5)
+        stage.add()
+        await stage.play_until(lambda: ended(stage))
+        found = faults_of(stage), alarms(stage), taken_up(stage), {r.epoch for r in stage.records()}
+        await stage.close()
+        return found
+
+    wrong, alarmed, (taken,), epochs = run_virtual(night(small_package(tmp_path)))
+
+    assert (wrong, alarmed) == ([], [])
+    assert taken.body["holder"] == "worker-3"
+    assert epochs == {1, 2}
+
+
+def test_an_open_run_whose_group_nobody_has_in_the_settings_is_told_once_and_left_free(tmp_path):
     async def night(package: Path) -> tuple[Any, ...]:
         stage = TwoWorkers(package)
         stage.add()
         stage.order()
         await stage.play_until(lambda: stage.state().open_gate is not None)
-        await stage.end(0)
         with structlog.testing.capture_logs() as logged:
-            stage.add(site=Empty(stage.policy, stage.shell))
+            without_the_group(stage)
+            without_the_group(stage, "site-9")
+            await stage.end(0)
+            away = stage.clock.now()
             await stage.play(900)
-        found = list(stage.records()), [line["event"] for line in logged]
+        told = [r for r in stage.records() if r.kind == Kind.ALARMED]
+        free, so_often = unheld(stage), epoch(stage)
+        stage.add()
+        await stage.play_until(lambda: ended(stage))
+        found = told, away, free, so_often, faults_of(stage), alarms(stage), logged
         await stage.close()
         return found
 
-    records, logged = run_virtual(night(small_package(tmp_path)))
+    (told,), away, free, so_often, wrong, alarmed, logged = run_virtual(
+        night(small_package(tmp_path))
+    )
 
-    told = [r.body["reason"] for r in records if r.kind == Kind.ALARMED]
-    assert told == ["site-1 is not in the settings any more"]
-    assert logged.count("an open run is left alone") == 1
+    assert alarmed == [told.body["reason"]] == ["site-1 is not in the settings any more"]
+    assert 2 * LEASE_TTL <= told.at - away <= 3 * LEASE_TTL + timedelta(seconds=2)
+    assert free is not None, "the lease is kept from a worker that has the group"
+    assert free >= timedelta(minutes=5), "nobody would notice that nobody acts"
+    assert so_often <= 3, "each of the two took the lease once at most"
+    assert wrong == []
+    assert [line["event"] for line in logged].count("an open run is left alone") == 2
+
+
+def test_an_order_is_not_refused_while_the_worker_that_has_its_group_restarts(tmp_path):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = TwoWorkers(package)
+        without_the_group(stage)
+        without_the_group(stage, "site-9")
+        stage.order()
+        await stage.play(100)
+        stage.add()
+        await stage.play_until(lambda: ended(stage))
+        found = faults_of(stage), stage.said.texts, alarms(stage)
+        await stage.close()
+        return found
+
+    wrong, said, alarmed = run_virtual(night(small_package(tmp_path)))
+
+    assert wrong == []
+    assert [text for _, text in said if "did not begin" in text] == []
+    assert alarmed == []
+
+
+def test_an_order_for_a_group_that_nobody_has_is_refused_once_and_soon(tmp_path):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = TwoWorkers(package)
+        without_the_group(stage)
+        without_the_group(stage, "site-9")
+        stage.order()
+        await stage.play(2 * LEASE_TTL.total_seconds() - 5)
+        before = list(stage.said.texts)
+        await stage.play(15)
+        after = list(stage.said.texts)
+        await stage.play(300)
+        found = before, after, stage.said.texts, stage.stores.inbox.waiting()
+        await stage.close()
+        return found
+
+    before, after, said, waiting = run_virtual(night(small_package(tmp_path)))
+
+    assert (before, waiting) == ([], [])
+    assert after == said
+    assert ["there is no group site-1; known: site-9." in text for _, text in said] == [True]
+
+
+def of_a_newer_version(stage: TwoWorkers, kind: str) -> None:
+    """Have an order, or a question, that says something which this version does not know."""
+    stage.order()
+    (row,) = (row for row in stage.stores.inbox.waiting() if row.kind == "order")
+    stage.stores.inbox.drop(row.key)
+    body = {**row.body, "request": {**row.body["request"], "only_members": ["1_1", "1_2"]}}
+    stage.stores.inbox.put(replace(row, key=f"{row.key}/newer", kind=kind, body=body))
+
+
+@pytest.mark.parametrize("kind", ["order", "plan"])
+def test_an_order_that_says_what_we_do_not_know_is_left_to_a_newer_version_for_a_while(
+    tmp_path, kind
+):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = TwoWorkers(package)
+        stage.add()
+        stage.order(package="other.tgz")  # refused, and the group is ours from then on
+        await stage.play(30)
+        held, already = unheld(stage), len(stage.said.texts)
+        of_a_newer_version(stage, kind)
+        await stage.play(5)
+        leases = stage.stores.leases
+        newer = leases.acquire("group:site-1", "a newer one", ttl_s=600, now=stage.clock.now())
+        assert newer is not None, "the lease is kept from the version that knows this order"
+        await stage.play(500)
+        meanwhile = stage.said.texts[already:]
+        leases.release(newer)
+        await stage.play(300)
+        found = held, meanwhile, stage.said.texts[already:], list(stage.stores.journal.runs())
+        await stage.close()
+        return found
+
+    held, meanwhile, said, runs = run_virtual(night(small_package(tmp_path)))
+
+    assert held is None
+    assert (meanwhile, runs) == ([], [])
+    ((_, told),) = said
+    assert "the order says only_members, which this version does not know" in told
+
+
+def test_such_an_order_is_refused_where_we_are_at_work_and_the_work_goes_on(tmp_path):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = TwoWorkers(package)
+        stage.add()
+        stage.order()
+        await stage.play_until(lambda: any(map(intended("A.INSTALL"), stage.records())))
+        run = stage.run
+        of_a_newer_version(stage, "order")
+        stage.follow(run)
+        await stage.play_until(lambda: ended(stage))
+        found = faults_of(stage), stage.said.texts, taken_up(stage), stage.stores.inbox.waiting()
+        await stage.close()
+        return found
+
+    wrong, said, taken, waiting = run_virtual(night(small_package(tmp_path)))
+
+    assert (wrong, taken, waiting) == ([], [], [])
+    assert ["says only_members" in text for _, text in said if "did not begin" in text] == [True]
 
 
 # -------------------------------------------------------------------------- the database away

@@ -187,6 +187,22 @@ def test_a_halt_whose_event_was_lost_is_found_at_the_last_look_and_goes_first(tm
     assert state.of("A.ADMIN_DOWN").status == "waiting"
 
 
+def test_a_word_that_only_a_newer_version_knows_changes_nothing_and_is_answered(tmp_path):
+    stage, state = open_at_g2(tmp_path, lambda night: night.say("drain", ZOE), minutes=1)
+
+    assert state.open_gate is not None
+    assert not state.resting
+    refused = [r.body["word"] for r in stage.records() if r.kind == Kind.REFUSED]
+    assert refused == ["drain"]
+    assert stage.stores.inbox.waiting() == []
+    ((user, told),) = stage.said.texts
+    assert user == ZOE
+    assert told == (
+        "`drain` changed nothing: this version does not know that word; say it again once the "
+        "newer one runs everywhere."
+    )
+
+
 def test_a_reaction_at_an_opening_that_is_over_is_answered_and_refused_once(tmp_path):
     def do(night: Night) -> None:
         night.react("G2", ANA, "no")

@@ -10,6 +10,12 @@ WORDS = "engine/words.py"
 WORKER = "engine/worker.py"
 AT_DEVICES = "simulation/test_fence.py"
 TWO = "simulation/test_two_workers.py"
+PATIENCE = "engine/patience.py"
+GONE = f"{TWO}::test_an_open_run_whose_group_nobody_has_in_the_settings_is_told_once_and_left_free"
+NEWER = f"{TWO}::test_an_order_that_says_what_we_do_not_know_is_left_to_a_newer_version_for_a_while"
+UNKNOWN = (
+    "simulation/test_orders.py::test_an_order_is_not_done_without_what_only_a_newer_version_knows"
+)
 
 LOST_LEASE = f"{STORES}::test_an_append_with_a_lost_lease_writes_nothing"
 MOVED = f"{STORES}::test_a_stream_that_moved_is_not_appended_to"
@@ -400,6 +406,114 @@ SAFETIES = (
         old="mine = self._groups is None or group in self._groups",
         new="mine = True",
         by=(f"{TWO}::test_a_worker_of_another_zone_neither_takes_orders_nor_takes_over",),
+    ),
+    safety(
+        "a group that we do not know is left to others for a while",
+        promise="P9",
+        why="Its worker may be restarting: an order would be refused, and a false alarm told.",
+        file=PATIENCE,
+        old="        if waited < self._enough or ours:\n            return waited >= self._enough\n",
+        new="        if ours:\n            return True\n",
+        by=(f"{TWO}::test_an_order_is_not_refused_while_the_worker_that_has_its_group_restarts",),
+    ),
+    safety(
+        "what somebody else has taken is not refused",
+        promise="P9",
+        why="A newer version may be looking at the group, and its order would be gone.",
+        file=PATIENCE,
+        old="return lapsed is not None and lapsed >= self._enough",
+        new="return True",
+        by=(f"{NEWER}[order]",),
+    ),
+    safety(
+        "a worker that does not know a group does not take its run",
+        promise="P9",
+        why="It would be taken from a worker that restarts, and a false alarm told.",
+        file=WORKER,
+        old="        if not await self._patience.is_over(index.id, index.group):\n",
+        new="        if False:\n",
+        by=(
+            f"{TWO}::test_a_worker_with_other_settings_does_not_take_a_run_from_one_that_restarts"
+            "[of-another-zone]",
+        ),
+    ),
+    safety(
+        "a group that nobody knows is left free",
+        promise="P9",
+        why="A worker that knows it again could not take it up, and nobody would say so.",
+        file=WORKER,
+        old="            finally:\n                await self._give_back(index.group)\n",
+        new="            finally:\n                pass\n",
+        by=(GONE,),
+    ),
+    safety(
+        "a run whose group nobody knows is not taken again and again",
+        promise="P9",
+        why="Its epoch would run up, and that nobody acts would never be seen.",
+        file=WORKER,
+        old="        if _is_said_of(RunState.replay(records)):\n            return\n",
+        by=(GONE,),
+    ),
+    safety(
+        "an order of a newer version is left to it",
+        promise="P3",
+        why="In an update the older workers would refuse what the newer ones know.",
+        file=WORKER,
+        old='if known and is_understood(row.body["request"]):',
+        new="if known:",
+        by=(f"{NEWER}[order]",),
+    ),
+    safety(
+        "the group of an order of a newer version is left to it",
+        promise="P3",
+        why="The newer version could never take the group, and so not the order.",
+        file=WORKER,
+        old="            await self._give_back(group)\n        return await",
+        new="            pass\n        return await",
+        by=(f"{NEWER}[order]",),
+    ),
+    safety(
+        "the work on a group is not given up for an order of a newer version",
+        promise="P9",
+        why="Whoever holds a group with members down would let it go.",
+        file=WORKER,
+        old="first and not await asyncio.to_thread(self._stores.journal.runs, group=group)",
+        new="first",
+        by=(f"{TWO}::test_such_an_order_is_refused_where_we_are_at_work_and_the_work_goes_on",),
+    ),
+    safety(
+        "nothing is done without what only a newer version knows of it",
+        promise="P3",
+        why="An order for two members would be done on all.",
+        file="engine/canon.py",
+        old="if dropped := _dropped(data, to_json(value)):",
+        new='if dropped := "":',
+        by=(
+            f"{UNKNOWN}",
+            "simulation/test_changed_proposals.py::"
+            "test_a_change_is_not_made_without_what_only_a_newer_version_knows",
+        ),
+    ),
+    safety(
+        "what is ordered is known",
+        promise="P3",
+        why="Anything else would be planned as a rollback.",
+        file="engine/planning.py",
+        old="        if request.kind in ORDER_KINDS:\n",
+        new="        if request.kind:\n",
+        by=(UNKNOWN,),
+    ),
+    safety(
+        "a word that only a newer version knows is answered",
+        promise="P7",
+        why="Whoever said it would believe that it was done.",
+        file=WORDS,
+        old="        await verbs.not_known(duty, row)\n",
+        new="        await _unknown(duty, row)\n",
+        by=(
+            "simulation/test_waiting_words.py::"
+            "test_a_word_that_only_a_newer_version_knows_changes_nothing_and_is_answered",
+        ),
     ),
     safety(
         "an order makes one run",
