@@ -412,8 +412,8 @@ SAFETIES = (
         promise="P9",
         why="Its worker may be restarting: an order would be refused, and a false alarm told.",
         file=PATIENCE,
-        old="        if waited < self._enough or ours:\n            return waited >= self._enough\n",
-        new="        if ours:\n            return True\n",
+        old="waited < self._enough or ours:\n            return waited >= self._enough\n",
+        new="ours:\n            return True\n",
         by=(f"{TWO}::test_an_order_is_not_refused_while_the_worker_that_has_its_group_restarts",),
     ),
     safety(
