@@ -224,7 +224,7 @@ def test_a_worker_with_other_settings_does_not_take_a_run_from_one_that_restarts
         without_the_group(stage, zone)
         await stage.play(5)
         await stage.end(0)
-        await stage.play(5)
+        await stage.play(90)
         stage.add()
         await stage.play_until(lambda: ended(stage))
         found = faults_of(stage), alarms(stage), taken_up(stage), {r.epoch for r in stage.records()}
@@ -289,6 +289,27 @@ def test_an_order_is_not_refused_while_the_worker_that_has_its_group_restarts(tm
     assert wrong == []
     assert [text for _, text in said if "did not begin" in text] == []
     assert alarmed == []
+
+
+def test_an_order_is_not_refused_while_somebody_has_its_group(tmp_path):
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = TwoWorkers(package)
+        without_the_group(stage)
+        leases = stage.stores.leases
+        other = leases.acquire("group:site-1", "at a look", ttl_s=600, now=stage.clock.now())
+        assert other is not None
+        stage.order()
+        await stage.play(500)
+        before = list(stage.said.texts)
+        leases.release(other)
+        await stage.play(300)
+        found = before, stage.said.texts
+        await stage.close()
+        return found
+
+    before, said = run_virtual(night(small_package(tmp_path)))
+
+    assert (before, len(said)) == ([], 1)
 
 
 def test_an_order_for_a_group_that_nobody_has_is_refused_once_and_soon(tmp_path):

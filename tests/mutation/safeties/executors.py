@@ -419,11 +419,11 @@ SAFETIES = (
     safety(
         "what somebody else has taken is not refused",
         promise="P9",
-        why="A newer version may be looking at the group, and its order would be gone.",
+        why="Whoever knows the group may be looking at it, and its order would be gone.",
         file=PATIENCE,
         old="return lapsed is not None and lapsed >= self._enough",
         new="return True",
-        by=(f"{NEWER}[order]",),
+        by=(f"{TWO}::test_an_order_is_not_refused_while_somebody_has_its_group",),
     ),
     safety(
         "a worker that does not know a group does not take its run",
