@@ -35,11 +35,14 @@ class Leases:
         with self._database.write() as session:
             row = self._locked_row(session, resource)
             moment = in_utc(self._database.time(session, in_utc(now)))
+            until = moment + timedelta(seconds=ttl_s)
             if row.holder != holder:
                 if row.holder and row.expires_at > moment:
+                    # It never takes longer: the clock may have gone back since it was taken.
+                    row.expires_at = min(row.expires_at, until)
                     return None
                 row.holder, row.epoch = holder, row.epoch + 1
-            row.expires_at = moment + timedelta(seconds=ttl_s)
+            row.expires_at = until
             return _lease(row)
 
     def _locked_row(self, session: Session, resource: str) -> LeasesTable:
@@ -83,12 +86,12 @@ class Leases:
             row = session.get(LeasesTable, resource)
             return _lease(row) if row else None
 
-    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
+    def lapsed(self, resource: str, *, ttl_s: float, now: datetime) -> timedelta | None:
         """See storage.records.LeaseStore."""
         with self._database.read() as session:
             moment = in_utc(self._database.time(session, in_utc(now)))
             row = session.get(LeasesTable, resource)
-            return for_how_long(_lease(row) if row else None, moment)
+            return for_how_long(_lease(row) if row else None, moment, ttl_s)
 
 
 def refuse_lost(session: Session, lease: Lease, *, shared: bool) -> None:

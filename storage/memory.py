@@ -309,13 +309,14 @@ class MemoryLeases:
     def acquire(self, resource: str, holder: str, *, ttl_s: float, now: datetime) -> Lease | None:
         """See storage.records.LeaseStore."""
         with self._door as shelf:
-            old = shelf.leases.get(resource)
+            old, until = shelf.leases.get(resource), in_utc(now) + timedelta(seconds=ttl_s)
             epoch = old.epoch if old else 0
             if old is None or old.holder != holder:
                 if old is not None and old.holder and old.expires_at > now:
+                    shelf.leases[resource] = replace(old, expires_at=min(old.expires_at, until))
                     return None
                 epoch += 1
-            lease = Lease(resource, holder, epoch, in_utc(now) + timedelta(seconds=ttl_s))
+            lease = Lease(resource, holder, epoch, until)
             shelf.leases[resource] = lease
             return lease
 
@@ -339,10 +340,10 @@ class MemoryLeases:
         with self._door as shelf:
             return shelf.leases.get(resource)
 
-    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
+    def lapsed(self, resource: str, *, ttl_s: float, now: datetime) -> timedelta | None:
         """See storage.records.LeaseStore."""
         with self._door as shelf:
-            return for_how_long(shelf.leases.get(resource), in_utc(now))
+            return for_how_long(shelf.leases.get(resource), in_utc(now), ttl_s)
 
 
 class MemoryDeliveries:

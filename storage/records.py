@@ -206,9 +206,9 @@ class ChainFault:
     what: str
 
 
-def for_how_long(lease: Lease | None, moment: datetime) -> timedelta | None:
+def for_how_long(lease: Lease | None, moment: datetime, ttl_s: float) -> timedelta | None:
     """Return for how long nobody holds a lease at a moment; see `LeaseStore.lapsed`."""
-    if lease is None:
+    if lease is None or lease.expires_at > moment + timedelta(seconds=ttl_s):
         return timedelta.max
     over = moment - lease.expires_at
     if lease.holder and over < timedelta(0):
@@ -420,6 +420,10 @@ class LeaseStore(Protocol):
         was given back. A store whose lock proves that no other process lives (embedded) gives
         back all leases of the former process when it is opened, so they are free at once.
 
+        Whoever is refused leaves it at `ttl_s` from now at most: after a clock that went back (a
+        failover to a server that lags) a dead holder would else keep it for as long as that. Who
+        lives renews it meanwhile. So all who ask for one resource name about the same `ttl_s`.
+
         A database shared by several machines measures by its own time and not by `now`, since
         their clocks may differ; `expires_at` is then in its time.
         """
@@ -441,11 +445,13 @@ class LeaseStore(Protocol):
         """Return the lease in force, expired or not, or None if there never was one."""
         ...
 
-    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
+    def lapsed(self, resource: str, *, ttl_s: float, now: datetime) -> timedelta | None:
         """Return for how long nobody has held it, or None while somebody does.
 
         By the same time as `acquire`. One that was given back counts from when it would have run
-        out; one that nobody ever held, for ever (`timedelta.max`).
+        out; one that nobody ever held, for ever (`timedelta.max`). So does one that would last
+        longer than `ttl_s`, the life of such a lease: nobody has renewed it since the clock went
+        back, and since when nobody holds it cannot be told.
         """
         ...
 

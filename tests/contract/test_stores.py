@@ -11,12 +11,15 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from storage.database import Database
 from storage.memory import MemoryStores
 from storage.records import (
     GENESIS,
@@ -35,7 +38,7 @@ from storage.records import (
     WordWaiting,
     every_waiting,
 )
-from tests.contract.places import Place
+from tests.contract.places import DatabasePlace, Place
 
 NOW = datetime(2026, 11, 22, 3, 4, 5, 678901, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -637,13 +640,13 @@ def test_time_decides_expiry(stores: Stores):
 
 
 def test_one_can_see_whether_somebody_holds_a_lease(stores: Stores):
-    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta.max
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta.max
     lease = held(stores)
-    assert stores.leases.lapsed("group:group-1", now=NOW) is None
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) is None
     stores.leases.release(lease)
-    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta(0)
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta(0)
     expired(stores)
-    assert stores.leases.lapsed("group:group-1", now=NOW) is not None
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) is not None
 
 
 @pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
@@ -651,9 +654,67 @@ def test_time_decides_for_how_long_nobody_holds_a_lease(stores: Stores):
     held(stores)
     just = NOW + timedelta(seconds=60)
     early = just - timedelta(microseconds=1)
-    assert stores.leases.lapsed("group:group-1", now=early) is None
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=early) is None
     later = just + timedelta(seconds=7)
-    assert stores.leases.lapsed("group:group-1", now=later) == timedelta(seconds=7)
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=later) == timedelta(seconds=7)
+
+
+def as_if_the_clock_went_back(place: Place, stores: Stores) -> Lease:
+    """Return a lease that was taken by a clock three hours ahead of the one that holds now."""
+    if not (isinstance(place, DatabasePlace) and place.shared):
+        lease = stores.leases.acquire("group:group-1", "worker-1", ttl_s=60, now=NOW + 3 * HOUR)
+        assert lease is not None
+        return lease
+    # This one goes by the server's clock, which is not ours to set.
+    lease = held(stores)
+    with closing(Database(place.url, acting=True)) as database, database.write() as session:
+        session.execute(text("UPDATE leases SET expires_at = expires_at + interval '3 hours'"))
+    return replace(lease, expires_at=lease.expires_at + 3 * HOUR)
+
+
+def test_no_lease_outlives_a_life_from_now_whatever_the_clock_was(place: Place, stores: Stores):
+    ahead = as_if_the_clock_went_back(place, stores)
+    refused = stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=NOW)
+    kept = stores.leases.current("group:group-1")
+    assert refused is None, "whoever has it may live, and renew it"
+    assert kept is not None
+    assert (kept.holder, kept.epoch) == ("worker-1", ahead.epoch)
+    assert ahead.expires_at - kept.expires_at > 2 * HOUR
+    again = stores.leases.acquire("group:group-1", "worker-2", ttl_s=120, now=NOW)
+    assert again is None
+    assert stores.leases.current("group:group-1") == kept, "asking never makes it longer"
+
+
+@pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
+def test_a_lease_of_a_clock_that_went_back_is_free_a_life_after_somebody_asked(
+    place: Place, stores: Stores
+):
+    as_if_the_clock_went_back(place, stores)
+    just = NOW + timedelta(seconds=60)
+    early = just - timedelta(microseconds=1)
+    for moment in (NOW, early):
+        assert stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=moment) is None
+    taken = stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=just)
+    assert taken == Lease("group:group-1", "worker-2", 2, just + timedelta(seconds=60))
+
+
+def test_whoever_lives_keeps_a_lease_over_a_clock_that_went_back(place: Place, stores: Stores):
+    lease = as_if_the_clock_went_back(place, stores)
+    for _ in range(3):
+        assert stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=NOW) is None
+        lease = stores.leases.renew(lease, ttl_s=60, now=NOW)
+        assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) is None
+    assert lease.epoch == 1
+    assert stores.journal.append("run-1", [draft()], lease=lease, last_seq=0)
+
+
+def test_a_lease_that_would_last_longer_than_its_life_is_held_by_nobody(
+    place: Place, stores: Stores
+):
+    lease = as_if_the_clock_went_back(place, stores)
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta.max
+    stores.leases.release(lease)
+    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta.max
 
 
 # --------------------------------------------------- deliveries and evidence

@@ -116,6 +116,23 @@ async def no_worker_while_a_is_down(stage: Stage) -> list[Replica]:
     return [Replica(stage, "bot-1"), Replica(stage, "bot-2")]
 
 
+def test_that_no_worker_is_left_is_told_also_where_the_databases_clock_went_back(tmp_path: Path):
+    async def play(stage: Stage) -> None:
+        replicas = await no_worker_while_a_is_down(stage)
+        leases = stage.stores.leases
+        dead = leases.current("group:site-1")
+        assert dead is not None
+        ahead = stage.clock.now() + timedelta(hours=3)
+        assert leases.acquire("group:site-1", dead.holder, ttl_s=TTL_S, now=ahead)
+        await stage.clock.sleep(5 * MINUTE)
+        (told,) = said(stage, "/gone")
+        assert "Nobody acts on `site-1` since" in told
+        for one in replicas:
+            await one.close()
+
+    at_night(tmp_path, play)
+
+
 def test_that_no_worker_is_left_is_told_once_and_that_one_is_back_as_well(tmp_path: Path):
     async def play(stage: Stage) -> None:
         replicas = await no_worker_while_a_is_down(stage)
@@ -135,7 +152,10 @@ def test_that_no_worker_is_left_is_told_once_and_that_one_is_back_as_well(tmp_pa
         assert said(stage, "/gone") == [told]
         assert said(stage, "/back") == []
         assert len(stage.records()) == before
-        assert stage.stores.leases.lapsed("group:site-1", now=stage.clock.now()) is not None
+        assert (
+            stage.stores.leases.lapsed("group:site-1", ttl_s=TTL_S, now=stage.clock.now())
+            is not None
+        )
 
         stage.begin()
         await stage.clock.sleep(3 * MINUTE)

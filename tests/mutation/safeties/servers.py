@@ -2,6 +2,7 @@
 
 from tests.mutation.trials import safety
 
+STORES = "contract/test_stores.py"
 POSTGRES = "storage/postgres.py"
 SERVERS = "contract/test_servers.py"
 PUT_RIGHT = f"{SERVERS}::test_what_an_administrator_changed_is_down_and_over_once_it_is_put_right"
@@ -75,6 +76,37 @@ SAFETIES = (
         by=(
             f"{SERVERS}::test_behind_a_pooler_every_transaction_that_writes_is_durable_and_waits_"
             "for_no_lock_for_ever",
+        ),
+    ),
+    safety(
+        "no lease of a database outlives one life from now",
+        promise="P9",
+        why="After a failover to a server whose clock lags by hours, a dead worker keeps its group"
+        " for as long, and nobody brings it up.",
+        file="storage/leases.py",
+        old="                    row.expires_at = min(row.expires_at, until)\n",
+        by=(f"{STORES}::test_no_lease_outlives_a_life_from_now_whatever_the_clock_was",),
+    ),
+    safety(
+        "a lease from a clock that went back is cut short, not given away",
+        promise="P9",
+        why="Whoever has it may live and be in the middle of a dialogue.",
+        file="storage/leases.py",
+        old="                if row.holder and row.expires_at > moment:\n",
+        new="                if row.holder and until >= row.expires_at > moment:\n",
+        by=(f"{STORES}::test_no_lease_outlives_a_life_from_now_whatever_the_clock_was",),
+    ),
+    safety(
+        "a lease from a clock that went back is held by nobody until it is renewed",
+        promise="P8",
+        why="Where no worker is left, nobody would hear for hours that a group is down.",
+        file="storage/records.py",
+        old=" or lease.expires_at > moment + timedelta(seconds=ttl_s):\n",
+        new=":\n",
+        by=(
+            f"{STORES}::test_a_lease_that_would_last_longer_than_its_life_is_held_by_nobody",
+            "simulation/test_unattended.py::test_that_no_worker_is_left_is_told_also_where_the_"
+            "databases_clock_went_back",
         ),
     ),
 )
