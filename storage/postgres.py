@@ -123,9 +123,10 @@ def _connector() -> Callable[..., DBAPIConnection]:
         ours = {**CLIENT_LIMITS, "application_name": "hotfix-bot"}
         connection = Limited.connect(*args, **{**ours, **parameters, **OURS_ALONE})
         if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            name = connection.info.dbname
             connection.close()
             raise StorageRefusal(
-                f"the database {connection.info.dbname} has the encoding SQL_ASCII, which does not"
+                f"the database {name} has the encoding SQL_ASCII, which does not"
                 " know what it keeps: make one WITH ENCODING 'UTF8' TEMPLATE template0"
             )
         return connection

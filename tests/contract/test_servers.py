@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
 
+from storage import migrate
 from storage.database import Database
-from storage.records import Draft, StorageDown, Stores
+from storage.records import Draft, StorageDown, StorageRefusal, Stores
 from storage.stores import open_stores
 from storage.tables import HOLDINGS
 from tests.contract.postgres import PostgresServer, pgbouncer
@@ -204,3 +205,48 @@ def test_behind_a_pooler_every_transaction_that_writes_is_durable_and_waits_for_
                 assert session.scalar(text("SHOW synchronous_commit")) == "on"
                 assert session.scalar(text("SHOW lock_timeout")) == "10s"
                 assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30s"
+
+
+# -------------------------------------------------------------------------- of another kind
+
+
+def encoded(postgres: PostgresServer, encoding: str) -> str:
+    """Make a database that keeps text like that, and return its name."""
+    name = f"in_{encoding.lower()}"
+    with postgres.connect() as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C'"
+            " TEMPLATE template0".encode()
+        )
+    return name
+
+
+def test_a_database_that_does_not_know_what_it_keeps_is_refused(postgres: PostgresServer):
+    name = encoded(postgres, "SQL_ASCII")
+    for acting in (True, False):
+        with pytest.raises(StorageRefusal, match=f"{name} has the encoding SQL_ASCII.*'UTF8'"):
+            open_stores(postgres.url(name), acting=acting)
+    with pytest.raises(StorageRefusal, match="SQL_ASCII"):
+        migrate.upgrade(postgres.url(name))
+
+
+@pytest.mark.parametrize("pooler", [False, True], ids=["direct", "pooled"])
+@pytest.mark.parametrize(
+    "setting",
+    ["datestyle = 'German'", "client_encoding = 'LATIN1'", "timezone = '<+03>-3'"],
+)
+def test_what_sessions_begin_with_changes_nothing_that_is_read(
+    served: Served, setting: str, pooler: bool
+):
+    served.administer(f"ALTER ROLE {served.user} SET {setting}")
+    drafts = [Draft("ORDERED", NOW, "Zoë 中", {"says": "中"})]
+    with ExitStack() as opened:
+        address = opened.enter_context(pgbouncer(served.server, served.user)) if pooler else None
+        url = address(served.name) if address else served.url
+        stores = opened.enter_context(closing(open_stores(url, acting=True)))
+        stores.journal.append("run-1", drafts, lease=None, last_seq=0)
+        for _ in range(3):
+            (record,) = stores.journal.read("run-1")
+            assert (record.at, record.by, record.body) == (NOW, "Zoë 中", {"says": "中"})
+            served.end_sessions()

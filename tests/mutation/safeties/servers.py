@@ -79,6 +79,32 @@ SAFETIES = (
         ),
     ),
     safety(
+        "moments are told as the driver reads them",
+        promise="P8",
+        why="A role with another date style would make every look at a record fail.",
+        file=POSTGRES,
+        old="    cursor.execute(\"SET datestyle = 'ISO'\")\n",
+        by=(f"{SERVERS}::test_what_sessions_begin_with_changes_nothing_that_is_read",),
+    ),
+    safety(
+        "text is UTF-8 on the way to the server and back",
+        promise="P8",
+        why="A role with another encoding would make a record in any other language fail.",
+        file=POSTGRES,
+        old=', "client_encoding": "UTF8"}',
+        new="}",
+        by=(f"{SERVERS}::test_what_sessions_begin_with_changes_nothing_that_is_read",),
+    ),
+    safety(
+        "a database that does not know what it keeps is refused",
+        promise="P8",
+        why="It would give back other text than was hashed.",
+        file=POSTGRES,
+        old='        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":\n',
+        new="        if False:\n",
+        by=(f"{SERVERS}::test_a_database_that_does_not_know_what_it_keeps_is_refused",),
+    ),
+    safety(
         "no lease of a database outlives one life from now",
         promise="P9",
         why="After a failover to a server whose clock lags by hours, a dead worker keeps its group"
