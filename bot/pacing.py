@@ -157,13 +157,20 @@ class Turns:
         """
         if wait := self._reserved(method, channel if method == "chat.postMessage" else ""):
             await self._clock.sleep(timedelta(seconds=wait))
-        while wait := _left(self._held.get(method, float("-inf")), self._clock.monotonic()):
+        while wait := self.held(method):
             await self._clock.sleep(timedelta(seconds=wait))
 
     def hold(self, method: str, seconds: float) -> None:
         """Slack said `Retry-After`: nobody calls this method before that."""
         until = self._clock.monotonic() + seconds
         self._held[method] = max(until, self._held.get(method, float("-inf")))
+
+    def held(self, method: str) -> float:
+        """Return the seconds for which Slack said that this method is not to be called; 0 is now.
+
+        For who has something else to do than to wait.
+        """
+        return _left(self._held.get(method, float("-inf")), self._clock.monotonic())
 
     def _reserved(self, method: str, channel: str) -> float:
         """Take the next place in a method's line, and return the seconds until it comes."""

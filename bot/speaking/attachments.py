@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import Trouble, called
 from bot.pacing import Pace
 from bot.speaking.comparison import Comparison
+from bot.speaking.later import Later
 from bot.speaking.search import Search
 from bot.speaking.wording import Wording
 from bot.views import Message
@@ -19,6 +20,12 @@ from engine.ports import Clock
 from storage.records import Delivery
 
 log = structlog.get_logger(__name__)
+
+_FOR_A_FILE = (
+    "conversations.replies",
+    "files.getUploadURLExternal",
+    "files.completeUploadExternal",
+)
 
 OnShown = Callable[[str, str, str, str], Awaitable[None]]
 """Told run, gate, channel and ts when a gate's message stands."""
@@ -33,6 +40,7 @@ class Attachments:
         pace: a file is a message too.
         search: for a file that is there already.
         wording: for the addresses in a file.
+        later: when what Slack refuses for now is tried again.
         on_shown: told that a gate's message stands, again after a restart as long as the journal
             has no GATE_SHOWN.
     """
@@ -44,6 +52,7 @@ class Attachments:
         pace: Pace,
         search: Search,
         wording: Wording,
+        later: Later,
         on_shown: OnShown,
     ) -> None:
         self._client = client
@@ -51,19 +60,35 @@ class Attachments:
         self._pace = pace
         self._search = search
         self._wording = wording
+        self._later = later
         self._on_shown = on_shown
         self._shown: set[tuple[str, str, str]] = set()
 
     async def finish(self, current: Comparison, message: Message, delivery: Delivery) -> None:
-        """Do what belongs to a message that stands: votes may come, emoji, file."""
+        """Do what belongs to a message that stands: votes may come, emoji, file.
+
+        Emoji and file are conveniences: where Slack does not take them now, that is put off, and
+        nothing waits for them.
+        """
         current.delivered[message.key] = delivery
         await self._confirm(current, message)
-        for name in message.reactions:
-            await self._react(delivery, name)
-        if message.file is not None:
-            whole = await self._wording.linked(current, message)
-            await self._upload(current, whole.file or message.file)
+        try:
+            for name in message.reactions:
+                await self._react(delivery, name)
+            if message.file is not None:
+                whole = await self._wording.linked(current, message)
+                await self._upload(current, whole.file or message.file)
+        except Trouble as trouble:
+            self._later.refused(message.key, trouble)
+            return
+        self._later.done(message.key)
         await current.save(replace(delivery, state="sent"))
+
+    def put_off(self, message: Message) -> float:
+        """Return the seconds until a message that stands may be finished; 0 is now."""
+        emoji = ("reactions.add",) if message.reactions else ()
+        file = _FOR_A_FILE if message.file is not None else ()
+        return self._later.wait(message.key, *emoji, *file)
 
     async def confirm_gates(self, current: Comparison) -> None:
         """Tell of each gate whose message stands that it does, until the journal says so."""

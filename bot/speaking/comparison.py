@@ -73,11 +73,11 @@ class Comparison:
         return [m for m in self.messages if (d := self.of(m)) is None or d.state != "sent"]
 
     def stale(self) -> list[Message]:
-        """Return what stands with other content than it should."""
+        """Return what stands with other content than it should, finished or not."""
         return [
             m
             for m in self.messages
-            if m.live and (d := self.of(m)) and d.state == "sent" and d.digest != digest(m)
+            if m.live and (d := self.of(m)) and d.ts is not None and d.digest != digest(m)
         ]
 
     async def save(self, delivery: Delivery) -> Delivery:

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import Trouble
 from bot.pacing import Pace
 from bot.speaking.comparison import Comparison, digest
+from bot.speaking.later import Later
 from bot.speaking.losses import Losses
 from bot.speaking.wording import GONE, NOT_EDITABLE, Wording
 from bot.views import Message
@@ -18,6 +19,8 @@ from engine.ports import Clock
 from storage.records import Delivery, LeaseLost, Stores
 
 log = structlog.get_logger(__name__)
+
+EDIT = "chat.update"
 
 
 class Editing:
@@ -30,6 +33,7 @@ class Editing:
         pace: whose turn it is.
         wording: how a message is said.
         losses: posts anew what is gone.
+        later: when what Slack refuses for now is tried again.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Editing:
         pace: Pace,
         wording: Wording,
         losses: Losses,
+        later: Later,
     ) -> None:
         self._stores = stores
         self._client = client
@@ -47,6 +52,7 @@ class Editing:
         self._pace = pace
         self._wording = wording
         self._losses = losses
+        self._later = later
         self._edited_at: dict[str, float] = {}
 
     def up_to_date(self, key: str) -> None:
@@ -54,17 +60,31 @@ class Editing:
         self._edited_at[key] = self._clock.monotonic()
 
     async def edit_one(self, current: Comparison) -> float | None:
-        """Bring one live message up to date, if it is our turn; return when to come again."""
+        """Bring one live message up to date, if it is our turn; return when to come again.
+
+        An edit that Slack refuses for now is put off: it keeps no post back for longer than one
+        call, and no other edit.
+        """
         stale = current.stale()
+        waits = {m.key: self._later.wait(_edit_of(m), EDIT) for m in stale}
+        stale = [m for m in stale if not waits[m.key]]
         if not stale:
             self._pace.withdraw(current.run)
-            return None
+            return min(waits.values(), default=None)
         message = min(stale, key=lambda m: (_rank(m), self._edited_at.get(m.key, 0.0)))
         live = len(await asyncio.to_thread(self._stores.journal.runs))
         if wait := self._pace.take_edit(current.run, _rank(message), max(1, live)):
             return wait
         self.up_to_date(message.key)
-        delivery = current.delivered[message.key]
+        try:
+            await self._edit(current, message, current.delivered[message.key])
+        except Trouble as trouble:
+            self._later.refused(_edit_of(message), trouble, method=EDIT)
+        else:
+            self._later.done(_edit_of(message))
+        return 0
+
+    async def _edit(self, current: Comparison, message: Message, delivery: Delivery) -> None:
         try:
             await self._wording.say(
                 lambda content: self._client.chat_update(
@@ -78,13 +98,12 @@ class Editing:
             if trouble.error not in NOT_EDITABLE:
                 raise
             await self._replace(current, message, delivery, trouble)
-            return 0
+            return
         try:
             await current.save(replace(delivery, digest=digest(message)))
         except LeaseLost:
             await self._was_late(delivery)
             raise
-        return 0
 
     async def _was_late(self, delivery: Delivery) -> None:
         """We edited after another had taken over, perhaps over what is newer: it edits once more.
@@ -110,6 +129,10 @@ class Editing:
             return
         log.warning("cannot be edited", key=message.key, error=trouble.error)
         await current.save(replace(delivery, digest=digest(message)))
+
+
+def _edit_of(message: Message) -> str:
+    return f"{EDIT} {message.key}"
 
 
 def _rank(message: Message) -> int:

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import Trouble, called
 from bot.reactions import lost_under, run_of
 from bot.speaking.comparison import Comparison
+from bot.speaking.later import Later
 from bot.speaking.wording import GONE
 from bot.views import Message
 from storage.records import Delivery, Stores
@@ -29,11 +30,13 @@ class Losses:
     Args:
         stores: where deliveries are kept.
         client: makes each call once.
+        later: when what Slack does not say now is asked again.
     """
 
-    def __init__(self, stores: Stores, client: AsyncWebClient) -> None:
+    def __init__(self, stores: Stores, client: AsyncWebClient, later: Later) -> None:
         self._stores = stores
         self._client = client
+        self._later = later
         self._missed: dict[str, set[str]] = {}
 
     async def missing(self, run: str, thread: str, oldest: str, there: Collection[str]) -> set[str]:
@@ -74,11 +77,29 @@ class Losses:
         """Nothing is missing of a run of which nothing is told here."""
         self._missed.pop(run, None)
 
-    async def look_after(self, current: Comparison) -> bool:
-        """Ask for each message that somebody missed; True where one of them is gone."""
+    async def look_after(self, current: Comparison) -> float | None:
+        """Ask for each message that somebody missed.
+
+        Returns 0 where one of them is gone, the seconds until Slack may be asked where it does not
+        say that now, and None where nothing is missing.
+        """
         missed = self._missed.get(current.run)
         if not missed:
-            return False
+            return None
+        what = f"missed of {current.run}"
+        if wait := self._later.wait(what, "reactions.get"):
+            return wait
+        try:
+            gone = await self._give_up(current, missed)
+        except Trouble as trouble:
+            self._later.refused(what, trouble)
+            return self._later.wait(what)
+        self._later.done(what)
+        missed.clear()
+        return 0 if gone else None
+
+    async def _give_up(self, current: Comparison, missed: Collection[str]) -> bool:
+        """Have what is gone of these messages posted anew; True where any is."""
         gone = False
         for message in current.messages:
             delivery = current.of(message)
@@ -87,7 +108,6 @@ class Losses:
             if await self.is_gone(delivery):
                 await self.lose(current, message, delivery)
                 gone = True
-        missed.clear()
         return gone
 
     async def begin_anew(self, current: Comparison, trouble: Trouble) -> None:

@@ -21,14 +21,18 @@ from bot.calls import Trouble, called
 from bot.pacing import Pace
 from bot.speaking.attachments import Attachments
 from bot.speaking.comparison import Comparison, digest
+from bot.speaking.later import Later
 from bot.speaking.losses import Losses
 from bot.speaking.search import EVENT_TYPE, Search
 from bot.speaking.wording import Wording
+from bot.standing import CHANNEL_SHUT
 from bot.views import Message
 from engine.ports import Clock
 from storage.records import Delivery, LeaseLost, Stores
 
 log = structlog.get_logger(__name__)
+
+POST = "chat.postMessage"
 
 TWIN_LOOKS = 10
 """How often we look which of two messages the present speaker took for its own. A guess."""
@@ -46,6 +50,7 @@ class Posting:
         search: finds a message that may have been posted.
         attachments: what belongs to a message that stands.
         losses: begins anew where the thread is gone.
+        later: when what Slack refuses for now is tried again.
         posted: told the key of each message that was finished.
         look_again: time between two looks at what stands in the place of a twin.
     """
@@ -60,6 +65,7 @@ class Posting:
         search: Search,
         attachments: Attachments,
         losses: Losses,
+        later: Later,
         posted: Callable[[str], None],
         *,
         look_again: timedelta,
@@ -72,17 +78,25 @@ class Posting:
         self._search = search
         self._attachments = attachments
         self._losses = losses
+        self._later = later
         self._posted = posted
         self._look_again = look_again
 
     async def post_one(self, current: Comparison) -> float | None:
-        """Post the next message; return when the one after it is due, or None without any."""
+        """Post the next message; return when the one after it is due, or None without any.
+
+        What is put off of a message that stands, or of what is written to one person, is passed
+        over; a post to all never is, so that they stand in order.
+        """
         unsent = current.unsent()
-        if not unsent:
-            return None
-        message = unsent[0]
+        waits = {m.key: self._put_off(current, m) for m in unsent}
+        message = next((m for m in unsent if not waits[m.key]), None)
+        if message is None:
+            return min(waits.values(), default=None)
         delivery = current.of(message)
         if delivery is None or delivery.ts is None:
+            if wait := self._later.held(POST):
+                return wait
             if wait := self._pace.take_post(message.direct or current.channel):
                 return wait
             if message.direct:
@@ -99,13 +113,27 @@ class Posting:
         self._posted(message.key)
         return 0
 
+    def is_out(self, current: Comparison) -> bool:
+        """Say whether nothing is left to post but what Slack refuses for now."""
+        return all(self._put_off(current, message) for message in current.unsent())
+
+    def _put_off(self, current: Comparison, message: Message) -> float:
+        """Return the seconds for which a message is passed over."""
+        if message.direct:
+            return self._later.wait(message.key)
+        delivery = current.of(message)
+        stands = delivery is not None and delivery.ts is not None
+        return self._attachments.put_off(message) if stands else 0
+
     async def _write_to(self, current: Comparison, message: Message) -> None:
         """Write to one person, at most once: what it says stands in the thread as well.
 
-        It is let go where Slack refuses, and where nobody knows whether it was said.
+        It is let go where Slack refuses it, and where nobody knows whether it was said. Where Slack
+        certainly did nothing, and may do it later, it is said then, as long as it is due.
         """
         delivery = Delivery(message.key, message.direct, None, digest(message), "sending")
-        if current.of(message) is None:
+        former = current.of(message)
+        if former is None or former.state == "failed":
             await current.save(delivery)
             try:
                 await called(
@@ -119,7 +147,12 @@ class Posting:
                     )
                 )
             except Trouble as trouble:
+                if _may_be_taken_later(trouble):
+                    await current.save(replace(delivery, state="failed"))
+                    self._later.refused(message.key, trouble)
+                    return
                 log.warning("not written to", key=message.key, error=trouble.error)
+        self._later.done(message.key)
         await current.save(replace(delivery, state="sent"))
 
     async def _stand(
@@ -212,3 +245,9 @@ class Posting:
         except Trouble as trouble:
             log.warning("not taken back", key=key, ts=ts, error=trouble.error)
         raise Trouble("thread_not_found", unclear=False)
+
+
+def _may_be_taken_later(trouble: Trouble) -> bool:
+    """Say whether a person was certainly not written to, for a reason that is not about them."""
+    about_all = not trouble.about_content and trouble.error not in CHANNEL_SHUT
+    return about_all and not trouble.unclear

@@ -22,6 +22,7 @@ from bot.pacing import EDIT_INTERVAL, EDIT_INTERVAL_PER_RUN, POST_INTERVAL, Pace
 from bot.speaking.attachments import Attachments, OnShown
 from bot.speaking.comparison import Comparer, told_key
 from bot.speaking.editing import Editing
+from bot.speaking.later import Later
 from bot.speaking.lease import LEASE_TTL, SpeakingLease
 from bot.speaking.losses import Losses
 from bot.speaking.posting import Posting
@@ -109,9 +110,14 @@ class Speaker:
         self._comparer = Comparer(stores, channel_of, lambda group: looked_at.get(group, ""))
         self._looks = [stream_of(group) for group in looked_at]
         self._looks_next = float("-inf")
-        self._losses = Losses(stores, self._client)
-        self._attachments = Attachments(self._client, clock, self._pace, search, wording, on_shown)
-        self._editing = Editing(stores, self._client, clock, self._pace, wording, self._losses)
+        later = Later(clock, getattr(self._client, "turns", None), retry_first, retry_longest)
+        self._losses = Losses(stores, self._client, later)
+        self._attachments = Attachments(
+            self._client, clock, self._pace, search, wording, later, on_shown
+        )
+        self._editing = Editing(
+            stores, self._client, clock, self._pace, wording, self._losses, later
+        )
         self._posting = Posting(
             stores,
             self._client,
@@ -121,6 +127,7 @@ class Speaker:
             search,
             self._attachments,
             self._losses,
+            later,
             self._editing.up_to_date,
             look_again=retry_first,
         )
@@ -306,7 +313,9 @@ class Speaker:
     async def _go_round(self, run: str, voice: _Voice) -> float | None:
         """Compare once and do what is due now.
 
-        Returns the seconds until there is more to do (0: at once), or None when all is said.
+        Returns the seconds until there is more to do (0: at once), or None when all is said. An
+        edit comes before a post: what nobody can vote on any more must not look open while many
+        posts are due.
         """
         lease = await voice.lease.take()
         current = (
@@ -318,14 +327,15 @@ class Speaker:
             voice.told.set()
             voice.settled.set()
             return None
-        if await self._losses.look_after(current):
+        missed = await self._losses.look_after(current)
+        if missed == 0:
             return 0
         await self._attachments.confirm_gates(current)
         edit = await self._editing.edit_one(current)
         post = await self._posting.post_one(current)
-        if post is None and not voice.nudge.is_set():
+        if post != 0 and self._posting.is_out(current) and not voice.nudge.is_set():
             voice.told.set()
-        due = [wait for wait in (edit, post) if wait is not None]
+        due = [wait for wait in (missed, edit, post) if wait is not None]
         if due:
             return min(due)
         if not current.open:

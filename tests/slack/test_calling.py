@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from bot.localslack.methods import METHODS
+from bot.localslack.refusal import Refused
 from engine.journal import Kind
 from engine.ports import Reach
 from storage.records import Delivery
 from tests.slack.house import ANA, BEN, CHANNEL, NOOR, RITA, House
-from tests.slack.test_speaker import Stage, expected
+from tests.slack.test_speaker import REFUSED_FOR_LONG, Stage, expected
 from tests.slack.test_speaker import stage as stage
 from tests.slack.watch import PATIENCE_S, Watch
 from tests.unit.nights import night, until
@@ -371,6 +373,49 @@ async def test_who_cannot_be_written_to_costs_nothing(stage: Stage):
     assert direct(stage).keys() == {ANA}
     assert stage.keys() == [key for key in expected(records) if "/dm/" not in key]
     assert stage.delivery(f"{run}/dm/{records[-1].seq}/U0NOBODY01").state == "sent"
+
+
+@pytest.mark.parametrize("fault", REFUSED_FOR_LONG, ids=lambda fault: str(fault["kind"]))
+async def test_no_emoji_keeps_back_who_is_called(stage: Stage, fault: dict[str, Any]):
+    records = reminded(ANA, BEN)
+    run = stage.append(records)
+    speaker = stage.speaker()
+    await stage.people.fault(method="reactions.add", **fault)
+
+    await speaker.speak(run)
+
+    assert direct(stage).keys() == {ANA, BEN}
+    assert stage.keys() == [key for key in expected(records) if "/dm/" not in key]
+    await stage.people.fault("clear")
+    await speaker.settle(run)
+    shown = stage.standing(f"{run}/proposal")["reactions"]
+    assert {one["name"] for one in shown} == {"white_check_mark", "x"}
+
+
+async def test_who_could_not_be_written_to_for_a_moment_is_written_to_then(stage: Stage):
+    records = reminded(ANA, BEN)
+    run = stage.append(records[:-1])
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    keys = [f"{run}/dm/{records[-1].seq}/{user}" for user in (ANA, BEN)]
+    post = METHODS["chat.postMessage"]
+    refused: list[str] = []
+
+    def refuse_once(call: Any) -> Any:
+        channel = call.arguments.text("channel")
+        if channel in (ANA, BEN) and channel not in refused:
+            refused.append(channel)
+            raise Refused("ratelimited")
+        return post(call)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METHODS, "chat.postMessage", refuse_once)
+        stage.append(records[-1:])
+        await speaker.settle(run)
+
+    assert refused == [ANA, BEN], "one that waits keeps nobody else back"
+    assert {user: len(texts) for user, texts in direct(stage).items()} == {ANA: 1, BEN: 1}
+    assert [stage.delivery(key).state for key in keys] == ["sent", "sent"]
 
 
 async def test_what_was_perhaps_written_is_not_written_again(stage: Stage):

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.calls import SlackClient
 from bot.localslack import ControlClient, LocalSlack
 from bot.localslack.methods import METHODS
+from bot.pacing import Turns
 from bot.speaking.lease import LEASE_TTL
 from bot.speaking.speaker import Speaker
 from bot.views import render
@@ -38,9 +40,10 @@ class Stage:
 
     def speaker(self, clock: HastyClock | None = None, **settings: Any) -> Speaker:
         """Start a speaker, as a fresh process would."""
+        turns = settings.pop("turns", None)
         speaker = Speaker(
             self.stores,
-            AsyncWebClient(token="xoxb-localslack", base_url=self.slack.base_url),
+            SlackClient(token="xoxb-localslack", base_url=self.slack.base_url, turns=turns),
             clock or self.clock,
             lambda request: {"site-1": CHANNEL}[request.security_group],
             self._on_shown,
@@ -273,6 +276,64 @@ async def test_trouble_is_ridden_out(stage: Stage, fault: dict[str, Any]):
     await stage.speaker().settle(run)
 
     assert stage.keys() == expected(records)
+
+
+REFUSED_FOR_LONG = [
+    {"kind": "rate_limit", "n": 10_000, "seconds": 30},
+    {"kind": "server_error", "n": 10_000},
+]
+
+
+@pytest.mark.parametrize("fault", REFUSED_FOR_LONG, ids=lambda fault: str(fault["kind"]))
+async def test_posts_go_on_while_slack_refuses_edits(stage: Stage, fault: dict[str, Any]):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    await stage.people.fault(method="chat.update", **fault)
+
+    stage.append(until(records, Kind.DONE, step="A.ADMIN_DOWN")[len(asked) :])
+    await speaker.speak(run)
+
+    told = until(records, Kind.DONE, step="A.ADMIN_DOWN")
+    assert stage.keys() == expected(told)
+    await stage.people.fault("clear")
+    await speaker.settle(run)
+    gate = next(m for m in render(told) if m.key == f"{run}/gate/G2")
+    assert stage.standing(gate.key)["text"] == gate.text, "the last edit comes all the same"
+
+
+async def test_a_gate_that_closed_is_edited_before_all_that_is_due_is_posted(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    told = len(await stage.people.traffic())
+
+    stage.append(records[len(asked) :])
+    await speaker.settle(run)
+
+    methods = [line.get("method") for line in (await stage.people.traffic())[told:]]
+    before = methods[: methods.index("chat.update")]
+    assert before.count("chat.postMessage") < 5 < methods.count("chat.postMessage")
+
+
+async def test_a_retry_after_that_another_run_met_keeps_no_post_back(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    turns = Turns(stage.clock)
+    speaker = stage.speaker(turns=turns)
+    await speaker.settle(run)
+    turns.hold("chat.update", 1_000_000)
+
+    stage.append(until(records, Kind.DONE, step="A.ADMIN_DOWN")[len(asked) :])
+    async with asyncio.timeout(PATIENCE_S):
+        await speaker.speak(run)
+
+    assert stage.keys() == expected(until(records, Kind.DONE, step="A.ADMIN_DOWN"))
 
 
 async def test_retry_after_is_honoured(stage: Stage):
