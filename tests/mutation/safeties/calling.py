@@ -106,9 +106,9 @@ SAFETIES = (
         "no emoji keeps anything back",
         promise="P12",
         why="Nobody would be called while Slack refuses an emoji that no vote needs.",
-        file="bot/speaking/posting.py",
-        old="return self._attachments.put_off(message) if stands else 0",
-        new="return 0",
+        file="bot/speaking/attachments.py",
+        old="            self._later.refused(message.key, trouble)\n            return\n",
+        new="            raise\n",
         by=(f"{SLACK}::test_no_emoji_keeps_back_who_is_called",),
     ),
     safety(
