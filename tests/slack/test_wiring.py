@@ -16,10 +16,13 @@ from bot.localslack import ControlClient, LocalSlack
 from bot.threads import PACE
 from bot.views import render
 from bot.wiring import Base, Facing, Service, acting_service, facing_service, service, stores_to_act
+from engine.canon import to_json
+from engine.clock import SystemClock
 from engine.drift import Finding, Look, stream_of
 from engine.journal import Kind
+from engine.model import Request
 from storage.memory import MemoryStores
-from storage.records import Delivery, Draft
+from storage.records import HOUSE, Delivery, Draft, InboxRow
 from tests.slack.house import CHANNEL, PACKAGE, SlacksClock, StillClock, add_run, settings
 from tests.slack.watch import PATIENCE_S, Watch, clock_is_awaited
 
@@ -120,6 +123,26 @@ async def test_a_service_begins_without_slack(serving, slack):
     events = [line["event"] for line in logged]
     assert "user groups were not checked" in events
     assert "serving" in events
+
+
+async def test_where_nobody_else_can_act_an_unknown_group_is_refused_at_once(
+    slack, people, tmp_path
+):
+    chosen = settings_here(slack, tmp_path)
+    asked = Request("install", "site-9", PACKAGE, "U000000RITA", CHANNEL)
+    with stores_to_act(chosen) as stores:
+        body = {"request": to_json(asked), "answer": {}}
+        stores.inbox.put(InboxRow("cmd:1", None, "order", body, SystemClock().now()))
+        built = service(chosen, SECRETS, stores)
+        try:
+            await built.start()
+            async with asyncio.timeout(PATIENCE_S):
+                while not (refused := list(stores.journal.read(HOUSE))):
+                    await people.state()
+        finally:
+            await built.close()
+
+    assert ["there is no group site-9" in one.body["reason"] for one in refused] == [True]
 
 
 async def test_a_gate_that_a_user_group_cannot_pass_is_refused(slack, tmp_path):

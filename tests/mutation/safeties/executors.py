@@ -417,6 +417,17 @@ SAFETIES = (
         by=(f"{TWO}::test_an_order_is_not_refused_while_the_worker_that_has_its_group_restarts",),
     ),
     safety(
+        "who alone can act on a database leaves nothing to others",
+        promise="P7",
+        why="What is wrong with an order would be told minutes late.",
+        file="bot/wiring.py",
+        old="            alone=base.settings.storage.embedded,\n",
+        by=(
+            "slack/test_wiring.py::"
+            "test_where_nobody_else_can_act_an_unknown_group_is_refused_at_once",
+        ),
+    ),
+    safety(
         "what somebody else has taken is not refused",
         promise="P9",
         why="Whoever knows the group may be looking at it, and its order would be gone.",
