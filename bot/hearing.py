@@ -503,13 +503,18 @@ class Hearing:
         edit = str((event.get("edited") or {}).get("ts") or "")
         if heard.row is None:
             return heard
-        stop = replace(heard.row, key=f"{place}/{heard.row.body.get('verb')}")
+        row = heard.row
+        if row.kind == "word":
+            said = moment_of(str(event["ts"])).isoformat()
+            row = replace(row, body={**row.body, "said": said})
+            heard = replace(heard, row=row)
+        stop = replace(row, key=f"{place}/{row.body.get('verb')}")
         if not edit:
             return replace(heard, mark=replace(stop, taken_seq=0)) if _is_stop(stop) else heard
-        if heard.row.kind in (ASKED, "vote"):
-            return replace(heard, row=replace(heard.row, key=f"{place}/{edit}"))
-        told = {"text": EDITED, "answer": heard.row.body["answer"], "about": ""}
-        once = stop if _is_stop(stop) else heard.row
+        if row.kind in (ASKED, "vote"):
+            return replace(heard, row=replace(row, key=f"{place}/{edit}"))
+        told = {"text": EDITED, "answer": row.body["answer"], "about": ""}
+        once = stop if _is_stop(stop) else row
         return replace(heard, row=once, instead=self._row(f"{place}/{edit}", None, ASKED, told))
 
     def _key(self, event: Mapping[str, Any]) -> str:

@@ -70,7 +70,14 @@ async def _open(duty: Duty, step: Step) -> None:
     await duty.journal.write(
         Kind.GATE_OPENED,
         step=step.id,
-        code=code_of(duty.state.run, plan.digest, plan.facts_digest(facts), str(opening)),
+        code=code_of(
+            duty.state.run,
+            plan.digest,
+            plan.facts_digest(facts),
+            str(opening),
+            # What a copy does not know of may have asked the same, under the same number.
+            *([duty.state.restored.copy] if duty.state.restored is not None else []),
+        ),
         plan_digest=plan.digest,
         revision=plan.revision,
         facts_digest=plan.facts_digest(facts),
@@ -220,7 +227,7 @@ async def _close_and_hold(duty: Duty, step: Step, decision: gates.Decision) -> N
         outcome=decision.outcome,
         reason=decision.reason,
         voters=[vote.user for vote in decision.counted],
-        again=_asked_again_with(duty, step),
+        again=asked_again_with(duty, step),
     )
     if duty.plan.is_scheduled_rollback and (after := _unkept(duty, step, decision)) is not None:
         await duty.journal.append([closed, *after])
@@ -254,7 +261,7 @@ def _unkept(duty: Duty, step: Step, decision: gates.Decision) -> list[Draft] | N
     return [] if step.kind is StepKind.PROPOSAL and expired else None
 
 
-def _asked_again_with(duty: Duty, gate: Step) -> list[str]:
+def asked_again_with(duty: Duty, gate: Step) -> list[str]:
     """Return the steps that are due again when a gate ended without its failover."""
     if not gate.group:
         return [gate.id]
@@ -335,5 +342,5 @@ async def _supersede(duty: Duty, step: Step, changes: Sequence[str]) -> None:
         outcome="superseded",
         reason="; ".join(changes),
         fallen=[vote.user for vote in gate.votes.values()],
-        again=_asked_again_with(duty, step),
+        again=asked_again_with(duty, step),
     )

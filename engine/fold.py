@@ -157,6 +157,22 @@ class Hold:
     seq: int = 0
 
 
+@dataclass(frozen=True)
+class Restored:
+    """That the run was taken up from a copy of its database: what came after is not known here.
+
+    `copy` is which one, `last` its newest record, `seq` and `at` are of the record that says so.
+    Until a person answered the hold that follows, nothing may be done on the strength of what
+    stands here.
+    """
+
+    copy: str
+    last: datetime | None
+    seq: int
+    at: datetime
+    answered: bool = False
+
+
 @dataclass
 class RunState:
     """What is true of a run, rebuilt from its records and from nothing else."""
@@ -209,6 +225,7 @@ class RunState:
     """The hold that people answered last with `retry`."""
     resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
+    restored: Restored | None = None
     stop_said: datetime | None = None
     rests_since: int = 0
 
@@ -275,6 +292,11 @@ class RunState:
     def resting(self) -> bool:
         """Whether nothing may be sent: held, halted, or paused between groups."""
         return self.hold is not None or bool(self.halted) or self._paused_here()
+
+    @property
+    def unseen(self) -> bool:
+        """Whether this comes from a copy, and nobody said yet how it goes on."""
+        return self.restored is not None and not self.restored.answered
 
     def _paused_here(self) -> bool:
         if not self.paused:
@@ -559,6 +581,14 @@ class RunState:
         self.version = body.get("version", "")
         self.restarts += 1
         self.taken_up_at = record.at
+        if copy := body.get("copy"):
+            last = body.get("last")
+            known = datetime.fromisoformat(last) if last else None
+            self.restored = Restored(copy, known, record.seq, record.at)
+
+    def _answered(self) -> None:
+        if self.restored is not None:
+            self.restored = replace(self.restored, answered=True)
 
     def _on_seen(self, _: Record, body: Mapping[str, Any]) -> None:
         self._look(body["facts"])
@@ -781,6 +811,7 @@ class RunState:
             self.reopenings.pop(self.hold.step, None)
         self.answered, self.hold = self.hold, None
         self.retried_at = record.at
+        self._answered()
         self._again(body["again"])
 
     def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
@@ -803,6 +834,7 @@ class RunState:
     def _on_aborted(self, record: Record, body: Mapping[str, Any]) -> None:
         self.aborted = record.by
         self.hold = None
+        self._answered()
         self.halted = self.paused = ""
         for gate in [g for g in self.gates.values() if g.open and not self._passed(g)]:
             self._gate(gate.step, outcome="superseded", reason="aborted")

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from engine import asking, freezes, invariants, promises, recovery, waits, words
+from engine import asking, freezes, invariants, promises, recovery, restored, waits, words
 from engine.afterwards import rollback_of
 from engine.duty import Duty
 from engine.errors import (
@@ -70,6 +70,7 @@ async def advance(duty: Duty) -> RunState:
 
 
 async def _go_on(duty: Duty) -> RunState:
+    await restored.hold(duty)
     duty.listen = lambda: words.take_words(duty)
     await duty.hear()
     while step := duty.state.next_step():
@@ -365,7 +366,7 @@ async def _rescued(duty: Duty, step: Step) -> bool:
     Never one that others took out of service before this run: only they know why it is. Two looks
     must agree, so that one odd answer does not turn a night around.
     """
-    if not duty.state.group_in_hand(step) or duty.state.halted:
+    if not duty.state.group_in_hand(step) or duty.state.halted or duty.state.unseen:
         return False
     if duty.plan.starts_down(step):
         return False
@@ -418,7 +419,8 @@ async def _keep_watch(duty: Duty, step: Step) -> bool:
     """While a run rests with a group of ours down, go on looking; True to stay with it.
 
     A member that must carry traffic may still fail: then the group in hand is brought up
-    (not where people halted the run). Everything else waits for a person's word.
+    (not where people halted the run, or nobody knows yet what a copy does not). Everything else
+    waits for a person's word.
     """
     step = _worked_on(duty, step)
     if not duty.state.group_in_hand(step):
@@ -426,7 +428,7 @@ async def _keep_watch(duty: Duty, step: Step) -> bool:
             await _look(duty)
             await _remind_if_due(duty)
         return False
-    if duty.state.halted:
+    if duty.state.halted or duty.state.unseen:
         await _look(duty)
     elif await _rescued(duty, step):
         now = duty.state.next_step() or step

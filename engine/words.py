@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine import asking, counting, rights, verbs
+from engine import asking, counting, restored, rights, verbs
 from engine.duty import Duty
 from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, Stopped, StopUnheard
 from engine.fold import GateState, Vote
@@ -285,7 +285,7 @@ async def _word(duty: Duty, row: InboxRow) -> None:
         reason = f"somebody said stop after that; say `{verb}` again where it is still meant"
         await verbs.refuse(duty, row, reason)
         return
-    if stale := _for_another_rest(duty, row):
+    if stale := restored.said_before(duty.state, row) or _for_another_rest(duty, row):
         await verbs.refuse(duty, row, stale)
         return
     try:

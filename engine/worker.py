@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from engine import runner
+from engine import restored, runner
 from engine.answering import Answer, AnswerQueue, answer_key
 from engine.daily import DailyLooks
 from engine.dryrun import DryRuns
@@ -400,8 +400,11 @@ class Worker:
 
     async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
         journal = await self._journal(run, hand, lease)
-        if hand.epoch != lease.epoch and journal.state.last_seq > len(("ORDERED", "PLANNED")):
-            await journal.write(Kind.TAKEN_UP, holder=self._holder, version=self._version)
+        copied = restored.unknown(self._stores.identity.copied, journal.state)
+        begun = journal.state.last_seq > len(("ORDERED", "PLANNED"))
+        if copied or (hand.epoch != lease.epoch and begun):
+            me = {"holder": self._holder, "version": self._version}
+            await journal.write(Kind.TAKEN_UP, **me, **copied)
         hand.epoch = lease.epoch
         plan = journal.state.the_plan
         live = LiveGroup(

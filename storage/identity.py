@@ -3,7 +3,9 @@
 Each has a random id, which whoever acts writes on the devices beside its epoch (`engine.fence`):
 epochs of two databases grow from the same number and say nothing about each other. So:
 
-- what `db backup` writes has no id; it gets its own when a process first opens it to act;
+- what `db backup` writes has no id; it gets its own when a process first opens it to act. Which
+  runs are open in it is written down at that moment: nobody may go on with those before a person
+  has looked (`engine.restored`);
 - what `db move` writes has a new one, and knows the ids of those whose work it goes on with;
 - what was moved from says where it went, and nobody acts on it or writes a word into it again.
 
@@ -14,17 +16,23 @@ along, and nobody can tell it from the original; deploy/GUARANTEES.md says so.
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlmodel import select
+from sqlalchemy import func
+from sqlmodel import col, select
 
-from storage.records import Identity, StorageDown, StorageRefusal
-from storage.tables import IdentityTable
+from storage.records import Copied, Identity, StorageDown, StorageRefusal
+from storage.tables import IdentityTable, JournalTable, RunsTable
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from storage.database import Database
+
+
+NOTHING = "-"
+"""Stands where a copy holds no record."""
 
 
 def new_id() -> str:
@@ -41,7 +49,9 @@ def settle(database: Database) -> Identity:
     with database.write() as session:
         database.lock(session, ["identity"])
         row = session.get(IdentityTable, 1) or IdentityTable()
-        row.id = row.id or new_id()
+        if not row.id:
+            row.id = new_id()
+            row.copied = _as_found(session, row.id)
         session.add(row)
         session.flush()
         return identity_of(session)
@@ -50,7 +60,32 @@ def settle(database: Database) -> Identity:
 def identity_of(session: Session) -> Identity:
     """Return what is kept; a copy that nobody acted on has no id yet."""
     row = session.get(IdentityTable, 1) or IdentityTable()
-    return Identity(row.id, tuple(row.heir_of.split()))
+    return Identity(row.id, tuple(row.heir_of.split()), _copied(row.copied))
+
+
+def _as_found(session: Session, name: str) -> str:
+    """Say what a copy holds as somebody first acts on it: its newest record, its open runs."""
+    runs = session.exec(select(RunsTable.id).where(col(RunsTable.open)).order_by(RunsTable.id))
+    return " ".join([name, _newest(session), *runs])
+
+
+def _newest(session: Session) -> str:
+    """Return the moment of the newest record, or `-` where there is none, or none to be read."""
+    try:
+        last = session.exec(select(func.max(JournalTable.at))).first()
+    except ValueError:
+        return NOTHING
+    if last is None:
+        return NOTHING
+    # SQLite keeps moments in UTC, without a zone.
+    return (last if last.tzinfo is not None else last.replace(tzinfo=UTC)).isoformat()
+
+
+def _copied(said: str | None) -> Copied | None:
+    if not said:
+        return None
+    name, last, *runs = said.split()
+    return Copied(name, None if last == NOTHING else datetime.fromisoformat(last), frozenset(runs))
 
 
 def moved_to(session: Session) -> str:
@@ -91,13 +126,19 @@ def in_words(where: str) -> str:
     )
 
 
-def become(session: Session, *, heir_of: tuple[str, ...] | None) -> None:
-    """Have this be another database: the heir of these, or (None) a copy with no id yet."""
-    row = session.get(IdentityTable, 1) or IdentityTable()
-    row.id = "" if heir_of is None else new_id()
-    row.heir_of = " ".join(heir_of or ())
-    row.moved_to = ""
-    session.add(row)
+def become_copy(session: Session) -> None:
+    """Have this be a copy of what it was, with no id yet."""
+    session.merge(IdentityTable(row=1))
+
+
+def become_heir(session: Session, of: Session) -> None:
+    """Have this be another database, which goes on with the work of one that was moved here.
+
+    What that one never saw as a copy, this one did not see either.
+    """
+    theirs = of.get(IdentityTable, 1) or IdentityTable()
+    heir_of = f"{theirs.id} {theirs.heir_of}".strip()
+    session.merge(IdentityTable(row=1, id=new_id(), heir_of=heir_of, copied=theirs.copied))
 
 
 def mark_moved(database: Database, where: str) -> None:

@@ -24,7 +24,7 @@ from storage.tables import METADATA
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision there ever was, oldest first; the last is the one this code works with."""
 
 FIRST_TABLES = frozenset(("journal", "runs", "inbox"))

@@ -169,14 +169,29 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Copied:
+    """That a database began as a copy of another one: what happened after that is not in it.
+
+    `id` is what it was called when somebody first acted on it, and stays when it is moved; `last`
+    is the moment of its newest record then, None where it had none; `runs` were open then.
+    """
+
+    id: str
+    last: datetime | None
+    runs: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Identity:
     """Which database this is; "" is a copy on which nobody acted yet.
 
     `heir_of` are the ids of those from which it was moved, and whose work it goes on with.
+    `copied` says that it began as a copy.
     """
 
     id: str
     heir_of: tuple[str, ...] = ()
+    copied: Copied | None = None
 
 
 def canonical(value: object) -> str:

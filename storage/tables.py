@@ -123,6 +123,7 @@ class IdentityTable(SQLModel, table=True):
     id: str = ""
     heir_of: str = ""
     moved_to: str = ""
+    copied: str | None = None
 
 
 class EvidenceTable(SQLModel, table=True):

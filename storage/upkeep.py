@@ -24,7 +24,15 @@ from storage.chain import in_utc
 from storage.copying import copy_all, extent, refuse_different, refuse_filled, refuse_lacking
 from storage.database import Database, embedded_file, lock_of, refusing, url_of
 from storage.evidence import spoilt
-from storage.identity import become, identity_of, in_words, mark_moved, moved_to, settle
+from storage.identity import (
+    become_copy,
+    become_heir,
+    identity_of,
+    in_words,
+    mark_moved,
+    moved_to,
+    settle,
+)
 from storage.journal import index_row
 from storage.migrate import REVISIONS, make_current, stored_revision
 from storage.records import StorageDown, StorageRefusal, is_run
@@ -159,8 +167,7 @@ class DatabaseUpkeep:
                     copy_all(here, there)
                     other.restart_numbers(there)
                     refuse_different(here, there)
-                    ours = identity_of(here)
-                    become(there, heir_of=(ours.id, *ours.heir_of))
+                    become_heir(there, here)
                     stays.set()
             return _counted(other)
 
@@ -321,7 +328,7 @@ class DatabaseSnapshot:
 def _forget_identity(file: Path) -> None:
     """Have a copy be no database yet: it gets an id of its own when somebody acts on it."""
     with closing(Database(url_of(file), acting=True)) as copy, copy.write() as session:
-        become(session, heir_of=None)
+        become_copy(session)
     lock_of(file).unlink()
 
 
