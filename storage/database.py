@@ -63,6 +63,9 @@ WAL_PAUSE_S = 0.05
 SQLITE = b"SQLite format 3\0"
 """How a database file begins. Source: sqlite.org/fileformat.html."""
 
+WITHOUT_LOG = b"\1\1"
+"""What stands at 18 in a file that is in rollback-journal mode, without a log. Source: the same."""
+
 CHANNEL = "hotfix_bot"
 """Where committed appends and words are told to other processes, as `teller run`."""
 
@@ -100,6 +103,7 @@ class Database:
         self._lock: ProcessLock | None = None
         self.file: Path | None = None
         self._identity: object = None
+        self._log: object = None
         self._one_writer: AbstractContextManager[object] = nullcontext()
         self._closed = False
         self.before_words: Callable[[Session], None] = lambda _session: None
@@ -267,11 +271,10 @@ class Database:
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn what the driver says about the state of the database into `StorageDown`."""
-        if self.file is not None and _identity(self.file) != self._identity:
-            # SQLite would go on in the file that nobody can find any more.
-            raise StorageDown(f"{self.file} was taken away; put it back, or start again")
+        self._refuse_taken_away()
         try:
             yield
+            self._refuse_taken_away()
         except DBAPIError as error:
             # Without a statement it is about connecting: an address that the driver does not know.
             ours = isinstance(error, OUR_MISTAKES) and error.statement is not None
@@ -282,6 +285,26 @@ class Database:
             raise StorageDown(_one_line(error.orig)) from error
         except (NoConnectionFree, self._driver_error) as error:
             raise StorageDown(_one_line(error)) from error
+
+    def _refuse_taken_away(self) -> None:
+        """Raise where SQLite would go on in a file that nobody can find any more.
+
+        Its log is one as well: what is committed stands there alone until it is merged, and
+        another process looks into a new one. Whoever acts keeps it open, so nobody removes it
+        by right.
+        """
+        if self.file is None:
+            return
+        if _identity(self.file) != self._identity:
+            raise StorageDown(f"{self.file} was taken away; put it back, or start again")
+        if self.acting:
+            log = _identity(log_of(self.file))
+            self._log = self._log or log
+            if log != self._log:
+                raise StorageDown(
+                    f"{log_of(self.file)} was taken away: what was written last is only in this "
+                    "process; end it with SIGTERM, which saves that, and start it again"
+                )
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -339,14 +362,24 @@ def _file(place: URL, *, makes: bool) -> Path:
     if not file.parent.is_dir():
         raise StorageRefusal(f"the folder {file.parent} does not exist")
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT if makes else os.O_RDONLY, 0o600)
+    log = log_of(file)
     try:
+        # Before the header: another process may switch to a log of its own at this moment.
+        logged = log.exists() and log.stat().st_size > 0
         begins = os.read(descriptor, len(SQLITE))
+        mode = os.read(descriptor, 4)[2:]
     finally:
         os.close(descriptor)
     if not begins and not makes:
         raise StorageRefusal(f"{file} is no database of Hotfix Bot: it is empty")
     if begins not in (SQLITE, b""):
         raise StorageRefusal(f"{file} is no SQLite database")
+    if logged and mode == WITHOUT_LOG:
+        # SQLite would merge it, and destroy what was just put in place.
+        raise StorageRefusal(
+            f"{file} lies beside a log of another file: remove {log} and "
+            f"{file}-shm, then start again"
+        )
     return file
 
 
@@ -358,6 +391,11 @@ def _shown(place: URL) -> str:
 def lock_of(file: Path) -> Path:
     """Return the file whose lock says that a process acts on this database."""
     return file.with_name(file.name + ".lock")
+
+
+def log_of(file: Path) -> Path:
+    """Return where SQLite writes what is not yet merged into this database."""
+    return file.with_name(file.name + "-wal")
 
 
 def _identity(file: Path) -> object:
@@ -393,7 +431,7 @@ def _how_to_read(file: Path) -> str:
 
     Without a log beside it nobody writes it, and SQLite need make none, which it may not.
     """
-    log = file.with_name(file.name + "-wal")
+    log = log_of(file)
     return "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
 
 
@@ -425,6 +463,14 @@ def _switch_to_wal(cursor: Any) -> None:  # noqa: ANN401 -- the driver's cursor 
     if mode != "wal":
         raise StorageRefusal(f"SQLite cannot use WAL here, only {mode}: a network drive?")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
+
+
+def leave_without_log(file: Path) -> None:
+    """Have a database be one file again, which nobody has open: it has no log, and says so."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+    if mode != "delete":
+        raise StorageDown(f"{file} keeps its log")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -22,7 +22,7 @@ from sqlmodel import col, or_, select
 from storage.cells import RECORD, RUN, WORD, inbox_row, record_of, run_of
 from storage.chain import in_utc
 from storage.copying import copy_all, extent, refuse_different, refuse_filled, refuse_lacking
-from storage.database import Database, embedded_file, lock_of, refusing, url_of
+from storage.database import Database, embedded_file, leave_without_log, lock_of, refusing, url_of
 from storage.evidence import spoilt
 from storage.identity import (
     become_copy,
@@ -326,9 +326,13 @@ class DatabaseSnapshot:
 
 
 def _forget_identity(file: Path) -> None:
-    """Have a copy be no database yet: it gets an id of its own when somebody acts on it."""
+    """Have a copy be no database yet: it gets an id of its own when somebody acts on it.
+
+    It says that it has no log, so that one which lies where it is put is known to be another's.
+    """
     with closing(Database(url_of(file), acting=True)) as copy, copy.write() as session:
         become_copy(session)
+    leave_without_log(file)
     lock_of(file).unlink()
 
 

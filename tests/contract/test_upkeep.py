@@ -632,3 +632,98 @@ def test_executors_of_two_databases_never_pass_one_fence(filled: str, tmp_path: 
     assert [stamp.epoch for stamp in stamps] == [2, 2]
     lines = [guarded("act", Guard("1_1", (), "/own", stamp)) for stamp in stamps]
     assert lines[0] != lines[1]
+
+
+# --------------------------------------------------------------------- a copy put in place
+
+
+def test_a_copy_says_which_runs_were_open_in_it_and_a_move_takes_that_along(
+    filled: str, elsewhere: str, tmp_path: Path
+):
+    with kept(filled) as upkeep:
+        upkeep.backup(tmp_path / "copy.db")
+    url = f"sqlite:///{tmp_path / 'copy.db'}"
+    assert identity_of(filled).copied is None
+    assert identity_of(url).copied is None
+
+    copied = identity_of(url, acting=True).copied
+
+    assert copied is not None
+    assert copied.id == identity_of(url).id
+    assert copied.runs == {"run-0", "run-1", "run-2"}
+    assert copied.last == NOW + timedelta(seconds=3)
+    if not url_is_shared(elsewhere):
+        elsewhere = f"sqlite:///{tmp_path / 'again.db'}"
+    with kept(url, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+    assert identity_of(elsewhere, acting=True).copied == copied
+
+
+def url_is_shared(url: str) -> bool:
+    return not url.startswith("sqlite")
+
+
+def test_what_was_moved_is_no_copy(filled: str, elsewhere: str):
+    with kept(filled, acting=True) as upkeep:
+        upkeep.move(elsewhere)
+    assert identity_of(elsewhere, acting=True).copied is None
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """A file with its log beside it, as a killed process leaves them; and its backup."""
+    home = tmp_path / "home"
+    home.mkdir()
+    url = f"sqlite:///{home / 'hotfix.db'}"
+    with closing(open_stores(url, acting=True)) as stores:
+        fill(stores)
+        with kept(url) as upkeep:
+            upkeep.backup(tmp_path / "backup.db")
+        stores.inbox.put(InboxRow("late", None, "halt", {}, NOW))
+        log = (home / "hotfix.db-wal").read_bytes()
+    assert log
+    (home / "hotfix.db").unlink()
+    (home / "hotfix.db-wal").write_bytes(log)
+    return home / "hotfix.db"
+
+
+@pytest.mark.parametrize("acting", [True, False], ids=["serve", "halt"])
+def test_a_backup_beside_the_log_of_another_file_is_refused_and_stays_as_it_is(
+    killed: Path, tmp_path: Path, acting: bool
+):
+    shutil.copy(tmp_path / "backup.db", killed)
+    before = killed.read_bytes()
+
+    with pytest.raises(StorageRefusal, match=r"beside a log of another file: remove \S+-wal and"):
+        open_stores(f"sqlite:///{killed}", acting=acting)
+
+    assert killed.read_bytes() == before
+    for name in ("-wal", "-shm"):
+        killed.with_name(killed.name + name).unlink(missing_ok=True)
+    with closing(open_stores(f"sqlite:///{killed}", acting=True)) as stores:
+        assert stores.journal.read("run-0")
+    assert [one.name for one in killed.parent.glob("*-wal")] == []
+
+
+@pytest.mark.parametrize("then", ["gone", "another"])
+def test_a_log_that_was_taken_away_ends_all_that_acts_and_nothing_acknowledged_is_lost(
+    tmp_path: Path, then: str
+):
+    """Another process would make a new one; its words stand there, and are never heard here."""
+    file = tmp_path / "hotfix.db"
+    log = file.with_name("hotfix.db-wal")
+    stores = open_stores(f"sqlite:///{file}", acting=True)
+    try:
+        fill(stores)
+        log.rename(tmp_path / "kept")  # so that another one has another number
+        if then == "another":
+            log.touch()
+        with pytest.raises(StorageDown, match=r"hotfix\.db-wal was taken away"):
+            stores.inbox.put(InboxRow("after", None, "halt", {}, NOW))
+        with pytest.raises(StorageDown, match=r"hotfix\.db-wal was taken away"):
+            stores.journal.read("run-0")
+    finally:
+        stores.close()
+    with closing(open_stores(f"sqlite:///{file}", acting=True)) as again:
+        assert len(again.journal.read("run-0")) == 4
+        assert "after" not in [row.key for row in again.inbox.waiting()]

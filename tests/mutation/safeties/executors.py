@@ -290,7 +290,7 @@ SAFETIES = (
         promise="P8",
         why="SQLite would go on in a file that nobody can find.",
         file="storage/database.py",
-        old="if self.file is not None and _identity(self.file) != self._identity:",
+        old="if _identity(self.file) != self._identity:",
         new="if False:",
         by=(
             "contract/test_upkeep.py::test_a_file_that_is_taken_away_is_down_and_not_written_to_"
