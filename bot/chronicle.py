@@ -151,7 +151,8 @@ def _appointed(appointment: Body | None) -> str:
 
 
 def _taken_up(body: Body, _: Names) -> Told:
-    return "taken up after a restart", [f"by {body.get('holder', '')}", _version(body)]
+    copied = "taken up from a copy of the database" if body.get("copy") else ""
+    return copied or "taken up after a restart", [f"by {body.get('holder', '')}", _version(body)]
 
 
 def _version(body: Body) -> str:

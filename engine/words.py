@@ -285,7 +285,10 @@ async def _word(duty: Duty, row: InboxRow) -> None:
         reason = f"somebody said stop after that; say `{verb}` again where it is still meant"
         await verbs.refuse(duty, row, reason)
         return
-    if stale := restored.said_before(duty.state, row) or _for_another_rest(duty, row):
+    if former := restored.said_before(duty.state, row):
+        await verbs.refuse(duty, row, former)
+        return
+    if stale := _for_another_rest(duty, row):
         await verbs.refuse(duty, row, stale)
         return
     try:

@@ -601,6 +601,8 @@ def _resumed(story: Story, record: Record, key: str) -> Message:
 
 
 def _taken_up(story: Story, record: Record, key: str) -> Message:
+    if record.body.get("copy"):
+        return told(key, "🔄 The bot was started with a copy of its database; nothing is sent.")
     step = story.state.next_step()
     where = f" from “{words.doing(step)}”" if step else ""
     if words.alarming(story):

@@ -16,7 +16,7 @@ from storage.stores import open_stores
 from storage.upkeep import open_upkeep
 from tests.simulation.explore import unsafe_in
 from tests.simulation.loop import START, run_virtual
-from tests.simulation.night import everyone_agrees, small_package
+from tests.simulation.night import Reaction, everyone_agrees, small_package
 from tests.simulation.stage import FileVault
 from tests.simulation.surroundings import PHASES, Phase, Surroundings
 
@@ -79,12 +79,19 @@ class Restored(Surroundings):
 
 
 def play(
-    tmp_path: Path, phase: Phase, then: Then, *, first: Then | None = None, **order: Any
+    tmp_path: Path,
+    phase: Phase,
+    then: Then,
+    *,
+    first: Then | None = None,
+    people: Reaction = everyone_agrees,
+    **order: Any,
 ) -> Restored:
     """Copy the database at a phase, play on as `first` has it, restore it, and play on."""
 
     async def night() -> Restored:
         stage = Restored(tmp_path)
+        stage.people = people
         stage.troubles.once(phase, stage.back_up)
         stage.begin()
         stage.order(**order)
@@ -154,6 +161,33 @@ def test_after_retry_a_copy_asks_again_with_a_code_that_nobody_has_seen(tmp_path
         for r in records
         if r.body.get("step") == "A.FAILOVER" and r.kind == Kind.GATE_OPENED
     ]
+    assert first != second
+
+
+def test_a_gate_of_a_copy_has_no_code_that_was_asked_without_it(tmp_path):
+    """The same gate, of the same number, about the same facts: words for that one still stand."""
+    asked: list[str] = []
+
+    async def until_third(stage: Restored) -> None:
+        stage.people = lambda _night, _gate, _step: None
+        await stage.until(lambda s: s.hold is not None)
+        stage.say("retry")
+        state = await stage.until(lambda s: s.gates_asked == 3)
+        asked.append(state.gates["A.FAILOVER"].code)
+
+    async def retry(stage: Restored) -> None:
+        await stage.idle(2)
+        stage.say("retry")
+        state = await stage.until(lambda s: s.gates_asked == 3)
+        asked.append(state.gates["A.FAILOVER"].code)
+
+    def nobody_after_the_proposal(night: Any, gate: str, step: str) -> None:
+        if step == "PROPOSAL":
+            everyone_agrees(night, gate, step)
+
+    play(tmp_path, PHASES["gate open"], retry, first=until_third, people=nobody_after_the_proposal)
+
+    first, second = asked
     assert first != second
 
 

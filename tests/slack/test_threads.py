@@ -1,13 +1,13 @@
 """Words in a thread are heard exactly once: by event, late, twice, or only by reading back."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.hearing import EDITED, ONLY_NAMED
+from bot.hearing import EDITED, ONLY_NAMED, moment_of
 from bot.localslack.model import Message
 from tests.slack.house import ANA, BOT, CHANNEL, House, PassingClock, app_writes, chatter
 from tests.slack.watch import Watch
@@ -54,6 +54,7 @@ async def test_a_word_said_while_the_bot_was_away_is_heard_after_its_start(house
     await house.threads.read_back()
 
     (row,) = house.rows
+    assert datetime.fromisoformat(row.body["said"]) == moment_of(ts)
     assert (row.kind, row.run, row.body["verb"], row.body["user"]) == (
         "word",
         "hf-000001",

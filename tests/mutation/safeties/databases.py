@@ -10,6 +10,7 @@ AT_DEVICES = "simulation/test_fence.py"
 LINES = "unit/test_guards.py"
 AT_UPKEEP = "contract/test_upkeep.py"
 VERIFIED = "unit/test_verification.py"
+RESTORED = "simulation/test_restored.py"
 
 SAFETIES = (
     safety(
@@ -165,7 +166,7 @@ SAFETIES = (
         promise="P9",
         why="The one before it would pass its fence.",
         file=UPKEEP,
-        old="                    become(there, heir_of=(ours.id, *ours.heir_of))\n",
+        old="                    become_heir(there, here)\n",
         by=(
             f"{AT_UPKEEP}::test_what_was_moved_is_another_database_that_knows_whose_work_it_goes_"
             "on_with",
@@ -370,5 +371,130 @@ SAFETIES = (
         old="        NOT_ENDED if known is None and ends is None and not _ends_in(records) else",
         new="        NOT_ENDED if False else",
         by=(f"{VERIFIED}::test_an_export_whose_run_has_not_ended_says_what_nobody_can_see_there",),
+    ),
+    safety(
+        "a run from a copy of the database holds before anything else",
+        promise="P2",
+        why="Votes that were used already stand in Slack; the night went on without this database.",
+        file="engine/runner.py",
+        old="    await restored.hold(duty)\n",
+        by=(f"{RESTORED}::test_a_copy_holds_and_begins_nothing_on_the_votes_that_still_stand",),
+    ),
+    safety(
+        "which runs were open in a copy is written down with its id",
+        promise="P2",
+        why="Nobody could tell the copy from its original once it has an id.",
+        file=IDENTITY,
+        old="            row.copied = _as_found(session, row.id)\n",
+        by=(
+            f"{AT_UPKEEP}::test_a_copy_says_which_runs_were_open_in_it_and_a_move_takes_that_along",
+        ),
+    ),
+    safety(
+        "a copy that is moved stays one",
+        promise="P2",
+        why="A backup is put on a server by a move: its runs would go on there.",
+        file=IDENTITY,
+        old=", copied=theirs.copied",
+        new="",
+        by=(
+            f"{AT_UPKEEP}::test_a_copy_says_which_runs_were_open_in_it_and_a_move_takes_that_along",
+        ),
+    ),
+    safety(
+        "what was approved falls in a copy",
+        promise="P2",
+        why="After `retry` the votes of before would begin what people have aborted meanwhile.",
+        file="engine/restored.py",
+        old='        if duty.state.of(step).status != "done":\n',
+        new="        if False:\n",
+        by=(f"{RESTORED}::test_after_retry_a_copy_asks_again_with_a_code_that_nobody_has_seen",),
+    ),
+    safety(
+        "a gate that was passed falls in a copy as long as nothing began",
+        promise="P2",
+        why="A copy of the moment between intent and act would begin it on used votes.",
+        file="engine/restored.py",
+        old="        elif step.kind in _BEGIN and _may_begin(duty, step):\n",
+        new="        elif False:\n",
+        by=(f"{RESTORED}::test_after_retry_a_copy_asks_again_with_a_code_that_nobody_has_seen",),
+    ),
+    safety(
+        "a gate of a copy has a code of its own",
+        promise="P2",
+        why="Written votes for the same gate of the night without it stand in the thread.",
+        file="engine/asking.py",
+        old="            *([duty.state.restored.copy] if duty.state.restored is not None else []),\n",
+        by=(f"{RESTORED}::test_a_gate_of_a_copy_has_no_code_that_was_asked_without_it",),
+    ),
+    safety(
+        "a word of before does not end the hold of a copy",
+        promise="P2",
+        why="The thread is read back, and a `retry` that was done long ago is new to a copy.",
+        file="engine/words.py",
+        old="    if former := restored.said_before(duty.state, row):\n",
+        new="    if former := False:\n",
+        by=(
+            f"{RESTORED}::test_a_word_that_was_said_before_does_not_end_the_hold_and_a_stop_does_"
+            "count",
+        ),
+    ),
+    safety(
+        "when a word was said stands with it",
+        promise="P2",
+        why="What is read back would seem to be said now.",
+        file="bot/hearing.py",
+        old='            row = replace(row, body={**row.body, "said": said})\n',
+        by=(
+            "slack/test_threads.py::test_a_word_said_while_the_bot_was_away_is_heard_after_its_"
+            "start",
+        ),
+    ),
+    safety(
+        "no rescue in a copy before somebody has looked",
+        promise="P2",
+        why="What its journal says of the group may be over since hours.",
+        file="engine/runner.py",
+        old=" or duty.state.unseen:\n        return False\n",
+        new=":\n        return False\n",
+        by=(
+            f"{RESTORED}::test_a_group_that_is_down_is_told_and_not_brought_up_before_somebody_"
+            "says_so",
+        ),
+    ),
+    safety(
+        "a log that was taken away is down",
+        promise="P7",
+        why="What is committed would stand nowhere, and a `halt` in a new log is never heard.",
+        file="storage/database.py",
+        old="            if log != self._log:\n",
+        new="            if False:\n",
+        by=(
+            f"{AT_UPKEEP}::test_a_log_that_was_taken_away_ends_all_that_acts_and_nothing_"
+            "acknowledged_is_lost",
+        ),
+    ),
+    safety(
+        "a backup beside the log of another file is not opened",
+        promise="P8",
+        why="SQLite merges that log into it, and the last good copy is destroyed.",
+        file="storage/database.py",
+        old="    if logged and mode == WITHOUT_LOG:\n",
+        new="    if False:\n",
+        by=(
+            f"{AT_UPKEEP}::test_a_backup_beside_the_log_of_another_file_is_refused_and_stays_as_"
+            "it_is",
+        ),
+    ),
+    safety(
+        "a backup says that it has no log",
+        promise="P8",
+        why="A log beside it could not be told from its own.",
+        file=UPKEEP,
+        old="    leave_without_log(file)\n",
+        by=(
+            f"{AT_UPKEEP}::test_a_backup_beside_the_log_of_another_file_is_refused_and_stays_as_"
+            "it_is",
+        ),
     ),
 )

@@ -88,7 +88,7 @@ SAFETIES = (
         promise="P12",
         why="A `retry` whose author mends a comma would be done twice.",
         file="bot/hearing.py",
-        old='        if heard.row.kind in (ASKED, "vote"):\n',
+        old='        if row.kind in (ASKED, "vote"):\n',
         new="        if True:\n",
         by=(
             "slack/test_threads.py::"
