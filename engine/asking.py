@@ -76,7 +76,7 @@ async def _open(duty: Duty, step: Step) -> None:
             plan.facts_digest(facts),
             str(opening),
             # What a copy does not know of may have asked the same, under the same number.
-            *([duty.state.restored.copy] if duty.state.restored is not None else []),
+            *duty.state.copies,
         ),
         plan_digest=plan.digest,
         revision=plan.revision,

@@ -298,6 +298,11 @@ class RunState:
         """Whether this comes from a copy, and nobody said yet how it goes on."""
         return self.restored is not None and not self.restored.answered
 
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The copy of a database that this comes from, if it does."""
+        return (self.restored.copy,) if self.restored is not None else ()
+
     def _paused_here(self) -> bool:
         if not self.paused:
             return False

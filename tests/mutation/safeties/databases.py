@@ -424,7 +424,7 @@ SAFETIES = (
         promise="P2",
         why="Written votes for the same gate of the night without it stand in the thread.",
         file="engine/asking.py",
-        old="            *([duty.state.restored.copy] if duty.state.restored is not None else []),\n",
+        old="            *duty.state.copies,\n",
         by=(f"{RESTORED}::test_a_gate_of_a_copy_has_no_code_that_was_asked_without_it",),
     ),
     safety(
