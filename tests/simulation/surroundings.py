@@ -170,6 +170,11 @@ class Surroundings(Stage):
 
     async def dies_at(self, phase: Phase) -> None:
         """Go on until the executor dies at the first record of a phase, before it hears of it."""
+        await self.dead_at(phase)
+        await self.kill()
+
+    async def dead_at(self, phase: Phase) -> None:
+        """Go on until the executor dies like that, and leave what it had as it is."""
 
         def die() -> None:
             life = self.living[-1].life
@@ -178,7 +183,6 @@ class Surroundings(Stage):
 
         self.troubles.once(phase, die)
         await self.until(lambda _state: False)
-        await self.kill()
 
     def step_clock(self, change: timedelta) -> None:
         """Set the executors' wall clock forward or back."""

@@ -118,6 +118,11 @@ async def killed(stage: Restored) -> None:
     await stage.until(lambda _s: stage.copy.exists())
 
 
+async def killed_with_a_down(stage: Restored) -> None:
+    """The first life ends as soon as group A is down."""
+    await stage.dead_at(PHASES["down"])
+
+
 async def nobody_speaks(stage: Restored) -> None:
     await stage.idle(20)
 
@@ -169,7 +174,6 @@ def test_a_gate_of_a_copy_has_no_code_that_was_asked_without_it(tmp_path):
     asked: list[str] = []
 
     async def until_third(stage: Restored) -> None:
-        stage.people = lambda _night, _gate, _step: None
         await stage.until(lambda s: s.hold is not None)
         stage.say("retry")
         state = await stage.until(lambda s: s.gates_asked == 3)
@@ -226,9 +230,9 @@ def test_a_group_that_is_down_is_told_and_not_brought_up_before_somebody_says_so
         assert held[-1].body["by_hand"] == "g_clusterXL_admin -b 1_1-1_2 up"
         assert stage.acts == []
         stage.say("abort")
-        await stage.until(lambda s: s.ended is not None or s.hold is not None)
+        await stage.idle(10)
 
-    stage = play(tmp_path, PHASES["down"], trouble, first=killed)
+    stage = play(tmp_path, PHASES["down"], trouble, first=killed_with_a_down)
 
     assert set(stage.acts) == {"admin_up"}
     assert stage.group.states()["1_1"] == "ACTIVE"
