@@ -6,7 +6,7 @@ reads the stores. A reaction is never a vote by itself: its row only says where 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -136,6 +136,9 @@ class Hearing:
         self._runs = runs
         self._deliveries = deliveries
         self._clock = clock
+        self.on_copy: Callable[[], None] = lambda: None
+        """Told, in any thread, of a no on a message of ours that nobody knows: one that stands
+        twice. It is found where threads are read back."""
 
     def hear(self, body: Mapping[str, Any]) -> Heard:
         """Return what a request amounts to."""
@@ -152,7 +155,7 @@ class Hearing:
             return NOTHING
         match event.get("type"):
             case "reaction_added" | "reaction_removed":
-                return self._reaction(event)
+                return self._reaction(event, _ourselves(body))
             case "app_mention":
                 return self.mention(event)
             case _:
@@ -453,13 +456,15 @@ class Hearing:
 
     # ---------------------------------------------------------------------------- events
 
-    def _reaction(self, event: Mapping[str, Any]) -> Heard:
+    def _reaction(self, event: Mapping[str, Any], ours: frozenset[str]) -> Heard:
         item = event.get("item") or {}
         choice = choice_of(str(event.get("reaction", "")))
         if not choice or item.get("type") != "message":
             return NOTHING
         channel, ts, user = str(item["channel"]), str(item["ts"]), str(event["user"])
         delivery = self._deliveries.by_ts(channel, ts)
+        if delivery is None and choice == "no" and event.get("item_user") in ours:
+            self.on_copy()
         if delivery is None or not is_gate(delivery.message_key):
             return NOTHING
         run, added = run_of(delivery.message_key), event["type"] == "reaction_added"

@@ -30,6 +30,7 @@ from bot.commands.kinds import Mistake, Vote, Word
 from bot.commands.reading import is_bare_stop, read_command
 from bot.commands.votes import addressed, after_name
 from bot.config.settings import RoleSettings
+from bot.metadata import key_in, shows_a_no
 from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, lost_key, run_of
@@ -192,20 +193,26 @@ class SlackPeople:
         whose root was deleted as well: they can still be read.
         """
         me = await self._me.identity()
-        thread, former, since = await asyncio.to_thread(self._threads_of, channel, ts)
+        key, thread, former, since = await asyncio.to_thread(self._threads_of, channel, ts)
         found: list[Ballot] = []
+        copies: set[str] = set()
         for one in former:
             try:
-                found += await self._written_in(channel, one, since, me)
+                found += await self._written_in(channel, one, since, me, copies)
             except SlackRefused as refused:
                 if refused.error != "thread_not_found":  # then nothing stands there any more
                     raise
-        return [*found, *await self._written_in(channel, thread, since, me)]
+        found += await self._written_in(channel, thread, since, me, copies, of=key)
+        for copy in sorted(copies - {ts}):
+            found += [one for one in await self._reactions(channel, copy) if one.choice == "no"]
+        return found
 
     async def _written_in(
-        self, channel: str, thread: str, since: str, me: Identity
+        self, channel: str, thread: str, since: str, me: Identity, copies: set[str], of: str = ""
     ) -> list[Ballot]:
         """Return the votes in a thread; a stop whose event was lost is heard here, and comes first.
+
+        To `copies` the places are added where a message of ours with the key `of` shows a no.
 
         Raises:
             StopUnheard: there was one.
@@ -219,6 +226,11 @@ class SlackPeople:
                 stops = [message for message in below if _says_stop(message, me)]
                 late = [message for message in below if float(message["ts"]) > float(since)]
                 written = [_written(message, me) for message in late]
+                copies |= {
+                    str(message["ts"])
+                    for message in below
+                    if of and key_in(message, me.user) == of and shows_a_no(message)
+                }
             except UNREADABLE as error:
                 raise PeopleUnreadable("Slack's list of a thread cannot be read") from error
             found += [ballot for ballot in written if ballot is not None]
@@ -231,10 +243,12 @@ class SlackPeople:
         return found
 
     async def _ask_thread(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
-        return await asked(lambda: self._client.conversations_replies(**question))
+        return await asked(
+            lambda: self._client.conversations_replies(include_all_metadata=True, **question)
+        )
 
-    def _threads_of(self, channel: str, ts: str) -> tuple[str, Sequence[str], str]:
-        """Return the thread in which a gate's message stands, former ones, and from where to read.
+    def _threads_of(self, channel: str, ts: str) -> tuple[str, str, Sequence[str], str]:
+        """Return the key of a gate's message, its thread, former ones, and from where to read.
 
         Raises:
             PeopleUnreadable: nobody knows; then a word against it could be overlooked.
@@ -249,7 +263,7 @@ class SlackPeople:
         stood = [one.ts for one in lost if lost_key(one) == gate.message_key and one.ts]
         since = min([ts, *stood], key=float)
         threads = [one.ts for one in lost if lost_key(one) == f"{run}/root" and one.ts]
-        return root, sorted(threads, key=float), since
+        return gate.message_key, root, sorted(threads, key=float), since
 
     async def person(self, user: str) -> Person:
         """See engine.ports.People."""

@@ -9,11 +9,11 @@ process that faces Slack.
 Question: from where is a thread read? Answer: at the first time from its root, since rows of later
 messages do not prove that an earlier one was heard; after that from the last message of a reading
 that went through to the end, less `OVERLAP`. A thread that fits into one answer is read whole each
-time, since that costs no more. What stood there is told to whoever posts: a message of ours that
-is missing was deleted by somebody. That place is kept in memory only: reading too much
-is harmless, and after a restart it is the right thing. Given up: a message that is edited into a
-word for the bot long after it was written, and whose event is lost, is found at the next start
-where its thread is long.
+time, since that costs no more. What stood there is told to whoever posts: a message of ours that is
+missing was deleted by somebody, and one that stands twice is taken back. That place is kept in
+memory only: reading too much is harmless, and after a restart it is the right thing. Given up: a
+message that is edited into a word for the bot long after it was written, and whose event is lost,
+is found at the next start where its thread is long.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.copies import reactors, said_on
 from bot.hearing import NAMED, Hearing
 from bot.inbox import Follow, put
+from bot.metadata import key_in
 from bot.people import Identity, Self, for_bot, only_named
+from bot.permalinks import permalink
 from bot.questions import SlackRefused, asked
 from bot.rounds import Rounds
 from bot.standing import concerns_all
@@ -49,8 +52,9 @@ OVERLAP_S = 60
 """Seconds read again. A guess: Slack does not promise that messages appear in the order of their
 times, and it delivers within a few seconds."""
 
-Stood = Callable[[str, str, str, Collection[str]], Awaitable[None]]
-"""Told run, thread, from where it was read, and the places of the messages that stand there."""
+Stood = Callable[[str, str, str, Collection[str], Mapping[str, str]], Awaitable[None]]
+"""Told run, thread, from where it was read, the places of the messages that stand there, and of
+those of ours the keys, by place."""
 
 
 class Threads:
@@ -122,6 +126,7 @@ class Threads:
         newest = self._read_to.get(run, thread)
         oldest = _before(thread if run in self._short else newest)
         there: set[str] = set()
+        ours: dict[str, str] = {}
         read = 0
         async for page in self._pages(run, channel, thread, oldest):
             read += 1
@@ -129,6 +134,9 @@ class Threads:
                 ts = str(message["ts"])
                 if message.get("subtype") != "tombstone":
                     there.add(ts)
+                if ts != thread and (key := key_in(message, me.user)):
+                    ours[ts] = key
+                    await self._hear_copy(run, key, message, me)
                 if ts != thread and (said := _said_to(me, message)) is not None:
                     await self._hear({**said, "channel": channel, "thread_ts": thread})
                 newest = max(newest, ts)
@@ -136,7 +144,25 @@ class Threads:
         self._short = self._short | {run} if whole and read == 1 else self._short - {run}
         self._read_to[run] = newest
         if self._stood is not None:
-            await self._stood(run, thread, oldest, there)
+            await self._stood(run, thread, oldest, there, ours)
+
+    async def _hear_copy(
+        self, run: str, key: str, message: Mapping[str, Any], me: Identity
+    ) -> None:
+        """Hear what is said on a message of ours that stands twice, and not in its place."""
+        if not any(reactors(message, me.user)):
+            return
+        rows = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/")
+        if any(row.ts == message["ts"] for row in rows):
+            return
+        stands = next((row for row in rows if row.message_key == key and row.ts), None)
+        if stands is None or stands.ts is None:
+            return
+        where = await permalink(self._client, stands.channel, stands.ts)
+        for said in said_on(message, stands, run, me.user, self._clock, where):
+            if await asyncio.to_thread(self._stores.inbox.put, said):
+                log.info("heard on a second copy", key=said.key, kind=said.kind, run=run)
+                await self._follow(said)
 
     async def _pages(
         self, run: str, channel: str, thread: str, oldest: str
@@ -146,7 +172,7 @@ class Threads:
                 yield page
         except SlackRefused as refused:
             if refused.error == "thread_not_found" and self._stood is not None:
-                await self._stood(run, thread, oldest, ())
+                await self._stood(run, thread, oldest, (), {})
             raise
 
     async def _ask(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
@@ -154,7 +180,9 @@ class Threads:
         if now < self._next_call:
             await self._clock.sleep(timedelta(seconds=self._next_call - now))
         self._next_call = self._clock.monotonic() + PACE.total_seconds()
-        return await asked(lambda: self._client.conversations_replies(**question))
+        return await asked(
+            lambda: self._client.conversations_replies(include_all_metadata=True, **question)
+        )
 
     async def _hear(self, message: Mapping[str, Any]) -> None:
         row = await asyncio.to_thread(self._put, message)

@@ -512,6 +512,7 @@ class Facing:
         self._alarm.start()
         self._homes.start()
         self._threads.start()
+        self._base.hearing.on_copy = self._read_soon_from(asyncio.get_running_loop())
         self._leftovers.start()
         self._doors.start()
         if self._alone:
@@ -531,6 +532,14 @@ class Facing:
         """Something was written about a run, here or by another process."""
         self._speaker.wake(run)
         self._homes.changed()
+
+    def _read_soon_from(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+        """Return what reads threads back soon, from whichever thread it is called."""
+
+        def read_soon() -> None:
+            loop.call_soon_threadsafe(self._threads.read_soon)
+
+        return read_soon
 
     def _greeted(self) -> None:
         """At start and at a new connection events may have been missed: Slack is read back."""

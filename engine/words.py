@@ -201,7 +201,16 @@ async def _click(duty: Duty, row: InboxRow) -> None:
     if gate is not None and gate.shown is None and body["gate"] == gate.name:
         return
     places = (gate.shown, *gate.former) if gate is not None and gate.name == body["gate"] else ()
-    if gate is None or (body["channel"], body["ts"]) not in places:
+    stands = (body["channel"], body["ts"]) in places
+    if gate is not None and not stands and (gate.name, gate.code) == (body["gate"], body["code"]):
+        # Its message stands twice, since Slack took a post late. A stop needs less than a yes.
+        stands = body["choice"] != "yes"
+        if not stands:
+            where = f": {gate.link}" if gate.link else " in the thread of this run"
+            reason = f"you pressed it on a second copy of the message of {gate.name}; the one that "
+            await _too_late(duty, row, f"{reason}counts stands elsewhere{where}", former=gate)
+            return
+    if gate is None or not stands:
         former = next((g for g in duty.state.openings if g.name == body["gate"]), None)
         reason = _over(former) if former else f"{body['gate']} is no longer open"
         if gate is not None:

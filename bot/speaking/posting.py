@@ -18,12 +18,13 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import Trouble, called
+from bot.metadata import EVENT_TYPE
 from bot.pacing import Pace
 from bot.speaking.attachments import Attachments
 from bot.speaking.comparison import Comparison, digest
 from bot.speaking.later import Later
 from bot.speaking.losses import Losses
-from bot.speaking.search import EVENT_TYPE, Search
+from bot.speaking.search import Search
 from bot.speaking.wording import Wording
 from bot.standing import CHANNEL_SHUT
 from bot.views import Message

@@ -8,12 +8,10 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import called
+from bot.metadata import EVENT_TYPE
 from bot.speaking.comparison import Comparison
 from bot.views import Message
 from storage.records import Delivery
-
-EVENT_TYPE = "hotfix"
-"""By this type the metadata of our messages is known, which carries their key."""
 
 # A lost message is looked for so many pages back; it was sent shortly before. A guess.
 PAGES_LOOKED_AT = 5

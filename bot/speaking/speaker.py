@@ -27,6 +27,7 @@ from bot.speaking.lease import LEASE_TTL, SpeakingLease
 from bot.speaking.losses import Losses
 from bot.speaking.posting import Posting
 from bot.speaking.search import Search
+from bot.speaking.twins import Twins
 from bot.speaking.wording import Wording
 from bot.standing import concerns_all
 from engine.drift import stream_of
@@ -112,6 +113,7 @@ class Speaker:
         self._looks_next = float("-inf")
         later = Later(clock, getattr(self._client, "turns", None), retry_first, retry_longest)
         self._losses = Losses(stores, self._client, later)
+        self._twins = Twins(stores, self._client, later)
         self._attachments = Attachments(
             self._client, clock, self._pace, search, wording, later, on_shown
         )
@@ -217,7 +219,14 @@ class Speaker:
         voice = self._voices.get(run)
         return voice.lease.held if voice is not None else None
 
-    async def stood(self, run: str, thread: str, oldest: str, there: Collection[str]) -> None:
+    async def stood(
+        self,
+        run: str,
+        thread: str,
+        oldest: str,
+        there: Collection[str],
+        ours: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Hear what stands in a run's thread, and look after what is missing there.
 
         Args:
@@ -225,7 +234,10 @@ class Speaker:
             thread: the place of its root.
             oldest: from where the thread was read.
             there: the places of the messages that stand there.
+            ours: the keys of those of ours, by place.
         """
+        if await self._twins.found(run, ours) and not self._closed:
+            self.wake(run)
         self._miss(run, await self._losses.missing(run, thread, oldest, there))
 
     async def gone(self, channel: str, ts: str) -> None:
@@ -331,11 +343,12 @@ class Speaker:
         if missed == 0:
             return 0
         await self._attachments.confirm_gates(current)
+        twins = await self._twins.take_back(current)
         edit = await self._editing.edit_one(current)
         post = await self._posting.post_one(current)
         if post != 0 and self._posting.is_out(current) and not voice.nudge.is_set():
             voice.told.set()
-        due = [wait for wait in (missed, edit, post) if wait is not None]
+        due = [wait for wait in (missed, twins, edit, post) if wait is not None]
         if due:
             return min(due)
         if not current.open:
