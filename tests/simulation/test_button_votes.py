@@ -328,3 +328,33 @@ def test_a_click_at_a_run_that_has_ended_is_answered(tmp_path: Path):
     to, text = last_answer_after_the_end(small_package(tmp_path), click)
 
     assert (to, text[:26]) == (NOOR, "`reject` changed nothing: ")
+
+
+COPY = "999.9"
+"""Where a second copy of a gate's message stands: a post that Slack took late."""
+
+
+def test_a_no_on_a_second_copy_of_a_gates_message_stops_it(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        night.later(20, lambda: click(night, gate, ANA, "no", at=COPY))
+        night.later(40, lambda: click(night, gate, BEN, "yes"))
+        night.later(41, lambda: click(night, gate, NOOR, "yes"))
+
+    night = play(people, hours=0.2)
+
+    assert not gone_down(night)
+    assert told(night, ANA, "G2") == ["Your no at G2 is counted: it ends G2."]
+    assert [(v["user"], v["choice"]) for v in of_kind(night, Kind.VOTED)] == [(ANA, "no")]
+
+
+def test_a_yes_on_a_second_copy_never_counts_and_its_author_is_told(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        night.later(20, lambda: click(night, gate, ANA, "yes", at=COPY))
+        night.later(40, lambda: click(night, gate, BEN, "yes", at=COPY))
+
+    night = play(people, hours=0.2)
+
+    assert not gone_down(night)
+    assert of_kind(night, Kind.VOTED) == []
+    (answer,) = told(night, ANA, "G2")
+    assert "second copy of the message of G2; the one that counts stands" in answer

@@ -31,6 +31,7 @@ from tests.slack.house import (
     add_run,
     app_writes,
     chatter,
+    post_copy,
 )
 from tests.slack.watch import PATIENCE_S, Watch
 
@@ -690,3 +691,13 @@ async def test_an_answer_that_nobody_can_hear_is_let_go(house, people, slack):
     await SlackAnswers(house.client, house.stores.deliveries).answer(
         {"channel": CHANNEL, "user": ANA}, "no vote"
     )
+
+
+async def test_of_the_votes_on_a_second_copy_of_its_message_a_no_is_a_ballot(house, people, asked):
+    root, ts = await house.ask()
+    copy = await post_copy(house, "hf-000001/gate/G2", root)
+    other = await post_copy(house, "hf-000001/gate/G3", root)
+    await react(people, copy, ("ana", "x"), ("ben", YES), ("ana", YES))
+    await react(people, other, ("noor", "x"))
+
+    assert await asked.ballots(CHANNEL, ts) == [Ballot(ANA, "no", "reaction")]

@@ -932,3 +932,44 @@ async def test_a_fresh_process_tries_the_cards_once_more(stage):
     await stage.speaker().settle(run)
 
     assert "plan" in blocks_of(stage, f"{run}/root")
+
+
+# ------------------------------------------------------------------------ what stands twice
+
+
+async def twin_of(stage: Stage, key: str, root: str) -> str:
+    """Have Slack take a post late, which was posted again meanwhile."""
+    client = AsyncWebClient(token="xoxb-localslack", base_url=stage.slack.base_url)
+    metadata = {"event_type": "hotfix", "event_payload": {"key": key}}
+    said = await client.chat_postMessage(
+        channel=CHANNEL, thread_ts=root, text="late", metadata=metadata
+    )
+    return str(said["ts"])
+
+
+async def test_a_message_that_stands_twice_is_taken_back_but_not_while_it_shows_a_no(stage: Stage):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(records)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    root, key = stage.delivery(f"{run}/root").ts or "", f"{run}/gate/G2"
+    silent, refused = [await twin_of(stage, key, root) for _ in range(2)]
+    await stage.people.act("ana", "react", channel=CHANNEL, ts=refused, emoji="x")
+
+    for _ in range(2):
+        ours = {
+            m["ts"]: key for m in stage.messages() if m["metadata"]["event_payload"] == {"key": key}
+        }
+        await speaker.stood(run, root, "0", {m["ts"] for m in stage.messages()}, ours)
+        await speaker.settle(run)
+
+    places = [m["ts"] for m in stage.messages()]
+    assert silent not in places
+    assert refused in places, "its no would be lost with it"
+    assert stage.delivery(key).ts in places
+
+    await stage.people.act("ana", "unreact", channel=CHANNEL, ts=refused, emoji="x")
+    await speaker.stood(run, root, "0", set(places), {refused: key})
+    await speaker.settle(run)
+
+    assert stage.keys() == expected(records)

@@ -9,7 +9,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.hearing import EDITED, ONLY_NAMED, moment_of
 from bot.localslack.model import Message
-from tests.slack.house import ANA, BOT, CHANNEL, House, PassingClock, app_writes, chatter
+from tests.slack.house import ANA, BOT, CHANNEL, House, PassingClock, app_writes, chatter, post_copy
 from tests.slack.watch import Watch
 
 CALL = "conversations.replies"
@@ -406,3 +406,49 @@ async def test_a_thread_that_cannot_be_read_does_not_keep_others_from_it(house, 
     await house.threads.read_back()
 
     assert [row.run for row in house.rows] == ["hf-000002"]
+
+
+# ------------------------------------------------------------------------ what stands twice
+
+
+async def test_a_no_on_a_second_copy_says_to_look_at_the_gate_that_counts(house, people):
+    root = await begun(house)
+    ts = await house.post("hf-000001/gate/G2", thread_ts=root)
+    copy = await post_copy(house, "hf-000001/gate/G2", root)
+    await people.act("ana", "react", channel=CHANNEL, ts=copy, emoji="x")
+
+    for _ in range(2):
+        await house.threads.read_back()
+
+    (row,) = house.rows
+    assert (row.kind, row.run, row.body["ts"]) == ("hint", "hf-000001", ts)
+    assert (row.body["user"], row.body["choice"], row.body["added"]) == (ANA, "no", True)
+    assert house.woken == ["hf-000001"]
+
+
+async def test_who_says_yes_on_a_second_copy_is_told_where_it_would_count(house, people, watch):
+    root = await begun(house)
+    await house.post("hf-000001/gate/G2", thread_ts=root)
+    copy = await post_copy(house, "hf-000001/gate/G2", root)
+    await people.act("ana", "react", channel=CHANNEL, ts=copy, emoji="white_check_mark")
+
+    await house.threads.read_back()
+
+    told = await watch.until("ephemeral_posted", to=ANA)
+    assert told["text"].startswith("Your ✅ does not count: it stands on a second copy")
+    assert "|the message that counts>" in told["text"]
+    assert house.rows == []
+
+
+async def test_the_event_of_a_no_on_a_second_copy_has_the_threads_read_soon(house, people, watch):
+    root = await begun(house)
+    await house.post("hf-000001/gate/G2", thread_ts=root)
+    copy = await post_copy(house, "hf-000001/gate/G2", root)
+    asked: list[str] = []
+    house.hearing.on_copy = lambda: asked.append("soon")
+    await house.connect()
+
+    await people.act("ana", "react", channel=CHANNEL, ts=copy, emoji="x")
+    await watch.until_traffic("ack", ok=True)
+
+    assert asked == ["soon"]

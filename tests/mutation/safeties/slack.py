@@ -5,6 +5,7 @@ from tests.mutation.trials import safety
 PEOPLE = "bot/people.py"
 POSTING = "bot/speaking/posting.py"
 SPEAKING = "slack/test_speaker.py"
+TWICE = "test_a_message_that_stands_twice_is_taken_back_but_not_while_it_shows_a_no"
 WHO = "slack/test_people.py"
 HEARING = "slack/test_app.py"
 
@@ -348,6 +349,72 @@ SAFETIES = (
         old="self._turns.held(method) if self._turns is not None else 0.0",
         new="0.0",
         by=(f"{SPEAKING}::test_a_retry_after_that_another_run_met_keeps_no_post_back",),
+    ),
+    safety(
+        "what stands twice is taken back",
+        promise="P12",
+        why="People would read, and vote, on a message that nobody looks at.",
+        file="bot/speaking/twins.py",
+        old="            await called(self._client.chat_delete(channel=channel, ts=ts))\n",
+        by=(f"{SPEAKING}::{TWICE}",),
+    ),
+    safety(
+        "a copy that shows a no is not taken back while its gate is asked",
+        promise="P2",
+        why="Somebody said stop there, and it would be gone with the copy.",
+        file="bot/speaking/twins.py",
+        old="            if asked and await self._shows_a_no(channel, ts):\n",
+        new="            if False:\n",
+        by=(f"{SPEAKING}::{TWICE}",),
+    ),
+    safety(
+        "a no on a second copy is counted",
+        promise="P2",
+        why="Traffic would move though somebody put a no on the message that they saw.",
+        file="bot/people.py",
+        old="if of and key_in(message, me.user) == of and shows_a_no(message)",
+        new="if False",
+        by=(
+            "slack/test_people.py"
+            "::test_of_the_votes_on_a_second_copy_of_its_message_a_no_is_a_ballot",
+        ),
+    ),
+    safety(
+        "a yes on a second copy is no ballot",
+        promise="P2",
+        why="It may be for what was asked before.",
+        file="bot/people.py",
+        old='await self._reactions(channel, copy) if one.choice == "no"]',
+        new="await self._reactions(channel, copy)]",
+        by=(
+            "slack/test_people.py"
+            "::test_of_the_votes_on_a_second_copy_of_its_message_a_no_is_a_ballot",
+        ),
+    ),
+    safety(
+        "a no on a second copy is heard when the thread is read back",
+        promise="P2",
+        why="Nobody would look at the gate before it is too late.",
+        file="bot/threads.py",
+        old="                    await self._hear_copy(run, key, message, me)\n",
+        by=(
+            "slack/test_threads.py"
+            "::test_a_no_on_a_second_copy_says_to_look_at_the_gate_that_counts",
+        ),
+    ),
+    safety(
+        "a click of no on a second copy counts, and none of yes",
+        promise="P2",
+        why="A stop would be answered as too late, or a yes taken that was not for this message.",
+        file="engine/words.py",
+        old='        stands = body["choice"] != "yes"\n',
+        new='        stands = body["choice"] == "yes"\n',
+        by=(
+            "simulation/test_button_votes.py"
+            "::test_a_no_on_a_second_copy_of_a_gates_message_stops_it",
+            "simulation/test_button_votes.py"
+            "::test_a_yes_on_a_second_copy_never_counts_and_its_author_is_told",
+        ),
     ),
     safety(
         "one process speaks for a run",
