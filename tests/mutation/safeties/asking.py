@@ -165,7 +165,7 @@ SAFETIES = (
         promise="P12",
         why="A click on a gate that is over would be one on the gate that is open.",
         file=WORDS,
-        old='    if gate is None or (body["channel"], body["ts"]) not in places:\n',
+        old="    if gate is None or not stands:\n",
         new="    if gate is None:\n",
         by=(
             f"{BUTTONS}::test_a_click_on_the_message_of_a_former_opening_does_not_count_for_the_"
