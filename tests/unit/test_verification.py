@@ -499,9 +499,9 @@ def test_a_move_says_what_to_do_next(home):
 
 
 def test_upgrade_says_from_where_to_where(home):
-    assert "at revision 0002 already" in told("db", "upgrade")
+    assert "at revision 0003 already" in told("db", "upgrade")
     (home / "hotfix.db").unlink()
-    assert "was empty; its tables were made, at revision 0002" in told("db", "upgrade")
+    assert "was empty; its tables were made, at revision 0003" in told("db", "upgrade")
     tampered("UPDATE alembic_version SET version_num = '9999'")
     assert "install the version that wrote it" in told("db", "upgrade", code=2)
 
