@@ -22,7 +22,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 
 from bot.hearing import ASKED, HELP, LOOKED_UP, Heard, Hearing
 from bot.people import PlainAnswers
-from engine.answering import TOLD, give, let_go
+from engine.answering import TOLD, give, let_go, waits
 from engine.ports import Answers, Clock
 from storage.records import InboxRow, InboxStore
 
@@ -65,6 +65,8 @@ def following(
 
     async def follow(row: InboxRow) -> None:
         if row.kind == ASKED:
+            if not await asyncio.to_thread(waits, inbox, row):
+                return
             if let_go(row, clock.now()) or await answers.answer(row.body["answer"], await say(row)):
                 await asyncio.to_thread(inbox.drop, row.key)
         elif row.kind == TOLD:

@@ -7,6 +7,7 @@ give them; see `bot.inbox` and `engine.answering`.
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
 
 import structlog
@@ -57,7 +58,8 @@ class Leftovers:
         Raises:
             StorageDown: the others wait on.
         """
-        for row in await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED, TOLD)):
+        rows = await asyncio.to_thread(self._stores.inbox.waiting, kinds=(ASKED, TOLD))
+        for row in random.sample(rows, len(rows)):  # not in step with another process
             if self._clock.now() - row.at < LEFT:
                 continue
             try:

@@ -11,6 +11,7 @@ Everything that decides fails closed: an answer that did not come is `PeopleUnre
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import html
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -34,7 +35,7 @@ from bot.metadata import key_in, shows_a_no
 from bot.questions import UNREADABLE, SlackRefused, asked
 from bot.reach import QuietHours, Reachability
 from bot.reactions import choice_of, lost_key, run_of
-from bot.standing import Standing
+from bot.standing import CHANNEL_SHUT, Standing
 from bot.thread import pages
 from bot.views.format import code, link
 from engine.errors import PeopleUnreadable, StopUnheard
@@ -371,6 +372,9 @@ class SlackPeople:
         return members
 
 
+MOST_HANDED = 100
+"""So many files are remembered that were handed over, each with where it is. A guess."""
+
 REPLACES = "replaces"
 """In what an answer is told by: it takes the place of the message whose button was pressed."""
 
@@ -384,6 +388,7 @@ class SlackAnswers:
     def __init__(self, client: AsyncWebClient, deliveries: DeliveryStore) -> None:
         self._client = client
         self._deliveries = deliveries
+        self._handed: dict[tuple[str, str, str], str] = {}
 
     async def answer(
         self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
@@ -404,6 +409,9 @@ class SlackAnswers:
     async def _hand_over(self, to: dict[str, str], name: str, content: str) -> str:
         """Write a file to the person directly; return where it is, as finished mrkdwn."""
         user = to.get("user", "")
+        handed = (user, name, hashlib.sha256(content.encode()).hexdigest())
+        if handed in self._handed:  # an answer that Slack did not take is given once more
+            return self._handed[handed]
         try:
             if not is_person(user):
                 raise LookupError
@@ -417,7 +425,10 @@ class SlackAnswers:
             log.warning("no file", file=name, user=user, error=type(error).__name__)
             return f"More is in {code(name)}, which could not be sent to you now; ask again later."
         where = link(str(file.get("permalink") or ""), name)
-        return f"All of it is in {where}, which I wrote to you directly."
+        if len(self._handed) >= MOST_HANDED:
+            self._handed.clear()
+        self._handed[handed] = f"All of it is in {where}, which I wrote to you directly."
+        return self._handed[handed]
 
     async def _respond(self, to: dict[str, str], text: str) -> bool:
         """Use the address that came with a command: five times within half an hour."""
@@ -459,7 +470,8 @@ class SlackAnswers:
         except SlackApiError as error:
             refused = refusal(error)
             log.warning("answer not given", user=to["user"], error=refused.error)
-            return refused.about_content  # about this person, that is: it will not be otherwise
+            # About this person, whom nobody can write to any more, that is: it will stay so.
+            return refused.about_content or refused.error in CHANNEL_SHUT
         return True
 
     async def _thread_of(self, run: str) -> str | None:

@@ -81,7 +81,7 @@ async def give(row: InboxRow, answers: Answers, inbox: InboxStore, now: datetime
     Raises:
         StorageDown: it waits still, though it may have been given.
     """
-    if not await asyncio.to_thread(_waits, inbox, row.key):
+    if not await asyncio.to_thread(waits, inbox, row):
         return
     to, file = dict(row.body["answer"]), row.body.get("file")
     given, old = False, let_go(row, now)
@@ -143,6 +143,6 @@ class AnswerQueue:
             await self._giving
 
 
-def _waits(inbox: InboxStore, key: str) -> bool:
+def waits(inbox: InboxStore, row: InboxRow) -> bool:
     """Tell whether nobody else has given it meanwhile."""
-    return any(row.key == key for row in every_waiting(inbox, kinds=(TOLD,)))
+    return any(one.key == row.key for one in every_waiting(inbox, kinds=(row.kind,)))

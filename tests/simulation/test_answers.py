@@ -39,7 +39,7 @@ def everything_said(stage: Night) -> None:
     click(stage, "G1", "U0EVA00001", "yes")
     click(stage, "G1", OTHER, "withdraw")
     here = {"channel": CHANNEL, "user": REQUESTER}
-    other = {"kind": "install", "security_group": "site-9", "package": "x.tgz", "channel": CHANNEL}
+    other = {"kind": "install", "security_group": "site-1", "package": "x.tgz", "channel": CHANNEL}
     request = {**other, "requester": REQUESTER, "requester_name": "rita"}
     lifting = {"verb": "unfreeze", "scope": "site-1", "user": REQUESTER, "reason": ""}
     rows: dict[str, dict[str, Any]] = {

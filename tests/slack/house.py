@@ -166,6 +166,7 @@ class House:
             self.people.changed,
         )
         self.threads = Threads(self.client, self.clock, self.me, hearing, self.stores, follow)
+        self.follow = follow
         self.leftovers = Leftovers(self.stores, follow, self.clock)
         self.hearing = hearing
         self.handler = AsyncSocketModeHandler(self.bolt, "xapp-localslack")

@@ -73,6 +73,39 @@ async def test_an_answer_that_breaks_keeps_no_other_from_being_given(house, peop
     assert len((await people.state())["ephemerals"][BEN]) == 1
 
 
+async def test_an_answer_that_another_process_gave_meanwhile_is_not_given_again(
+    house, people, monkeypatch
+):
+    body = {"text": "No run is open.", "answer": {"channel": CHANNEL, "user": BEN}}
+    for kind in (ASKED, TOLD):
+        house.inbox.put(InboxRow(kind, None, kind, body, house.clock.now()))
+    listed = house.inbox.waiting(kinds=(ASKED, TOLD))
+    house.clock.passed += timedelta(minutes=1)
+    await house.leftovers.give()
+
+    for row in listed:
+        await house.follow(row)
+
+    assert len((await people.state())["ephemerals"][BEN]) == 2
+
+
+async def test_a_file_is_handed_over_once_however_often_its_answer_is_tried(house, people):
+    to = {"channel": CHANNEL, "user": BEN}
+    answer = Answer(to, "the plan", ("plan.txt", "1_1\n"))
+    house.inbox.put(answer.row("told:1", house.clock.now(), redact=str))
+    await people.fault("rate_limit", method="chat.postMessage", n=100, seconds=3600)
+    await people.fault("server_error", method="chat.postEphemeral", n=2)
+
+    for _ in range(3):
+        house.clock.passed += timedelta(minutes=1)
+        await house.leftovers.give()
+
+    called = [line.get("method") for line in await people.traffic()]
+    assert called.count("files.completeUploadExternal") == 1
+    (told,) = (await people.state())["ephemerals"][BEN]
+    assert "All of it is in" in told["text"]
+
+
 @pytest.mark.parametrize("kind", [ASKED, TOLD])
 async def test_an_answer_that_slack_does_not_take_waits_for_a_day(house, monkeypatch, kind):
     to = {"channel": CHANNEL, "user": BEN}

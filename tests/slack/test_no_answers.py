@@ -78,7 +78,13 @@ async def test_by_what_is_no_answer_nobody_was_told(answers, name):
 
 
 @pytest.mark.parametrize(
-    ("error", "given"), [("cannot_dm_bot", True), ("token_revoked", False), ("fatal_error", False)]
+    ("error", "given"),
+    [
+        ("cannot_dm_bot", True),
+        ("channel_not_found", True),
+        ("token_revoked", False),
+        ("fatal_error", False),
+    ],
 )
 async def test_an_answer_is_let_go_where_slack_will_never_take_it(answers, error, given):
     to = SlackAnswers(

@@ -208,6 +208,39 @@ SAFETIES = (
         by=("slack/test_leftovers.py::test_an_answer_that_slack_does_not_take_waits_for_a_day",),
     ),
     safety(
+        "an answer is given by one of two processes that found it left",
+        promise="P12",
+        why="They go round at the same pace, and whoever asked would be told each answer twice.",
+        file="bot/inbox.py",
+        old="            if not await asyncio.to_thread(waits, inbox, row):\n",
+        new="            if False:\n",
+        by=(
+            "slack/test_leftovers.py::test_an_answer_that_another_process_gave_meanwhile_is_not_"
+            "given_again",
+        ),
+    ),
+    safety(
+        "a file is handed over once, however often its answer is tried",
+        promise="P12",
+        why="In an outage that takes files and no texts, it would be written to them each minute.",
+        file="bot/people.py",
+        old="        if handed in self._handed:",
+        new="        if handed == self._handed:",
+        by=(
+            "slack/test_leftovers.py::test_a_file_is_handed_over_once_however_often_its_answer_is_"
+            "tried",
+        ),
+    ),
+    safety(
+        "nobody writes for a day to somebody who has left",
+        promise="P12",
+        why="Two calls a minute to Slack for a day, for each answer.",
+        file="bot/people.py",
+        old=" or refused.error in CHANNEL_SHUT\n",
+        new="\n",
+        by=("slack/test_no_answers.py::test_an_answer_is_let_go_where_slack_will_never_take_it",),
+    ),
+    safety(
         "an answer that nobody needs any more is let go",
         promise="P12",
         why="It would be given years later, and asked for each minute until then.",
