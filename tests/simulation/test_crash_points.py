@@ -61,10 +61,10 @@ TRIPLES = 0.0005
 ALL = (1.0, 1.0, TRIPLES)
 
 SEARCHES = [
-    Search(Plot(), (0.47, 0.001), (1.0, 0.004), ALL),
-    Search(Plot(back=True), (0.3,), (1.0, 0.004), ALL),
-    Search(Plot(groups=3), (0.17,), (1.0, 0.001), ALL),
-    Search(Plot(groups=3, back=True), (0.15,), (1.0, 0.001), ALL),
+    Search(Plot(), (0.36, 0.001), (1.0, 0.004), ALL),
+    Search(Plot(back=True), (0.24,), (1.0, 0.004), ALL),
+    Search(Plot(groups=3), (0.14,), (1.0, 0.001), ALL),
+    Search(Plot(groups=3, back=True), (0.12,), (1.0, 0.001), ALL),
     Search(Plot(uninstall=True), (0.1,), (0.5,), (1.0, 0.05)),
     Search(Plot(uninstall=True, back=True), (0.03,), (0.2,), (1.0,)),
     Search(Plot(uninstall=True, accepts=True), (0.02,), (0.2, 0.001), (1.0, 0.05)),
