@@ -11,7 +11,8 @@ processes of the same app are not counted here, and what they use up is met as a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -46,6 +47,7 @@ class Pace:
     next_post: dict[str, float] = field(default_factory=dict)
     next_of: dict[str, tuple[float, float]] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
+    away: set[str] = field(default_factory=set)
 
     def take_post(self, channel: str) -> float:
         """Return 0 and take the turn, or the seconds until there is one."""
@@ -65,7 +67,8 @@ class Pace:
         now = self.clock.monotonic()
         if wait := max(_left(self.next_edit, now), self._of(run, now)):
             return wait
-        ready = [one for one in self.waiting if not self._of(one, now)]
+        here = [one for one in self.waiting if one == run or one not in self.away]
+        ready = [one for one in here if not self._of(one, now)]
         if min(ready, key=lambda one: self.waiting[one]) != run:
             return max(self.edit_interval_per_run.total_seconds(), _SHORTEST_S)
         del self.waiting[run]
@@ -79,6 +82,18 @@ class Pace:
         """Return the seconds until this run may edit again, by what it waits with."""
         gate, other = self.next_of.get(run, (now, now))
         return _left(gate if self.waiting[run] == GATE else other, now)
+
+    @contextmanager
+    def aside(self, run: str) -> Iterator[None]:
+        """Meanwhile a run does something else, for who knows how long, and keeps its place in line.
+
+        Whoever waits for it would wait for what Slack refuses that run.
+        """
+        self.away.add(run)
+        try:
+            yield
+        finally:
+            self.away.discard(run)
 
     def withdraw(self, run: str) -> None:
         """A run that does not wait (any more) is in nobody's way."""

@@ -87,7 +87,8 @@ class Posting:
         """Post the next message; return when the one after it is due, or None without any.
 
         What is put off of a message that stands, or of what is written to one person, is passed
-        over; a post to all never is, so that they stand in order.
+        over; a post to all never is, so that they stand in order. Where Slack refuses it, all posts
+        of the run wait, and its edits do not.
         """
         unsent = current.unsent()
         waits = {m.key: self._put_off(current, m) for m in unsent}
@@ -96,7 +97,10 @@ class Posting:
             return min(waits.values(), default=None)
         delivery = current.of(message)
         if delivery is None or delivery.ts is None:
-            if wait := self._later.held(POST):
+            refused = _post_of(current)
+            unclear = delivery is not None and delivery.state == "sending"
+            reads = (self._search.reads(message),) if unclear else ()
+            if wait := self._later.wait(refused, POST, *reads):
                 return wait
             if wait := self._pace.take_post(message.direct or current.channel):
                 return wait
@@ -106,16 +110,20 @@ class Posting:
             try:
                 delivery = await self._stand(current, message, delivery)
             except Trouble as trouble:
-                if trouble.error != "thread_not_found":
-                    raise
-                await self._losses.begin_anew(current, trouble)
-                return 0
+                if trouble.error == "thread_not_found":
+                    await self._losses.begin_anew(current, trouble)
+                    return 0
+                self._later.refused(refused, trouble)
+                return self._later.wait(refused)
+            self._later.done(refused)
         await self._attachments.finish(current, message, delivery)
         self._posted(message.key)
         return 0
 
     def is_out(self, current: Comparison) -> bool:
         """Say whether nothing is left to post but what Slack refuses for now."""
+        if self._later.wait(_post_of(current)):
+            return True
         return all(self._put_off(current, message) for message in current.unsent())
 
     def _put_off(self, current: Comparison, message: Message) -> float:
@@ -246,6 +254,10 @@ class Posting:
         except Trouble as trouble:
             log.warning("not taken back", key=key, ts=ts, error=trouble.error)
         raise Trouble("thread_not_found", unclear=False)
+
+
+def _post_of(current: Comparison) -> str:
+    return f"{POST} {current.run}"
 
 
 def _may_be_taken_later(trouble: Trouble) -> bool:

@@ -24,6 +24,11 @@ class Search:
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
 
+    @staticmethod
+    def reads(message: Message) -> str:
+        """Return the method by which a message is looked for."""
+        return "conversations.replies" if message.in_thread else "conversations.history"
+
     async def look_for(self, current: Comparison, message: Message) -> str | None:
         """Return where a message stands that we may have posted, by its metadata."""
         root = current.of(current.root)

@@ -278,7 +278,8 @@ class Speaker:
         while True:
             voice.nudge.clear()
             try:
-                wait = await self._go_round(run, voice)
+                with self._pace.aside(run):
+                    wait = await self._go_round(run, voice)
                 voice.failures = 0
             except Trouble as trouble:
                 wait = self._back_off(run, voice, trouble)

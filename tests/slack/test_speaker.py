@@ -63,9 +63,8 @@ class Stage:
         for record in records:
             state.apply(record)
         drafts = [Draft(r.kind, r.at, r.by, r.body) for r in records]
-        self.stores.journal.append(
-            run, drafts, lease=None, last_seq=len(there), index=state.index()
-        )
+        index = replace(state.index(), occupies=False)  # one night may be that of two runs
+        self.stores.journal.append(run, drafts, lease=None, last_seq=len(there), index=index)
         return run
 
     def messages(self) -> list[dict[str, Any]]:
@@ -334,6 +333,83 @@ async def test_a_retry_after_that_another_run_met_keeps_no_post_back(stage: Stag
         await speaker.speak(run)
 
     assert stage.keys() == expected(until(records, Kind.DONE, step="A.ADMIN_DOWN"))
+
+
+async def test_a_gate_that_closed_is_edited_while_slack_refuses_posts(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    speaker = stage.speaker(turns=Turns(stage.clock))
+    await speaker.settle(run)
+    await stage.people.fault("rate_limit", method="chat.postMessage", n=10_000, seconds=1_000_000)
+    voted = until(records, Kind.VOTED, gate="G2")
+    stage.append(voted[len(asked) :])
+    await speaker.speak(run)
+
+    down = until(records, Kind.DONE, step="A.ADMIN_DOWN")
+    stage.append(down[len(voted) :])
+    speaker.wake(run)
+
+    gate = next(m for m in render(down) if m.key == f"{run}/gate/G2")
+    async with asyncio.timeout(PATIENCE_S):
+        while stage.standing(gate.key)["text"] != gate.text:
+            await stage.people.state()
+
+
+async def test_nobody_sleeps_in_looking_for_a_post_that_must_wait(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    turns = Turns(stage.clock)
+    speaker = stage.speaker(turns=turns)
+    await speaker.settle(run)
+    turns.hold("conversations.replies", 1_000_000)
+    await stage.people.fault("lose_response", method="chat.postMessage")
+    voted = until(records, Kind.VOTED, gate="G2")
+    stage.append(voted[len(asked) :])
+    await speaker.speak(run)
+    await stage.clock.sleep(timedelta(seconds=60))
+
+    down = until(records, Kind.DONE, step="A.ADMIN_DOWN")
+    stage.append(down[len(voted) :])
+    speaker.wake(run)
+
+    gate = next(m for m in render(down) if m.key == f"{run}/gate/G2")
+    async with asyncio.timeout(PATIENCE_S):
+        while stage.standing(gate.key)["text"] != gate.text:
+            await stage.people.state()
+
+
+async def test_a_run_whose_post_takes_long_holds_up_no_edit_of_another(stage: Stage):
+    records = night("good")
+    asked = until(records, Kind.GATE_SHOWN, gate="G2")
+    down = until(records, Kind.DONE, step="A.ADMIN_DOWN")
+    slow, other = "hf-slow0000", stage.append(asked)
+    stage.append([replace(record, stream=slow) for record in asked])
+    minute = timedelta(seconds=60)
+    speaker = stage.speaker(edit_interval=minute, edit_interval_per_run=minute)
+    await asyncio.gather(speaker.settle(slow), speaker.settle(other))
+    voted = until(records, Kind.VOTED, gate="G2")
+    stage.append([replace(record, stream=slow) for record in voted[len(asked) :]])
+    await speaker.settle(slow)
+    posting, post = asyncio.Event(), speaker._client.chat_postMessage
+
+    async def never(**content: Any) -> Any:
+        if not posting.is_set():
+            posting.set()
+            await asyncio.Event().wait()
+        return await post(**content)
+
+    speaker._client.chat_postMessage = never  # type: ignore[method-assign] # Slack is slow
+    stage.append([replace(record, stream=slow) for record in down[len(voted) :]])
+    speaker.wake(slow)
+    await posting.wait()
+    stage.append(voted[len(asked) :])
+    speaker.wake(other)
+
+    async with asyncio.timeout(PATIENCE_S):
+        while "1 of 2 — ana" not in stage.standing(f"{other}/gate/G2")["text"]:
+            await stage.people.state()
 
 
 async def test_retry_after_is_honoured(stage: Stage):

@@ -65,6 +65,22 @@ def test_a_gate_that_may_not_go_yet_is_in_nobodys_way():
     assert made.take_edit("b", 1, 2) == 0
 
 
+def test_a_run_that_does_something_else_is_in_nobody_s_way():
+    made, clock = pace()
+    made.take_edit("a", 1, 3)
+    made.take_edit("b", GATE, 3)
+    made.take_edit("c", 1, 3)
+    clock.seconds = 1.3
+
+    with made.aside("b"):
+        assert made.take_edit("c", 1, 3) == 0
+        clock.seconds = 2.6
+    made.take_edit("a", 1, 3)
+    clock.seconds = 3.9
+    assert made.take_edit("a", 1, 3) > 0, "it kept its place"
+    assert made.take_edit("b", GATE, 3) == 0
+
+
 def test_one_post_a_second_and_channel():
     made, clock = pace()
 
