@@ -213,18 +213,21 @@ class SlackPeople:
     ) -> list[Ballot]:
         """Return the votes in a thread; a stop whose event was lost is heard here, and comes first.
 
-        To `copies` the places are added where a message of ours with the key `of` shows a no.
+        To `copies` the places are added where a message of ours with the key `of` shows a no; they
+        are looked for from the root on: nobody knows how long before the other Slack took one.
 
         Raises:
             StopUnheard: there was one.
         """
         found: list[Ballot] = []
         unheard = False
-        oldest = f"{float(since) - STOPS_BEFORE_S:.6f}"
+        stops_from = float(since) - STOPS_BEFORE_S
+        oldest = thread if of else f"{stops_from:.6f}"
         async for page in pages(self._ask_thread, channel, thread, oldest=oldest):
             try:
                 below = [message for message in page if message["ts"] != thread]
-                stops = [message for message in below if _says_stop(message, me)]
+                heard = [message for message in below if float(message["ts"]) > stops_from]
+                stops = [message for message in heard if _says_stop(message, me)]
                 late = [message for message in below if float(message["ts"]) > float(since)]
                 written = [_written(message, me) for message in late]
                 copies |= {
@@ -237,8 +240,8 @@ class SlackPeople:
             found += [ballot for ballot in written if ballot is not None]
             for message in stops:
                 text = for_bot(message, me)
-                heard = {**message, "text": text, "channel": channel, "thread_ts": thread}
-                unheard = await self.on_stop(heard) or unheard
+                said = {**message, "text": text, "channel": channel, "thread_ts": thread}
+                unheard = await self.on_stop(said) or unheard
         if unheard:
             raise StopUnheard("somebody said stop in the thread; that is heard first")
         return found

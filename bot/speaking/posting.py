@@ -168,17 +168,20 @@ class Posting:
         self, current: Comparison, message: Message, former: Delivery | None
     ) -> Delivery:
         """Return the delivery of a message that stands in Slack now, posted or found again."""
-        if former is not None and former.state == "sending":
+        perhaps = former is not None and former.state == "sending"
+        if former is not None and perhaps:
             ts = await self._search.look_for(current, message)
             if ts:
                 log.info("found again", key=message.key, ts=ts)
-                return await current.save(replace(former, ts=ts))
+                # Nobody knows what it says: it may be older than the last attempt.
+                return await current.save(replace(former, ts=ts, digest=""))
         sending = Delivery(message.key, current.channel, None, digest(message), "sending")
         await current.save(sending)
         try:
             ts = await self._post(current, message)
         except Trouble as trouble:
-            if not trouble.unclear:
+            # An attempt before this one may still come to be seen: then it is looked for each time.
+            if not (trouble.unclear or perhaps):
                 await current.save(replace(sending, state="failed"))
             raise
         try:

@@ -693,6 +693,19 @@ async def test_an_answer_that_nobody_can_hear_is_let_go(house, people, slack):
     )
 
 
+async def test_a_no_on_a_copy_counts_however_long_before_the_other_it_was_taken(
+    house, slack, people, asked, monkeypatch
+):
+    root = await house.post("hf-000001/root")
+    copy = await post_copy(house, "hf-000001/gate/G2", root)
+    now = slack.workspace.now
+    monkeypatch.setattr(slack.workspace, "now", lambda: now() + 3600)
+    ts = await house.post("hf-000001/gate/G2", thread_ts=root)
+    await react(people, copy, ("ana", "x"))
+
+    assert await asked.ballots(CHANNEL, ts) == [Ballot(ANA, "no", "reaction")]
+
+
 async def test_of_the_votes_on_a_second_copy_of_its_message_a_no_is_a_ballot(house, people, asked):
     root, ts = await house.ask()
     copy = await post_copy(house, "hf-000001/gate/G2", root)

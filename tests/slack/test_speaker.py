@@ -13,7 +13,9 @@ from bot.calls import SlackClient
 from bot.localslack import ControlClient, LocalSlack
 from bot.localslack.methods import METHODS
 from bot.pacing import Turns
+from bot.speaking.comparison import digest
 from bot.speaking.lease import LEASE_TTL
+from bot.speaking.search import Search
 from bot.speaking.speaker import Speaker
 from bot.views import render
 from engine.fold import RunState
@@ -243,6 +245,48 @@ async def test_a_crash_between_post_and_save_does_not_post_twice(stage: Stage):
 
     assert stage.keys() == expected(records)
     assert stage.delivery(f"{run}/gate/G2").ts == stage.standing(f"{run}/gate/G2")["ts"]
+
+
+async def test_what_is_found_again_says_in_the_end_what_it_should(stage: Stage):
+    records = until(night("good"), Kind.VOTED, gate="G2")
+    asked = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(asked)
+    first = stage.speaker()
+    await first.settle(run)
+    await first.close()
+    stage.append(records[len(asked) :])
+    gate = next(m for m in render(records) if m.key == f"{run}/gate/G2")
+    lost = replace(stage.delivery(gate.key), ts=None, state="sending", digest=digest(gate))
+    stage.stores.deliveries.save(lost)
+
+    await stage.speaker().settle(run)
+
+    assert stage.keys() == expected(records)
+    assert stage.standing(gate.key)["text"] == gate.text
+
+
+async def test_a_post_that_is_seen_late_is_looked_for_after_another_was_refused(
+    stage: Stage, monkeypatch
+):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(records)
+    looked_for = []
+    look_for = Search.look_for
+
+    async def late(self: Search, current: Any, message: Any) -> str | None:
+        looked_for.append(message.key)
+        if len(looked_for) > 1:
+            return await look_for(self, current, message)
+        await stage.people.fault("rate_limit", method="chat.postMessage", n=1, seconds=5)
+        return None
+
+    monkeypatch.setattr(Search, "look_for", late)
+    await stage.people.fault("lose_response", method="chat.postMessage", n=1)
+
+    await stage.speaker().settle(run)
+
+    assert len(looked_for) == 2
+    assert stage.keys() == expected(records)
 
 
 async def test_a_crash_before_the_post_is_made_good(stage: Stage):

@@ -311,7 +311,7 @@ SAFETIES = (
         promise="P12",
         why="A gate would stand twice, with votes at both.",
         file=POSTING,
-        old='if former is not None and former.state == "sending":',
+        old="if former is not None and perhaps:",
         new="if False:",
         by=(f"{SPEAKING}::test_a_crash_between_post_and_save_does_not_post_twice",),
     ),
@@ -328,9 +328,27 @@ SAFETIES = (
         promise="P12",
         why="It would be posted again.",
         file=POSTING,
-        old="            if not trouble.unclear:\n",
+        old="            if not (trouble.unclear or perhaps):\n",
         new="            if True:\n",
         by=(f"{SPEAKING}::test_a_post_whose_answer_was_lost_is_found_again_and_not_repeated",),
+    ),
+    safety(
+        "what may have been posted is looked for before each later post",
+        promise="P12",
+        why="One refusal in between, and a gate would stand twice, with votes at both.",
+        file=POSTING,
+        old="            if not (trouble.unclear or perhaps):\n",
+        new="            if not trouble.unclear:\n",
+        by=(f"{SPEAKING}::test_a_post_that_is_seen_late_is_looked_for_after_another_was_refused",),
+    ),
+    safety(
+        "what is found again is edited",
+        promise="P12",
+        why="A gate that closed meanwhile would look open for ever.",
+        file=POSTING,
+        old='replace(former, ts=ts, digest="")',
+        new="replace(former, ts=ts)",
+        by=(f"{SPEAKING}::test_what_is_found_again_says_in_the_end_what_it_should",),
     ),
     safety(
         "an edit that Slack refuses keeps no post back",
@@ -413,6 +431,18 @@ SAFETIES = (
         by=(
             "slack/test_people.py"
             "::test_of_the_votes_on_a_second_copy_of_its_message_a_no_is_a_ballot",
+        ),
+    ),
+    safety(
+        "a second copy is looked for from the root on",
+        promise="P2",
+        why="A no on one that Slack took long before the other would not be counted.",
+        file="bot/people.py",
+        old='oldest = thread if of else f"{stops_from:.6f}"',
+        new='oldest = f"{stops_from:.6f}"',
+        by=(
+            "slack/test_people.py"
+            "::test_a_no_on_a_copy_counts_however_long_before_the_other_it_was_taken",
         ),
     ),
     safety(
