@@ -26,6 +26,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import lives
 from bot.copies import reactors, said_on
 from bot.hearing import NAMED, Hearing
 from bot.inbox import Follow, put
@@ -157,6 +158,10 @@ class Threads:
             return
         stands = next((row for row in rows if row.message_key == key and row.ts), None)
         if stands is None or stands.ts is None:
+            return
+        if float(message["ts"]) < lives.begun(
+            await asyncio.to_thread(self._stores.journal.read, run)
+        ):
             return
         where = await permalink(self._client, stands.channel, stands.ts)
         for said in said_on(message, stands, run, me.user, self._clock, where):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot import lives
 from bot.reactions import lost_key
 from bot.speaking.lease import SpeakingLease
 from bot.views import Message, drift, moved, render
@@ -46,6 +47,7 @@ class Comparison:
         shown: gates with the places where the journal knows that they stand.
         speaking: whether this process may still speak.
         deliveries: where they are kept.
+        begun: from when on what stands is of this life of the run; see `bot.lives`.
     """
 
     run: str
@@ -58,6 +60,7 @@ class Comparison:
     shown: frozenset[tuple[str, str]]
     speaking: SpeakingLease
     deliveries: DeliveryStore
+    begun: float = 0.0
 
     @property
     def root(self) -> Message:
@@ -145,6 +148,7 @@ class Comparer:
             shown=shown,
             speaking=speaking,
             deliveries=self._stores.deliveries,
+            begun=lives.begun(records),
         )
 
     def _channel(self, run: str, records: Sequence[Record]) -> str:

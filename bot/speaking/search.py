@@ -30,11 +30,14 @@ class Search:
         return "conversations.replies" if message.in_thread else "conversations.history"
 
     async def look_for(self, current: Comparison, message: Message) -> str | None:
-        """Return where a message stands that we may have posted, by its metadata."""
+        """Return where a message stands that we may have posted, by its metadata.
+
+        Nothing of a former life of the run, which may have used the same key.
+        """
         root = current.of(current.root)
         async for found in self.stood(current.channel, root if message.in_thread else None):
             metadata = found.get("metadata") or {}
-            if metadata.get("event_type") != EVENT_TYPE:
+            if metadata.get("event_type") != EVENT_TYPE or float(found["ts"]) < current.begun:
                 continue
             if metadata.get("event_payload", {}).get("key") == message.key:
                 return str(found["ts"])

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import lives
 from bot.calls import Trouble, called
 from bot.reactions import choice_of, run_of
 from bot.speaking.comparison import Comparison
@@ -53,6 +54,9 @@ class Twins:
             for ts, key in ours.items()
             if run_of(key) == run and key in stand and ts not in known
         }
+        if twins:
+            began = lives.begun(await asyncio.to_thread(self._stores.journal.read, run))
+            twins = {ts: key for ts, key in twins.items() if float(ts) >= began}
         if twins:
             self._found[run] = twins
         return bool(twins)

@@ -1093,3 +1093,58 @@ async def test_a_message_that_stands_twice_is_taken_back_but_not_while_it_shows_
     await speaker.settle(run)
 
     assert stage.keys() == expected(records)
+
+
+async def from_a_copy(stage: Stage, copy: Sequence[Record]) -> str:
+    """Lose the database, and put one in its place that ends with `copy`; return the run."""
+    run = copy[0].stream
+    kept = stage.stores.deliveries.all(f"{run}/")
+    stage.stores = MemoryStores()
+    stage.append(copy)
+    known = expected(copy)
+    for delivery in kept:
+        if delivery.message_key in known:
+            stage.stores.deliveries.save(delivery)
+    await stage.clock.sleep(timedelta(seconds=60))
+    body = {"holder": "second", "version": "1", "copy": "c1", "last": None}
+    at = stage.clock.now()
+    taken_up = replace(copy[-1], kind=Kind.TAKEN_UP, at=at, by="engine", body=body)
+    stage.append([taken_up])
+    return run
+
+
+async def test_what_was_told_in_a_time_that_a_copy_does_not_have_stays(stage: Stage):
+    copy = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    lost = until(night("good"), Kind.DONE, step="A.ADMIN_DOWN")
+    stage.append(lost)
+    first = stage.speaker()
+    await first.settle(copy[0].stream)
+    await first.close()
+    told = {m["ts"]: m["metadata"]["event_payload"]["key"] for m in stage.messages()}
+    run = await from_a_copy(stage, copy)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+
+    root = stage.delivery(f"{run}/root").ts or ""
+    below = {ts: key for ts, key in told.items() if ts != root}
+    await speaker.stood(run, root, "0", set(told), below)
+    await speaker.settle(run)
+
+    keys = stage.keys()
+    assert any(keys.count(key) == 2 for key in keys), "the numbers begin again"
+    assert set(told) <= {m["ts"] for m in stage.messages()}
+
+
+async def test_what_a_former_life_posted_is_not_found_again(stage: Stage):
+    copy = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    stage.append(copy)
+    first = stage.speaker()
+    await first.settle(copy[0].stream)
+    await first.close()
+    run = await from_a_copy(stage, copy)
+    gate = stage.delivery(f"{run}/gate/G2")
+    stage.stores.deliveries.save(replace(gate, ts=None, state="sending"))
+
+    await stage.speaker().settle(run)
+
+    assert float(stage.delivery(gate.message_key).ts or 0) > float(gate.ts or 0)
