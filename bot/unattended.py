@@ -169,9 +169,7 @@ class Unattended:
             needed.setdefault(group, row.at)
         found: dict[str, datetime] = {}
         for group, waits_since in needed.items():
-            lapsed = self._stores.leases.lapsed(
-                f"group:{group}", ttl_s=self._ttl.total_seconds(), now=now
-            )
+            lapsed = self._stores.leases.lapsed(f"group:{group}", now=now)
             if lapsed == timedelta.max:
                 found[group] = waits_since or self._suspected.get(group, now)
             elif lapsed is not None:

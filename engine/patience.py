@@ -35,7 +35,6 @@ class Patience:
     ) -> None:
         self._leases = leases
         self._clock = clock
-        self._life_s = lease_ttl.total_seconds()
         self._enough = LIVES * lease_ttl
         self._alone = alone
         self._since: dict[str, float] = {}
@@ -65,6 +64,6 @@ class Patience:
         if waited < self._enough or ours:
             return waited >= self._enough
         lapsed = await asyncio.to_thread(
-            self._leases.lapsed, f"group:{group}", ttl_s=self._life_s, now=self._clock.now()
+            self._leases.lapsed, f"group:{group}", now=self._clock.now()
         )
         return lapsed is not None and lapsed >= self._enough

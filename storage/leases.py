@@ -38,17 +38,16 @@ class Leases:
             until = moment + timedelta(seconds=ttl_s)
             if row.holder != holder:
                 if row.holder and row.expires_at > moment:
-                    # It never takes longer: the clock may have gone back since it was taken.
-                    row.expires_at = min(row.expires_at, until)
+                    row.expires_at = _lease(row).within_its_life(moment).expires_at
                     return None
                 row.holder, row.epoch = holder, row.epoch + 1
-            row.expires_at = until
+            row.expires_at, row.life_s = until, ttl_s
             return _lease(row)
 
     def _locked_row(self, session: Session, resource: str) -> LeasesTable:
         """Return the row, made if need be, which nobody else can change until the end."""
         blank = self._database.insert(LeasesTable).values(
-            resource=resource, holder="", epoch=0, expires_at=_NEVER
+            resource=resource, holder="", epoch=0, expires_at=_NEVER, life_s=0.0
         )
         session.exec(blank.on_conflict_do_nothing())
         query = select(LeasesTable).where(col(LeasesTable.resource) == resource)
@@ -59,11 +58,12 @@ class Leases:
         with self._database.write() as session:
             refuse_lost(session, lease, shared=False)
             moment = in_utc(self._database.time(session, in_utc(now)))
-            longer = replace(lease, expires_at=moment + timedelta(seconds=ttl_s))
+            until = moment + timedelta(seconds=ttl_s)
+            longer = replace(lease, expires_at=until, life_s=ttl_s)
             session.exec(
                 update(LeasesTable)
                 .where(col(LeasesTable.resource) == lease.resource)
-                .values(expires_at=longer.expires_at)
+                .values(expires_at=until, life_s=ttl_s)
             )
             return longer
 
@@ -86,12 +86,12 @@ class Leases:
             row = session.get(LeasesTable, resource)
             return _lease(row) if row else None
 
-    def lapsed(self, resource: str, *, ttl_s: float, now: datetime) -> timedelta | None:
+    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
         """See storage.records.LeaseStore."""
         with self._database.read() as session:
             moment = in_utc(self._database.time(session, in_utc(now)))
             row = session.get(LeasesTable, resource)
-            return for_how_long(_lease(row) if row else None, moment, ttl_s)
+            return for_how_long(_lease(row) if row else None, moment)
 
 
 def refuse_lost(session: Session, lease: Lease, *, shared: bool) -> None:
@@ -115,4 +115,4 @@ def give_back_all(database: Database) -> None:
 
 
 def _lease(row: LeasesTable) -> Lease:
-    return Lease(row.resource, row.holder, row.epoch, in_utc(row.expires_at))
+    return Lease(row.resource, row.holder, row.epoch, in_utc(row.expires_at), row.life_s)

@@ -313,10 +313,10 @@ class MemoryLeases:
             epoch = old.epoch if old else 0
             if old is None or old.holder != holder:
                 if old is not None and old.holder and old.expires_at > now:
-                    shelf.leases[resource] = replace(old, expires_at=min(old.expires_at, until))
+                    shelf.leases[resource] = old.within_its_life(in_utc(now))
                     return None
                 epoch += 1
-            lease = Lease(resource, holder, epoch, until)
+            lease = Lease(resource, holder, epoch, until, ttl_s)
             shelf.leases[resource] = lease
             return lease
 
@@ -324,7 +324,8 @@ class MemoryLeases:
         """See storage.records.LeaseStore."""
         with self._door as shelf:
             _refuse_lost_lease(shelf, lease)
-            longer = replace(lease, expires_at=in_utc(now) + timedelta(seconds=ttl_s))
+            until = in_utc(now) + timedelta(seconds=ttl_s)
+            longer = replace(lease, expires_at=until, life_s=ttl_s)
             shelf.leases[lease.resource] = longer
             return longer
 
@@ -340,10 +341,10 @@ class MemoryLeases:
         with self._door as shelf:
             return shelf.leases.get(resource)
 
-    def lapsed(self, resource: str, *, ttl_s: float, now: datetime) -> timedelta | None:
+    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
         """See storage.records.LeaseStore."""
         with self._door as shelf:
-            return for_how_long(shelf.leases.get(resource), in_utc(now), ttl_s)
+            return for_how_long(shelf.leases.get(resource), in_utc(now))
 
 
 class MemoryDeliveries:

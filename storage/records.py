@@ -20,7 +20,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -159,13 +159,22 @@ class Delivery:
 class Lease:
     """The right to act on, or to speak for, one resource; `epoch` only ever grows.
 
-    `holder` is "" once the lease was given back, and nobody holds it.
+    `holder` is "" once the lease was given back, and nobody holds it. `life_s` is how long it lasts
+    from each renewal on, as its holder said; 0 where a version took it that did not say.
     """
 
     resource: str
     holder: str
     epoch: int
     expires_at: datetime
+    life_s: float = 0.0
+
+    def within_its_life(self, moment: datetime) -> Lease:
+        """Return it as it lasts at most: the clock may have gone back since it was taken."""
+        if not self.life_s:
+            return self
+        longest = moment + timedelta(seconds=self.life_s)
+        return replace(self, expires_at=min(self.expires_at, longest))
 
 
 @dataclass(frozen=True)
@@ -221,9 +230,13 @@ class ChainFault:
     what: str
 
 
-def for_how_long(lease: Lease | None, moment: datetime, ttl_s: float) -> timedelta | None:
+A_MOMENT = timedelta(seconds=10)
+"""A lease that was taken while somebody looked may seem to begin after that look."""
+
+
+def for_how_long(lease: Lease | None, moment: datetime) -> timedelta | None:
     """Return for how long nobody holds a lease at a moment; see `LeaseStore.lapsed`."""
-    if lease is None or lease.expires_at > moment + timedelta(seconds=ttl_s):
+    if lease is None or lease.expires_at > lease.within_its_life(moment).expires_at + A_MOMENT:
         return timedelta.max
     over = moment - lease.expires_at
     if lease.holder and over < timedelta(0):
@@ -435,9 +448,9 @@ class LeaseStore(Protocol):
         was given back. A store whose lock proves that no other process lives (embedded) gives
         back all leases of the former process when it is opened, so they are free at once.
 
-        Whoever is refused leaves it at `ttl_s` from now at most: after a clock that went back (a
-        failover to a server that lags) a dead holder would else keep it for as long as that. Who
-        lives renews it meanwhile. So all who ask for one resource name about the same `ttl_s`.
+        Whoever is refused leaves it at one life of its holder's from now at most: after a clock
+        that went back (a failover to a server that lags) a dead holder would else keep it for as
+        long as that. Who lives renews it meanwhile.
 
         A database shared by several machines measures by its own time and not by `now`, since
         their clocks may differ; `expires_at` is then in its time.
@@ -460,13 +473,13 @@ class LeaseStore(Protocol):
         """Return the lease in force, expired or not, or None if there never was one."""
         ...
 
-    def lapsed(self, resource: str, *, ttl_s: float, now: datetime) -> timedelta | None:
+    def lapsed(self, resource: str, *, now: datetime) -> timedelta | None:
         """Return for how long nobody has held it, or None while somebody does.
 
         By the same time as `acquire`. One that was given back counts from when it would have run
         out; one that nobody ever held, for ever (`timedelta.max`). So does one that would last
-        longer than `ttl_s`, the life of such a lease: nobody has renewed it since the clock went
-        back, and since when nobody holds it cannot be told.
+        longer than its life: nobody has renewed it since the clock went back, and since when
+        nobody holds it cannot be told.
         """
         ...
 

@@ -112,6 +112,7 @@ class LeasesTable(SQLModel, table=True):
     holder: str
     epoch: int
     expires_at: datetime
+    life_s: float = 0.0
 
 
 class IdentityTable(SQLModel, table=True):

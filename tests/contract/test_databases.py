@@ -377,7 +377,12 @@ def test_a_database_of_the_first_revision_gets_an_id_and_loses_nothing(database:
     stores = database.open()
     stores.journal.append("run-1", DRAFTS, lease=None, last_seq=0)
     stores.close()
-    run_sql(database, "DROP TABLE identity", "UPDATE alembic_version SET version_num = '0001'")
+    run_sql(
+        database,
+        "DROP TABLE identity",
+        "ALTER TABLE leases DROP COLUMN life_s",
+        "UPDATE alembic_version SET version_num = '0001'",
+    )
 
     with pytest.raises(StorageRefusal, match="db upgrade"):
         database.open(acting=False)

@@ -636,17 +636,17 @@ def test_time_decides_expiry(stores: Stores):
     early = just - timedelta(microseconds=1)
     assert stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=early) is None
     taken = stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=just)
-    assert taken == Lease("group:group-1", "worker-2", 2, just + timedelta(seconds=60))
+    assert taken == Lease("group:group-1", "worker-2", 2, just + timedelta(seconds=60), 60)
 
 
 def test_one_can_see_whether_somebody_holds_a_lease(stores: Stores):
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta.max
+    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta.max
     lease = held(stores)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) is None
+    assert stores.leases.lapsed("group:group-1", now=NOW) is None
     stores.leases.release(lease)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta(0)
+    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta(0)
     expired(stores)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) is not None
+    assert stores.leases.lapsed("group:group-1", now=NOW) is not None
 
 
 @pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
@@ -654,9 +654,9 @@ def test_time_decides_for_how_long_nobody_holds_a_lease(stores: Stores):
     held(stores)
     just = NOW + timedelta(seconds=60)
     early = just - timedelta(microseconds=1)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=early) is None
+    assert stores.leases.lapsed("group:group-1", now=early) is None
     later = just + timedelta(seconds=7)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=later) == timedelta(seconds=7)
+    assert stores.leases.lapsed("group:group-1", now=later) == timedelta(seconds=7)
 
 
 def as_if_the_clock_went_back(place: Place, stores: Stores) -> Lease:
@@ -695,7 +695,23 @@ def test_a_lease_of_a_clock_that_went_back_is_free_a_life_after_somebody_asked(
     for moment in (NOW, early):
         assert stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=moment) is None
     taken = stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=just)
-    assert taken == Lease("group:group-1", "worker-2", 2, just + timedelta(seconds=60))
+    assert taken == Lease("group:group-1", "worker-2", 2, just + timedelta(seconds=60), 60)
+
+
+@pytest.mark.parametrize("theirs", [15, 600])
+def test_a_lease_lasts_as_long_as_its_holder_says_and_not_who_asks(stores: Stores, theirs: int):
+    held(stores)
+    for _ in range(2):
+        assert stores.leases.acquire("group:group-1", "other", ttl_s=theirs, now=NOW) is None
+        assert stores.leases.lapsed("group:group-1", now=NOW) is None
+    kept = stores.leases.current("group:group-1")
+    assert kept is not None
+    assert kept.life_s == 60
+    stores.leases.renew(kept, ttl_s=90, now=NOW)
+    longer = stores.leases.current("group:group-1")
+    assert longer is not None
+    assert longer.life_s == 90
+    assert longer.expires_at - kept.expires_at > timedelta(seconds=20)
 
 
 def test_whoever_lives_keeps_a_lease_over_a_clock_that_went_back(place: Place, stores: Stores):
@@ -703,7 +719,7 @@ def test_whoever_lives_keeps_a_lease_over_a_clock_that_went_back(place: Place, s
     for _ in range(3):
         assert stores.leases.acquire("group:group-1", "worker-2", ttl_s=60, now=NOW) is None
         lease = stores.leases.renew(lease, ttl_s=60, now=NOW)
-        assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) is None
+        assert stores.leases.lapsed("group:group-1", now=NOW) is None
     assert lease.epoch == 1
     assert stores.journal.append("run-1", [draft()], lease=lease, last_seq=0)
 
@@ -712,9 +728,9 @@ def test_a_lease_that_would_last_longer_than_its_life_is_held_by_nobody(
     place: Place, stores: Stores
 ):
     lease = as_if_the_clock_went_back(place, stores)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta.max
+    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta.max
     stores.leases.release(lease)
-    assert stores.leases.lapsed("group:group-1", ttl_s=60, now=NOW) == timedelta.max
+    assert stores.leases.lapsed("group:group-1", now=NOW) == timedelta.max
 
 
 # --------------------------------------------------- deliveries and evidence

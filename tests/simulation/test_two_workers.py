@@ -207,7 +207,7 @@ def epoch(stage: TwoWorkers) -> int:
 
 
 def unheld(stage: TwoWorkers) -> timedelta | None:
-    return stage.stores.leases.lapsed("group:site-1", ttl_s=60, now=stage.clock.now())
+    return stage.stores.leases.lapsed("group:site-1", now=stage.clock.now())
 
 
 async def kept(stage: TwoWorkers, lease: Lease, seconds: int) -> None:

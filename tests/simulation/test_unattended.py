@@ -152,10 +152,7 @@ def test_that_no_worker_is_left_is_told_once_and_that_one_is_back_as_well(tmp_pa
         assert said(stage, "/gone") == [told]
         assert said(stage, "/back") == []
         assert len(stage.records()) == before
-        assert (
-            stage.stores.leases.lapsed("group:site-1", ttl_s=TTL_S, now=stage.clock.now())
-            is not None
-        )
+        assert stage.stores.leases.lapsed("group:site-1", now=stage.clock.now()) is not None
 
         stage.begin()
         await stage.clock.sleep(3 * MINUTE)

@@ -117,6 +117,7 @@ class _Stores:
         self.leases = _Door(inner.leases, process)
         self.deliveries = _Door(inner.deliveries, process)
         self.try_out = inner.try_out
+        self.identity = inner.identity
 
 
 class _Watched(RehearsalShell):

@@ -1,4 +1,4 @@
-"""That a database began as a copy, and which runs were open in it."""
+"""That a database began as a copy, with which runs open; and how long each lease lasts."""
 
 from __future__ import annotations
 
@@ -13,3 +13,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("identity", sa.Column("copied", sa.String()))
+    op.add_column(
+        "leases", sa.Column("life_s", sa.Float(), nullable=False, server_default=sa.text("0"))
+    )

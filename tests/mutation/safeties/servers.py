@@ -110,7 +110,7 @@ SAFETIES = (
         why="After a failover to a server whose clock lags by hours, a dead worker keeps its group"
         " for as long, and nobody brings it up.",
         file="storage/leases.py",
-        old="                    row.expires_at = min(row.expires_at, until)\n",
+        old="                    row.expires_at = _lease(row).within_its_life(moment).expires_at\n",
         by=(f"{STORES}::test_no_lease_outlives_a_life_from_now_whatever_the_clock_was",),
     ),
     safety(
@@ -123,11 +123,20 @@ SAFETIES = (
         by=(f"{STORES}::test_no_lease_outlives_a_life_from_now_whatever_the_clock_was",),
     ),
     safety(
+        "a lease is measured by the life that its holder gave it",
+        promise="P9",
+        why="A standby with a shorter life would take a group from a worker in a dialogue.",
+        file="storage/records.py",
+        old="longest = moment + timedelta(seconds=self.life_s)\n",
+        new="longest = moment + timedelta(seconds=min(self.life_s, 15))\n",
+        by=(f"{STORES}::test_a_lease_lasts_as_long_as_its_holder_says_and_not_who_asks",),
+    ),
+    safety(
         "a lease from a clock that went back is held by nobody until it is renewed",
         promise="P8",
         why="Where no worker is left, nobody would hear for hours that a group is down.",
         file="storage/records.py",
-        old=" or lease.expires_at > moment + timedelta(seconds=ttl_s):\n",
+        old=" or lease.expires_at > lease.within_its_life(moment).expires_at + A_MOMENT:\n",
         new=":\n",
         by=(
             f"{STORES}::test_a_lease_that_would_last_longer_than_its_life_is_held_by_nobody",
