@@ -62,6 +62,10 @@ class Later:
         if not concerns_all(trouble.error):  # that is told once, for all runs
             log.warning("put off", what=what, error=trouble.error, again_in_s=wait)
 
+    def leave(self, what: str, wait: timedelta) -> None:
+        """Put something off that was not refused, but is not due."""
+        self._put_off(what, wait.total_seconds())
+
     def done(self, what: str) -> None:
         """It was done, or is let go."""
         self._failures.pop(what, None)

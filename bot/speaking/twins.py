@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -22,6 +23,9 @@ from bot.speaking.wording import GONE
 from storage.records import Stores
 
 log = structlog.get_logger(__name__)
+
+KEPT = timedelta(seconds=60)
+"""Between two looks whether a copy still shows a no. A guess."""
 
 
 class Twins:
@@ -58,7 +62,9 @@ class Twins:
             began = lives.begun(await asyncio.to_thread(self._stores.journal.read, run))
             twins = {ts: key for ts, key in twins.items() if float(ts) >= began}
         if twins:
-            self._found[run] = twins
+            self._found.setdefault(run, {}).update(twins)
+        for ts in twins:
+            self._later.done(_kept(ts))
         return bool(twins)
 
     async def take_back(self, current: Comparison) -> float | None:
@@ -69,24 +75,32 @@ class Twins:
             if stands is None or stands.ts in (None, ts):
                 self._found[current.run].pop(ts)
                 continue
+            asked = any(m.key == key and m.gate and m.reactions for m in current.messages)
+            if asked and self._later.wait(_kept(ts)):
+                continue  # nothing waits for it; once its gate is over, there is another round
             if wait := self._later.wait(f"twin {ts}", "chat.delete", "reactions.get"):
                 waits.append(wait)
                 continue
             try:
-                await self._take(current, key, stands.channel, ts)
+                kept = await self._take(current, key, stands.channel, ts, asked=asked)
             except Trouble as trouble:
                 self._later.refused(f"twin {ts}", trouble)
                 waits.append(self._later.wait(f"twin {ts}"))
             else:
                 self._later.done(f"twin {ts}")
-                self._found[current.run].pop(ts)
+                if kept:
+                    self._later.leave(_kept(ts), KEPT)
+                else:
+                    self._found[current.run].pop(ts)
         return min(waits, default=None)
 
-    async def _take(self, current: Comparison, key: str, channel: str, ts: str) -> None:
-        asked = any(m.key == key and m.gate and m.reactions for m in current.messages)
+    async def _take(
+        self, current: Comparison, key: str, channel: str, ts: str, *, asked: bool
+    ) -> bool:
+        """Take one back; return True where it is kept, since it shows a no."""
         try:
             if asked and await self._shows_a_no(channel, ts):
-                return
+                return True
             current.speaking.refuse_late()
             log.warning("a twin is taken back", key=key, ts=ts)
             await called(self._client.chat_delete(channel=channel, ts=ts))
@@ -95,6 +109,7 @@ class Twins:
                 raise
             if trouble.error != GONE:
                 log.warning("a twin is not taken back", key=key, ts=ts, error=trouble.error)
+        return False
 
     async def _shows_a_no(self, channel: str, ts: str) -> bool:
         answer = await called(self._client.reactions_get(channel=channel, timestamp=ts, full=True))
@@ -103,3 +118,7 @@ class Twins:
             choice_of(str(one["name"])) == "no" and set(one["users"]) - {message.get("user")}
             for one in message.get("reactions") or ()
         )
+
+
+def _kept(ts: str) -> str:
+    return f"kept twin {ts}"

@@ -1095,6 +1095,24 @@ async def test_a_message_that_stands_twice_is_taken_back_but_not_while_it_shows_
     assert stage.keys() == expected(records)
 
 
+async def test_a_copy_that_shows_a_no_goes_once_its_gate_is_over(stage: Stage):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G2")
+    run = stage.append(records)
+    speaker = stage.speaker()
+    await speaker.settle(run)
+    root, key = stage.delivery(f"{run}/root").ts or "", f"{run}/gate/G2"
+    copy = await twin_of(stage, key, root)
+    await stage.people.act("ana", "react", channel=CHANNEL, ts=copy, emoji="x")
+    await speaker.stood(run, root, "0", {m["ts"] for m in stage.messages()}, {copy: key})
+    await speaker.settle(run)
+    assert copy in [m["ts"] for m in stage.messages()]
+
+    stage.append(night("good")[len(records) :])
+    await speaker.settle(run)
+
+    assert copy not in [m["ts"] for m in stage.messages()]
+
+
 async def from_a_copy(stage: Stage, copy: Sequence[Record]) -> str:
     """Lose the database, and put one in its place that ends with `copy`; return the run."""
     run = copy[0].stream

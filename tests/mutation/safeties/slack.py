@@ -422,6 +422,15 @@ SAFETIES = (
         by=(f"{SPEAKING}::test_what_was_told_in_a_time_that_a_copy_does_not_have_stays",),
     ),
     safety(
+        "a copy that shows a no goes once its gate is over",
+        promise="P12",
+        why="It would look open for ever.",
+        file="bot/speaking/twins.py",
+        old="                if kept:\n",
+        new="                if False:\n",
+        by=(f"{SPEAKING}::test_a_copy_that_shows_a_no_goes_once_its_gate_is_over",),
+    ),
+    safety(
         "what a former life posted is not found again",
         promise="P2",
         why="Approvals of a night that this database does not know would stand under the gate.",
