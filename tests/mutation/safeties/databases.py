@@ -1,6 +1,6 @@
 """Which database acts, and what is known of one that somebody spoilt (P7, P8, P9)."""
 
-from tests.mutation.trials import safety
+from tests.mutation.trials import Edit, Safety, safety
 
 GUARDS = "engine/gaia/guards.py"
 FENCE = "engine/fence.py"
@@ -450,14 +450,24 @@ SAFETIES = (
             "start",
         ),
     ),
-    safety(
+    Safety(
         "no rescue in a copy before somebody has looked",
-        promise="P2",
-        why="What its journal says of the group may be over since hours.",
-        file="engine/runner.py",
-        old=" or duty.state.unseen:\n        return False\n",
-        new=":\n        return False\n",
-        by=(
+        "P2",
+        "What its journal says of the group may be over since hours. Who asks whether a rescue is "
+        "due, and whoever carries it out, cover for each other: both are off.",
+        (
+            Edit(
+                "engine/runner.py",
+                " or duty.state.unseen:\n        return False\n",
+                ":\n        return False\n",
+            ),
+            Edit(
+                "engine/runner.py",
+                " or duty.state.unseen:\n        await _look(duty)\n",
+                ":\n        await _look(duty)\n",
+            ),
+        ),
+        (
             f"{RESTORED}::test_a_group_that_is_down_is_told_and_not_brought_up_before_somebody_"
             "says_so",
         ),
