@@ -76,10 +76,11 @@ def said_before(state: RunState, row: InboxRow) -> str:
     moment = datetime.fromisoformat(row.body["said"]) if row.body.get("said") else row.at
     if moment >= state.restored.at:
         return ""
-    verb = row.body["verb"]
+    # Two clocks, Slack's and ours: both moments are told, so that people see where one is off.
+    then, started = said(moment, state.zone), said(state.restored.at, state.zone)
     return (
-        "it was said before the bot was started with a copy of its database; "
-        f"say `{verb}` again where it is still meant"
+        f"it was said at {then}, before the bot was started with a copy of its database at "
+        f"{started} by its own clock; say `{row.body['verb']}` again where it is still meant"
     )
 
 
