@@ -7,7 +7,6 @@ never changes its meaning.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -63,16 +62,21 @@ def whole_from_json(kind: type[T], data: object) -> T:
 
 
 def _dropped(given: Json, understood: Json, place: str = "") -> str:
-    """Name the first field that reading has dropped, or ""."""
-    if isinstance(given, Mapping):
-        if extra := sorted(given.keys() - understood.keys()):
-            return f"{place}{extra[0]}"
-        pairs = [(given[name], understood[name], f"{place}{name}.") for name in given]
+    """Name the first field that reading has dropped, or ""; a plan is read at each step."""
+    if isinstance(given, dict):
+        if extra := given.keys() - understood.keys():
+            return f"{place}{min(extra)}"
+        pairs = [(one, understood[name], name) for name, one in given.items()]
     elif isinstance(given, (list, tuple)):
-        pairs = [(one, other, place) for one, other in zip(given, understood, strict=True)]
+        pairs = [(one, other, "") for one, other in zip(given, understood, strict=True)]
     else:
         return ""
-    return next(filter(None, (_dropped(*pair) for pair in pairs)), "")
+    for one, other, name in pairs:
+        if isinstance(one, (dict, list, tuple)):
+            within = f"{place}{name}." if name else place
+            if found := _dropped(one, other, within):
+                return found
+    return ""
 
 
 def digest_of(value: object) -> str:

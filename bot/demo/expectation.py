@@ -7,7 +7,8 @@
     "took_s" = { at_most = 60 }             also at_least, contains, one_of
 
 A list must have as many elements as expected; a table in it must have the keys expected, and may
-have more.
+have more. Who voted is compared without regard to order: which of two votes comes first within
+one look, Slack does not tell.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from engine.facts import by_number
 
 COMPARISONS = frozenset({"at_least", "at_most", "contains", "one_of"})
+UNORDERED = frozenset({"voters", "against"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def differences(verdict: Mapping[str, Any], expected: Sequence[Expectation]) -> 
         told += [
             f"{place}: {found!r}, expected {_shown(one.wanted)}"
             for place, found in places
-            if not _fits(found, one.wanted)
+            if not _fits(found, one.wanted, one.key.rpartition(".")[2])
         ]
     return told
 
@@ -100,14 +102,16 @@ def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _fits(found: Any, wanted: Any) -> bool:  # noqa: ANN401 -- JSON
+def _fits(found: Any, wanted: Any, name: str = "") -> bool:  # noqa: ANN401 -- JSON
     if isinstance(wanted, Mapping) and wanted.keys() & COMPARISONS:
         return all(_compares(found, how, value) for how, value in wanted.items())
     if isinstance(wanted, Mapping):
         return isinstance(found, Mapping) and all(
-            key in found and _fits(found[key], value) for key, value in wanted.items()
+            key in found and _fits(found[key], value, key) for key, value in wanted.items()
         )
     if isinstance(wanted, list):
+        if name in UNORDERED and isinstance(found, list):
+            found, wanted = sorted(found), sorted(wanted)
         return (
             isinstance(found, list)
             and len(found) == len(wanted)

@@ -248,7 +248,7 @@ def _ending(records: Sequence[Record], step: str, seen: Seen) -> dict[str, Any]:
                     break
             case _:
                 pass
-    yes = [user for user, choice in votes.items() if choice == "yes"]
+    yes = sorted((user for user, choice in votes.items() if choice == "yes"), key=seen.name)
     told = {
         "state": state,
         "voters": [seen.name(user) for user in yes],

@@ -40,9 +40,9 @@ def marked(text: str, mark: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     name = ""
+    marker = re.compile(rf"(?:\[[0-9_]+\])?{mark}([a-z][a-z0-9]*)\s*")
     for line in text.splitlines():
-        match = re.fullmatch(rf"(?:\[[0-9_]+\])?{mark}([a-z][a-z0-9]*)\s*", line)
-        if match:
+        if mark in line and (match := marker.fullmatch(line)):
             name = match[1]
             if name in found:
                 raise UnexpectedOutput(f"the marker {mark}{name} is repeated", text)

@@ -45,6 +45,11 @@ def vote(user: str, choice: str = "yes", step: str = "A.FAILOVER") -> tuple[str,
     return ("VOTED", {**body, "source": "reaction"})
 
 
+def button(user: str) -> tuple[str, dict[str, Any]]:
+    kind, body = vote(user)
+    return (kind, body | {"source": "button", "code": "ABCD"})
+
+
 def closed(outcome: str = "approved") -> tuple[str, dict[str, Any]]:
     until = (NOW + timedelta(hours=1)).isoformat()
     body = {"step": "A.FAILOVER", "outcome": outcome, "starts_at": until, "good_until": until}
@@ -543,6 +548,14 @@ def test_a_vote_taken_back_is_not_among_the_voters():
     assert told[0]["voters"] == ["ana"]
 
 
+def test_voters_are_told_by_name_with_the_way_of_each():
+    told = gates_of(*NIGHT[:6], vote("noor", "no"), vote("ben"), button("ana"))
+
+    assert told[0]["voters"] == ["ana", "ben"]
+    assert told[0]["ways"] == ["button", "reaction"]
+    assert told[0]["against"] == ["noor"]
+
+
 def test_a_gate_that_was_asked_twice_is_there_twice():
     again = ("GATE_CLOSED", {"step": "A.FAILOVER", "outcome": "superseded", "again": []})
     told = gates_of(*NIGHT[:7], again, opened("A.FAILOVER"), vote("noor", "no"), closed("rejected"))
@@ -575,6 +588,8 @@ TOLD = {
         {"members": {"1_3": {"take": 99}}},
         {"gates": [{"name": "G1"}, {"voters": ["ana", "ben"]}]},
         {"gates.G2.voters": ["ana", "ben"]},
+        {"gates.G2.voters": ["ben", "ana"]},
+        {"gates": [{"name": "G1"}, {"voters": ["ben", "ana"]}]},
         {"gates.1.voters": {"contains": "ben"}},
         {"auto_clone": {"before": "on", "owed": False}},
         {"took_s": {"at_most": 60, "at_least": 1}},
