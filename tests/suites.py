@@ -1,8 +1,8 @@
 """What every suite prints and demands, as a pytest plugin that `tests/conftest.py` loads.
 
 One JSON line for each suite (a folder of `tests/`) before pytest's closing line. A suite that
-counts more than tests (simulation: schedules, unsafe, stuck) writes a JSON object to the file
-that the environment names, HOTFIX_SIMULATION_REPORT, and the line takes its fields over.
+counts more than tests (simulation: schedules, unsafe, stuck) adds JSON objects, a line each, to the
+file that the environment names, HOTFIX_SIMULATION_REPORT, and the line takes the sums over.
 
 A test that lacks something of the machine says `pytest.skip("needs ssh: ...")`. With
 HOTFIX_REQUIRE=ssh that skip fails: what was not tried must not look like a success.
@@ -10,6 +10,7 @@ HOTFIX_REQUIRE=ssh that skip fails: what was not tried must not look like a succ
 
 import json
 import os
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -68,7 +69,10 @@ def _line(suite: str, tally: Tally) -> dict[str, Any]:
     line = {"suite": suite, **asdict(tally), "seconds": round(tally.seconds, 1)}
     report = os.environ.get(f"HOTFIX_{suite.upper()}_REPORT")
     if report and Path(report).exists():
-        line |= json.loads(Path(report).read_text())
+        sums = Counter[str]()
+        for figures in map(json.loads, Path(report).read_text().splitlines()):
+            sums.update({name: one for name, one in figures.items() if isinstance(one, int)})
+        line |= sums
     return line
 
 

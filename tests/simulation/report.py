@@ -16,16 +16,21 @@ class Schedule:
     stuck: str
 
 
-def report(schedules: Sequence[Schedule]) -> None:
-    """Add to the figures of this run of the suite."""
-    place = os.environ.get("HOTFIX_SIMULATION_REPORT")
-    if not place:
-        return
-    path = Path(place)
-    sums = {"schedules": 0, "unsafe": 0, "stuck": 0}
-    if path.exists() and path.read_text():
-        sums |= json.loads(path.read_text())
-    sums["schedules"] += len(schedules)
-    sums["unsafe"] += sum(bool(s.unsafe) for s in schedules)
-    sums["stuck"] += sum(bool(s.stuck) for s in schedules)
-    path.write_text(json.dumps(sums))
+def report(search: str, schedules: Sequence[Schedule]) -> None:
+    """Add what one search came to; the processes that share a run's tests all write here."""
+    line = {
+        "search": search,
+        "schedules": len(schedules),
+        "unsafe": sum(bool(s.unsafe) for s in schedules),
+        "stuck": sum(bool(s.stuck) for s in schedules),
+    }
+    if place := os.environ.get("HOTFIX_SIMULATION_REPORT"):
+        with Path(place).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def reported() -> dict[str, int]:
+    """Return how many schedules each search has played that has ended, in whatever process."""
+    place = Path(os.environ.get("HOTFIX_SIMULATION_REPORT", os.devnull))
+    lines = map(json.loads, place.read_text().splitlines()) if place.exists() else ()
+    return {line["search"]: line["schedules"] for line in lines}

@@ -371,5 +371,5 @@ def test_whatever_happens_nothing_unsafe_is_done_and_the_run_ends(tmp_path):
             ),
         )
     finally:
-        report(told)
+        report("drawn", told)
     assert len(told) >= STORIES
