@@ -23,8 +23,8 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.app import slack_app, web_client
+from bot.approvers import Approvers
 from bot.channels import Channels
-from bot.config.contradictions import unsatisfiable
 from bot.config.mistakes import SettingsWrong
 from bot.config.secrets import Secrets, expert_variable
 from bot.config.settings import Settings
@@ -58,7 +58,6 @@ from engine.alarm import Alarm
 from engine.clock import SystemClock
 from engine.drift import Look
 from engine.dryrun import DryPlan, dry_plan
-from engine.errors import PeopleUnreadable
 from engine.logins import Login, Refusals, logged_in
 from engine.model import Request
 from engine.ports import Clock, GroupSetup, Shell
@@ -326,6 +325,8 @@ class Base:
             quiet,
             self.channels,
         )
+        self.approvers = Approvers(settings, self.people.usergroups, clock)
+        self.health.way("approvers", self.approvers.state)
         self.answers = SlackAnswers(self.client, stores.deliveries)
         self.inventory = SettingsInventory(settings, secrets)
         self.runs = Runs(
@@ -340,20 +341,16 @@ class Base:
         return Part(not reason, reason or "nothing is refused for good")
 
     async def refuse_the_impossible(self) -> None:
-        """Refuse to begin with a gate that nobody could ever pass.
+        """Refuse to begin with a gate that nobody could ever pass, where no run is open.
 
         Raises:
             SettingsWrong: there is one.
         """
-        try:
-            usergroups = await self.people.usergroups()
-        except PeopleUnreadable as error:
-            # Not a reason to stay away from runs that are under way; gates fail closed anyway.
-            log.warning("user groups were not checked", error=str(error))
-            return
-        wrong = list(unsatisfiable(self.settings, usergroups))
-        if wrong:
-            raise SettingsWrong("\n".join(wrong))
+        await self.approvers.look()
+        lacking = self.approvers.lacking
+        with suppress(StorageDown):  # then there may be one
+            if lacking and not await asyncio.to_thread(self.stores.journal.runs):
+                raise SettingsWrong("\n".join(lacking))
 
 
 # --------------------------------------------------------------------------------- the halves
@@ -598,7 +595,7 @@ class Service:
         """Begin: what waits is taken up, what is missing in Slack is told.
 
         Raises:
-            SettingsWrong: a gate that nobody could ever pass.
+            SettingsWrong: a gate that nobody could ever pass, and no run is open.
         """
         await self._tell_health()
         # Devices first: what is under way must not wait until Slack answers, or gives up.
@@ -608,6 +605,7 @@ class Service:
                 self._begun.append(half)
         self._listen()
         await self.base.refuse_the_impossible()
+        self.base.approvers.start()
         if self.facing is not None:
             await self.facing.connect()
         log.info(
@@ -654,6 +652,7 @@ class Service:
         for told in (self._tokens, self._probe):
             if told is not None:
                 await told.close()
+        await self.base.approvers.close()
         await self.base.health.close()
 
 

@@ -94,7 +94,7 @@ async def test_a_service_that_has_all_it_needs_is_alive_and_ready(asked):
     await asked.start()
 
     ready = await asked.until_ready()
-    assert set(ready) == {"database", "tokens", "slack", "slack takes"}
+    assert set(ready) == {"database", "tokens", "slack", "slack takes", "approvers"}
     assert ready["database"] == {"ok": True, "why": "it answers"}
     status, alive = await asked.ask("/livez")
     assert (status, alive["ok"]) == (200, True)
@@ -209,7 +209,7 @@ async def test_who_only_acts_is_asked_for_what_it_needs(slack, tmp_path):
                 _, alive = await asked.ask("/livez")
             finally:
                 await asked.close()
-    assert set(ready) == {"database", "tokens", "slack takes"}
+    assert set(ready) == {"database", "tokens", "slack takes", "approvers"}
     assert set(alive["parts"]) == {"event loop", "worker"}
 
 

@@ -145,13 +145,18 @@ async def test_where_nobody_else_can_act_an_unknown_group_is_refused_at_once(
     assert ["there is no group site-9" in one.body["reason"] for one in refused] == [True]
 
 
-async def test_a_gate_that_a_user_group_cannot_pass_is_refused(slack, tmp_path):
+def too_few(slack: LocalSlack, folder: Path) -> Settings:
+    """Settings of which a user group holds fewer people than a gate asks for."""
     few = {
         "network": RoleSettings(usergroup="S0FWAPPROV0"),
         "firewall": RoleSettings(),
     }
     slack.workspace.usergroups["S0FWAPPROV0"].users = ["U000000ANA0"]
-    chosen = settings_here(slack, tmp_path, roles=few)
+    return settings_here(slack, folder, roles=few)
+
+
+async def test_a_gate_that_a_user_group_cannot_pass_is_refused(slack, tmp_path):
+    chosen = too_few(slack, tmp_path)
     with stores_to_act(chosen) as stores:
         built = service(chosen, SECRETS, stores)
         try:
@@ -159,6 +164,30 @@ async def test_a_gate_that_a_user_group_cannot_pass_is_refused(slack, tmp_path):
                 await built.start()
         finally:
             await built.close()
+
+
+async def test_a_user_group_that_shrank_keeps_nobody_away_from_an_open_run(slack, tmp_path):
+    chosen = too_few(slack, tmp_path)
+    with stores_to_act(chosen) as stores:
+        add_run(stores, StillClock())
+        built = service(chosen, SECRETS, stores)
+        try:
+            with structlog.testing.capture_logs() as logged:
+                await built.start()
+            told = (await built.base.health.ready())["approvers"]
+            slack.workspace.usergroups["S0FWAPPROV0"].users += ["U000000BEN0", "U00000NOOR0"]
+            await built.base.people.changed("usergroup", "S0FWAPPROV0")
+            await built.base.approvers.look()
+            again = (await built.base.health.ready())["approvers"]
+        finally:
+            await built.close()
+
+    events = [line["event"] for line in logged]
+    assert events.count("a gate or a right lacks people") == 1
+    assert "serving" in events
+    assert not told.ok
+    assert "nobody can pass the failover gate" in told.why
+    assert again.ok
 
 
 async def test_a_process_that_does_not_act_hears_and_stores_for_those_who_do(

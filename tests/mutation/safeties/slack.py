@@ -13,6 +13,18 @@ CONFIRMING = "slack/test_confirming.py"
 
 SAFETIES = (
     safety(
+        "a user group that shrank keeps nobody away from an open run",
+        promise="P7",
+        why="After a crash at night a group would stay down, with no rescue, no halt and no word.",
+        file="bot/wiring.py",
+        old="            if lacking and not await asyncio.to_thread(self.stores.journal.runs):\n",
+        new="            if lacking:\n",
+        by=(
+            "slack/test_wiring.py::"
+            "test_a_user_group_that_shrank_keeps_nobody_away_from_an_open_run",
+        ),
+    ),
+    safety(
         "an order with a time is said back before it is stored",
         promise="P2",
         why="A slip of the day or the zone would be found out on that night.",
