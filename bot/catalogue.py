@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from bot.packages import Found, PackageFolder
 from bot.views.format import code, escape, size
 from engine.errors import NotUnderstood, PlanRefused
+from engine.facts import GroupFacts
 from engine.fold import RunState
 from engine.model import PackageRef
 from engine.packages import package_ref
@@ -93,23 +93,26 @@ def _fits(ref: PackageRef, known: Known) -> bool:
 
 def last_known(journal: JournalStore, pinned: Mapping[str, str]) -> dict[str, Known]:
     """Return what is known of each group; `pinned` has the versions of the settings, or ""."""
-    found = {name: Known(version) for name, version in sorted(pinned.items())}
-    seen: dict[str, datetime] = {}
-    for row in journal.runs(open_only=False):
-        if row.group not in found:
-            continue
+    return {name: _last_known(journal, name, pinned[name]) for name in sorted(pinned)}
+
+
+def _last_known(journal: JournalStore, group: str, version: str) -> Known:
+    newest: GroupFacts | None = None
+    for row in (*journal.runs(group=group), *journal.ended(group)):
         try:
             state = RunState.replay(journal.read(row.id))
         except NotUnderstood:
             continue
+        # Those that follow ended before this one, so what they have seen is older still.
+        if newest is not None and not row.open and state.last_at and state.last_at <= newest.at:
+            break
         # One for later is ordered before another run, and looks after it.
-        at = state.facts.at if state.facts is not None else None
-        if state.facts is not None and at is not None and at >= seen.get(row.group, at):
-            seen[row.group] = at
-            takes = {member.take for member in state.facts.members if member.take is not None}
-            lowest = min(takes, default=None)
-            found[row.group] = Known(pinned[row.group] or state.facts.version, lowest)
-    return found
+        if state.facts is not None and (newest is None or state.facts.at >= newest.at):
+            newest = state.facts
+    if newest is None:
+        return Known(version)
+    takes = {member.take for member in newest.members if member.take is not None}
+    return Known(version or newest.version, min(takes, default=None))
 
 
 # ------------------------------------------------------------------------------------ for people

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,7 +96,11 @@ class Journal:
     """A journal with one run on site-1, which was at takes 98 and 99."""
 
     def runs(self, *, open_only: bool = True, group: str | None = None) -> list[RunRow]:
-        return [RunRow("hf-000001", "site-1", "install", False, False, None)]
+        return []
+
+    def ended(self, group: str | None = None) -> list[RunRow]:
+        rows = [RunRow("hf-000001", "site-1", "install", False, False, None)]
+        return [row for row in rows if row.group == group]
 
     def read(self, _run: str, *, after: int = 0) -> list[Record]:
         made = {"plan": plan().as_json(), "digest": plan().digest, "revision": 1}
@@ -112,21 +117,43 @@ def test_a_group_is_known_by_its_last_look_and_by_what_its_settings_pin():
     assert known == {"site-1": Known("R81.20", 98), "site-2": Known("R82")}
 
 
+def ended(stores: MemoryStores, run: str, at: datetime, take: int) -> None:
+    """Append a run that saw its group at that moment, with its second member at that take."""
+    seen = replace(facts(member(2, take=take)), at=at)
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        (Kind.ORDERED, {"request": to_json(REQUEST)}),
+        (Kind.PLANNED, {"plan": plan().as_json(), "digest": plan().digest, "revision": 1}),
+        (Kind.SEEN, {"facts": to_json(seen), "digest": "", "changes": []}),
+    ]
+    drafts = [Draft(kind, at, "engine", body) for kind, body in bodies]
+    index = RunRow(run, "site-1", "install", False, False, None)
+    stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+
+
 def test_what_was_seen_last_is_known_also_where_another_run_was_ordered_later():
     """One for later was ordered first, and looked after it."""
-    stores, made = MemoryStores(), plan().as_json()
+    stores = MemoryStores()
     for run, minutes, take in (("hf-000001", 90, 120), ("hf-000002", 60, 98)):
-        seen = replace(facts(member(2, take=take)), at=NOW + timedelta(minutes=minutes))
-        bodies: list[tuple[str, dict[str, Any]]] = [
-            (Kind.ORDERED, {"request": to_json(REQUEST)}),
-            (Kind.PLANNED, {"plan": made, "digest": plan().digest, "revision": 1}),
-            (Kind.SEEN, {"facts": to_json(seen), "digest": "", "changes": []}),
-        ]
-        drafts = [Draft(kind, NOW, "engine", body) for kind, body in bodies]
-        index = RunRow(run, "site-1", "install", False, False, None)
-        stores.journal.append(run, drafts, lease=None, last_seq=0, index=index)
+        ended(stores, run, NOW + timedelta(minutes=minutes), take)
 
     assert catalogue.last_known(stores.journal, {"site-1": ""}) == {"site-1": Known("R81.20", 99)}
+
+
+def test_what_is_known_costs_the_same_after_years_of_runs(monkeypatch):
+    stores, read = MemoryStores(), list[str]()
+    for number in range(50):
+        ended(stores, f"hf-{number:06}", NOW + timedelta(days=number), 99)
+    journal = stores.journal
+    whole = journal.read
+
+    def counted(run: str) -> Sequence[Record]:
+        read.append(run)
+        return whole(run)
+
+    monkeypatch.setattr(journal, "read", counted)
+
+    assert catalogue.last_known(journal, {"site-1": ""}) == {"site-1": Known("R81.20", 99)}
+    assert read == ["hf-000049", "hf-000048"]
 
 
 def test_an_empty_journal_knows_only_what_is_pinned():
