@@ -356,19 +356,36 @@ class Worker:
                 await self._give_back(index.group)
 
     async def _leave_to_newer(self, run: str, hand: _Hand, error: NotUnderstood) -> None:
-        """We cannot read this run: say so once, and let one that can have the group."""
+        """We cannot read this run: say so once, and let one that can have its group."""
         if not hand.left_alone:
             log.error(
-                "an open run cannot be read; nothing is sent to its group"
+                "an open run cannot be read; nothing is sent for it"
                 if isinstance(error, RecordSpoilt)
-                else "an open run is left to a newer version; nothing is sent to its group",
+                else "an open run is left to a newer version; nothing is sent for it",
                 run=run,
                 reason=str(error),
                 this_version=self._version,
             )
         hand.left_alone = True
         hand.backoff = RECHECK
-        await self._give_back(hand.group)
+        if not await self._goes_on_beside(run, hand.group):
+            await self._give_back(hand.group)
+
+    async def _goes_on_beside(self, run: str, group: str) -> bool:
+        """Whether we need the lease of a group for another run than one that we cannot read.
+
+        Without it a night would be fenced in mid-step, and its limits would begin anew. One that
+        only waits gives way to a newer version for as long as that may be there.
+        """
+        rows = await asyncio.to_thread(self._stores.journal.runs, group=group)
+        others = [row for row in rows if row.id != run and not self._is_left_alone(row.id)]
+        if not others or any(row.occupies for row in others):
+            return bool(others)
+        return await self._patience.is_over(run, group, ours=group in self._leases)
+
+    def _is_left_alone(self, run: str) -> bool:
+        hand = self._hands.get(run)
+        return hand is not None and hand.left_alone
 
     async def _turn_away(self, run: str, lease: Lease | None) -> None:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
@@ -400,6 +417,7 @@ class Worker:
 
     async def _with_lease(self, run: str, hand: _Hand, lease: Lease, setup: GroupSetup) -> None:
         journal = await self._journal(run, hand, lease)
+        hand.left_alone = False
         copied = restored.unknown(self._stores.identity.copied, journal.state)
         begun = journal.state.last_seq > len(("ORDERED", "PLANNED"))
         if copied or (hand.epoch != lease.epoch and begun):

@@ -27,10 +27,12 @@ from storage.records import Draft, Record, RunRow, chain_fault
 from tests.recorded import outcome, recordings, records_of
 from tests.recorded.__main__ import SCRIPTS, Script, begun
 from tests.simulation.effects import Effects
-from tests.simulation.explore import unsafe_in
+from tests.simulation.explore import SPARSE, unsafe_in
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import small_package
+from tests.simulation.night import Night, small_package
+from tests.simulation.played import Played, play_night
 from tests.simulation.surroundings import PHASES, Surroundings
+from tests.simulation.writing import a_newer_run
 
 ALL = recordings()
 OPEN = [file for file in ALL if file.stem.startswith("open-")]
@@ -205,7 +207,7 @@ def test_what_only_a_newer_version_knows_is_left_to_it_and_nothing_is_sent(tmp_p
     errors = [line for line in logged if line["log_level"] == "error"]
     assert sorted(line["event"] for line in errors) == [
         "a run is not told",
-        "an open run is left to a newer version; nothing is sent to its group",
+        "an open run is left to a newer version; nothing is sent for it",
     ]
     assert all(line["reason"].startswith(sentence) for line in errors)
 
@@ -221,3 +223,27 @@ def test_who_asks_how_such_a_run_stands_is_told_why_nobody_can_say(what):
         runs.why("site-1", "U0ANA00001")
     with pytest.raises(NotUnderstood, match=run):
         header(stores.journal.read(run))
+
+
+BLIND = {"name": "blind", "when": "install_started:1_1", "seconds": 20000}
+
+
+@pytest.mark.parametrize("faults", [[], [BLIND]], ids=["installed", "blind"])
+def test_a_run_that_we_cannot_read_takes_nothing_from_the_night_beside_it(tmp_path, faults):
+    """Its lease above all: a night that is fenced each minute begins its limits anew."""
+
+    def played(*, beside: bool) -> Played:
+        async def then(stage: Night) -> None:
+            stage.order()
+            await stage.until(lambda s: s.plan is not None)
+            if beside:
+                a_newer_run(stage)
+            await stage.until_over()
+
+        return play_night(tmp_path, then, policy=SPARSE, setup={"faults": faults})
+
+    night, undisturbed = played(beside=True), played(beside=False)
+
+    assert bool(undisturbed.state.hold) is bool(faults)
+    assert [(r.at, r.kind) for r in night.records] == [(r.at, r.kind) for r in undisturbed.records]
+    assert {r.epoch for r in night.records} == {1}

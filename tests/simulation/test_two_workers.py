@@ -11,11 +11,13 @@ import structlog
 
 from engine import promises
 from engine.journal import Kind
+from engine.model import Appointment
 from engine.worker import LEASE_TTL
 from storage.records import Lease, Record
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import Site, small_package
 from tests.simulation.two_workers import TwoWorkers
+from tests.simulation.writing import a_newer_run
 
 
 def intended(step: str) -> Callable[[Record], bool]:
@@ -399,6 +401,37 @@ def test_such_an_order_is_refused_where_we_are_at_work_and_the_work_goes_on(tmp_
 
     assert (wrong, taken, waiting) == ([], [], [])
     assert ["says only_members" in text for _, text in said if "did not begin" in text] == [True]
+
+
+def epochs_beside_a_newer_run(tmp_path: Path, *, ours_waits: bool) -> list[int]:
+    """Return which lease has the group, every two minutes; of the two runs one occupies it."""
+
+    async def night(package: Path) -> list[int]:
+        stage = TwoWorkers(package, people=lambda *_: None)
+        stage.add()
+        later = Appointment(stage.clock.now() + timedelta(hours=6))
+        stage.order(appointment=later if ours_waits else None)
+        await stage.play_until(lambda: stage.state().open_gate is not None)
+        a_newer_run(stage, occupies=ours_waits)
+        epochs = []
+        for _ in range(6):
+            await stage.play(120)
+            epochs.append(epoch(stage))
+        await stage.close()
+        return epochs
+
+    return run_virtual(night(small_package(tmp_path)))
+
+
+def test_who_is_at_work_on_a_group_keeps_it_beside_a_run_of_a_newer_version(tmp_path):
+    assert set(epochs_beside_a_newer_run(tmp_path, ours_waits=False)) == {1}
+
+
+def test_what_only_waits_gives_way_to_a_newer_version_as_long_as_that_may_be_there(tmp_path):
+    epochs = epochs_beside_a_newer_run(tmp_path, ours_waits=True)
+
+    assert epochs[0] > 1, "the lease is kept from the version that has the group"
+    assert len(set(epochs[1:])) == 1, "what waits is taken up again and again"
 
 
 # -------------------------------------------------------------------------- the database away

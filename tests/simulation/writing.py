@@ -1,11 +1,11 @@
-"""People who write their votes: what Slack shows of it, and the row that says where to look."""
+"""What others write: people their votes, with the row that says where to look; a newer version."""
 
 from datetime import timedelta
 from typing import Any
 
 from engine.journal import Kind
 from engine.ports import Ballot
-from storage.records import InboxRow
+from storage.records import Draft, InboxRow, RunRow
 from tests.simulation.night import CHANNEL, Night
 
 VERBS = {"yes": "approve", "no": "reject", "withdraw": "withdraw"}
@@ -82,3 +82,12 @@ def freeze(
     row = {"verb": verb, "scope": scope, "user": user, "until": None, "reason": "fair", **body}
     key = f"cmd:freeze:{night._hints}"
     night.stores.inbox.put(InboxRow(key, None, "freeze", row, night.clock.now()))
+
+
+def a_newer_run(night: Night, *, occupies: bool = False) -> str:
+    """Have another open run of the group, of which this version cannot read the last record."""
+    made = [Draft(r.kind, r.at, r.by, r.body) for r in night.records()[:2]]
+    drafts = [*made, Draft("CAMPAIGN", night.clock.now(), "engine", {"wave": 2})]
+    row = RunRow("hf-newer000", "site-1", "install", True, occupies, None)
+    night.stores.journal.append(row.id, drafts, lease=None, last_seq=0, index=row)
+    return row.id

@@ -466,6 +466,39 @@ SAFETIES = (
         by=(GONE,),
     ),
     safety(
+        "a night keeps its lease beside a run that we cannot read",
+        promise="P9",
+        why="It is fenced in mid-step each minute, its limits begin anew, and it never holds.",
+        file=WORKER,
+        old="        if not await self._goes_on_beside(run, hand.group):\n",
+        new="        if True:\n",
+        by=(
+            "simulation/test_recorded.py::"
+            "test_a_run_that_we_cannot_read_takes_nothing_from_the_night_beside_it[blind]",
+        ),
+    ),
+    safety(
+        "who is at work on a group waits for no newer version",
+        promise="P9",
+        why="Its night would be fenced in mid-step for two lives of its lease.",
+        file=WORKER,
+        old="if not others or any(row.occupies for row in others):",
+        new="if not others:",
+        by=(f"{TWO}::test_who_is_at_work_on_a_group_keeps_it_beside_a_run_of_a_newer_version",),
+    ),
+    safety(
+        "what only waits gives way to a newer version",
+        promise="P9",
+        why="A run that has members down would wait for one that waits for its time.",
+        file=WORKER,
+        old="return await self._patience.is_over(run, group, ours=group in self._leases)",
+        new="return True",
+        by=(
+            f"{TWO}::"
+            "test_what_only_waits_gives_way_to_a_newer_version_as_long_as_that_may_be_there",
+        ),
+    ),
+    safety(
         "an order of a newer version is left to it",
         promise="P3",
         why="In an update the older workers would refuse what the newer ones know.",
