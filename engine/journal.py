@@ -143,8 +143,7 @@ class RunJournal:
         journal = cls(
             store, lease, clock, state, stopwatch=stopwatch, redact=redact, listener=listener
         )
-        for record in records:
-            journal.stopwatch.see(record.at)
+        journal.stopwatch.read([record.at for record in records])
         return journal
 
     async def records(self) -> Sequence[Record]:

@@ -174,6 +174,33 @@ def test_an_approval_does_not_live_longer_because_the_clock_was_set_back(tmp_pat
     assert run_virtual(night(small_package(tmp_path))) == ("expired", [])
 
 
+def test_an_approval_is_as_old_as_what_was_written_since_for_a_fresh_process_too(tmp_path):
+    """The wall is set back to after the approval: alone it says that hardly any time passed."""
+
+    async def night(package: Path) -> tuple[Any, ...]:
+        stage = Surroundings(package)
+        stage.troubles.once(PHASES["approved"], lambda: setattr(stage.crowd, "away", True))
+        stage.begin()
+        stage.order()
+        await stage.until(lambda s: stage.crowd.away)
+        await stage.steady.sleep(timedelta(minutes=7))
+        stage.say("resume")  # whatever is answered, the record says when
+        await stage.steady.sleep(timedelta(minutes=1))
+        stage.step_clock(-timedelta(minutes=7))
+        await stage.kill()
+        stage.begin()
+        await stage.steady.sleep(timedelta(minutes=5))
+        stage.crowd.away = False
+        state = await stage.until(
+            lambda s: bool(s.hold or intended_downs(stage.records())), hours=1
+        )
+        end = state.hold.error if state.hold else "", intended_downs(stage.records())
+        await stage.close()
+        return end
+
+    assert run_virtual(night(small_package(tmp_path))) == ("expired", [])
+
+
 def test_those_on_duty_are_called_again_while_the_clock_is_hours_behind(tmp_path):
     asks = Setup(members=4, faults=({"name": "unknown_prompt", "in": "install"},))
 

@@ -60,6 +60,38 @@ def test_a_right_that_began_in_the_future_has_run_out(ahead, unknown):
     assert (watch.latest(began) > began + timedelta(days=1000)) is unknown
 
 
+def test_a_right_is_as_old_as_what_was_written_since_says():
+    """The wall was set back by less than a minute at a time, and shows less than has passed."""
+    clock = HandClock(NOW)
+    watch = Stopwatch(clock)
+    later = [NOW + 7 * MINUTE, NOW + 6 * MINUTE, NOW + 8 * MINUTE, NOW + 7 * MINUTE]
+    clock.step(7 * MINUTE)
+
+    watch.read([NOW, *later])
+    clock.move_to(60)
+
+    assert watch.latest(NOW) == NOW + 10 * MINUTE
+    assert watch.latest(later[-1]) == later[-1] + MINUTE
+    assert watch.about(NOW) == 8 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("wall", "after"),
+    [(-2 * MINUTE, []), (HOUR, [-2 * MINUTE])],
+    ids=["the-present", "a-later-record"],
+)
+def test_a_right_has_run_out_where_the_clock_was_set_back_after_it_began(wall, after):
+    clock = HandClock(NOW)
+    watch = Stopwatch(clock)
+    began, last = NOW - 9 * MINUTE, [NOW + one for one in after]
+    clock.step(wall)
+
+    watch.read([began, NOW, *last])
+
+    assert watch.latest(began) > NOW + timedelta(days=1000)
+    assert [watch.latest(one) for one in last] == [clock.now() for _ in last]
+
+
 def test_what_was_first_seen_stays_the_beginning():
     clock = HandClock(NOW)
     watch = Stopwatch(clock)

@@ -328,16 +328,37 @@ SAFETIES = (
         promise="P2",
         why="With the wall clock set back an approval would live for hours longer.",
         file="engine/stopwatch.py",
-        old="if self._known[moment][1] < -CLOCKS_DIFFER:",
-        new="if False:",
+        old="was_set_back or passed < -CLOCKS_DIFFER",
+        new="False",
         by=("unit/test_stopwatch.py::test_a_right_that_began_in_the_future_has_run_out",),
+    ),
+    safety(
+        "a right is as old as what was written since says",
+        promise="P2",
+        why="Small steps back of the clock would each give an approval a little more life.",
+        file="engine/stopwatch.py",
+        old="            oldest += max(passed, timedelta(0))\n",
+        new="            oldest = now - moment\n",
+        by=("unit/test_stopwatch.py::test_a_right_is_as_old_as_what_was_written_since_says",),
+    ),
+    safety(
+        "a fresh process measures by the order of the journal",
+        promise="P2",
+        why="With the clock set back to after an approval, a restart would give it a second life.",
+        file="engine/journal.py",
+        old="        journal.stopwatch.read([record.at for record in records])\n",
+        new="        [journal.stopwatch.see(record.at) for record in records]\n",
+        by=(
+            "simulation/test_clocks.py::test_an_approval_is_as_old_as_what_was_written_since_"
+            "for_a_fresh_process_too",
+        ),
     ),
     safety(
         "a wait is over when it surely is",
         promise="P3",
         why="A step of the wall clock would end the quiet time.",
         file="engine/stopwatch.py",
-        old="return timedelta(seconds=self._clock.monotonic() - self._known[moment][0])",
+        old="return timedelta(seconds=self._clock.monotonic() - self._known[moment].since)",
         new="return self._clock.now() - moment",
         by=(
             "unit/test_stopwatch.py::test_a_step_of_the_wall_clock_neither_shortens_a_wait_nor_"
