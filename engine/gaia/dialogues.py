@@ -3,6 +3,11 @@
 Pure: text goes in, an answer or nothing comes out. Each prompt is answered at most once, never
 out of order, and only when it stands at the end of what was printed: a public playbook matched
 "Are you sure" anywhere, typed one `y` too many, and the audit log now says "User: y".
+
+A question alone says nothing: "Do you want to continue?" and "Are you sure?" stand below whatever
+the device has to say. So a prompt is all that was said since the former answer, or since the
+frames: where there is one sentence more than was recorded, it is another prompt. What this costs
+is a hold where a version merely words something otherwise.
 """
 
 from __future__ import annotations
@@ -11,28 +16,91 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.errors import StepFailed, UnknownPrompt
+from engine.errors import StepFailed, UnexpectedOutput, UnknownPrompt
 from engine.facts import MemberId, by_number, member_id, package_stem
+from engine.gaia.guards import END_OF_LINE
 from engine.gaia.refusals import REFUSALS, lock_hint
 from engine.gaia.text import cleaned
 from engine.model import PackageRef
 
-_SURE = r"Are you sure\? \(Y - yes, any other key - no\)\s*\Z"
+REBOOT_NOTICE = "the reboot notice"
+"""The prompt with which the device says that these members will restart."""
 
-# Source: SGMUP says blades; R82 says members elsewhere, and may here [B].
-_MEMBERS = "(?:blades|members)"
+# Source: SGMUP says blades; R82 says members elsewhere, and may here [B]. Ids and packages are
+# compared with those that we mean wherever a sentence names them.
+_PARTS = {
+    "<blade>": "(?:blade|member)",
+    "<Blade>": "(?:Blade|Member)",
+    "<blades>": "(?:blades|members)",
+    "<members>": r"(?P<members>[0-9_,\-\s]*)",
+    "<package>": r"(?P<package>[^()]*)",
+}
+
+_CONTINUE = "Do you want to continue? ([y]es / [n]o)"
+_SURE = "Are you sure? (Y - yes, any other key - no)"
+_NAME = "Enter your full name:"
+_DEFAULT = "[Maintenance]:"
+
+_LONGEST = 300
+"""Of what an unknown prompt said, in characters: a hold's reason is one sentence."""
+
+
+def _recorded(words: str) -> str:
+    """Return a pattern for recorded words, wherever blanks and line ends fall in them."""
+    parts = [part for part in re.split(r"(<\w+>)", words) if part.strip()]
+    return r"\s*".join(_PARTS.get(part) or _spread(part) for part in parts)
+
+
+def _spread(words: str) -> str:
+    return r"\s*".join(map(re.escape, "".join(words.split())))
+
+
+def _all_of(*said: str) -> re.Pattern[str]:
+    """Return a pattern for all that is said, sentence by sentence, and nothing between."""
+    return re.compile(r"\s*".join(["", *said, ""]))
+
+
+def _maybe(pattern: str) -> str:
+    return f"(?:{pattern})?"
+
+
+# Source: SGMUP (`set smo image …`), EXLLAB (`set cluster configuration image …`).
+_CLONE_WARNING = _recorded(
+    "Attention! In case image auto-clone is enabled, this operation may be overridden by "
+    "auto-cloning from SMO during next boot. To disable image auto-clone run: set"
+)
+_CLONE_WARNING += rf"\s*(?:{_recorded('smo')}|{_recorded('cluster configuration')})\s*"
+_CLONE_WARNING += _recorded("image auto-clone state off")
+
+# Source: ORCH, SGMUP: said by the way, whoever holds the lock; what it refuses is in REFUSALS.
+_BY_THE_WAY = re.compile(
+    r"^\s*CLINFR0771\s+Config lock is owned by \S+\. "
+    r"Use (?:the command )?'lock database override' to acquire the lock\.[ \t]*$",
+    re.MULTILINE,
+)
+
+# Source: SGMUP logs: a row has two cells, and the last one a rule below. What has one cell is no
+# frame, but a box around something that was said.
+_BEFORE = re.compile(
+    rf"{END_OF_LINE}|Querying cluster members\.\.\.|"
+    r"^[ \t]*\|(?:[^|\n]*\|){2,}[ \t]*$(?:\n[ \t]*\+[-+]+\+[ \t]*$)?",
+    re.MULTILINE,
+)
+"""What ends before the device speaks: our own line, the first words of `installer`, each frame."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question. `commits` marks the answer after which the device begins to act."""
+    """One question, with all that is said before it; its members and its package must be ours.
+
+    `commits` marks the answer after which the device begins to act.
+    """
 
     name: str
     pattern: re.Pattern[str]
     answer: str
     required: bool = True
     commits: bool = False
-    names_members: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +125,7 @@ class Dialogue:
         self._members = frozenset(members)
         self._package = package
         self._since_answer = ""
+        self._typed = ""
         self.transcript = ""
 
     @property
@@ -76,12 +145,12 @@ class Dialogue:
         self.transcript += text
         self._since_answer += text
         shown = cleaned(self._since_answer)
+        said = self._said(shown)
         for index, prompt in enumerate(self._waiting):
-            if prompt.pattern.search(shown):
-                self._check_members(prompt, shown)
-                self._check_package(prompt, shown)
+            if asked := prompt.pattern.fullmatch(said):
+                self._check(asked)
                 self._waiting = self._waiting[index + 1 :]
-                self._since_answer = ""
+                self._since_answer, self._typed = "", prompt.answer
                 return Answer(prompt.name, prompt.answer, prompt.commits)
             if prompt.required:
                 break
@@ -98,34 +167,40 @@ class Dialogue:
         """
         expected = self._waiting[0].name if self._waiting else "the end"
         shown = cleaned(self._since_answer).strip()
-        last = shown.splitlines()[-1].strip() if shown else "nothing"
+        said = " ".join(self._said(shown).split())[-_LONGEST:] or shown.rpartition("\n")[2].strip()
         return UnknownPrompt(
-            f"expected {expected}, but the device shows {last!r}; nothing was answered", shown
+            f"expected {expected}, but the device shows {said or 'nothing'!r}; "
+            "nothing was answered",
+            shown,
         )
 
-    def _check_members(self, prompt: Prompt, shown: str) -> None:
-        if not prompt.names_members:
-            return
-        found = list(re.finditer(rf"on {_MEMBERS}:[ \t]*([0-9_,\- \t]+)", shown))
-        named = _ids(found[-1][1]) if found else frozenset()
-        if named != self._members:
-            raise UnknownPrompt(
-                f"the device asks about {found[-1][1].strip() if found else 'no members'}, "
-                f"we mean {', '.join(sorted(self._members, key=by_number))}; nothing was answered",
-                shown,
-            )
+    def _said(self, shown: str) -> str:
+        """Return what was said since the former answer, without its echo, and without frames."""
+        if self._typed:
+            shown = re.sub(rf"\A\s*{_spread(self._typed)}(?:\s|\Z)", "", shown)
+        before = list(_BEFORE.finditer(shown))
+        return _BY_THE_WAY.sub("", shown[before[-1].end() :] if before else shown)
 
-    def _check_package(self, prompt: Prompt, shown: str) -> None:
-        """A number that counts in another list than we read would be another package's."""
-        if not prompt.names_members or self._package is None:
-            return
-        found = re.findall(rf"\(([^()]*)\)\s+on {_MEMBERS}:", shown)
-        if not found or not _is_named(found[-1], self._package):
-            raise UnknownPrompt(
-                f"the device asks about {' '.join(found[-1].split()) if found else 'no package'}, "
-                f"we mean {self._package.name}; nothing was answered",
-                shown,
-            )
+    def _check(self, asked: re.Match[str]) -> None:
+        """A number that counts in another list than we read would be another package's.
+
+        Raises:
+            UnknownPrompt: the question names other members, or another package, than we mean.
+        """
+        named = asked.groupdict()
+        members, package = named.get("members"), named.get("package")
+        if members is not None and _ids(members) != self._members:
+            meant = ", ".join(sorted(self._members, key=by_number))
+            raise self._about(members, "members", meant, asked)
+        if package is not None and self._package and not _is_named(package, self._package):
+            raise self._about(package, "package", self._package.name, asked)
+
+    def _about(self, named: str, what: str, meant: str, asked: re.Match[str]) -> UnknownPrompt:
+        return UnknownPrompt(
+            f"the device asks about {' '.join(named.split()) or f'no {what}'}, we mean {meant}; "
+            "nothing was answered",
+            asked[0],
+        )
 
 
 def _is_named(shown: str, package: PackageRef) -> bool:
@@ -142,15 +217,16 @@ def _is_named(shown: str, package: PackageRef) -> bool:
 
 
 def _ids(text: str) -> frozenset[MemberId]:
-    """Read `1_01,1_02` or `1_1-1_4`; a range stays within its Site."""
+    """Read `1_01,1_02` or `1_1-1_4`; a range stays within its Site. Nobody where it is no list."""
     members: set[MemberId] = set()
-    for part in re.split(r"[,\s]+", text.strip()):
-        if not part:
-            continue
-        first, _, last = part.partition("-")
-        site, low = by_number(member_id(first))
-        _, high = by_number(member_id(last or first))
-        members |= {f"{site}_{number}" for number in range(low, high + 1)}
+    try:
+        for part in re.split(r"[,\s]+", re.sub(r"\s*-\s*", "-", text).strip(" ,\n\t")):
+            first, _, last = part.partition("-")
+            site, low = by_number(member_id(first))
+            _, high = by_number(member_id(last or first))
+            members |= {f"{site}_{number}" for number in range(low, high + 1)}
+    except UnexpectedOutput:
+        return frozenset()
     return frozenset(members)
 
 
@@ -172,18 +248,28 @@ def admin_state(
         [
             Prompt(
                 "the confirmation",
-                re.compile(
-                    rf"(?:blade|member) state change to {state} on {_MEMBERS}:.*?{_SURE}",
-                    re.DOTALL,
+                _all_of(
+                    _recorded(
+                        "You are about to perform "
+                        f"<blade> state change to {state} on <blades>: <members>"
+                    ),
+                    _maybe(_recorded("This action will change members state")),
+                    _recorded(_SURE),
                 ),
                 "y",
                 commits=confirming_acts,
-                names_members=True,
             ),
-            Prompt("your name", re.compile(r"Enter your full name:\s*\Z"), name),
+            Prompt(
+                "your name",
+                _all_of(
+                    _maybe(_recorded(f"<Blade> state change to {state} requires auditing")),
+                    _recorded(_NAME),
+                ),
+                name,
+            ),
             Prompt(
                 "the reason",
-                re.compile(r"Enter reason for .*?\[Maintenance\]:\s*\Z", re.DOTALL),
+                _all_of(_recorded(f"Enter reason for <blade> state change to {state} {_DEFAULT}")),
                 reason,
                 commits=True,
             ),
@@ -202,33 +288,45 @@ def package(
     Source: SGMUP logs, R81.10 (install); for several members at once and for uninstall the same
     frame is inferred [I].
     """
+    act = "uninstall" if "Uninstall" in what else "install"
     return Dialogue(
         [
             Prompt(
-                "the reboot notice",
-                re.compile(r"Do you want to continue\? \(\[y\]es / \[n\]o\)\s*\Z"),
+                REBOOT_NOTICE,
+                _all_of(
+                    _recorded(f"The machines(<members>) will automatically reboot after {act}."),
+                    _recorded(_CONTINUE),
+                ),
                 "y",
                 required=False,
             ),
             Prompt(
                 "the clone warning",
-                re.compile(rf"image auto-clone(?:(?!You are about to).)*?{_SURE}", re.DOTALL),
+                _all_of(_CLONE_WARNING, _recorded(_SURE)),
                 "y",
                 required=False,
             ),
             Prompt(
                 "the confirmation",
-                re.compile(
-                    rf"You are about to perform\s+{what} \(.*?\) on {_MEMBERS}:.*?{_SURE}",
-                    re.DOTALL,
+                _all_of(
+                    _maybe(_CLONE_WARNING),
+                    _recorded(
+                        f"You are about to perform {what} (<package>) on <blades>: <members>"
+                    ),
+                    _recorded(_SURE),
                 ),
                 "y",
-                names_members=True,
             ),
-            Prompt("your name", re.compile(r"Enter your full name:\s*\Z"), name),
+            Prompt(
+                "your name",
+                _all_of(
+                    _maybe(_recorded(f"{what} (<package>) requires auditing")), _recorded(_NAME)
+                ),
+                name,
+            ),
             Prompt(
                 "the reason",
-                re.compile(rf"Enter reason for\s+{what}.*?\[Maintenance\]:\s*\Z", re.DOTALL),
+                _all_of(_recorded(f"Enter reason for {what} (<package>) {_DEFAULT}")),
                 reason,
                 commits=True,
             ),

@@ -36,6 +36,10 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 _DONE = re.compile(r"@done (\d+)\s*$", re.MULTILINE)
 
+END_OF_LINE = r'\$\s*\?\s*"'
+"""A pattern for the end of a guarded line as a terminal echoes it; what follows is the device's.
+Blanks: a long line is broken at the terminal's width."""
+
 
 @dataclass(frozen=True)
 class Stamp:

@@ -12,27 +12,33 @@ REBOOT = (
     "Do you want to continue? ([y]es / [n]o)\n"
 )
 CLONE = (
-    "y\nAttention! In case image auto-clone is enabled, this operation may be overridden by "
+    "Attention! In case image auto-clone is enabled, this operation may be overridden by "
     "auto-cloning from SMO during next boot.\nTo disable image auto-clone run: set smo image "
     "auto-clone state off\nAre you sure? (Y - yes, any other key - no) "
 )
 CONFIRM = (
-    "y\nYou are about to perform \nPackage Installation "
+    "You are about to perform \nPackage Installation "
     "(Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) on blades: 1_02\n\n"
     "Are you sure? (Y - yes, any other key - no) "
 )
 NAME = (
-    "y\n\nPackage Installation (Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) requires "
+    "\nPackage Installation (Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) requires "
     "auditing\nEnter your full name: "
 )
 REASON = (
-    "ana\nEnter reason for \nPackage Installation "
+    "Enter reason for \nPackage Installation "
     "(Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tgz) [Maintenance]: "
 )
 JUMBO = PackageRef(
     "Check_Point_R81_10_JUMBO_HF_MAIN_Bundle_T66_FULL.tar", "", 0, "", version="R81.10", take=66
 )
 ALL = [REBOOT, CLONE, CONFIRM, NAME, REASON]
+DOWN = [
+    "You are about to perform blade state change to down on blades: 1_02\n\nThis action will "
+    "change members state\n\n\nAre you sure? (Y - yes, any other key - no) ",
+    "\n\nBlade state change to down requires auditing\n\nEnter your full name: ",
+    "Enter reason for blade state change to down [Maintenance]: ",
+]
 FRAMES = (
     "Querying cluster members...\x1b[2J\r\r\n"
     "Wed Aug 31 16:05:01 IDT 2022Update Service Engine\r\r\n"
@@ -45,12 +51,17 @@ def install() -> Dialogue:
 
 
 def talk(dialogue: Dialogue, *texts: str, pieces: int = 1) -> list[str]:
-    heard = (
-        dialogue.hear(text[start : start + max(1, len(text) // pieces)])
-        for text in texts
-        for start in range(0, len(text), max(1, len(text) // pieces))
-    )
-    return [answer.text for answer in heard if answer is not None]
+    """Return the answers to these texts; each answer is echoed, as a terminal does."""
+    given: list[str] = []
+    echo = ""
+    for said in texts:
+        text, echo = echo + said, ""
+        size = max(1, len(text) // pieces)
+        for start in range(0, len(text), size):
+            if answer := dialogue.hear(text[start : start + size]):
+                given.append(answer.text)
+                echo = f"{answer.text}\n"
+    return given
 
 
 @pytest.mark.parametrize("pieces", [1, 3, 1000])
@@ -181,14 +192,102 @@ def test_a_refusal_is_an_error_with_the_devices_own_words(refusal):
 
 def test_the_admin_state_dialogue_as_recorded():
     dialogue = admin_state("down", ["1_2"], name="ana", reason="hf-1", confirming_acts=False)
-    texts = [
-        "You are about to perform blade state change to down on blades: 1_02\n\nThis action will "
-        "change members state\n\n\nAre you sure? (Y - yes, any other key - no) ",
-        "y\n\n\nBlade state change to down requires auditing\n\nEnter your full name: ",
-        "ana\nEnter reason for blade state change to down [Maintenance]: ",
-    ]
 
-    assert talk(dialogue, *texts) == ["y", "ana", "hf-1"]
+    assert talk(dialogue, *DOWN) == ["y", "ana", "hf-1"]
+
+
+# -------------------------------------------------------- what is said before a known question
+
+UNKNOWN = "All takes of the Jumbo will be removed, not the last one alone.\n"
+
+
+def one_line_more(text: str) -> list[str]:
+    lines = text.splitlines(keepends=True)
+    return ["".join([*lines[:at], UNKNOWN, *lines[at:]]) for at in range(len(lines))]
+
+
+@pytest.mark.parametrize(("number", "text"), list(enumerate([FRAMES + REBOOT, *ALL[1:]])))
+def test_a_question_below_one_sentence_more_than_recorded_is_not_answered(number, text):
+    before_the_frames = len(FRAMES.splitlines()) if number == 0 else 0
+    for odd in one_line_more(text)[before_the_frames:]:
+        dialogue = install()
+        talk(dialogue, *ALL[:number])
+
+        assert dialogue.hear(odd) is None
+        assert UNKNOWN.strip() in str(dialogue.stuck())
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_nor_is_one_about_the_admin_state(number):
+    typed = (
+        '[Expert@x:0]# ( exec g_clusterXL_admin -b 1_2 down ) 9>/x/lock; echo "@do\r\nne $?"\r\n'
+    )
+    texts = [typed + DOWN[0], *DOWN[1:]]
+    for odd in one_line_more(texts[number])[2 if number == 0 else 0 :]:
+        dialogue = admin_state("down", ["1_2"], name="ana", reason="hf-1", confirming_acts=False)
+        talk(dialogue, *texts[:number])
+
+        assert dialogue.hear(odd) is None
+        assert UNKNOWN.strip() in str(dialogue.stuck())
+    whole = admin_state("down", ["1_2"], name="ana", reason="hf-1", confirming_acts=False)
+    assert talk(whole, *texts) == ["y", "ana", "hf-1"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        REBOOT.splitlines()[0].replace("install", "uninstall") + "\n",
+        REBOOT.splitlines()[0].replace("machines", "orchestrators") + "\n",
+        "The machine will automatically reboot after install of x.tgz. \n",
+    ],
+)
+def test_do_you_want_to_continue_is_answered_below_the_reboot_notice_alone(said):
+    dialogue = install()
+
+    assert dialogue.hear(f"{FRAMES}{said}Do you want to continue? ([y]es / [n]o)\n") is None
+    assert "Do you want to continue?" in str(dialogue.stuck())
+
+
+def test_what_stands_in_a_box_of_one_cell_is_said_and_is_no_frame():
+    dialogue = install()
+
+    assert dialogue.hear(f"{FRAMES}+-----+\n| {UNKNOWN.strip()} |\n+-----+\n{REBOOT}") is None
+    assert UNKNOWN.strip() in str(dialogue.stuck())
+
+
+@pytest.mark.parametrize("named", ["1_01,1_02", "1_01-1_08", "1_03", ""])
+def test_a_reboot_notice_that_names_other_members_is_not_answered(named):
+    with pytest.raises(UnknownPrompt, match=r"the device asks about .*, we mean 1_2; nothing was"):
+        install().hear(FRAMES + REBOOT.replace("1_02", named))
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        REBOOT.replace("1_02", "1_2"),
+        REBOOT.replace(" ", "  ").replace("\n", "\n\n"),
+        REBOOT.replace("1_02", " 1_02 "),
+        REBOOT.replace("reboot after", "reboot\r\n   after"),
+        REBOOT.replace("automatically", "autom\natically"),
+        "CLINFR0771  Config lock is owned by admin. Use the command 'lock database override' to "
+        "acquire the lock.\n" + REBOOT,
+        f"+{'-' * 13}+{'-' * 64}+\n{' ' * 80}\x1b[11;1H" + REBOOT,
+    ],
+)
+def test_blanks_wraps_and_frames_do_not_make_another_notice(notice):
+    assert talk(install(), FRAMES + notice) == ["y"]
+
+
+def test_an_uninstall_has_a_notice_of_its_own():
+    dialogue = package("Package Uninstallation", ["1_2"], JUMBO, name="ana", reason="hf-1")
+
+    assert talk(dialogue, REBOOT.replace("install", "uninstall")) == ["y"]
+
+
+@pytest.mark.parametrize("state", ["smo", "cluster configuration"])
+def test_how_cloning_is_switched_off_is_told_in_two_ways(state):
+    assert talk(install(), REBOOT, CLONE.replace("set smo", f"set {state}")) == ["y", "y"]
 
 
 @pytest.mark.parametrize(("meant", "asked"), [("up", "down"), ("down", "up")])
