@@ -21,10 +21,10 @@ from engine.calling import called
 from engine.drift import Finding, Known, Look
 from engine.errors import MaintenanceError, NotUnderstood, PlanRefused
 from engine.fold import RunState
-from engine.former import former
+from engine.former import former, formers
 from engine.group import LiveGroup
 from engine.journal import ENGINE, Kind, debt_of
-from engine.planning import formers, occupant
+from engine.planning import occupant
 from engine.ports import Clock, GroupSetup, Inventory, People, Shell
 from engine.reading import ReadingShell
 from storage.records import (

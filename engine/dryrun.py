@@ -20,6 +20,7 @@ from engine.errors import MaintenanceError, PlanRefused
 from engine.estimate import work
 from engine.facts import GroupFacts, spelled
 from engine.fold import RunState
+from engine.former import kept_before, last_formers
 from engine.group import LiveGroup
 from engine.headroom import active_site, headroom, in_words
 from engine.model import Appointment, LogicalGroup, Plan, Request, StepKind
@@ -222,7 +223,7 @@ async def dry_plan(
         beside="" if refused else busy,
     )
     refusals = [why for why in (refused, frozen, outside) if why]
-    holds = "" if busy else _holds(plan, facts)
+    holds = "" if busy else await asyncio.to_thread(_holds, plan, facts, journal)
     steps, after = outline(plan, facts), request.rollback_after
     return DryPlan(plan, facts, steps, tuple(refusals), holds, after)
 
@@ -246,11 +247,15 @@ def _barred(
     return *beside(journal, request), frozen
 
 
-def _holds(plan: Plan, facts: GroupFacts) -> str:
+def _holds(plan: Plan, facts: GroupFacts, journal: JournalStore | None) -> str:
     """Return for what the first full look of the run would hold, as things are now."""
     preflight = next(step for step in plan.steps if step.kind is StepKind.PREFLIGHT)
+    state = RunState(run=RUN, plan=plan, facts=facts)
+    if journal is not None:
+        formers = last_formers(journal, plan.security_group)
+        state.kept_actions = kept_before(formers, facts.members)
     try:
-        invariants.check(preflight, facts, RunState(run=RUN, plan=plan, facts=facts))
+        invariants.check(preflight, facts, state)
     except MaintenanceError as error:
         return str(error)
     return ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from engine.errors import (
 )
 from engine.facts import GroupFacts, MemberId, differences, in_service
 from engine.fold import RunState
+from engine.former import kept_before
 from engine.group import LiveGroup
 from engine.invariants import (
     left_out_moved,
@@ -439,6 +440,17 @@ class Duty:
         """Return for how long this executor has been trying a step."""
         since = self.tried_since.get(step.id, self.clock.monotonic())
         return timedelta(seconds=self.clock.monotonic() - since)
+
+    async def with_former(self, facts: GroupFacts) -> RunState:
+        """Return the run with what former ones know of actions that CPUSE calls in progress.
+
+        They are asked only where it does so while it says of itself that it is idle.
+        """
+        doubtful = [m for m in facts.members if self.state.busy(m) and not m.agent_busy]
+        if not doubtful:
+            return self.state
+        kept = kept_before(await self.journal.formers(), doubtful)
+        return replace(self.state, kept_actions={**self.state.kept_actions, **kept})
 
     def serving(self, facts: GroupFacts) -> list[MemberId]:
         """Return the members in service, of those that the plan is about."""

@@ -1,17 +1,24 @@
 """What the journals of a group's runs tell a later one: what was planned, seen, and how it ended.
 
-Pure. Only runs that have ended count, and only what their records say; what is true of the devices
-now is seen by a look.
+Pure, but for reading them. Only runs that have ended count, and only what their records say; what
+is true of the devices now is seen by a look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
+from engine.errors import NotUnderstood
 from engine.facts import MemberFacts, MemberId, PackageState, package_stem
 from engine.fold import RunState
 from engine.model import Plan, StepKind
+from storage.records import JournalStore
+
+FORMERS_LIMIT = 30
+"""So many ended runs of a group are read for what they saw; one that is older tells little."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Former:
             given up.
         turned: whether people said `rollback` while it went on, so that it led back.
         cloning_owed: whether it left the group owing its image auto-clone.
+        kept_actions: of each member the action that CPUSE kept as in progress when it was over.
     """
 
     run: str
@@ -36,11 +44,26 @@ class Former:
     began: bool
     turned: bool = False
     cloning_owed: bool = False
+    kept_actions: Mapping[MemberId, int] = field(default_factory=dict)
 
     @property
     def package(self) -> str:
         """The name of the package that it was about."""
         return self.plan.package.name
+
+
+def formers(journal: JournalStore, group: str) -> Iterator[Former]:
+    """Yield the runs of a group that have ended, the last one first; none that cannot be read."""
+    for row in journal.ended(group):
+        with contextlib.suppress(NotUnderstood):
+            one = former(RunState.replay(journal.read(row.id)))
+            if one is not None:
+                yield one
+
+
+def last_formers(journal: JournalStore, group: str) -> Sequence[Former]:
+    """Return the runs of a group that ended last, as many as tell something, newest first."""
+    return list(islice(formers(journal, group), FORMERS_LIMIT))
 
 
 def former(state: RunState) -> Former | None:
@@ -60,6 +83,7 @@ def former(state: RunState) -> Former | None:
         began,
         turned=bool(state.rolled_back),
         cloning_owed=state.cloning_owed,
+        kept_actions=state.kept_actions,
     )
 
 
@@ -102,3 +126,17 @@ def take_under(formers: Iterable[Former], package: str) -> tuple[int, str] | Non
         if installed and take is not None and package_stem(one.package) == wanted:
             return take, one.run
     return None
+
+
+def kept_before(formers: Iterable[Former], members: Sequence[MemberFacts]) -> dict[MemberId, int]:
+    """Return the newest actions of these members that a former run saw over.
+
+    CPUSE may keep one as in progress for good, and no later run has seen how it ended.
+    """
+    newest = {m.id: m.action.id for m in members if m.action is not None}
+    return {
+        member: action
+        for one in formers
+        for member, action in one.kept_actions.items()
+        if newest.get(member) == action
+    }

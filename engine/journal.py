@@ -22,6 +22,7 @@ from engine.canon import to_json
 from engine.errors import Fenced, Stopped
 from engine.facts import GroupFacts
 from engine.fold import RunState, index_after
+from engine.former import Former, last_formers
 from engine.model import Plan, Request
 from engine.ports import Clock
 from engine.stopwatch import Stopwatch
@@ -158,6 +159,11 @@ class RunJournal:
         """Return what an earlier run wrote when it left this group owing its auto-clone (P5)."""
         group = self.state.the_request.security_group
         return debt_of(await self.house(), group)
+
+    async def formers(self) -> Sequence[Former]:
+        """Return what the runs of this group that ended last leave to this one, newest first."""
+        group = self.state.the_request.security_group
+        return await asyncio.to_thread(last_formers, self._store, group)
 
     async def occupant(self) -> str:
         """Return which other open run has this one's group, or ""."""

@@ -6,20 +6,17 @@ Orders and dry runs both come through here, so that what is told beforehand is w
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from engine import freezes, rights, windows
 from engine.appointments import appointed
 from engine.canon import Unfamiliar, whole_from_json
-from engine.errors import NotUnderstood, PeopleUnreadable, PlanRefused
+from engine.errors import PeopleUnreadable, PlanRefused
 from engine.facts import GroupFacts
-from engine.fold import RunState
 from engine.following import goes_on_with, last_change, plan_after
-from engine.former import Former, former
+from engine.former import Former, last_formers
 from engine.journal import Kind
 from engine.model import ORDER_KINDS, PackageRef, Plan, Request, StepKind
 from engine.packages import package_ref
@@ -28,9 +25,6 @@ from engine.policy import Policy
 from engine.ports import Clock, GroupSetup, Packages, People
 from engine.uninstalling import plan_uninstall
 from storage.records import HOUSE, JournalStore
-
-FORMERS_LIMIT = 30
-"""So many ended runs of a group are read for what they saw; one that is older tells little."""
 
 Look = Callable[[], Awaitable[GroupFacts]]
 
@@ -104,16 +98,7 @@ async def _package(packages: Packages, name: str, sha256: str) -> PackageRef:
 
 
 def _formers(journal: JournalStore | None, group: str) -> Sequence[Former]:
-    return list(islice(formers(journal, group), FORMERS_LIMIT)) if journal is not None else []
-
-
-def formers(journal: JournalStore, group: str) -> Iterator[Former]:
-    """Yield the runs of a group that have ended, the last one first; none that cannot be read."""
-    for row in journal.ended(group):
-        with contextlib.suppress(NotUnderstood):
-            one = former(RunState.replay(journal.read(row.id)))
-            if one is not None:
-                yield one
+    return last_formers(journal, group) if journal is not None else []
 
 
 def understood(asked: Mapping[str, Any]) -> Request:

@@ -46,8 +46,10 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
     seen: dict[str, Any] = {"facts": None}
     if not _has_changed_any(duty):
         facts = await duty.observe(full=True)
-        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, duty.state)
-        seen = {"facts": to_json(facts), "trouble": invariants.worth_telling(facts)}
+        state = await duty.with_former(facts)
+        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, state)
+        trouble, kept = invariants.worth_telling(facts), state.kept_actions
+        seen = {"facts": to_json(facts), "trouble": trouble, "kept": kept}
         _refuse_late(duty)
     try:
         await duty.done(step, how="kept", **seen)
@@ -171,7 +173,7 @@ async def _compare_with_plan(duty: Duty, step: Step) -> None:
             changes=list(differences(seen.digested(package), facts.digested(package))),
         )
     ]
-    if not await duty.journal.occupant() and (why := _would_not_begin(duty, step, facts)):
+    if not await duty.journal.occupant() and (why := await _would_not_begin(duty, step, facts)):
         told = [alarm["reason"] for alarm in duty.state.alarms if alarm["what"] == "schedule"]
         if duty.journal.as_written(why) not in told[-1:]:
             alarm = duty.journal.draft(Kind.ALARMED, what="schedule", reason=why, mention=True)
@@ -179,9 +181,10 @@ async def _compare_with_plan(duty: Duty, step: Step) -> None:
     await duty.journal.append(drafts)
 
 
-def _would_not_begin(duty: Duty, step: Step, facts: GroupFacts) -> str:
+async def _would_not_begin(duty: Duty, step: Step, facts: GroupFacts) -> str:
+    state = await duty.with_former(facts)
     try:
-        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, duty.state)
+        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, state)
     except ConditionFailed as differs:
         return f"as things are it would not begin: {differs}"
     return ""

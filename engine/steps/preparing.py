@@ -22,9 +22,10 @@ LISTED = (PackageState.AVAILABLE, PackageState.INSTALLED)
 
 async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Record what is true before anything changes, or hold."""
-    invariants.check(step, facts, duty.state)
-    told = invariants.worth_telling(facts)
-    await duty.done(step, how="looked", facts=to_json(facts), trouble=told)
+    state = await duty.with_former(facts)
+    invariants.check(step, facts, state)
+    told, kept = invariants.worth_telling(facts), state.kept_actions
+    await duty.done(step, how="looked", facts=to_json(facts), trouble=told, kept=kept)
 
 
 async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -33,7 +34,7 @@ async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if everywhere(duty, facts):
         await duty.done(step, how="seen")
         return
-    if any(member.at_work for member in duty.plan.concerning(facts).members):
+    if any(duty.state.busy(member) for member in duty.plan.concerning(facts).members):
         await _wait_while_busy(duty, step)
         return
     if await duty.group.uploaded_sha256(package) != package.sha256:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import daily
+from engine.former import formers
 from engine.model import Appointment
-from engine.planning import formers
 from tests.simulation.loop import START
 from tests.simulation.night import Night, everyone_agrees
 from tests.simulation.test_beside import play

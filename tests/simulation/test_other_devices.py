@@ -9,7 +9,7 @@ import pytest
 from engine.journal import Kind
 from engine.model import StepKind
 from engine.rehearsal.devices import clish, cpuse
-from tests.simulation.night import PACKAGE, POLICY, REQUESTER, Night, quick
+from tests.simulation.night import PACKAGE, POLICY, REQUESTER, Night, everyone_agrees, quick
 from tests.simulation.played import Played, Then, play_night
 
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
@@ -83,6 +83,34 @@ def test_nobody_waits_for_an_action_that_outlived_the_restart_it_ended_with(tmp_
     assert night.state.ended is not None, night.state.hold
     assert night.state.ended["state"] == ("rolled back" if word else "done")
     assert night.installs() == {"1_1": 1, "1_2": 1, **dict.fromkeys(("1_3", "1_4"), int(not word))}
+
+
+def test_what_a_former_run_saw_over_keeps_no_later_one_from_its_work(tmp_path):
+    """Neither the rollback that it was ordered with, at its appointment, nor a later order."""
+    ends: list[str] = []
+
+    async def then(night: Night) -> None:
+        night.order(rollback_after=timedelta(hours=2))
+        for _ in range(3):
+            await night.until_over(hours=4)
+            ended = night.state().ended
+            assert ended is not None, night.state().hold
+            ends.append(ended["state"])
+            if len(ends) == 1:
+                night.follow(ended["rollback"])
+            elif len(ends) == 2:
+                night.order()
+
+    def without_keep(night: Night, gate: str, shown: str) -> None:
+        if "KEEP" not in shown.upper():
+            everyone_agrees(night, gate, shown)
+
+    night = play_night(
+        tmp_path, then, policy=SPARSE, setup={"keeps_actions": True}, people=without_keep
+    )
+
+    assert ends == ["done", "done", "done"]
+    assert night.installs() == dict.fromkeys(("1_1", "1_2", "1_3", "1_4"), 2)
 
 
 # --------------------------------------------------------------------- answers of one member

@@ -73,9 +73,9 @@ SAFETIES = (
         promise="P1",
         why="Days have passed: what was planned may not be what is there.",
         file=WAITS,
-        old="        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, duty.state)\n"
-        "        seen =",
-        new="        seen =",
+        old="        invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, state)\n"
+        "        trouble,",
+        new="        trouble,",
         by=(f"{PLAYED}::test_what_changed_by_hand_meanwhile_holds_when_it_is_due",),
     ),
     safety(

@@ -126,6 +126,27 @@ SAFETIES = (
         by=("unit/test_invariants.py::test_only_the_action_that_was_seen_done_is_over",),
     ),
     safety(
+        "what a former run saw over is over for a later one",
+        promise="P10",
+        why="Where CPUSE never closes an action no run of the group would begin again.",
+        file="engine/duty.py",
+        old="        kept = kept_before(await self.journal.formers(), doubtful)\n",
+        new="        kept: dict[str, int] = {}\n",
+        by=(
+            "simulation/test_other_devices.py::test_what_a_former_run_saw_over_keeps_no_later_one_"
+            "from_its_work",
+        ),
+    ),
+    safety(
+        "a former run says nothing of an action that began after it",
+        promise="P3",
+        why="What somebody else began since would be taken for over, and worked beside.",
+        file="engine/former.py",
+        old="        if newest.get(member) == action\n",
+        new="",
+        by=("unit/test_former.py::test_only_the_action_that_a_former_run_saw_over_is_over_later",),
+    ),
+    safety(
         "an action from before a step is not taken for it",
         promise="P4",
         why="Where it is never closed, nobody could say what came of the step, with a group down.",

@@ -144,7 +144,7 @@ SAFETIES = (
         "the last run of a group is the one that ended last",
         promise="P1",
         why="`finish` would plan the wrong way, where one for later was ordered before others.",
-        file="engine/planning.py",
+        file="engine/former.py",
         old="    for row in journal.ended(group):",
         new="    for row in reversed([r for r in journal.runs(group=group, open_only=False)]):",
         by=(
