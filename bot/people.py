@@ -54,6 +54,9 @@ MEMBERS_WITHIN_S = 1.0
 ANSWER_WITHIN_S = 10.0
 """Seconds for each way to tell one person something, waiting for its turn included."""
 
+_HIDDEN = frozenset({"user_not_found", "user_not_visible"})
+"""Slack's words for that it shows us no such account: an answer, and asked again it is the same."""
+
 _UNFIT = {
     "deleted": "it was deactivated",
     "is_bot": "it is a bot",
@@ -272,7 +275,12 @@ class SlackPeople:
     async def person(self, user: str) -> Person:
         """See engine.ports.People."""
         me = await self._me.identity()
-        answer = await asked(lambda: self._client.users_info(user=user))
+        try:
+            answer = await asked(lambda: self._client.users_info(user=user))
+        except SlackRefused as refused:
+            if refused.error not in _HIDDEN:
+                raise
+            return Person(user, user, "Slack does not show this account", hidden=True)
         try:
             found: dict[str, Any] = answer["user"]
             profile = found.get("profile") or {}

@@ -149,10 +149,10 @@ def refusal(
     """Return why a ballot has no effect, or "" where it counts.
 
     A stop needs less than a yes: a no counts from approvers, the requester and everyone who
-    may halt (`halters`: their roles). Whoever changed the plan (`authors`) asks for it as much as
-    the requester does. Moments are told in `zone`.
+    may halt (`halters`: their roles), also where Slack does not show their account. Whoever changed
+    the plan (`authors`) asks for it as much as the requester does. Moments are told in `zone`.
     """
-    if person.unfit:
+    if person.unfit and not (person.hidden and ballot.choice == "no"):
         return f"this account may not vote: {person.unfit}"
     fallback = bool(policy.fallback) and policy.fallback in roles
     if fallback and ballot.choice == "no":

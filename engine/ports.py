@@ -147,13 +147,15 @@ class Person:
     """Who a Slack id is now, and whether that account may vote at all.
 
     `unfit` is "" or the reason why not: deactivated, a bot, a guest, of another workspace.
-    `timezone` is "" where it is not known.
+    `timezone` is "" where it is not known. Where `hidden`, Slack says that it does not show this
+    account; it is unfit then, but a stop needs nobody's account: its roles decide.
     """
 
     id: str
     name: str
     unfit: str = ""
     timezone: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,10 +196,10 @@ class People(Protocol):
         ...
 
     async def person(self, user: str) -> Person:
-        """Return who this is now.
+        """Return who this is now; one whom Slack does not show is `hidden`.
 
         Raises:
-            PeopleUnreadable: Slack did not answer, or knows no such person.
+            PeopleUnreadable: Slack did not answer.
         """
         ...
 

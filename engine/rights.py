@@ -27,7 +27,7 @@ _OWN = ("halt", "pause", "abort", CHANGE)
 """What whoever ordered a run may always say to it; a changed proposal is asked anew."""
 
 STOPS = ("halt", "pause")
-"""Words that are never refused because Slack cannot be asked who somebody is."""
+"""Words that are never refused because Slack cannot be asked, or does not show, who somebody is."""
 
 
 def roles_for(act: str, policy: Policy) -> frozenset[str]:
@@ -70,9 +70,12 @@ def refusal(
         policy: what governs the group, or the run.
         requester: who ordered the run; "" where there is none yet.
     """
+    own = is_own(act, person.id, requester)
+    if person.hidden and (act in STOPS or own):
+        return ""
     if person.unfit:
         return f"this account may not do that: {person.unfit}"
-    if is_own(act, person.id, requester):
+    if own:
         return ""
     allowed = roles_for(act, policy)
     if allowed & set(roles):

@@ -84,7 +84,8 @@ async def _go_on(duty: Duty) -> RunState:
             if not await _one_step(duty, step):
                 break
         except Stopped:
-            await duty.hear()
+            if not await _heard(duty, step):
+                break
         except MemberUnreachable as error:
             if not await _rides_out(duty, step):
                 await _hold(duty, step, error, revision)
@@ -137,6 +138,15 @@ async def _one_step(duty: Duty, step: Step) -> bool:
     if step.kind is StepKind.START:
         return await _start(duty, step, _beside(duty, step, +1))
     return await _fail_over(duty, step, _beside(duty, step, +1))
+
+
+async def _heard(duty: Duty, step: Step) -> bool:
+    """Hear what came before an act; False where some of it waits for Slack, and so the run does.
+
+    Asked again at once, Slack would say the same: the worker's pauses are the time to wait.
+    """
+    await duty.hear()
+    return not await words.some_wait(duty) or await _looks_on(duty, step)
 
 
 def _asked_again(duty: Duty, gate: Step) -> bool:

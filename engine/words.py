@@ -45,6 +45,11 @@ async def take_words(duty: Duty) -> None:
         await _take(duty, row)
 
 
+async def some_wait(duty: Duty) -> bool:
+    """Tell whether something that was said to this run is still not taken."""
+    return bool(await asyncio.to_thread(_waiting, duty))
+
+
 async def _take_stops(duty: Duty, rows: Sequence[InboxRow]) -> None:
     for row in rows:
         if _is_stop(row):

@@ -110,6 +110,7 @@ class Crowd:
     until: dict[str, datetime] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
 
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         self._reachable()
@@ -119,6 +120,8 @@ class Crowd:
         self._reachable()
         if user in self.unreadable:
             raise PeopleUnreadable(f"Slack does not say who {user} is")
+        if user in self.hidden:
+            return Person(user, user, "Slack does not show this account", hidden=True)
         return Person(id=user, name=_name(user), unfit=self.unfit.get(user, ""))
 
     async def shared(self, channel: str) -> str:

@@ -1,5 +1,6 @@
 """Votes by a button: bound to the message that was clicked, kept and taken back in the journal."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.journal import Kind
+from engine.ports import Person
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import (
@@ -23,6 +25,7 @@ from tests.simulation.voting import (
     NOOR,
     OPA,
     SPARSE,
+    ZOE,
     all_but_g2,
     gone_down,
     last_answer_after_the_end,
@@ -144,6 +147,43 @@ def test_a_written_withdrawal_outlasts_a_click(play):
     assert (
         "your `withdraw` stands. To vote after all, write `approve`" in told(night, BEN, "G2")[-1]
     )
+
+
+def test_a_click_of_one_whom_slack_does_not_show_is_refused_and_keeps_nobody_waiting(play):
+    def people(night: Night, gate: str, step: str) -> None:
+        night.crowd.hidden.add(ZOE)
+        night.later(10, lambda: click(night, gate, ZOE, "yes"))
+        everyone_agrees(night, gate, step)
+
+    night = play(people, hours=0.2)
+
+    assert gone_down(night)
+    (answer,) = told(night, ZOE)
+    assert "does not count: this account may not vote: Slack does not show this account" in answer
+
+
+def test_about_a_click_of_one_whom_slack_does_not_name_now_it_is_asked_with_pauses(play):
+    asked: Counter[str] = Counter()
+
+    def people(night: Night, gate: str, step: str) -> None:
+        real = night.crowd.person
+
+        async def person(user: str) -> Person:
+            asked[f"{night.clock.now():%H:%M}"] += user == ZOE
+            assert asked.total() < 1000, "asked without a pause"
+            return await real(user)
+
+        night.crowd.person = person  # type: ignore[method-assign]  # counted
+        night.crowd.unreadable.add(ZOE)
+        night.later(10, lambda: click(night, gate, ZOE, "yes"))
+        everyone_agrees(night, gate, step)
+
+    night = play(people, hours=0.4)
+
+    assert not gone_down(night)
+    closed = [body["outcome"] for body in of_kind(night, Kind.GATE_CLOSED)]
+    assert closed == ["approved", "expired"]
+    assert max(asked.values()) <= 20
 
 
 def test_a_no_by_a_button_ends_the_gate(play):

@@ -13,6 +13,8 @@ from tests.simulation.night import POLICY, Night, Reaction, everyone_agrees, qui
 from tests.simulation.played import Played
 
 ANA, BEN, NOOR, OPA = "U0ANA00001", "U0BEN00001", "U0NOOR0001", "U0OPA00001"
+ZOE = "U0ZOE00001"
+"""Somebody in no role."""
 SPARSE = quick(POLICY, watch=timedelta(seconds=30))
 
 Vote = Callable[[Night, str, str, str], None]

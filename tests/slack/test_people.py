@@ -400,8 +400,12 @@ async def test_a_bot_may_not_vote(asked):
     assert (await asked.person(GUS)).unfit == "it is a guest"
 
 
-async def test_nobody_knows_who_this_is(asked):
-    with pytest.raises(PeopleUnreadable, match="user_not_found"):
+async def test_one_whom_slack_does_not_show_is_unfit_and_no_outage_is_that(people, asked):
+    nobody = await asked.person("U0NOBODY00")
+
+    assert (nobody.unfit, nobody.hidden) == ("Slack does not show this account", True)
+    await people.fault("server_error", method="users.info", n=9)
+    with pytest.raises(PeopleUnreadable):
         await asked.person("U0NOBODY00")
 
 

@@ -218,6 +218,19 @@ def test_who_may_vote_and_who_may_stop(user, roles, choice, unfit, counts):
     assert (reason == "") == counts
 
 
+@pytest.mark.parametrize(
+    ("roles", "choice", "counts"),
+    [({"network"}, "yes", False), ({"network"}, "no", True), (set(), "no", False)],
+)
+def test_of_one_whom_slack_does_not_show_a_no_counts_by_role_and_no_yes(roles, choice, counts):
+    hidden = Person("ana", "ana", "Slack does not show this account", hidden=True)
+    reason = refusal(
+        Ballot("ana", choice, "button"), hidden, roles, POLICY, requester="rita", halters=()
+    )
+
+    assert (reason == "") == counts
+
+
 def test_an_empty_role_means_nobody_never_everybody():
     assert refusal(
         Ballot("ana", "yes", "r"),

@@ -54,6 +54,14 @@ def test_an_account_that_is_unfit_may_nothing_in_whatever_role():
     assert own == "this account may not do that: it was deactivated"
 
 
+def test_one_whom_slack_does_not_show_may_stop_a_run_and_nothing_else_of_others():
+    hidden = Person("U1", "U1", "Slack does not show this account", hidden=True)
+    noc = {act for act in ACTS if not refusal(act, hidden, {"noc"}, POLICY, requester="U2")}
+    assert noc == {"halt", "pause"}
+    own = {act for act in ACTS if not refusal(act, hidden, (), POLICY, requester="U1")}
+    assert own == {"halt", "pause", "abort", CHANGE}
+
+
 def test_whoever_ordered_a_run_may_stop_it_but_not_go_on():
     rita = Person("U2", "rita")
     own = {act for act in ACTS if not refusal(act, rita, (), POLICY, requester="U2")}

@@ -70,7 +70,8 @@ SAFETIES = (
         promise="P2",
         why="A guest, a bot or somebody who left would approve.",
         file=GATES,
-        old='    if person.unfit:\n        return f"this account may not vote: {person.unfit}"\n',
+        old='        return f"this account may not vote: {person.unfit}"\n',
+        new="        pass\n",
         by=(WHO,),
     ),
     safety(
@@ -644,6 +645,27 @@ SAFETIES = (
         old="    if misread(ballot, gate):\n        return len(_STOPS_FIRST)\n",
         by=(
             "unit/test_gates.py::test_of_reactions_and_words_the_last_word_stands_and_a_stop_wins",
+        ),
+    ),
+    safety(
+        "a no of one whom Slack does not show counts by their role",
+        promise="P2",
+        why="An approver's no would be refused, for a reason that says nothing about them.",
+        file=GATES,
+        old=' and not (person.hidden and ballot.choice == "no")',
+        by=(
+            "unit/test_gates.py::test_of_one_whom_slack_does_not_show_a_no_counts_by_role_and_no_yes",
+        ),
+    ),
+    safety(
+        "what waits for Slack is asked about with pauses",
+        promise="P12",
+        why="A click that cannot be decided would have the group looked at without any pause.",
+        file="engine/runner.py",
+        old="            if not await _heard(duty, step):\n                break\n",
+        new="            await duty.hear()\n",
+        by=(
+            f"{BUTTONS}::test_about_a_click_of_one_whom_slack_does_not_name_now_it_is_asked_with_pauses",
         ),
     ),
 )

@@ -221,4 +221,15 @@ SAFETIES = (
             "workspaces_member_pass",
         ),
     ),
+    safety(
+        "a stop of one whom Slack does not show is heard",
+        promise="P7",
+        why="It would be refused because of what Slack says of an account, at the worst moment.",
+        file=RIGHTS,
+        old="    if person.hidden and (act in STOPS or own):\n",
+        new="    if False:\n",
+        by=(
+            "unit/test_rights.py::test_one_whom_slack_does_not_show_may_stop_a_run_and_nothing_else_of_others",
+        ),
+    ),
 )

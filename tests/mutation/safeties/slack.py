@@ -695,4 +695,13 @@ SAFETIES = (
             "slack/test_no_answers.py::test_an_answer_is_let_go_where_slack_will_never_take_it",
         ),
     ),
+    safety(
+        "one whom Slack does not show is refused and not waited for",
+        promise="P12",
+        why="A click of theirs would keep every failover from beginning, and nobody were told.",
+        file="bot/people.py",
+        old="            if refused.error not in _HIDDEN:\n",
+        new="            if refused:\n",
+        by=(f"{WHO}::test_one_whom_slack_does_not_show_is_unfit_and_no_outage_is_that",),
+    ),
 )
