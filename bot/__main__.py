@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -211,11 +211,11 @@ def packages(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def show(run: str, config: Config = None, as_json: AsJson = False) -> None:
     """Tell a run: what it is, its plan, and everything that happened and why."""
-    from bot.chronicle import header, lines, plan_lines
+    from bot.chronicle import lines, plan_lines
 
     with _reading(config) as (_, stores):
         records = _records(stores, run)
-        top = header(records)
+        top = _read(stores, run, records, as_json=as_json)
     if as_json:
         told = [asdict(line) for line in lines(records)]
         raw = [{"kind": r.kind, "body": r.body, "hash": r.hash} for r in records]
@@ -318,7 +318,6 @@ def halt(
     as_json: AsJson = False,
 ) -> None:
     """Have nothing more sent to a group, also when Slack is down; looking goes on."""
-    from bot.chronicle import header
     from bot.runs import NoSuchRun, Runs
 
     with _reading(config) as (loaded, stores):
@@ -329,8 +328,8 @@ def halt(
             raise refusal(str(error).replace("`", "")) from error
         _say(stores, run, "halt")
         if not as_json:
-            print(f"Halt was said to {run}; the service takes it before it sends anything more.")
-        told = header(stores.journal.read(run))
+            print(f"Halt was said to {run}: nothing more is sent for it before that is taken.")
+        told = _read(stores, run, stores.journal.read(run), as_json=as_json)
     if as_json:
         kept = ("run", "group", "out_of_service", "by_hand", "by_hand_waits")
         print_json({k: told[k] for k in kept})
@@ -629,6 +628,26 @@ def _records(stores: Stores, run: str) -> Sequence[Record]:
     if not records:
         raise _no_such(run, [row.id for row in stores.journal.runs(open_only=False)])
     return records
+
+
+def _read(stores: Stores, run: str, records: Sequence[Record], *, as_json: bool) -> dict[str, Any]:
+    """Return what a run is; of one that cannot be read print what is known, before that is said.
+
+    Raises:
+        NotUnderstood: a newer version wrote some of it, or nobody can read a record.
+    """
+    from bot.chronicle import as_last_read, header
+    from engine.last_read import last_read, sentence
+
+    try:
+        return header(records)
+    except NotUnderstood as error:
+        row = stores.journal.run(run)
+        if not as_json:
+            print(sentence(last_read(records, error)).replace("`", ""))
+        elif row is not None:
+            print_json(as_last_read(row, records, error))
+        raise
 
 
 def _no_such(run: str, known: Sequence[str]) -> typer.Exit:

@@ -15,6 +15,7 @@ from typing import Any
 from bot.runs import story_of
 from bot.views.schedule import shortly
 from bot.views.words import headline, state_word, titled
+from engine import last_read
 from engine.canon import from_json, to_json
 from engine.errors import NotUnderstood, RecordSpoilt
 from engine.facts import spelled
@@ -74,6 +75,14 @@ def unread(row: RunRow, why: NotUnderstood) -> dict[str, Any]:
         "package": "?",
         "open": row.open,
     }
+
+
+def as_last_read(row: RunRow, records: Sequence[Record], why: NotUnderstood) -> dict[str, Any]:
+    """Return the same, with who was out of service when it could be read, as far as that is known.
+
+    Left out where not even its plan can be read.
+    """
+    return {**unread(row, why), **last_read.facts_of(last_read.last_read(records, why))}
 
 
 def plan_lines(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from bot.views.format import code, escape, moment
 from bot.views.story import Story
 from bot.views.unattended import nobody, nobody_on
 from bot.views.words import counted, headline, needs, steps_done
+from engine import last_read
 from engine.attendance import is_asked
 from engine.clock import SystemClock
 from engine.errors import NotUnderstood, RecordSpoilt
@@ -270,7 +271,7 @@ class Runs:
         try:
             story = story_of(records)
         except NotUnderstood as error:
-            return f"{escape(str(error))}."
+            return escape(f"{error}. {last_read.sentence(last_read.last_read(records, error))}")
         lines = [self.nobody_on(row.id), f"*{escape(headline(story))}*"]
         appointment = story.plan.appointment
         if appointment is not None and schedule.is_ahead(story.state):

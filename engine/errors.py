@@ -125,9 +125,11 @@ class NotUnderstood(LookupError):
     """A run's journal holds what this version does not know, so a newer one has to go on with it.
 
     A LookupError, so that whoever reads journals for their own sake meets it as any odd record.
+    `seq` is the number of that record: what comes before it can be read (`engine.last_read`).
     """
 
     def __init__(self, run: str, seq: int, what: str, written_by: str) -> None:
+        self.seq = seq
         super().__init__(
             f"{run} was written by version {written_by or 'unknown'}, and record {seq} has {what}, "
             "which this version does not know: go on with that version, or a later one"
@@ -138,6 +140,7 @@ class RecordSpoilt(NotUnderstood):
     """Nobody can read a record, most likely since somebody changed it; nothing is decided then."""
 
     def __init__(self, run: str, seq: int) -> None:
+        self.seq = seq
         LookupError.__init__(
             self,
             f"record {seq} of {run} cannot be read, and nothing is decided from it: see hotfix-bot "

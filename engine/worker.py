@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from engine import restored, runner
+from engine import last_read, restored, runner
 from engine.answering import Answer, AnswerQueue, answer_key
 from engine.daily import DailyLooks
 from engine.dryrun import DryRuns
@@ -60,6 +60,9 @@ DAILY_LOOKS = timedelta(seconds=60)
 
 BACKOFF_MAX = timedelta(seconds=30)
 """The longest pause between two advances of a run that did not get on."""
+
+_ANSWERED = ("word", "vote", "click")
+"""Rows of a run whose author is told what became of them."""
 
 SETTINGS = "settings"
 """What the alarm is about that says that the settings do not have a run's group."""
@@ -292,12 +295,28 @@ class Worker:
 
     async def _advance(self, run: str, hand: _Hand) -> None:
         try:
-            index = await asyncio.to_thread(self._stores.journal.run, run)
-            if index is None:
-                await self._turn_away(run, None)
-                return
-            hand.group = index.group
-            setup = self._inventory.group(index.group)
+            await self._advance_what_is_ours(run, hand)
+        except Fenced as error:
+            log.warning("fenced", run=run, reason=str(error))
+            self._leases.pop(hand.group, None)
+        except StorageDown as error:
+            self._go_down(error)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("advance failed", run=run)
+            hand.backoff = min(hand.backoff * 2, BACKOFF_MAX)
+        finally:
+            hand.last_end = self._clock.monotonic()
+
+    async def _advance_what_is_ours(self, run: str, hand: _Hand) -> None:
+        index = await asyncio.to_thread(self._stores.journal.run, run)
+        if index is None:
+            await self._turn_away(run, None)
+            return
+        hand.group = index.group
+        setup = self._inventory.group(index.group)
+        try:
             if setup is None:
                 await self._leave_alone(index, hand)
                 return
@@ -308,20 +327,8 @@ class Worker:
                 await self._turn_away(run, lease)
             else:
                 await self._with_lease(run, hand, lease, setup)
-        except Fenced as error:
-            log.warning("fenced", run=run, reason=str(error))
-            self._leases.pop(hand.group, None)
-        except StorageDown as error:
-            self._go_down(error)
         except NotUnderstood as error:
             await self._leave_to_newer(run, hand, error)
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            log.exception("advance failed", run=run)
-            hand.backoff = min(hand.backoff * 2, BACKOFF_MAX)
-        finally:
-            hand.last_end = self._clock.monotonic()
 
     async def _leave_alone(self, index: RunRow, hand: _Hand) -> None:
         """The settings have no such group: say so, once, where people read of the run.
@@ -356,7 +363,12 @@ class Worker:
                 await self._give_back(index.group)
 
     async def _leave_to_newer(self, run: str, hand: _Hand, error: NotUnderstood) -> None:
-        """We cannot read this run: say so once, and let one that can have its group."""
+        """We cannot read this run: say so once, and let one that can have its group.
+
+        Its words wait for such a one too; whoever said them is told, where none is there.
+        """
+        records = await asyncio.to_thread(self._stores.journal.read, run)
+        known = last_read.last_read(records, error)
         if not hand.left_alone:
             log.error(
                 "an open run cannot be read; nothing is sent for it"
@@ -365,23 +377,37 @@ class Worker:
                 run=run,
                 reason=str(error),
                 this_version=self._version,
+                **last_read.facts_of(known),
             )
         hand.left_alone = True
         hand.backoff = RECHECK
-        if not await self._goes_on_beside(run, hand.group):
+        over = await self._patience.is_over(run, hand.group, ours=hand.group in self._leases)
+        if over:
+            await self._tell_that_it_waits(run, f"{error}. {last_read.sentence(known)}")
+        if not await self._goes_on_beside(run, hand.group, nobody_newer=over):
             await self._give_back(hand.group)
 
-    async def _goes_on_beside(self, run: str, group: str) -> bool:
+    async def _tell_that_it_waits(self, run: str, why: str) -> None:
+        """Tell once whoever said a word to a run that nobody here can read."""
+        for row in await asyncio.to_thread(self._rows, run):
+            if row.kind not in _ANSWERED:
+                continue
+            to = {**row.body.get("answer", {}), "user": row.body["user"]}
+            answer = Answer(to, f"`{row.body['verb']}` waits, and nothing is sent for {run}: {why}")
+            key = f"{answer_key(row)}/waits"
+            told = answer.row(key, self._clock.now(), redact=self._redact)
+            if await asyncio.to_thread(self._stores.inbox.put, told):
+                self._answers.give([told])
+
+    async def _goes_on_beside(self, run: str, group: str, *, nobody_newer: bool) -> bool:
         """Whether we need the lease of a group for another run than one that we cannot read.
 
         Without it a night would be fenced in mid-step, and its limits would begin anew. One that
-        only waits gives way to a newer version for as long as that may be there.
+        only waits goes on where `nobody_newer` is there; else it gives way.
         """
         rows = await asyncio.to_thread(self._stores.journal.runs, group=group)
         others = [row for row in rows if row.id != run and not self._is_left_alone(row.id)]
-        if not others or any(row.occupies for row in others):
-            return bool(others)
-        return await self._patience.is_over(run, group, ours=group in self._leases)
+        return any(row.occupies or nobody_newer for row in others)
 
     def _is_left_alone(self, run: str) -> bool:
         hand = self._hands.get(run)
@@ -391,7 +417,7 @@ class Worker:
         """Drop what still waits for a run that has ended, and tell whoever said a word to it."""
         for row in await asyncio.to_thread(self._rows, run):
             told = list[InboxRow]()
-            if row.kind in ("word", "vote", "click"):
+            if row.kind in _ANSWERED:
                 to = {**row.body.get("answer", {}), "user": row.body["user"]}
                 answer = Answer(to, f"`{row.body['verb']}` changed nothing: {run} has ended.")
                 told = [answer.row(answer_key(row), self._clock.now(), redact=self._redact)]

@@ -22,8 +22,9 @@ from engine.errors import NotUnderstood
 from engine.fold import RunState
 from engine.journal import Kind
 from engine.model import StepKind
+from engine.rehearsal.group import Setup
 from storage.memory import MemoryStores
-from storage.records import Draft, Record, RunRow, chain_fault
+from storage.records import Draft, Record, RunRow, StorageDown, chain_fault
 from tests.recorded import outcome, recordings, records_of
 from tests.recorded.__main__ import SCRIPTS, Script, begun
 from tests.simulation.effects import Effects
@@ -219,6 +220,7 @@ def test_who_asks_how_such_a_run_stands_is_told_why_nobody_can_say(what):
     runs = Runs(stores.journal, stores.deliveries, ["site-1"])
 
     assert runs.status("").startswith(sentence)
+    assert "As last read (record " in runs.status("")
     with pytest.raises(NoSuchRun, match=run):
         runs.why("site-1", "U0ANA00001")
     with pytest.raises(NotUnderstood, match=run):
@@ -247,3 +249,66 @@ def test_a_run_that_we_cannot_read_takes_nothing_from_the_night_beside_it(tmp_pa
     assert bool(undisturbed.state.hold) is bool(faults)
     assert [(r.at, r.kind) for r in night.records] == [(r.at, r.kind) for r in undisturbed.records]
     assert {r.epoch for r in night.records} == {1}
+
+
+def test_who_says_halt_to_a_run_that_nobody_here_can_read_is_told_once_who_is_down(tmp_path):
+    async def night(package: Path) -> tuple[list[str], list[str]]:
+        stage = Night(package, setup=Setup(members=4), policy=SPARSE)
+        stage.begin()
+        stage.order()
+        await stage.until(lambda s: s.of("A.ADMIN_DOWN").status == "done")
+        await stage.kill()
+        journal, records = stage.stores.journal, list(stage.records())
+        index = journal.run(stage.run)
+        newer, last = [a_new_kind(records)], records[-1].seq
+        journal.append(stage.run, newer, lease=None, last_seq=last, index=index)
+        stage.said.texts.clear()
+        stage.begin()
+        stage.say("halt")
+        await stage.clock.sleep(timedelta(minutes=10))
+        words = [row.body["verb"] for row in stage.stores.inbox.waiting(kinds=("word",))]
+        await stage.close()
+        return [text for _, text in stage.said.texts], words
+
+    with structlog.testing.capture_logs() as logged:
+        told, waiting = run_virtual(night(small_package(tmp_path)))
+
+    (answer,) = told
+    assert answer.startswith("`halt` waits, and nothing is sent for hf-")
+    assert "has the kind CAMPAIGN, which this version does not know" in answer
+    assert "out of service: 1_1-1_2. What came after that is not known" in answer
+    assert "`g_clusterXL_admin -b 1_1-1_2 up`. But not before CPUSE is idle on" in answer
+    assert waiting == ["halt"], "whoever can read the run has to hear it"
+    (line,) = (line for line in logged if line["event"].startswith("an open run is left"))
+    assert line["out_of_service"] == ["1_1", "1_2"]
+    assert line["by_hand"] == "g_clusterXL_admin -b 1_1-1_2 up"
+
+
+def test_a_run_that_cannot_be_read_is_left_in_peace_while_the_database_is_away(
+    tmp_path, monkeypatch
+):
+    async def night(package: Path) -> None:
+        stage = Night(package, policy=SPARSE)
+        stage.begin()
+        stage.order()
+        await stage.until(lambda s: s.plan is not None)
+        runs, failed = stage.stores.journal.runs, list[Any]()
+
+        def once_away(**named: Any) -> Any:
+            if named.get("group") and not failed:
+                failed.append(named)
+                raise StorageDown("it is away")
+            return runs(**named)
+
+        monkeypatch.setattr(stage.stores.journal, "runs", once_away)
+        a_newer_run(stage)
+        await stage.clock.sleep(timedelta(minutes=3))
+        assert failed
+        await stage.close()
+
+    with structlog.testing.capture_logs() as logged:
+        run_virtual(night(small_package(tmp_path)))
+
+    events = [line["event"] for line in logged]
+    assert "the database does not answer; nothing is sent until it does" in events
+    assert "the database answers again" in events

@@ -434,6 +434,27 @@ def test_what_only_waits_gives_way_to_a_newer_version_as_long_as_that_may_be_the
     assert len(set(epochs[1:])) == 1, "what waits is taken up again and again"
 
 
+def test_a_word_to_a_run_of_a_newer_version_is_left_to_it_for_a_while_before_that_is_told(tmp_path):
+    async def night(package: Path) -> tuple[list[str], list[str]]:
+        stage = TwoWorkers(package, people=lambda *_: None)
+        stage.add()
+        stage.order()
+        await stage.play_until(lambda: stage.state().open_gate is not None)
+        stage.run = a_newer_run(stage)
+        stage.say("halt")
+        await stage.play(60)
+        before = [text for _, text in stage.said.texts]
+        await stage.play(300)
+        after = [text for _, text in stage.said.texts]
+        await stage.close()
+        return before, after
+
+    before, after = run_virtual(night(small_package(tmp_path)))
+
+    assert before == []
+    assert [text.startswith("`halt` waits") for text in after] == [True]
+
+
 # -------------------------------------------------------------------------- the database away
 
 

@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.demo import stage
 from bot.wiring import our_version
+from engine.canon import to_json
 from engine.journal import Kind, first_records
 from storage.records import HOUSE, Draft, Record
 from storage.stores import open_stores
 from tests.unit.archives import package
-from tests.unit.builders import PACKAGE, REQUEST, plan, without_package
+from tests.unit.builders import PACKAGE, REQUEST, member, plan, without_package
 from tests.unit.test_config import SMALL
 
 RUN = "hf-000001"
@@ -147,6 +148,28 @@ def test_a_run_that_a_newer_version_went_on_with_is_not_told_half(told, database
     assert f"Halt was said to {RUN}" in told("halt", code=2)
 
 
+def test_who_is_down_is_told_of_a_run_that_cannot_be_read_as_it_was_last_read(told, database):
+    down = {"state": "DOWN", "notes": ("ADMIN",)}
+    seen = without_package(members=(member(1, **down), member(2, **down), member(3), member(4)))
+    drafts = [
+        Draft(Kind.SEEN, StillClock().now(), "engine", {"facts": to_json(seen)}),
+        Draft("CAMPAIGN", StillClock().now(), "engine", {}),
+    ]
+    stores = open_stores(database, acting=True)
+    stores.journal.append(RUN, drafts, lease=None, last_seq=2)
+    stores.close()
+
+    for words in (["halt"], ["show", RUN]):
+        said = told(*words, code=2)
+        assert "As last read (record 3, " in said
+        assert "out of service: 1_1-1_2. What came after that is not known" in said
+        assert "g_clusterXL_admin -b 1_1-1_2 up. But not before CPUSE is idle on them." in said
+        assert "record 4 has the kind CAMPAIGN" in said
+        as_json, _ = json.JSONDecoder().raw_decode(told(*words, "--json", code=2))
+        assert as_json["out_of_service"] == ["1_1", "1_2"]
+        assert as_json["as_last_read"]["record"] == 3
+
+
 def test_a_run_that_is_not_there_gets_the_nearest(told):
     assert f"there is no run hf-000002; did you mean {RUN}?" in told("show", "hf-000002", code=2)
     assert "see hotfix-bot runs" in told("show", "x", code=2)
@@ -170,7 +193,6 @@ def test_halt_puts_a_word_into_the_inbox_beside_a_running_service(told, database
 def test_halt_says_who_is_down_and_the_command_that_brings_them_back(told, database):
     from dataclasses import replace
 
-    from engine.canon import to_json
     from tests.unit.builders import facts, member
 
     down = facts(*(member(n, state="DOWN", own_state="DOWN", notes=("ADMIN",)) for n in (1, 2)))

@@ -11,6 +11,7 @@ WORKER = "engine/worker.py"
 AT_DEVICES = "simulation/test_fence.py"
 TWO = "simulation/test_two_workers.py"
 PATIENCE = "engine/patience.py"
+RECORDED = "simulation/test_recorded.py"
 GONE = f"{TWO}::test_an_open_run_whose_group_nobody_has_in_the_settings_is_told_once_and_left_free"
 NEWER = f"{TWO}::test_an_order_that_says_what_we_do_not_know_is_left_to_a_newer_version_for_a_while"
 UNKNOWN = (
@@ -491,10 +492,10 @@ SAFETIES = (
         promise="P9",
         why="It is fenced in mid-step each minute, its limits begin anew, and it never holds.",
         file=WORKER,
-        old="        if not await self._goes_on_beside(run, hand.group):\n",
+        old="        if not await self._goes_on_beside(run, hand.group, nobody_newer=over):\n",
         new="        if True:\n",
         by=(
-            "simulation/test_recorded.py::"
+            f"{RECORDED}::"
             "test_a_run_that_we_cannot_read_takes_nothing_from_the_night_beside_it[blind]",
         ),
     ),
@@ -503,8 +504,8 @@ SAFETIES = (
         promise="P9",
         why="Its night would be fenced in mid-step for two lives of its lease.",
         file=WORKER,
-        old="if not others or any(row.occupies for row in others):",
-        new="if not others:",
+        old="any(row.occupies or nobody_newer for row in others)",
+        new="any(nobody_newer for row in others)",
         by=(f"{TWO}::test_who_is_at_work_on_a_group_keeps_it_beside_a_run_of_a_newer_version",),
     ),
     safety(
@@ -512,11 +513,73 @@ SAFETIES = (
         promise="P9",
         why="A run that has members down would wait for one that waits for its time.",
         file=WORKER,
-        old="return await self._patience.is_over(run, group, ours=group in self._leases)",
-        new="return True",
+        old="any(row.occupies or nobody_newer for row in others)",
+        new="bool(others)",
         by=(
             f"{TWO}::"
             "test_what_only_waits_gives_way_to_a_newer_version_as_long_as_that_may_be_there",
+        ),
+    ),
+    safety(
+        "who says a word to a run that nobody can read is told that it waits",
+        promise="P7",
+        why="Who says halt at night would hear nothing, with members down.",
+        file=WORKER,
+        old="        if over:\n            await self._tell",
+        new="        if not over:\n            await self._tell",
+        by=(
+            f"{RECORDED}::test_who_says_halt_to_a_run_that_nobody_here_can_read_is_told_once_who_is_down",
+        ),
+    ),
+    safety(
+        "a word that a newer version may take is left to it for a while",
+        promise="P7",
+        why="It would be told to wait while whoever takes it restarts.",
+        file=WORKER,
+        old="        if over:\n            await self._tell",
+        new="        if True:\n            await self._tell",
+        by=(
+            f"{TWO}::"
+            "test_a_word_to_a_run_of_a_newer_version_is_left_to_it_for_a_while_before_that_is_told",
+        ),
+    ),
+    safety(
+        "that a word waits is told once",
+        promise="P12",
+        why="Whoever said it would be told each minute.",
+        file=WORKER,
+        old='key = f"{answer_key(row)}/waits"',
+        new='key = f"{answer_key(row)}/{self._clock.now()}"',
+        by=(
+            f"{RECORDED}::test_who_says_halt_to_a_run_that_nobody_here_can_read_is_told_once_who_is_down",
+        ),
+    ),
+    safety(
+        "of a run that cannot be read nobody is brought up before CPUSE is idle",
+        promise="P1",
+        why="What came after is not known: a member would take traffic and restart under it.",
+        file="engine/last_read.py",
+        old="(state.by_hand_waits() or _IDLE_FIRST)",
+        new="state.by_hand_waits()",
+        by=(
+            "unit/test_cli.py::"
+            "test_who_is_down_is_told_of_a_run_that_cannot_be_read_as_it_was_last_read",
+        ),
+    ),
+    safety(
+        "the database may be away while a run is left to a newer version",
+        promise="P9",
+        why="Nobody would notice that it is away, and its error would end in no log.",
+        file=WORKER,
+        old="""        except NotUnderstood as error:
+            await self._leave_to_newer(run, hand, error)
+""",
+        new="""        except NotUnderstood as error:
+            with contextlib.suppress(StorageDown):
+                await self._leave_to_newer(run, hand, error)
+""",
+        by=(
+            f"{RECORDED}::test_a_run_that_cannot_be_read_is_left_in_peace_while_the_database_is_away",
         ),
     ),
     safety(
