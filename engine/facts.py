@@ -164,6 +164,14 @@ class MemberFacts:
                 return state
         return PackageState.ABSENT
 
+    def says_gone(self, name: str) -> bool:
+        """Whether a package is listed, as one that is not there: more than not to be listed."""
+        wanted = package_stem(name)
+        return any(
+            package_stem(listed) == wanted and state is PackageState.ABSENT
+            for listed, state in self.packages
+        )
+
     def listed(self, name: str) -> str:
         """Return a package's name as this member lists it, or the given one where it does not."""
         wanted = package_stem(name)

@@ -34,7 +34,10 @@ _NOT_IN_HAND = (StepKind.READY, StepKind.FAILOVER, StepKind.START, StepKind.SOAK
 
 @dataclass(frozen=True)
 class StepState:
-    """How far a step has come in its present attempt."""
+    """How far a step has come in its present attempt.
+
+    `actions` is what CPUSE was seen at, by member, before it restarted.
+    """
 
     status: str = "waiting"  # "waiting", "intended" or "done"
     attempt: int = 1
@@ -44,6 +47,7 @@ class StepState:
     before: Mapping[str, Any] = field(default_factory=dict)
     done_at: datetime | None = None
     how: str = ""
+    actions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -749,6 +753,9 @@ class RunState:
 
     def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
         self.progress[body["step"]] = body
+        if actions := body.get("actions"):
+            known = self.of(body["step"]).actions
+            self._step(body["step"], actions={**known, **actions})
 
     def _on_found(self, _: Record, body: Mapping[str, Any]) -> None:
         if body.get("started") is False:
@@ -839,6 +846,7 @@ class RunState:
     def _on_aborted(self, record: Record, body: Mapping[str, Any]) -> None:
         self.aborted = record.by
         self.hold = None
+        self.kept_actions = {**self.kept_actions, **body.get("kept", {})}
         self._answered()
         self.halted = self.paused = ""
         for gate in [g for g in self.gates.values() if g.open and not self._passed(g)]:

@@ -164,11 +164,14 @@ def is_undone(member: MemberFacts, step: Step, plan: Plan) -> bool:
 def _gone_for_sure(member: MemberFacts, plan: Plan) -> bool:
     """Tell whether a package that is not listed was uninstalled: a list may be incomplete.
 
-    A Jumbo took its take along. What leaves the take as it is shows in the newest CPUSE action.
+    A Jumbo took its take along. What leaves the take as it is was uninstalled where the list names
+    it and says so, or the newest CPUSE action does.
     Source: SGMUP ("Packages list might be incomplete").
     """
     if plan.package.is_jumbo:
         return member.take not in (None, plan.package.take)
+    if member.says_gone(plan.package.name):
+        return True
     action = member.action
     return (
         action is not None
@@ -186,7 +189,7 @@ def _change(
         if committed is not None:
             return Found(Finding.UNDER_WAY, f"{member.state}, does not answer: it restarts")
         return Found(Finding.CANNOT_TELL, f"{member.state}, does not answer")
-    if _at_work(member, step, plan, begun):
+    if _at_work(member, step, plan, begun, quiet_for):
         if committed is None:
             return Found(Finding.CANNOT_TELL, "CPUSE is busy, but we never committed")
         return Found(Finding.UNDER_WAY, _shown_progress(member))
@@ -202,19 +205,43 @@ def _change(
     return found
 
 
-def _at_work(member: MemberFacts, step: Step, plan: Plan, begun: StepState) -> bool:
+def _at_work(
+    member: MemberFacts, step: Step, plan: Plan, begun: StepState, quiet_for: timedelta
+) -> bool:
     """Tell whether CPUSE is at work on a member.
 
-    No action outlives a restart: after one a member that has the effect is done as soon as CPUSE
-    says so, whatever it keeps of that action. The newest one from before this step was over then,
-    or the step would not have begun.
+    The newest action from before this step was over then, or the step would not have begun. And
+    no action outlives a restart, whatever CPUSE keeps of it: after one that has the effect, or was
+    seen before it, is over as soon as CPUSE says so. Where nobody saw it begin it may be from
+    after the restart, and is over once it had as long as any installation may take.
     """
     before = begun.before.get(member.id, {})
+    newest = member.action.id if member.action is not None else None
     restarted = member.boot_id is not None and member.boot_id != before.get("boot_id")
-    former = member.action is not None and member.action.id == before.get("action")
-    if former or (restarted and changed(member, step, plan)):
+    seen_before = newest is not None and newest == begun.actions.get(member.id)
+    ended = seen_before or changed(member, step, plan) or quiet_for > plan.policy.limits.install
+    if (newest is not None and newest == before.get("action")) or (restarted and ended):
         return bool(member.agent_busy)
     return member.at_work
+
+
+def begun_since(member: MemberFacts, begun: StepState) -> int | None:
+    """Return the action that CPUSE is at since a step began, where the member has not restarted."""
+    before = begun.before.get(member.id, {})
+    same_boot = member.boot_id is not None and member.boot_id == before.get("boot_id")
+    if member.action is None or not member.at_work or not same_boot:
+        return None
+    return member.action.id if member.action.id != before.get("action") else None
+
+
+def kept(step: Step, facts: GroupFacts, findings: Findings) -> dict[MemberId, int]:
+    """Return the actions that CPUSE calls in progress although what they were for is over."""
+    return {
+        m.id: m.action.id
+        for m in facts.some(step.members)
+        if m.action is not None and m.at_work
+        if findings[m.id].finding is Finding.HAPPENED or findings[m.id].over
+    }
 
 
 def _shown_progress(member: MemberFacts) -> str:

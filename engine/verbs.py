@@ -95,12 +95,25 @@ async def _abort(duty: Duty, row: InboxRow) -> None:
     if case == "cannot_tell":
         await refuse(duty, row, await _not_told_yet(duty, group))
         return
-    aborted = duty.journal.draft(Kind.ABORTED, by=by, case=case, group=group)
+    kept = await _kept_in(duty, group) if case == "interrupted" else {}
+    aborted = duty.journal.draft(Kind.ABORTED, by=by, case=case, group=group, kept=kept)
     plan = plan_abort(duty.state, case=case, group=group)
     facts = duty.state.facts
     planned = duty.journal.draft(Kind.PLANNED, **planned_body(plan, facts)) if facts else None
     drafts = [aborted, planned] if planned else [aborted]
     await duty.journal.append(drafts, take=[row.key])
+
+
+async def _kept_in(duty: Duty, group: str) -> Mapping[MemberId, int]:
+    """Return what CPUSE keeps as in progress of work that is given up: nobody waits for it."""
+    change = duty.state.changing(group)
+    if change is None or duty.state.of(change).committed_at is None:
+        return {}
+    try:
+        facts = await duty.observe()
+    except MaintenanceError:
+        return {}
+    return recovery.kept(change, facts, duty.found(change, facts))
 
 
 async def _not_told_yet(duty: Duty, group: str) -> str:
@@ -213,7 +226,9 @@ async def _rollback(duty: Duty, row: InboxRow) -> None:
     otherwise = held is not None and _back_otherwise(duty, held.step) is not None
     in_hand = _coming_up(duty) is not None or _down_step(duty) is not None or _left_down(duty)
     if in_hand and not otherwise:
-        await refuse(duty, row, "a group is out of service by this run; first `abort` or `retry`")
+        down = bool(duty.state.out_of_service())
+        why = "a group is out of service by this run" if down else "a group's work is not over"
+        await refuse(duty, row, f"{why}; first `abort` or `retry`")
         return
     duty.asked_again()
     try:

@@ -135,8 +135,7 @@ def _package_state(words: str) -> PackageState:
         return PackageState.INSTALLED
     if lower in ("available for install", "imported", "downloaded"):
         return PackageState.AVAILABLE
-    # Said of one that was uninstalled [I]: whether it is gone, its take or its action has to say,
-    # and nobody counts on its file being there.
+    # Said of one that was uninstalled [I]; nobody counts on its file being there.
     if lower in ("available for download", "not installed"):
         return PackageState.ABSENT
     return PackageState.UNKNOWN

@@ -107,7 +107,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     findings = duty.found(step, facts)
     if recovery.all_are(findings, Finding.HAPPENED):
         # An action that CPUSE keeps as in progress over the restart; nobody need wait for it.
-        kept = {m.id: m.action.id for m in facts.some(step.members) if m.action and m.at_work}
+        kept = recovery.kept(step, facts, findings)
         await duty.done(step, how="seen", found=recovery.told(findings), kept=kept)
         return True
     if _may_still_show(duty, step, recovery.may_lag(findings)):
@@ -169,9 +169,11 @@ async def _wait_for_install(
 async def _report_progress(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Record progress where a person would see a difference."""
     shown = {m.id: _progress(m, step, duty) for m in facts.some(step.members)}
-    last = duty.state.progress.get(step.id, {}).get("members")
-    if shown != last:
-        await duty.journal.write(Kind.PROGRESS, step=step.id, members=shown)
+    last, begun = duty.state.progress.get(step.id, {}).get("members"), duty.state.of(step)
+    found = {m.id: recovery.begun_since(m, begun) for m in facts.some(step.members)}
+    actions = {one: action for one, action in found.items() if action is not None}
+    if shown != last or not actions.items() <= begun.actions.items():
+        await duty.journal.write(Kind.PROGRESS, step=step.id, members=shown, actions=actions)
 
 
 def _progress(member: MemberFacts, step: Step, duty: Duty) -> str:

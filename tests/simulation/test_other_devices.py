@@ -9,6 +9,8 @@ import pytest
 from engine.journal import Kind
 from engine.model import StepKind
 from engine.rehearsal.devices import clish, cpuse
+from engine.rehearsal.group import Group
+from engine.rehearsal.member import Action, Member, Package
 from tests.simulation.night import PACKAGE, POLICY, REQUESTER, Night, everyone_agrees, quick
 from tests.simulation.played import Played, Then, play_night
 
@@ -111,6 +113,37 @@ def test_what_a_former_run_saw_over_keeps_no_later_one_from_its_work(tmp_path):
 
     assert ends == ["done", "done", "done"]
     assert night.installs() == dict.fromkeys(("1_1", "1_2", "1_3", "1_4"), 2)
+
+
+def test_what_came_to_nothing_can_be_given_up_whatever_cpuse_keeps_of_it(tmp_path, monkeypatch):
+    """Members restarted, nothing is installed, and the action stands as in progress for good."""
+
+    def nothing_changes(_: Group, __: Member, ___: Package, action: Action) -> None:
+        action.status, action.progress = "success", "100"
+
+    monkeypatch.setattr(Group, "_change_software", nothing_changes)
+    held: list[str] = []
+
+    async def then(night: Night) -> None:
+        await to_the_end(night)
+        for word in ("rollback", "abort"):
+            hold = night.state().hold
+            held.append(hold.error if hold is not None else "")
+            night.say(word, REQUESTER)
+            await night.clock.sleep(timedelta(seconds=30))
+        await night.until_over(hours=1)
+        ended = night.state().ended
+        assert ended is not None, night.state().hold
+        assert ended["state"] == "aborted"
+        night.order()
+        await night.until_over(hours=1)
+
+    night = played(tmp_path, then, keeps_actions=True)
+
+    assert night.state.hold is not None
+    assert night.state.hold.step == "A.INSTALL"
+    assert held == ["InDoubt", "InDoubt"]
+    assert any("a group's work is not over; first `abort`" in text for _, text in night.said)
 
 
 # --------------------------------------------------------------------- answers of one member

@@ -26,6 +26,7 @@ FORMER = CpuseAction(7, "Install", "in progress", 100, "Going to reboot:")
 BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
 SHORT = timedelta(0)
 LONG = timedelta(seconds=121)
+LONGEST = plan().policy.limits.install + timedelta(seconds=1)
 
 
 def begun(*, committed: bool = True) -> StepState:
@@ -58,6 +59,8 @@ def begun(*, committed: bool = True) -> StepState:
             Finding.HAPPENED,
         ),
         ({"boot_id": "another", "action": AT_WORK}, True, LONG, Finding.UNDER_WAY),
+        ({"boot_id": "another", "action": AT_WORK}, True, LONGEST, Finding.CANNOT_TELL),
+        ({**DOWN, "action": AT_WORK}, True, LONGEST, Finding.UNDER_WAY),
         ({**DOWN, "packages": INSTALLED}, True, SHORT, Finding.HAPPENED),
         ({**DOWN, "packages": INSTALLED, "agent_busy": True}, True, SHORT, Finding.UNDER_WAY),
         ({"answered": False, "state": "DETACHED"}, True, SHORT, Finding.UNDER_WAY),
@@ -86,7 +89,55 @@ def test_each_sign_leads_to_one_finding_and_never_to_a_guess(
     assert found["1_1"].finding is finding, found["1_1"].why
 
 
+@pytest.mark.parametrize(
+    ("changes", "seen", "finding"),
+    [
+        ({"boot_id": "another"}, 8, Finding.CANNOT_TELL),
+        ({"boot_id": "another", "agent_busy": True}, 8, Finding.UNDER_WAY),
+        ({"boot_id": "another"}, 9, Finding.UNDER_WAY),
+        ({"boot_id": None}, 8, Finding.UNDER_WAY),
+        ({}, 8, Finding.UNDER_WAY),
+    ],
+)
+def test_an_action_that_was_seen_before_a_restart_is_over_after_it(changes, seen, finding):
+    """Where it left no effect too: else what CPUSE never closes would be waited for for ever."""
+    shown = member(1, **{**DOWN, "action": AT_WORK, **changes})
+    at_it = replace(begun(), actions={"1_1": seen})
+
+    found = recovery.change(STEP, facts(shown), plan(), at_it, LONG)
+
+    assert found["1_1"].finding is finding, found["1_1"].why
+    assert found["1_1"].over is (finding is Finding.CANNOT_TELL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "action"),
+    [
+        ({}, 8),
+        ({"boot_id": "another"}, None),
+        ({"boot_id": None}, None),
+        ({"action": FORMER}, None),
+        ({"action": replace(AT_WORK, status="failure")}, None),
+    ],
+)
+def test_what_is_seen_before_a_restart_is_what_goes_on_since_the_step_began(changes, action):
+    seen = member(1, **{**DOWN, "action": AT_WORK, **changes})
+
+    assert recovery.begun_since(seen, begun()) == action
+
+
+def test_what_is_kept_as_in_progress_is_over_only_where_that_was_found():
+    odd = {"boot_id": "another", "action": AT_WORK}
+    seen = facts(member(1, **odd), member(2, **odd))
+    at_it = replace(begun(), actions={"1_1": 8})
+
+    found = recovery.change(STEP, seen, plan(), at_it, LONG)
+
+    assert recovery.kept(STEP, seen, found) == {"1_1": 8}
+
+
 AVAILABLE = ((NAME, PackageState.AVAILABLE),)
+SAID_GONE = ((NAME, PackageState.ABSENT),)
 GONE = CpuseAction(8, "Uninstall", "success", 100, "")
 
 
@@ -101,6 +152,8 @@ GONE = CpuseAction(8, "Uninstall", "success", 100, "")
         ("jumbo", {"packages": (), "take": None}, Finding.NOT_HAPPENED),
         ("hotfix", {"packages": AVAILABLE, "take": 99}, Finding.HAPPENED),
         ("hotfix", {"packages": (), "take": 99}, Finding.NOT_HAPPENED),
+        ("hotfix", {"packages": SAID_GONE, "take": 99}, Finding.HAPPENED),
+        ("jumbo", {"packages": SAID_GONE, "take": 120}, Finding.NOT_HAPPENED),
         ("hotfix", {"packages": (), "take": 99, "action": GONE}, Finding.HAPPENED),
         (
             "hotfix",

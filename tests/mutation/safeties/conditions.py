@@ -13,6 +13,7 @@ AT_READY = (
 )
 HELD_WHERE = "simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it"
 SPELLINGS = "unit/test_spellings.py"
+OTHER = "simulation/test_other_devices.py"
 
 SAFETIES = (
     safety(
@@ -132,10 +133,7 @@ SAFETIES = (
         file="engine/duty.py",
         old="        kept = kept_before(await self.journal.formers(), doubtful)\n",
         new="        kept: dict[str, int] = {}\n",
-        by=(
-            "simulation/test_other_devices.py::test_what_a_former_run_saw_over_keeps_no_later_one_"
-            "from_its_work",
-        ),
+        by=(f"{OTHER}::test_what_a_former_run_saw_over_keeps_no_later_one_from_its_work",),
     ),
     safety(
         "a former run says nothing of an action that began after it",
@@ -151,9 +149,74 @@ SAFETIES = (
         promise="P4",
         why="Where it is never closed, nobody could say what came of the step, with a group down.",
         file="engine/recovery.py",
-        old="    if former or (restarted and",
+        old='    if (newest is not None and newest == before.get("action")) or (restarted and',
         new="    if (restarted and",
         by=("unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess",),
+    ),
+    safety(
+        "what was seen before a restart is over after it",
+        promise="P10",
+        why="An attempt without effect that CPUSE never closes would hold the run for ever.",
+        file="engine/recovery.py",
+        old="    ended = seen_before or changed(",
+        new="    ended = changed(",
+        by=(
+            "unit/test_recovery.py::test_an_action_that_was_seen_before_a_restart_is_over_after_it",
+            f"{OTHER}::test_what_came_to_nothing_can_be_given_up_whatever_cpuse_keeps_of_it",
+        ),
+    ),
+    safety(
+        "only what was seen before a restart is over after it",
+        promise="P3",
+        why="What somebody began since would be taken for over, and a group brought up under it.",
+        file="engine/recovery.py",
+        old="newest is not None and newest == begun.actions.get(member.id)\n",
+        new="newest is not None\n",
+        by=(
+            "unit/test_recovery.py::test_an_action_that_was_seen_before_a_restart_is_over_after_it",
+        ),
+    ),
+    safety(
+        "what goes on is noted as seen before a restart only before it",
+        promise="P3",
+        why="An action from after a restart would be taken for one that it ended.",
+        file="engine/recovery.py",
+        old="    if member.action is None or not member.at_work or not same_boot:\n",
+        new="    if member.action is None or not member.at_work:\n",
+        by=(
+            "unit/test_recovery.py::test_what_is_seen_before_a_restart_is_what_goes_on_since_the_"
+            "step_began",
+        ),
+    ),
+    safety(
+        "an action that nobody saw begin is over after its limit",
+        promise="P10",
+        why="Who was away while it began would hold the run for ever.",
+        file="engine/recovery.py",
+        old=" or quiet_for > plan.policy.limits.install\n",
+        new="\n",
+        by=("unit/test_recovery.py::test_each_sign_leads_to_one_finding_and_never_to_a_guess",),
+    ),
+    safety(
+        "what is given up is told to later runs as over",
+        promise="P10",
+        why="Where CPUSE never closes an action no run of the group would begin again.",
+        file="engine/verbs.py",
+        old='    kept = await _kept_in(duty, group) if case == "interrupted" else {}\n',
+        new="    kept: dict[str, int] = {}\n",
+        by=(f"{OTHER}::test_what_came_to_nothing_can_be_given_up_whatever_cpuse_keeps_of_it",),
+    ),
+    safety(
+        "a list that says that a hotfix is gone is believed",
+        promise="P10",
+        why="What leaves the take as it is could never be seen uninstalled.",
+        file="engine/recovery.py",
+        old="    if member.says_gone(plan.package.name):\n        return True\n",
+        new="",
+        by=(
+            "unit/test_recovery.py::test_what_is_not_listed_is_uninstalled_only_where_something_"
+            "else_says_so",
+        ),
     ),
     safety(
         "the package is there before a failover",
