@@ -13,6 +13,7 @@
       InDoubt                    we cannot tell whether an act happened
       EffectGone                 a step recorded as done is no longer true (UNDONE)
       Missed                     the time that was agreed on came, and passed, without it
+        ClocksDiffer             by the members' clocks it is another time than by ours
         WindowEnded              no failover begins any more before people agree on another time
       PeopleUnreadable           Slack cannot be asked who approves now
       NotReading                 a line that may act came where only reading is allowed
@@ -99,6 +100,10 @@ class EffectGone(MaintenanceError):
 
 class Missed(MaintenanceError):
     """The moment of an appointment came and nothing could begin; people say whether it may now."""
+
+
+class ClocksDiffer(Missed):
+    """Ours says that the moment of an appointment has come, and most members' say otherwise."""
 
 
 class WindowEnded(Missed):

@@ -9,6 +9,7 @@ it is fully in service again, and bound like the others.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
 
 from engine import headroom
 from engine.enforced import changes, described_virtual, lost_virtual, same_policy
@@ -25,6 +26,7 @@ from engine.facts import (
 from engine.fold import RunState
 from engine.model import LogicalGroup, Plan, Step, StepKind
 from engine.splitting import site_of, whole_sites
+from engine.zoned import lasting
 
 
 def check(step: Step, facts: GroupFacts, state: RunState) -> None:
@@ -368,6 +370,29 @@ def worth_telling(facts: GroupFacts) -> list[str]:
             if one.clock_offset_s is not None and abs(one.clock_offset_s) > CLOCK_OFF_S
         ),
     ]
+
+
+CLOCKS_DISAGREE_S = 900
+"""So many seconds from ours most members' clocks say that it may not be the time that was agreed
+on. A guess: an appointment may begin as late as that by itself."""
+
+
+def another_time(facts: GroupFacts) -> str:
+    """Say that most members' clocks are far from ours, all on one side, or "".
+
+    One of them that is off says nothing about ours.
+    """
+    off = [one.clock_offset_s for one in facts.health if one.clock_offset_s is not None]
+    behind = [-one for one in off if one < -CLOCKS_DISAGREE_S]
+    ahead = [one for one in off if one > CLOCKS_DISAGREE_S]
+    most = max(behind, ahead, key=len)
+    if 2 * len(most) <= len(off):
+        return ""
+    far = lasting(timedelta(seconds=min(most)))
+    side = "behind" if most is behind else "ahead of"
+    return (
+        f"the clocks of {len(most)} of {len(off)} members are {far} or more {side} this machine's"
+    )
 
 
 def _idle(members: Sequence[MemberFacts], state: RunState) -> list[str]:

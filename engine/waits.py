@@ -15,7 +15,7 @@ from typing import Any
 from engine import appointments, calling, freezes, invariants, promises
 from engine.canon import to_json
 from engine.duty import Duty
-from engine.errors import ConditionFailed, MaintenanceError, Missed, WindowEnded
+from engine.errors import ClocksDiffer, ConditionFailed, MaintenanceError, Missed, WindowEnded
 from engine.facts import GroupFacts, differences, in_service
 from engine.journal import Kind
 from engine.model import Step, StepKind
@@ -46,6 +46,7 @@ async def keep_appointment(duty: Duty, step: Step) -> bool:
     seen: dict[str, Any] = {"facts": None}
     if not _has_changed_any(duty):
         facts = await duty.observe(full=True)
+        _refuse_another_time(duty, step, facts)
         state = await duty.with_former(facts)
         invariants.check(replace(step, kind=StepKind.PREFLIGHT), facts, state)
         trouble, kept = invariants.worth_telling(facts), state.kept_actions
@@ -147,6 +148,26 @@ def _has_come(duty: Duty, due: datetime) -> bool:
             "machine slept: look at the time, then say `retry`"
         )
     return False
+
+
+def _refuse_another_time(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Refuse to go on where the members say that it is another time, until people have looked.
+
+    A process that began after the clock was set, or the machine slept, cannot know that by itself.
+
+    Raises:
+        ClocksDiffer: they do.
+    """
+    state, due = duty.state, appointments.opens_at(duty.plan)
+    asked = (state.answered.step, state.answered.error) if state.answered else ()
+    looked = asked == (step.id, ClocksDiffer.__name__)
+    if looked and due and state.retried_at and state.retried_at >= due:
+        return
+    if differ := invariants.another_time(facts):
+        raise ClocksDiffer(
+            f"{differ}, by which it is time: look at the time on both, then say `retry`; this "
+            "machine's clock counts then"
+        )
 
 
 async def _compare_with_plan(duty: Duty, step: Step) -> None:

@@ -177,6 +177,11 @@ class Group:
         offset = member.clock_offset_s if member else 0.0
         return self._wall + timedelta(seconds=self.now + offset)
 
+    def date(self, member: Member) -> datetime:
+        """Return the date that a time server told a member: `speed` does not hurry that one."""
+        hurried = self.now - self.now / self.setup.speed
+        return self.wall(member) - timedelta(seconds=hurried)
+
     async def sleep(self, seconds: float) -> None:
         """Let simulated seconds pass."""
         await self.clock.sleep(timedelta(seconds=seconds / self.setup.speed))

@@ -13,13 +13,14 @@ import pytest
 from bot.views import render
 from engine import promises
 from engine.journal import Kind
+from engine.model import Appointment
 from engine.policy import Policy
 from engine.rehearsal.group import Setup
 from storage.records import Record
 from tests.simulation.explore import unsafe_in
-from tests.simulation.loop import run_virtual
+from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import Night, small_package
-from tests.simulation.surroundings import PHASES, Surroundings
+from tests.simulation.surroundings import PHASES, SPARSE, Surroundings
 
 HOURS = timedelta(hours=3)
 MINUTES = timedelta(minutes=2)
@@ -199,6 +200,43 @@ def test_an_approval_is_as_old_as_what_was_written_since_for_a_fresh_process_too
         return end
 
     assert run_virtual(night(small_package(tmp_path))) == ("expired", [])
+
+
+def test_a_fresh_process_whose_clock_is_ahead_begins_nothing_that_the_members_say_is_early(
+    tmp_path,
+):
+    """It holds until the clock is right, and then waits for the time; or until people say so."""
+    appointment = Appointment(START + timedelta(hours=4), START + timedelta(hours=7), "UTC")
+    ahead = timedelta(hours=4)
+
+    async def night(package: Path, *, mended: bool) -> tuple[Any, ...]:
+        stage = Surroundings(package)
+        stage.begin()
+        stage.order(appointment=appointment)
+        await stage.until(lambda s: s.at_appointment, hours=2)
+        await stage.kill()
+        stage.step_clock(ahead)
+        stage.begin()
+        state = await stage.until(lambda s: s.hold is not None, hours=1)
+        held = state.hold.error if state.hold else "", state.hold.reason if state.hold else ""
+        if mended:
+            stage.step_clock(-ahead)
+        stage.say("retry")
+        await stage.until(lambda s: bool(s.gates.get("A.FAILOVER")), hours=6)
+        true_time = START + timedelta(seconds=stage.steady.monotonic())
+        await stage.close()
+        return *held, true_time
+
+    package = small_package(tmp_path)
+
+    error, reason, went_on = run_virtual(night(package, mended=True))
+    assert error == "ClocksDiffer"
+    assert "the clocks of 4 of 4 members are 3 h 59 min or more behind this machine's" in reason
+    due = appointment.start - SPARSE.gate_lead
+    assert due <= went_on < due + timedelta(minutes=5)
+
+    _, _, at_once = run_virtual(night(package, mended=False))
+    assert at_once < START + timedelta(hours=1)
 
 
 def test_those_on_duty_are_called_again_while_the_clock_is_hours_behind(tmp_path):

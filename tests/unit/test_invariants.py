@@ -266,3 +266,26 @@ def test_at_the_second_failover_the_first_group_must_be_at_the_new_take():
     unread = member(1, take=None, packages=installed, policy=new)
     told = check("B.READY", facts(unread, half[1]), done)
     assert "the take of 1_1 cannot be read, expected 120" in told
+
+
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        ((0.0, 20.0, -40.0, None), ""),
+        ((-900.0, -900.0, -900.0, -900.0), ""),
+        ((-1000.0, -15000.0, -15001.0, None), "3 of 3 members are 16 min or more behind"),
+        ((15000.0, 15001.0, 15002.0, 1.0), "3 of 4 members are 4 h 10 min or more ahead of"),
+        ((15000.0, 15001.0, 1.0, 1.0), ""),
+        ((15000.0, -15001.0, 1.0, None), ""),
+        ((None, None, None, None), ""),
+    ],
+)
+def test_it_may_be_another_time_where_most_members_say_so_on_one_side(off, words):
+    health = tuple(
+        MemberHealth(f"1_{n}", 60_000, 9_000, 3, clock_offset_s=one) for n, one in enumerate(off, 1)
+    )
+
+    said = invariants.another_time(facts(health=health))
+
+    assert words in said
+    assert bool(said) is bool(words)

@@ -24,6 +24,8 @@ from tests.rehearsing import (
     until,
 )
 from tests.simulation.loop import run_virtual, virtual_clock
+from tests.unit.builders import NOW
+from tests.unit.hand_clock import HandClock
 
 
 def night_with(fault: dict[str, Any], tmp_path: Path, *, minutes: int = 30) -> Group:
@@ -317,3 +319,17 @@ def test_every_name_is_read(name: str):
 def test_what_is_not_known_is_refused(raw: dict[str, Any]):
     with pytest.raises(ValueError, match=r"no (fault|setting)|has no setting"):
         parse(raw)
+
+
+def test_a_night_that_is_hurried_leaves_the_date_that_a_time_server_tells():
+    clock = HandClock(NOW)
+    group = Group(Setup(members=2, speed=100.0), clock)
+    group.advance()
+    member = group.members["1_1"]
+    began = group.date(member)
+
+    clock.move_to(60)
+    group.advance()
+
+    assert group.date(member) - began == timedelta(seconds=60)
+    assert group.now == 6000

@@ -192,7 +192,7 @@ async def hostname(host: Host, process: Process) -> int:
 
 async def date(host: Host, process: Process) -> int:
     """`date [-u] [+FORMAT]`."""
-    now = host.group.wall(host.member)
+    now = host.group.date(host.member)
     formats = [a for a in process.args if a.startswith("+")]
     if not set(process.args) - set(formats) <= {"-u"}:
         raise UnsupportedSyntax(f"date {' '.join(process.args)}")

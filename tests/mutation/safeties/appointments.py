@@ -57,6 +57,17 @@ SAFETIES = (
         by=(f"{PLAYED}::test_a_machine_whose_clock_is_set_forward_does_not_begin_early",),
     ),
     safety(
+        "nothing begins while most members say that it is another time",
+        promise="P4",
+        why="A restart after the clock was set forward would bring the night forward by hours.",
+        file=WAITS,
+        old="        _refuse_another_time(duty, step, facts)\n",
+        by=(
+            "simulation/test_clocks.py::"
+            "test_a_fresh_process_whose_clock_is_ahead_begins_nothing_that_the_members_say_is_early",
+        ),
+    ),
+    safety(
         "what is due waits for a freeze to end",
         promise="P7",
         why="It would go on, and prepare a failover, where people said that nothing happens.",
