@@ -92,6 +92,8 @@ async def give(row: InboxRow, answers: Answers, inbox: InboxStore, now: datetime
             )
     except TimeoutError:
         log.warning("answer not given", user=to.get("user"), error="no time left")
+    except StorageDown:
+        raise
     except Exception:
         log.exception("answer not given", user=to.get("user"))
         given = True

@@ -26,6 +26,7 @@ from storage.records import (
     InboxRow,
     Lease,
     LeaseLost,
+    StorageDown,
     Stores,
     StreamMoved,
 )
@@ -75,6 +76,7 @@ class Orders:
 
         Raises:
             LeaseLost, StreamMoved: another worker was faster.
+            StorageDown: nothing can be recorded now; the order waits.
         """
         group = row.body["request"]["security_group"]
         try:
@@ -84,7 +86,7 @@ class Orders:
             await self._refuse(row, f"{group} is busy with {busy}")
         except (PlanRefused, MaintenanceError) as error:
             await self._refuse(row, str(error))
-        except (LeaseLost, StreamMoved):
+        except (LeaseLost, StreamMoved, StorageDown):
             raise
         except Exception as error:
             # Refused, or it would be tried again every second, with a look each time.

@@ -6,12 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from engine.answering import TOLD
+import pytest
+
+from engine.answering import TOLD, Answer, give
 from engine.journal import Kind
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, InboxRow, every_waiting
+from storage.memory import MemoryStores
+from storage.records import HOUSE, InboxRow, StorageDown, every_waiting
 from tests.simulation.effects import Effects, Fate, Killed
-from tests.simulation.loop import run_virtual
+from tests.simulation.loop import START, run_virtual
 from tests.simulation.night import CHANNEL, POLICY, REQUESTER, ROLES, Night, small_package
 from tests.simulation.scene import NOBODY
 from tests.simulation.stage import Stage
@@ -107,3 +110,23 @@ def test_whoever_dies_each_answer_is_given_or_waits_to_be_given(tmp_path):
         assert len(after) + len(kept) <= ANSWERED + 1, f"killed at {number}, {name}: told twice"
         waited += len(kept) > 0
     assert waited >= REFUSED, "an answer waits where its process died before it gave it"
+
+
+class NoDatabase:
+    """Somebody who looks up where an answer belongs, and cannot."""
+
+    async def answer(
+        self, to: dict[str, str], text: str, *, file: tuple[str, str] | None = None
+    ) -> bool:
+        raise StorageDown("it is away")
+
+
+def test_an_answer_waits_on_where_the_database_is_away_as_it_is_given():
+    inbox = MemoryStores().inbox
+    row = Answer({"user": REQUESTER}, "done").row("told:1", START, redact=str)
+    inbox.put(row)
+
+    with pytest.raises(StorageDown):
+        asyncio.run(give(row, NoDatabase(), inbox, START))
+
+    assert [one.key for one in inbox.waiting()] == ["told:1"]

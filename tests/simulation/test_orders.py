@@ -11,7 +11,7 @@ from engine.journal import Kind
 from engine.model import Request
 from engine.orders import run_id
 from engine.rehearsal.group import Setup
-from storage.records import HOUSE, Draft, InboxRow
+from storage.records import HOUSE, Draft, InboxRow, StorageDown
 from tests.simulation.loop import run_virtual
 from tests.simulation.night import CHANNEL, PACKAGE, REQUESTER, Night, small_package
 
@@ -174,3 +174,31 @@ def test_an_order_whose_id_an_old_run_has_gets_another_one_and_leaves_that_run_a
     assert runs == [run_id("cmd:1", 2)]
     assert old == [1, 1]
     assert waiting == []
+
+
+@pytest.mark.parametrize("lost", ["append", "runs"])
+def test_an_order_waits_while_the_database_is_away_and_is_then_taken(tmp_path, monkeypatch, lost):
+    """It is no mistake of ours: refused for good, it would have to be said again."""
+
+    async def night() -> Night:
+        stage = Night(small_package(tmp_path), setup=Setup(members=4))
+        real, failed = getattr(stage.stores.journal, lost), list[str]()
+
+        def once_away(*args: Any, **named: Any) -> Any:
+            if not failed and ("group" in named or run_id("cmd:1") in args):
+                failed.append(lost)
+                raise StorageDown("it is away")
+            return real(*args, **named)
+
+        monkeypatch.setattr(stage.stores.journal, lost, once_away)
+        stage.begin()
+        stage.order()
+        await stage.until(lambda s: s.open_gate is not None, hours=0.1)
+        assert failed
+        await stage.close()
+        return stage
+
+    stage = run_virtual(night())
+
+    assert stage.said.texts == []
+    assert stage.state().open_gate is not None

@@ -583,6 +583,29 @@ SAFETIES = (
         ),
     ),
     safety(
+        "an order waits while the database is away",
+        promise="P12",
+        why="One hiccup would refuse it for good, as a mistake of ours.",
+        file="engine/orders.py",
+        old="except (LeaseLost, StreamMoved, StorageDown):",
+        new="except (LeaseLost, StreamMoved):",
+        by=(
+            "simulation/test_orders.py::"
+            "test_an_order_waits_while_the_database_is_away_and_is_then_taken[append]",
+        ),
+    ),
+    safety(
+        "an answer waits on while the database is away",
+        promise="P12",
+        why="One hiccup as its thread is looked up would let it go, as a mistake of ours.",
+        file="engine/answering.py",
+        old="    except StorageDown:\n        raise\n",
+        by=(
+            "simulation/test_answers.py::"
+            "test_an_answer_waits_on_where_the_database_is_away_as_it_is_given",
+        ),
+    ),
+    safety(
         "an order of a newer version is left to it",
         promise="P3",
         why="In an update the older workers would refuse what the newer ones know.",
