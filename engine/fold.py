@@ -36,7 +36,7 @@ _NOT_IN_HAND = (StepKind.READY, StepKind.FAILOVER, StepKind.START, StepKind.SOAK
 class StepState:
     """How far a step has come in its present attempt.
 
-    `actions` is what CPUSE was seen at, by member, before it restarted.
+    `actions` is what CPUSE was seen at, by member, before it restarted; `on` where a file was sent.
     """
 
     status: str = "waiting"  # "waiting", "intended" or "done"
@@ -48,6 +48,7 @@ class StepState:
     done_at: datetime | None = None
     how: str = ""
     actions: Mapping[str, int] = field(default_factory=dict)
+    on: str = ""
 
 
 @dataclass(frozen=True)
@@ -763,7 +764,8 @@ class RunState:
 
     def _on_done(self, record: Record, body: Mapping[str, Any]) -> None:
         step = body["step"]
-        self._step(step, status="done", done_at=record.at, how=body.get("how", ""))
+        how, on = body.get("how", ""), body.get("on", "")
+        self._step(step, status="done", done_at=record.at, how=how, on=on)
         if body.get("facts"):
             self._look(body["facts"])
         kind = self.the_plan.step(step).kind if self.plan and step in self._ids() else None

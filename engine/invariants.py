@@ -333,14 +333,37 @@ def _room(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 def _healthy(facts: GroupFacts, state: RunState) -> list[str]:
     """Judge what only a full look reads: disk, licences, core dumps."""
-    plan, problems = state.the_plan, []
-    needed_mb = int(plan.package.size * plan.policy.log_free_factor / 1_000_000)
-    for health in plan.concerning(facts).health:
-        before = state.baseline.health_of(health.id) if state.baseline else health
+    problems = []
+    for health in state.the_plan.concerning(facts).health:
+        needed_mb = _log_needed_mb(health.id, facts, state)
         if health.log_free_mb is not None and health.log_free_mb < needed_mb:
             problems.append(
                 f"{health.id} has {health.log_free_mb} MB free in /var/log, needs {needed_mb} MB"
             )
+    return problems + worse_than_before(facts, state)
+
+
+def _log_needed_mb(member: MemberId, facts: GroupFacts, state: RunState) -> int:
+    """Return how much room a member needs for what is still to come there.
+
+    What is asked before the first step covers the uploaded file, what an import makes of it, and
+    the installation: what of these is there since has its room already.
+    """
+    package, factor = state.the_plan.package, state.the_plan.policy.log_free_factor
+    before = state.baseline or facts
+    had, has = (seen.member(member).package(package.name) for seen in (before, facts))
+    if has is PackageState.INSTALLED and had in (PackageState.ABSENT, PackageState.AVAILABLE):
+        return 0
+    imported = has is PackageState.AVAILABLE and had is PackageState.ABSENT
+    uploaded = state.of("UPLOAD").on == member
+    return int(package.size * max(0.0, factor - imported - uploaded) / 1_000_000)
+
+
+def worse_than_before(facts: GroupFacts, state: RunState) -> list[str]:
+    """Say which member lacks licences, or wrote core dumps, since the plan began."""
+    plan, problems = state.the_plan, []
+    for health in plan.concerning(facts).health:
+        before = state.baseline.health_of(health.id) if state.baseline else health
         if (health.licences or 0) < (before.licences or 0):
             problems.append(
                 f"{health.id} shows {health.licences} licences, before {before.licences}"

@@ -10,7 +10,7 @@ from engine.facts import CpuseAction, InstalledPolicy, MemberHealth, PackageStat
 from engine.fold import RunState, StepState
 from engine.model import Plan, StepKind
 from engine.planner import group_steps
-from tests.unit.builders import NAME, facts, member, plan, without_package
+from tests.unit.builders import NAME, facts, member, plan, records, without_package
 
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 OTHER = InstalledPolicy("Standard", "13Mar24 09:00", "ffff00000")
@@ -236,6 +236,38 @@ def test_cloning_does_not_go_back_while_members_differ_in_any_package_that_is_ow
         assert f"not alike in {former}" in check("CLONING_RESTORE", seen, owed)
     alike = facts(*(member(n, packages=installed) for n in range(1, 5)))
     assert check("CLONING_RESTORE", alike, owed) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "uploaded_on", "needed_mb"),
+    [
+        (PackageState.ABSENT, PackageState.ABSENT, "", 9),
+        (PackageState.ABSENT, PackageState.AVAILABLE, "", 6),
+        (PackageState.ABSENT, PackageState.AVAILABLE, "1_1", 3),
+        (PackageState.ABSENT, PackageState.AVAILABLE, "1_2", 6),
+        (PackageState.AVAILABLE, PackageState.AVAILABLE, "", 9),
+        (PackageState.AVAILABLE, PackageState.INSTALLED, "1_1", 0),
+        (PackageState.INSTALLED, PackageState.INSTALLED, "", 9),
+    ],
+)
+def test_what_the_work_itself_has_filled_is_not_asked_for_again(
+    before, now, uploaded_on, needed_mb
+):
+    """A package of 3 MB: its file on one member, what an import makes of it, the installation."""
+    began = facts(member(1, packages=((NAME, before),)))
+    sent = records(("DONE", {"step": "UPLOAD", "on": uploaded_on}))
+    after = state(steps=RunState.replay(sent).steps)
+    after.baseline = began
+
+    def said(free_mb: int) -> str:
+        health = (MemberHealth("1_1", log_free_mb=free_mb),)
+        return check("A.READY", facts(member(1, packages=((NAME, now),)), health=health), after)
+
+    assert "free in /var/log" not in said(needed_mb)
+    if needed_mb:
+        assert f"has {needed_mb - 1} MB free in /var/log, needs {needed_mb} MB" in said(
+            needed_mb - 1
+        )
 
 
 def test_lost_licences_new_core_dumps_and_a_full_disk_are_seen_at_ready():

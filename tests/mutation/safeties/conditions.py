@@ -11,6 +11,7 @@ FIRST_LOOK = (
 AT_READY = (
     "unit/test_invariants.py::test_lost_licences_new_core_dumps_and_a_full_disk_are_seen_at_ready"
 )
+FILLED = "unit/test_invariants.py::test_what_the_work_itself_has_filled_is_not_asked_for_again"
 HELD_WHERE = "simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it"
 SPELLINGS = "unit/test_spellings.py"
 OTHER = "simulation/test_other_devices.py"
@@ -359,6 +360,33 @@ SAFETIES = (
             "simulation/test_other_devices.py::"
             "test_a_clock_that_is_off_is_told_and_nothing_holds_for_it",
         ),
+    ),
+    safety(
+        "what the work itself has filled is not asked for again",
+        promise="P10",
+        why="The night would hold at a failover for room that the package has taken.",
+        file=INVARIANTS,
+        old="factor - imported - uploaded)",
+        new="factor)",
+        by=(FILLED,),
+    ),
+    safety(
+        "only what an import has filled since is not asked for again",
+        promise="P10",
+        why="Where the package was there before, as much room is needed as was asked at first.",
+        file=INVARIANTS,
+        old="    imported = has is PackageState.AVAILABLE and had is PackageState.ABSENT\n",
+        new="    imported = has is PackageState.AVAILABLE\n",
+        by=(FILLED,),
+    ),
+    safety(
+        "the uploaded file fills one member only",
+        promise="P10",
+        why="The others would be worked on with less room than an installation needs.",
+        file=INVARIANTS,
+        old='    uploaded = state.of("UPLOAD").on == member\n',
+        new='    uploaded = state.of("UPLOAD").on != ""\n',
+        by=(FILLED,),
     ),
     safety(
         "core dumps that are new",
