@@ -26,6 +26,8 @@ from storage.records import Copied, Identity, StorageDown, StorageRefusal
 from storage.tables import IdentityTable, JournalTable, RunsTable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlmodel import Session
 
     from storage.database import Database
@@ -79,6 +81,16 @@ def _newest(session: Session) -> str:
         return NOTHING
     # SQLite keeps moments in UTC, without a zone.
     return (last if last.tzinfo is not None else last.replace(tzinfo=UTC)).isoformat()
+
+
+def also_copied(session: Session, runs: Iterable[str]) -> None:
+    """Have runs be among those that a copy held, where this is one: its index did not say it."""
+    row = session.get(IdentityTable, 1)
+    if row is None or not row.copied:
+        return
+    name, last, *known = row.copied.split()
+    row.copied = " ".join([name, last, *sorted({*known, *runs})])
+    session.add(row)
 
 
 def _copied(said: str | None) -> Copied | None:

@@ -25,6 +25,7 @@ from storage.copying import copy_all, extent, refuse_different, refuse_filled, r
 from storage.database import Database, embedded_file, leave_without_log, lock_of, refusing, url_of
 from storage.evidence import spoilt
 from storage.identity import (
+    also_copied,
     become_copy,
     become_heir,
     identity_of,
@@ -116,6 +117,8 @@ class DatabaseUpkeep:
             made = {run: fold(there.records(run)) for run in there.streams() if is_run(run)}
             rows = [row for row in made.values() if row is not None]
             stays = [run for run, row in made.items() if row is None]
+            known = {row.id for row in there.runs() if row.open}
+            also_copied(session, {row.id for row in rows if row.open} - known)
             session.execute(delete(RunsTable).where(col(RunsTable.id).not_in(stays)))
             session.add_all(index_row(row) for row in rows)
         return len(rows)

@@ -659,6 +659,24 @@ def test_a_copy_says_which_runs_were_open_in_it_and_a_move_takes_that_along(
     assert identity_of(elsewhere, acting=True).copied == copied
 
 
+def test_an_index_made_anew_in_a_copy_knows_which_runs_came_with_it(filled: str, tmp_path: Path):
+    """It said of one that it was over: whoever goes on with it must not forget what it is from."""
+    with kept(filled, acting=True) as upkeep:
+        upkeep.reindex(lambda records: replace(folded(records), open=records[0].stream != "run-1"))
+        upkeep.backup(tmp_path / "copy.db")
+        upkeep.reindex(folded)
+    url = f"sqlite:///{tmp_path / 'copy.db'}"
+    copied = identity_of(url, acting=True).copied
+    assert copied is not None
+    assert copied.runs == {"run-0", "run-2"}
+
+    with kept(url, acting=True) as upkeep:
+        assert upkeep.reindex(folded) == 3
+
+    assert identity_of(url).copied == replace(copied, runs=copied.runs | {"run-1"})
+    assert identity_of(filled).copied is None
+
+
 def url_is_shared(url: str) -> bool:
     return not url.startswith("sqlite")
 

@@ -14,6 +14,17 @@ RESTORED = "simulation/test_restored.py"
 
 SAFETIES = (
     safety(
+        "an index made anew in a copy opens no run that passes for its own",
+        promise="P3",
+        why="Nobody would be asked what happened after the copy was made, and it would go on.",
+        file="storage/upkeep.py",
+        old="            also_copied(session, {row.id for row in rows if row.open} - known)\n",
+        by=(
+            "contract/test_upkeep.py::"
+            "test_an_index_made_anew_in_a_copy_knows_which_runs_came_with_it",
+        ),
+    ),
+    safety(
         "the id of the database in the line that acts",
         promise="P9",
         why="Two databases count their epochs from the same number: both would pass.",
