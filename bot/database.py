@@ -252,7 +252,7 @@ def prune(
     before = SystemClock().now() - timedelta(days=int(days[1]))
     with mistakes_told(), wiring.upkeep(load(config).settings, acting=True) as upkeep:
         with upkeep.snapshot() as now:
-            old, odd = _ended_before(now, before)
+            old, odd, untold = _ended_before(now, before)
             looks = dict(_looks_from(now, before.date().isoformat()))
         removed = upkeep.prune(
             old,
@@ -262,22 +262,27 @@ def prune(
             decided_before=before,
         )
     if as_json:
-        print_json({"runs": old, "left_alone": odd, "removed": dict(removed)})
+        print_json({"runs": old, "left_alone": [*odd, *untold], "removed": dict(removed)})
         return
     for run in odd:
         typer.echo(f"{run} was left alone: its journal is not whole; see hotfix-bot verify {run}.")
+    for run in untold:
+        typer.echo(f"{run} was left alone: Slack does not show it to its end yet.")
     typer.echo(f"{_count(len(old), 'run')} ended before {before:%Y-%m-%d}.")
     typer.echo(f"Removed: {_listed(removed)}. Every journal stays whole.")
 
 
-def _ended_before(now: Snapshot, before: datetime) -> tuple[list[str], list[str]]:
-    """Return the runs that ended before a moment, and those that ended but are not whole.
+def _ended_before(now: Snapshot, before: datetime) -> tuple[list[str], list[str], list[str]]:
+    """Return the runs that ended before a moment, those not whole, and those not told to the end.
 
-    Of those everything stays: the words they took say where the end of their journal was.
+    Of the latter two everything stays: the words that a run took say where the end of its journal
+    was, and what was delivered of it says what is still to be told. Without that, all of it is.
     """
     known = known_of(now)
+    said = frozenset(now.said())
     old: list[str] = []
     odd: list[str] = []
+    untold: list[str] = []
     for row in now.runs():
         if row.open:
             continue
@@ -285,8 +290,8 @@ def _ended_before(now: Snapshot, before: datetime) -> tuple[list[str], list[str]
         if stream_fault(row.id, records, known[row.id]) is not None:
             odd.append(row.id)
         elif records[-1].at < before:
-            old.append(row.id)
-    return old, odd
+            (old if told_key(row.id) in said else untold).append(row.id)
+    return old, odd, untold
 
 
 def _looks_from(now: Snapshot, day: str) -> Iterator[tuple[str, str]]:

@@ -525,6 +525,18 @@ def test_pruning_leaves_the_journal_and_what_keeps_the_bot_silent(home):
         assert len(stores.journal.read(RUN)) == 7
 
 
+def test_pruning_leaves_a_run_alone_of_which_something_is_still_to_be_told(over):
+    """Slack took all but its last message: without the rest the whole night would be told again."""
+    tampered("DELETE FROM deliveries WHERE message_key IN ('hf-000001/end', 'hf-000001/told')")
+
+    said = told("db", "prune", "--older-than", "1d")
+
+    assert f"{RUN} was left alone: Slack does not show it to its end yet" in said
+    assert "0 runs ended before" in said
+    assert "Removed: nothing" in said
+    assert RUN in told("db", "prune", "--older-than", "1d", "--json")
+
+
 @pytest.mark.parametrize(
     "gone",
     [

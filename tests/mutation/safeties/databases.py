@@ -14,6 +14,15 @@ RESTORED = "simulation/test_restored.py"
 
 SAFETIES = (
     safety(
+        "pruning leaves what is not told to its end",
+        promise="P12",
+        why="All messages of a night that is long over would be posted once more.",
+        file="bot/database.py",
+        old="(old if told_key(row.id) in said else untold).append(row.id)",
+        new="old.append(row.id)",
+        by=(f"{VERIFIED}::test_pruning_leaves_a_run_alone_of_which_something_is_still_to_be_told",),
+    ),
+    safety(
         "an index made anew in a copy opens no run that passes for its own",
         promise="P3",
         why="Nobody would be asked what happened after the copy was made, and it would go on.",
