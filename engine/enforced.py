@@ -12,6 +12,8 @@ from engine.facts import GroupFacts, InstalledPolicy, MemberFacts, VirtualFacts,
 
 def named(policy: InstalledPolicy) -> str:
     """Return a policy's name, date and signature as people compare them."""
+    if _uncompared(policy):
+        return f"{policy.name} [not verified]"
     return f"{policy.name} of {policy.date} [{policy.signature or 'no signature'}]"
 
 
@@ -22,10 +24,7 @@ def same_policy(members: Sequence[MemberFacts]) -> list[str]:
         f"{member.id} has policy {named(policy)}, {other.id} has {named(theirs)}"
         for member, policy, other, theirs in _unlike(known)
     ]
-    problems += _failed(known)
-    if known and all(_uncompared(policy) for _, policy in known):
-        who = spelled(member.id for member, _ in known)
-        problems.append(f"nothing shows whether {who} have the same policy: it was not verified")
+    problems += _failed(known) + _unverified(known)
     return problems + _same_virtual(members)
 
 
@@ -51,6 +50,19 @@ def _failed(held: Sequence[Held], number: int = 0) -> list[str]:
     ]
 
 
+def _unverified(held: Sequence[Held], number: int = 0) -> list[str]:
+    """Say whose policy nothing compares with that of the others."""
+    who = [member.id for member, policy in held if _uncompared(policy)]
+    if not who:
+        return []
+    have = "has" if len(who) == 1 else "have"
+    of = f" of VS {number}" if number else ""
+    return [
+        f"nothing shows whether {spelled(who)} {have} the same policy{of}: it was not verified; "
+        "compare what `fw stat` and `asg policy verify -a` name there"
+    ]
+
+
 def _uncompared(policy: InstalledPolicy) -> bool:
     """Tell whether only the member's own `fw stat` names this policy, and nothing compares it."""
     return not policy.date and not policy.signature
@@ -65,15 +77,21 @@ def _unlike(
     """Yield each that differs, with the one that it was compared with.
 
     All are compared with the first by name and date, and with the first of the same take by
-    signature as well: where takes are mixed, each take has a signature of its own.
+    signature as well: where takes are mixed, each take has a signature of its own. One that was
+    not verified has no more than its name.
     """
     of_take: dict[int | None, Held] = {}
-    for member, policy in held:
-        first, own = held[0], of_take.setdefault(member.take, (member, policy))
+    compared = [(member, policy) for member, policy in held if not _uncompared(policy)]
+    for member, policy in compared:
+        first, own = compared[0], of_take.setdefault(member.take, (member, policy))
         if not _alike(first[1], policy, same_take=False):
             yield member, policy, *first
         elif not _alike(own[1], policy, same_take=True):
             yield member, policy, *own
+    for member, policy in held:
+        first = (compared or held)[0]
+        if _uncompared(policy) and policy.name != first[1].name:
+            yield member, policy, *first
 
 
 def _same_virtual(members: Sequence[MemberFacts]) -> list[str]:
@@ -83,8 +101,12 @@ def _same_virtual(members: Sequence[MemberFacts]) -> list[str]:
         for one in member.virtual:
             if one.policy is not None:
                 held.setdefault(one.id, []).append((member, one.policy))
-    failed = [said for number, these in held.items() for said in _failed(these, number)]
-    return failed + [
+    said = [
+        one
+        for number, these in held.items()
+        for one in (*_failed(these, number), *_unverified(these, number))
+    ]
+    return said + [
         f"VS {number} of {member.id} has policy {named(policy)}, that of {other.id} has "
         f"{named(theirs)}"
         for number, these in held.items()

@@ -18,7 +18,6 @@ from typing import TypeVar
 from engine.errors import UnexpectedOutput
 from engine.facts import (
     GroupFacts,
-    InstalledPolicy,
     MemberFacts,
     MemberHealth,
     MemberId,
@@ -45,6 +44,7 @@ from engine.gaia.readings import (
     read_policies,
     read_take,
     read_virtual_policies,
+    verified,
 )
 from engine.gaia.text import cleaned, marked
 from engine.gaia.virtual import (
@@ -351,10 +351,6 @@ def _answering(
     state, notes = stat.states.get(one, ("DETACHED", ()))
     own_state, own_notes = read_cphaprob(own["state"])
     agent = in_json(own["agent"], "da_status")
-    running = policies.own.get(one)
-    enforced = read_fw_stat(own["fw"])
-    if running is None or running.name != enforced:
-        running = InstalledPolicy(enforced, running.date if running else "") if enforced else None
     return MemberFacts(
         id=one,
         state=state,
@@ -364,7 +360,7 @@ def _answering(
         boot_id=own["boot"].strip() or None,
         take=_take(own["take"]),
         packages=read_packages(own["packages"]),
-        policy=running,
+        policy=verified(read_fw_stat(own["fw"]), policies.own.get(one)),
         auto_clone=cloning.get(one),
         agent_build=str(agent.get("DABuildNumber", "")) or None,
         agent_busy=_busy(agent),

@@ -75,8 +75,17 @@ def read_enforced(text: str) -> InstalledPolicy | None:
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines or len(lines[-1]) < 2 or lines[-1][0] == "HOST" or lines[-1][1] == "-":
         return None
-    _, name, *rest = lines[-1]
-    return InstalledPolicy(name, " ".join(rest[: rest.index(":")]) if ":" in rest else "")
+    _, *shown = lines[-1]
+    until = shown.index(":") if ":" in shown else len(shown)
+    dated = [at for at, word in enumerate(shown[:until]) if at and _DATE.fullmatch(word)]
+    date = dated[-1] if dated else 1
+    return InstalledPolicy(
+        " ".join(shown[:date]), " ".join(shown[date:until] if ":" in shown else [])
+    )
+
+
+_DATE = re.compile(r"\d{1,2}[A-Za-z]{3}\d{2,4}")
+"""Up to which a policy's name goes, blanks in it and all. Source: SGMUP, SP76STAT (`22Aug22`)."""
 
 
 _HOTFIX = re.compile(r"\b(?:BUNDLE|HOTFIX)_(\w+)(.*)", re.IGNORECASE)
@@ -216,31 +225,67 @@ def _judged_rows(text: str) -> Iterator[_Row]:
 
 def _policy_rows(text: str) -> Iterator[_Row]:
     """Yield member, number of the Virtual System (0: the member itself) and policy of each row."""
+    for member, number, row in _whole_rows(text):
+        signature = row.get("policy signature", "")
+        failed = row.get("status", "").lower().startswith(("fail", "error"))
+        date = row.get("policy date", "")
+        yield member, number, InstalledPolicy(row["policy name"], date, signature, failed)
+
+
+def _whole_rows(text: str) -> list[tuple[MemberId, int, dict[str, str]]]:
+    """Return each row with what wraps below it: rows that name neither a member nor a system.
+
+    A row that cannot be read is nobody's, and neither is what stands below it without an id.
+
+    Source: [I]; SGMUP wraps so in the tables of `installer`.
+    """
+    found: list[tuple[MemberId, int, dict[str, str]]] = []
     columns: list[str] = []
-    member = ""
+    member, above = "", dict[str, str]()
     for line in map(str.strip, text.splitlines()):
         if not line.startswith("|") or not line.endswith("|") or len(line) < 2:
             continue
         cells = [" ".join(cell.split()) for cell in line[1:-1].split("|")]
         if "policy name" in map(str.lower, cells):
-            columns = [cell.lower() for cell in cells]
+            columns, member, above = [cell.lower() for cell in cells], "", {}
         elif columns and len(cells) == len(columns):
             row = dict(zip(columns, cells, strict=True))
             named = re.fullmatch(r"(\d{1,2}_\d{1,2})(?::(\d+))?(?: ?\(local\))?", cells[0])
-            if named:
-                member = member_id(named[1])
-            elif cells[0] or not member:
+            number = (named and named[2]) or row.get("vs", row.get("vs id", "0" if named else ""))
+            if not cells[0] and not number:
+                above.update({column: f"{above[column]} {row[column]}".strip() for column in above})
                 continue
-            number = (named and named[2]) or row.get("vs", row.get("vs id", "0"))
-            if number.isdigit():
-                signature = row.get("policy signature", "")
-                failed = row.get("status", "").lower().startswith(("fail", "error"))
-                date = row.get("policy date", "")
-                yield (
-                    member,
-                    int(number),
-                    InstalledPolicy(row["policy name"], date, signature, failed),
-                )
+            member = member_id(named[1]) if named else "" if cells[0] else member
+            above = row if member and number.isdigit() else {}
+            if above:
+                found.append((member, int(number), above))
+    return found
+
+
+_NAME_WIDTH = 19
+"""Of the column with the policy's name; source: SGMUP. A name as wide as that may be cut."""
+
+
+def verified(name: str, shown: InstalledPolicy | None) -> InstalledPolicy | None:
+    """Return the policy that `fw stat` names, with what the verification shows of it.
+
+    Where that names another one, or none, no more than the name is known: it was not verified.
+
+    Source: [I]: whether `asg policy verify` wraps or cuts a long name, with or without `..` as
+    SGMUP's import does, is not known.
+    """
+    if not name:
+        return None
+    if shown is None or not _is_shown_as(name, shown.name):
+        return InstalledPolicy(name, "")
+    return replace(shown, name=name)
+
+
+def _is_shown_as(name: str, shown: str) -> bool:
+    """Blanks do not count: where a name wraps, nobody can tell whether one stood there."""
+    whole, part = "".join(name.split()), "".join(shown.split())
+    cut = len(shown) >= _NAME_WIDTH and whole.startswith(part.removesuffix(".."))
+    return whole == part or cut
 
 
 _OF_ONE = re.compile(

@@ -19,7 +19,7 @@ from dataclasses import replace
 from engine.errors import UnexpectedOutput
 from engine.facts import InstalledPolicy, VirtualFacts
 from engine.gaia.dialect import context
-from engine.gaia.readings import read_cphaprob, read_enforced
+from engine.gaia.readings import read_cphaprob, read_enforced, verified
 
 LIST = "asg stat vs all"
 """The command that shows what is virtual. Source: EXLLAB."""
@@ -123,15 +123,13 @@ def _with_peer(one: VirtualFacts, peer: tuple[str, tuple[str, ...]] | None) -> V
 def signed(
     own: tuple[VirtualFacts, ...], policies: Mapping[int, InstalledPolicy]
 ) -> tuple[VirtualFacts, ...]:
-    """Return these with the signature that `asg policy verify` shows of the same policy.
+    """Return these with what `asg policy verify` shows of their policies, where it has a row.
 
     Source: as `readings.read_virtual_policies`.
     """
     return tuple(
-        replace(one, policy=policies[one.id])
-        if one.policy is not None
-        and one.id in policies
-        and policies[one.id].name == one.policy.name
+        replace(one, policy=verified(one.policy.name, policies[one.id]))
+        if one.policy is not None and one.id in policies
         else one
         for one in own
     )

@@ -14,6 +14,7 @@ from engine.rehearsal.virtual import check
 STANDBY_WORDS = ("STANDBY", "UP", "ACTIVE")
 LOGIN_SHELLS = ("expert", "gclish")
 BROADCASTS = ("plain", "blocks", "lines")
+LONG_NAMES = ("whole", "cut", "dots", "wrapped")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Setup:
             its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
             does not, the action alone says so [I].
+        long_names: what `asg policy verify` does with a policy's name that is longer than its
+            column: prints it "whole", or "cut", with "dots" at the end, or "wrapped" [I].
         broadcast: how `gexec -g0` tells the answers of members apart: "plain" (it does not), in
             "blocks" under `1_01:`, or by `[1_01]` before each of their "lines" [I].
         keeps_actions: whether a change that ended with a restart is told as in progress for good.
@@ -86,6 +89,7 @@ class Setup:
     disks: Mapping[str, int] = field(default_factory=dict)
     da_build: int = 2672
     policy: str = "Standard"
+    long_names: str = "whole"
     sync_all_sites: bool = True
     list_lags_s: float = 0.0
     failed_state: str = ""
@@ -110,6 +114,7 @@ class Setup:
         _known("platform", self.platform, PLATFORMS)
         _known("standby_word", self.standby_word, STANDBY_WORDS)
         _known("broadcast", self.broadcast, BROADCASTS)
+        _known("long_names", self.long_names, LONG_NAMES)
         _known("login_shell", self.login_shell, LOGIN_SHELLS)
         check(self.mode, self.virtual)
         repository.check(self.packages, self.imported, self.uninstall_gives_back)

@@ -7,6 +7,7 @@ of that number, is [B]; so is that `-i active_ids` names healthy members of the 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from engine.rehearsal.devices import vsx
@@ -251,15 +252,30 @@ def _policy(host: Host) -> tuple[str, int]:
         alike = len({(p.name, p.date, m.signature_of(p)) for m, p in same}) <= 1
         enforced = policy.name != INITIAL_POLICY
         name = f"{member.padded}:{number}" if per_system else member.padded
-        text += f"|{name:<7}|{policy.name:<19}|{policy.date:<15}|"
+        first, *below = _in_column(policy.name, host.group.setup.long_names)
+        text += f"|{name:<7}|{first:<19}|{policy.date:<15}|"
         text += f"{member.signature_of(policy):<17}|"
         text += f"{'Success' if enforced and alike else 'Failed':<8}|\n"
+        text += "".join(f"|{'':<7}|{more:<19}|{'':<15}|{'':<17}|{'':<8}|\n" for more in below)
         where = f"[{member.padded}:{number}]"
         if not enforced:
             errors.append(f"{where}: Policy is not installed")
         elif not alike:
             errors.append(f"{where}: Policy signature doesn't match on all {words.members}")
     return text + _POLICY_RULE + _summary(errors), 1 if errors else 0
+
+
+def _in_column(name: str, long_names: str) -> list[str]:
+    """Return what stands of a policy's name in its column of 19, row by row; [I]."""
+    match long_names:
+        case "cut":
+            return [name[:19]]
+        case "dots":
+            return [name if len(name) <= 19 else f"{name[:17]}.."]
+        case "wrapped":
+            return textwrap.wrap(name, 19)
+        case _:
+            return [name]
 
 
 def _summary(errors: list[str]) -> str:
