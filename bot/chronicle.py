@@ -216,6 +216,8 @@ def _gate_shown(body: Body, _: Names) -> Told:
 
 
 def _clicked(body: Body, _: Names) -> Told:
+    if body.get("source") == "reaction":
+        return f"said no on a former message of {body['gate']}", []
     return f"pressed {_VERB.get(body['choice'], body['choice'])} at {body['gate']}", []
 
 

@@ -12,18 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.hearing import ASKED
-from bot.reactions import choice_of, is_gate, plain_name
+from bot.reactions import a_no_on, is_gate, reactors
 from engine.ports import Clock
 from storage.records import Delivery, InboxRow
-
-
-def reactors(message: Mapping[str, Any], bot: str) -> Iterable[tuple[str, str, str]]:
-    """Return who voted on a message: user, emoji and choice; perhaps not everybody."""
-    for reaction in message.get("reactions") or ():
-        if choice := choice_of(str(reaction["name"])):
-            for user in reaction.get("users") or ():
-                if user != bot:
-                    yield str(user), plain_name(str(reaction["name"])), choice
 
 
 def said_on(
@@ -46,14 +37,7 @@ def said_on(
     for user, emoji, choice in reactors(message, bot):
         key = f"copy:{stands.channel}/{message['ts']}/{user}/{emoji}"
         if choice == "no":
-            body: dict[str, Any] = {
-                "channel": stands.channel,
-                "ts": stands.ts,
-                "user": user,
-                "emoji": emoji,
-                "choice": choice,
-                "added": True,
-            }
+            body = a_no_on(stands, user, emoji)
             yield InboxRow(key=key, run=run, kind="hint", body=body, at=clock.now())
         else:
             to = {"channel": stands.channel, "user": user, "run": run}

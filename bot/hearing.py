@@ -37,7 +37,7 @@ from bot.commands.votes import HOW_TO_VOTE
 from bot.config.settings import Settings
 from bot.modals import Form
 from bot.people import REPLACES
-from bot.reactions import choice_of, is_gate, plain_name, run_of
+from bot.reactions import choice_of, is_gate, plain_name, run_of, stood_as
 from bot.runs import NoSuchRun, Runs
 from bot.times import SHORTEST_WINDOW
 from bot.views import schedule
@@ -465,7 +465,7 @@ class Hearing:
         delivery = self._deliveries.by_ts(channel, ts)
         if delivery is None and choice == "no" and event.get("item_user") in ours:
             self.on_copy()
-        if delivery is None or not is_gate(delivery.message_key):
+        if delivery is None or not is_gate(stood_as(delivery)):
             return NOTHING
         run, added = run_of(delivery.message_key), event["type"] == "reaction_added"
         if not self._runs.is_open(run):

@@ -7,6 +7,8 @@ people use them to say "seen", and a failover must not begin because somebody wa
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from storage.records import Delivery
 
@@ -45,6 +47,27 @@ def choice_of(emoji: str) -> str:
     return "no" if name in NO else ""
 
 
+def reactors(message: Mapping[str, Any], bot: str) -> Iterable[tuple[str, str, str]]:
+    """Return who voted on a message: user, emoji and choice; perhaps not everybody."""
+    for reaction in message.get("reactions") or ():
+        if choice := choice_of(str(reaction["name"])):
+            for user in reaction.get("users") or ():
+                if user != bot:
+                    yield str(user), plain_name(str(reaction["name"])), choice
+
+
+def a_no_on(stands: Delivery, user: str, emoji: str) -> dict[str, Any]:
+    """Return the body of the hint that somebody put a no on a message."""
+    return {
+        "channel": stands.channel,
+        "ts": stands.ts,
+        "user": user,
+        "emoji": emoji,
+        "choice": "no",
+        "added": True,
+    }
+
+
 def run_of(message_key: str) -> str:
     """Return the run that a message tells about."""
     return message_key.partition("/")[0]
@@ -60,6 +83,11 @@ def lost_key(former: Delivery) -> str:
     """Return the key of the message that stood where `lost_under` keeps it."""
     run, _, rest = former.message_key.partition("/former/")
     return f"{run}/{rest.partition('/')[2]}"
+
+
+def stood_as(delivery: Delivery) -> str:
+    """Return the key of the message that stands, or once stood, at a place."""
+    return lost_key(delivery) if "/former/" in delivery.message_key else delivery.message_key
 
 
 def is_gate(message_key: str) -> bool:

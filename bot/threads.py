@@ -27,13 +27,14 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import lives
-from bot.copies import reactors, said_on
+from bot.copies import said_on
 from bot.hearing import NAMED, Hearing
 from bot.inbox import Follow, put
 from bot.metadata import key_in
 from bot.people import Identity, Self, for_bot, only_named
 from bot.permalinks import permalink
 from bot.questions import SlackRefused, asked
+from bot.reactions import reactors
 from bot.rounds import Rounds
 from bot.standing import concerns_all
 from bot.thread import pages

@@ -76,7 +76,8 @@ async def clicked(
     Args:
         duty: the run.
         gate: the gate on whose message the button was pressed, open and shown.
-        click: what it says.
+        click: what it says; or a no that went with a former message of this gate, and is shown
+            nowhere any more either.
         pressed: when that was, by Slack's time.
         take: keys of inbox rows that this decides.
         to: where its author is answered; see engine.ports.Answers.
@@ -90,7 +91,8 @@ async def clicked(
     if told := await _clicked_in_vain(duty, gate, click, drafts):
         await duty.decide(drafts, take=take, tell=[Answer(address, told)])
         return
-    kept, former = Click(click.user, click.choice, click.code, pressed), gate.clicks.get(click.user)
+    former = gate.clicks.get(click.user)
+    kept = Click(click.user, click.choice, click.code, pressed, click.source)
     if former is None or (former.choice, former.code) != (kept.choice, kept.code):
         drafts.append(_click_draft(duty, gate, kept))
     gate = replace(gate, clicks={**gate.clicks, click.user: kept})
@@ -138,6 +140,7 @@ def _click_draft(duty: Duty, gate: GateState, click: Click) -> Draft:
         choice=click.choice,
         code=click.code,
         pressed=click.pressed,
+        source=click.source,
     )
 
 
@@ -194,7 +197,8 @@ async def _standing(duty: Duty, gate: GateState) -> dict[str, Ballot]:
     channel, ts = gate.shown or ("", "")
     shown = await duty.people.ballots(channel, ts)
     pressed = [
-        Ballot(one.user, one.choice, "button", gate.name, one.code) for one in gate.clicks.values()
+        Ballot(one.user, one.choice, one.source, gate.name, one.code)
+        for one in gate.clicks.values()
     ]
     return gates.standing([*shown, *pressed], gate)
 

@@ -69,13 +69,15 @@ class Click:
     """The last button that a person pressed at a gate, where it was not refused.
 
     A reaction and a word stand in Slack, and are read there; of a click nothing is left there, so
-    it stands here. `pressed` is Slack's moment of it.
+    it stands here. `pressed` is Slack's moment of it. A no that went with the message on which it
+    was put stands here too; its `source` is "reaction", and `pressed` is when it was heard.
     """
 
     user: str
     choice: str
     code: str
     pressed: datetime
+    source: str = "button"
 
 
 @dataclass(frozen=True)
@@ -647,6 +649,7 @@ class RunState:
             choice=body["choice"],
             code=body["code"],
             pressed=datetime.fromisoformat(body["pressed"]),
+            source=body.get("source", "button"),
         )
         self._gate(body["step"], clicks={**self.gates[body["step"]].clicks, click.user: click})
 

@@ -4,13 +4,15 @@ Stops are read first: a click waits while Slack is away, and no stop may stand b
 
 A word is taken in the transaction of the record that it causes. A reaction and a written vote are
 only hints to look: what counts is what Slack shows when we ask. A click on a gate's button is shown
-nowhere, so its row is all there is of it until it is recorded.
+nowhere, so its row is all there is of it until it is recorded. So it is with a no on a message that
+has gone since: it waits until it is read or the message stands anew, and counts then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -163,18 +165,49 @@ def _lost_with(former: tuple[str, str], lost: Sequence[Vote]) -> dict[str, Any]:
 async def _hint(duty: Duty, row: InboxRow) -> None:
     """Somebody reacted: read all ballots of an open gate, else tell the voter why not."""
     place = (row.body["channel"], row.body["ts"])
-    gate = next((g for g in duty.state.openings if g.shown == place), None)
+    gate = next((g for g in duty.state.openings if place in (g.shown, *g.former)), None)
     if gate is None:
         await _unknown(duty, row)
         return
-    if gate is duty.state.open_gate:
+    if gate is duty.state.open_gate and place == gate.shown:
         await _count(duty, gate, row)
+    elif gate is duty.state.open_gate:
+        await _on_former(duty, gate, row)
     elif row.body["added"] and not _counted(gate, row):
         now = duty.state.open_gate
         also = f"; {now.name} is, with a message of its own" if now is not None else ""
         await _too_late(duty, row, f"{_over(gate)}{also}", former=gate)
     else:
         await _unknown(duty, row)
+
+
+async def _on_former(duty: Duty, gate: GateState, row: InboxRow) -> None:
+    """Somebody reacted on a message of an open gate that stands no longer, or counts no longer.
+
+    A no counts all the same: nobody took it off, the message went with it. A yes does not: what is
+    asked is read, and approved, where it stands now.
+    """
+    body = row.body
+    if not body["added"] or await _taken_off(duty, row):
+        await _unknown(duty, row)
+        return
+    if body["choice"] != "no":
+        where = f": {gate.link}" if gate.link else " in the thread of this run"
+        reason = f"you gave it on a former message of {gate.name}; the one that counts stands"
+        await _too_late(duty, row, f"{reason} elsewhere{where}", former=gate)
+        return
+    stop = Ballot(body["user"], "no", "reaction", gate.name)
+    with contextlib.suppress(PeopleUnreadable):
+        await counting.clicked(
+            duty, gate, stop, row.at, take=[row.key], to={"channel": body["channel"]}
+        )
+
+
+async def _taken_off(duty: Duty, row: InboxRow) -> bool:
+    """Whether a reaction that cannot be read any more was taken off after this was heard."""
+    rows = await asyncio.to_thread(_waiting, duty, "hint")
+    after = itertools.dropwhile(lambda one: one.key != row.key, rows)
+    return any(one.body == {**row.body, "added": False} for one in after)
 
 
 async def _vote(duty: Duty, row: InboxRow) -> None:
@@ -233,7 +266,8 @@ async def _click(duty: Duty, row: InboxRow) -> None:
 
 
 async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
-    # Slack away: the hint stays, and with it the bar before any failover.
+    # Slack away: the hint stays, and with it the bar before any failover. One of a no stays also
+    # while the gate is open: its message may have gone, and then nothing else tells of it.
     user, added = row.body["user"], row.body.get("added", True)
     took_yes = not added and row.body["choice"] == "yes"
     by, away = user if added else "", user if took_yes else ""
@@ -242,7 +276,7 @@ async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
     except StopUnheard:
         return
     except PeopleUnreadable:
-        if gate.outcome != "approved":
+        if gate.outcome != "approved" and row.body["choice"] != "no":
             await _unknown(duty, row)
 
 

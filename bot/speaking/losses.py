@@ -14,12 +14,13 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.calls import Trouble, called
-from bot.reactions import lost_under, run_of
+from bot.reactions import a_no_on, lost_under, reactors, run_of
 from bot.speaking.comparison import Comparison
 from bot.speaking.later import Later
 from bot.speaking.wording import GONE
 from bot.views import Message
-from storage.records import Delivery, Stores
+from engine.ports import Clock
+from storage.records import Delivery, InboxRow, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -30,12 +31,14 @@ class Losses:
     Args:
         stores: where deliveries are kept.
         client: makes each call once.
+        clock: for when it was heard what people said on a message that is taken away.
         later: when what Slack does not say now is asked again.
     """
 
-    def __init__(self, stores: Stores, client: AsyncWebClient, later: Later) -> None:
+    def __init__(self, stores: Stores, client: AsyncWebClient, clock: Clock, later: Later) -> None:
         self._stores = stores
         self._client = client
+        self._clock = clock
         self._later = later
         self._missed: dict[str, set[str]] = {}
 
@@ -120,6 +123,10 @@ class Losses:
 
         With the root its thread is nowhere to be found in the channel, so whatever people vote on
         follows into the new one. What was told once stays in the former thread.
+
+        Question: a person may have said no there; is that lost with it? Answer: each no that
+        stands when we take the message away is heard first, as if Slack had told of it, and one
+        of which Slack tells later counts as well (`engine.words`). A yes has to be given anew.
         """
         lost = [(message, delivery)]
         if message is current.root:
@@ -128,7 +135,7 @@ class Losses:
         for one, stood in reversed(lost):  # the root last: a crash before it begins here again
             log.warning("a message is gone, and posted again", key=one.key, ts=stood.ts)
             if one is not message:
-                await self._take_away(stood)
+                await self._take_away(current.run, stood)
             await current.save(replace(stood, message_key=lost_under(stood), state="deleted"))
             await current.save(replace(stood, ts=None, digest="", state="failed"))
 
@@ -148,11 +155,25 @@ class Losses:
             raise
         return bool((answer.get("message") or {}).get("subtype") == "tombstone")
 
-    async def _take_away(self, stood: Delivery) -> None:
-        """Nobody shall vote where votes are no longer read."""
+    async def _take_away(self, run: str, stood: Delivery) -> None:
+        """Nobody shall vote where votes are no longer read; a no that stands there is heard."""
         try:
+            await self._hear_each_no(run, stood)
             await called(self._client.chat_delete(channel=stood.channel, ts=stood.ts or ""))
         except Trouble as trouble:
             if trouble.unclear or trouble.retry_after is not None:
                 raise
             log.warning("not taken away", key=stood.message_key, error=trouble.error)
+
+    async def _hear_each_no(self, run: str, stood: Delivery) -> None:
+        """Store a hint for each no on a message; the same ones each time."""
+        answer = await called(
+            self._client.reactions_get(channel=stood.channel, timestamp=stood.ts, full=True)
+        )
+        message = answer.get("message") or {}
+        for user, emoji, choice in reactors(message, str(message.get("user"))):
+            if choice == "no":
+                key = f"lost:{stood.channel}/{stood.ts}/{user}/{emoji}"
+                body = a_no_on(stood, user, emoji)
+                hint = InboxRow(key=key, run=run, kind="hint", body=body, at=self._clock.now())
+                await asyncio.to_thread(self._stores.inbox.put, hint)

@@ -112,7 +112,7 @@ class Speaker:
         self._looks = [stream_of(group) for group in looked_at]
         self._looks_next = float("-inf")
         later = Later(clock, getattr(self._client, "turns", None), retry_first, retry_longest)
-        self._losses = Losses(stores, self._client, later)
+        self._losses = Losses(stores, self._client, clock, later)
         self._twins = Twins(stores, self._client, later)
         self._attachments = Attachments(
             self._client, clock, self._pace, search, wording, later, on_shown

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import lives
 from bot.calls import Trouble, called
-from bot.reactions import choice_of, run_of
+from bot.reactions import reactors, run_of
 from bot.speaking.comparison import Comparison
 from bot.speaking.later import Later
 from bot.speaking.wording import GONE
@@ -114,10 +114,8 @@ class Twins:
     async def _shows_a_no(self, channel: str, ts: str) -> bool:
         answer = await called(self._client.reactions_get(channel=channel, timestamp=ts, full=True))
         message = answer.get("message") or {}
-        return any(
-            choice_of(str(one["name"])) == "no" and set(one["users"]) - {message.get("user")}
-            for one in message.get("reactions") or ()
-        )
+        said = reactors(message, str(message.get("user")))
+        return any(choice == "no" for _, _, choice in said)
 
 
 def _kept(ts: str) -> str:

@@ -3,11 +3,13 @@
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from bot.reactions import lost_under
 from bot.views import render
 from bot.views.format import button
 from engine.canon import from_json
@@ -457,6 +459,20 @@ async def test_a_reaction_on_a_gate_is_stored_as_a_hint(house, people, watch, pl
     assert row.key.startswith("evt:reaction_added/")
     await until(people, lambda: bool(house.woken))
     assert house.woken == ["hf-000001"]
+
+
+async def test_a_no_of_which_slack_tells_once_its_message_has_gone_is_a_hint(house, people, watch):
+    ts = await house.post(f"{house.add_run()}/gate/G2")
+    (stood,) = house.stores.deliveries.all("hf-000001/gate/G2")
+    house.stores.deliveries.save(replace(stood, message_key=lost_under(stood), state="deleted"))
+    house.stores.deliveries.save(replace(stood, ts=None, state="failed"))
+
+    await people.act("ben", "react", channel=CHANNEL, ts=ts, emoji="x")
+    await watch.until_traffic("ack", ok=True)
+
+    (row,) = house.rows
+    assert (row.kind, row.run, row.body["ts"]) == ("hint", "hf-000001", ts)
+    assert (row.body["user"], row.body["choice"], row.body["added"]) == (BEN, "no", True)
 
 
 async def test_a_reaction_taken_back_and_given_again_is_three_hints(house, people, watch):

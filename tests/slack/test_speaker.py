@@ -748,6 +748,22 @@ async def test_below_a_deleted_root_the_run_goes_on_in_a_new_thread(stage: Stage
     assert len(stage.keys()) == len(set(stage.keys()))
 
 
+async def test_a_no_on_a_gate_that_we_take_away_with_its_thread_is_heard_first(stage: Stage):
+    run, speaker = await asked_for(stage)
+    gate = stage.standing(f"{run}/gate/G2")["ts"]
+    for person, emoji in (("ana", "x"), ("ben", "white_check_mark")):
+        await stage.people.act(person, "react", channel=CHANNEL, ts=gate, emoji=emoji)
+    await deleted(stage, f"{run}/root")
+
+    await read_back(stage, speaker, run)
+
+    assert gate not in {m["ts"] for m in stage.messages()}
+    hints = [row for row in stage.stores.inbox.waiting(run=run) if row.kind == "hint"]
+    assert [(row.body["user"], row.body["choice"], row.body["ts"]) for row in hints] == [
+        ("U000000ANA0", "no", gate)
+    ]
+
+
 async def test_a_restart_while_something_comes_back_posts_it_once(stage: Stage):
     run, speaker = await asked_for(stage)
     old = await deleted(stage, f"{run}/gate/G2")

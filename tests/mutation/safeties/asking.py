@@ -12,6 +12,11 @@ FAULTS = "simulation/test_faults.py"
 HOLD_GOOD = "simulation/test_approvals_hold.py"
 HOLDS = "simulation/test_holds.py"
 BUTTONS = "simulation/test_button_votes.py"
+FORMER = "simulation/test_former_messages.py"
+WENT = f"{FORMER}::test_a_no_that_went_with_the_message_of_its_gate_ends_it"
+ON_WHAT_WENT = (
+    f"{FORMER}::test_on_a_message_that_went_a_yes_and_a_no_that_was_taken_off_change_nothing"
+)
 STOPS = "simulation/test_stops.py"
 BAD_MOMENTS = "simulation/test_words_at_bad_moments.py"
 WHO = "unit/test_gates.py::test_who_may_vote_and_who_may_stop"
@@ -172,6 +177,42 @@ SAFETIES = (
             f"{BUTTONS}::test_a_click_on_the_message_of_a_former_opening_does_not_count_for_the_"
             "next_one",
         ),
+    ),
+    safety(
+        "a no on a message that has gone counts once it stands anew",
+        promise="P2",
+        why="Somebody said stop, we heard it, and the failover would begin all the same.",
+        file=WORDS,
+        old="if place in (g.shown, *g.former)), None)",
+        new="if place == g.shown), None)",
+        by=(WENT,),
+    ),
+    safety(
+        "a no on a message that cannot be read waits also while its gate is open",
+        promise="P2",
+        why="Where the message is gone nothing else tells of it any more.",
+        file=WORDS,
+        old=' and row.body["choice"] != "no":\n            await _unknown',
+        new=":\n            await _unknown",
+        by=(f"{WENT}[open]",),
+    ),
+    safety(
+        "a yes on a message that has gone is no no",
+        promise="P12",
+        why="Whoever agrees would stop the run.",
+        file=WORDS,
+        old='    if body["choice"] != "no":\n',
+        new="    if False:\n",
+        by=(ON_WHAT_WENT,),
+    ),
+    safety(
+        "a no that was taken off before its message went counts no more",
+        promise="P12",
+        why="Somebody took it back in time, and it would end the gate all the same.",
+        file=WORDS,
+        old=" or await _taken_off(duty, row):\n",
+        new=":\n",
+        by=(ON_WHAT_WENT,),
     ),
     safety(
         "a click waits where nobody can say whose it is",

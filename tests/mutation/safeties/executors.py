@@ -30,8 +30,8 @@ SAFETIES = (
         promise="P7",
         why="Who put a cross there would believe that it stopped something.",
         file=WORDS,
-        old="next((g for g in duty.state.openings if g.shown == place), None)",
-        new="next((g for g in duty.state.gates.values() if g.shown == place), None)",
+        old="next((g for g in duty.state.openings if place in (g.shown, *g.former)), None)",
+        new="next((g for g in duty.state.gates.values() if place in (g.shown, *g.former)), None)",
         by=(
             "simulation/test_waiting_words.py::"
             "test_a_reaction_at_an_opening_that_is_over_is_answered_and_refused_once",

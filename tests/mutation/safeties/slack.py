@@ -417,6 +417,23 @@ SAFETIES = (
         by=(f"{SPEAKING}::test_a_retry_after_that_another_run_met_keeps_no_post_back",),
     ),
     safety(
+        "a no on a gate that we take away with its thread is heard first",
+        promise="P2",
+        why="We would delete the stop of which Slack has not told yet, and begin the failover.",
+        file="bot/speaking/losses.py",
+        old="            await self._hear_each_no(run, stood)\n",
+        by=(f"{SPEAKING}::test_a_no_on_a_gate_that_we_take_away_with_its_thread_is_heard_first",),
+    ),
+    safety(
+        "a no of which Slack tells once its message has gone is heard",
+        promise="P2",
+        why="Somebody said stop in time; only the event came late.",
+        file="bot/hearing.py",
+        old="is_gate(stood_as(delivery))",
+        new="is_gate(delivery.message_key)",
+        by=(f"{HEARING}::test_a_no_of_which_slack_tells_once_its_message_has_gone_is_a_hint",),
+    ),
+    safety(
         "what stands twice is taken back",
         promise="P12",
         why="People would read, and vote, on a message that nobody looks at.",
