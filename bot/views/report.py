@@ -52,6 +52,7 @@ def report(story: Story, links: Sequence[tuple[str, str]] = ()) -> Message:
         *_ways_on(story),
         *_rollback(story),
         *_to_catch_up(story),
+        *_crashes(story),
         *_not_by_us(story),
         section("*Approvals*", *_approvals(story)),
         section(_duration(story)),
@@ -218,6 +219,13 @@ def _table(story: Story) -> Block:
 
 def _take(take: int | None) -> str:
     return "?" if take is None else str(take)[:6]
+
+
+def _crashes(story: Story) -> list[Block]:
+    if not story.crashes:
+        return []
+    title = "*New core dumps on members that this run changed*, perhaps by it:"
+    return [section(title, *bullets(story.crashes, 30))]
 
 
 def _not_by_us(story: Story) -> list[Block]:

@@ -89,6 +89,7 @@ class Story:
     takes_before: dict[str, int | None] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
     not_by_us: tuple[str, ...] = ()
+    crashes: tuple[str, ...] = ()
     cloning: str = ""
     out_before: tuple[str, ...] = ()
     appointed_before: Appointment | None = None
@@ -213,6 +214,7 @@ class Story:
             running.done_at = record.at
         if kind == StepKind.POSTFLIGHT:
             self.not_by_us = tuple(body.get("not_by_us", ()))
+            self.crashes = tuple(body.get("crashes", ()))
         if kind == StepKind.CLONING_RESTORE:
             self.cloning = str(body.get("how", ""))
 

@@ -331,11 +331,19 @@ def _restarted_into_admin(member: MemberFacts, before: Mapping[str, object]) -> 
 
 
 async def soak(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Let the group stand for the configured time; anything that leaves service holds."""
+    """Let the group stand for the configured time; anything that leaves service holds.
+
+    At its end comes a full look: what was just changed may crash and be in service again.
+    """
     over = all_in_service(duty, step, facts)
     if over and _waited(duty, step) >= duty.plan.policy.soak:
-        await duty.done(step, how="stable")
-        return
+        seen = await duty.observe(full=True)
+        if problems := invariants.worse_than_before(seen, duty.state):
+            raise ConditionFailed("; ".join(problems))
+        over = all_in_service(duty, step, seen)
+        if over:
+            await duty.done(step, how="stable")
+            return
     left = duty.plan.policy.soak - _waited(duty, step) if over else duty.plan.policy.settle
     await duty.pause(min(duty.plan.policy.watch, max(left, timedelta(seconds=0.01))))
 

@@ -96,7 +96,11 @@ async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if problems:
         raise ConditionFailed("; ".join(problems))
     await duty.done(
-        step, how="looked", facts=to_json(facts), not_by_us=list(not_by_us(duty, facts))
+        step,
+        how="looked",
+        facts=to_json(facts),
+        not_by_us=list(not_by_us(duty, facts)),
+        crashes=[told for one, told in _new_dumps(duty, facts).items() if _changed(duty, one)],
     )
 
 
@@ -133,10 +137,23 @@ def not_by_us(duty: Duty, facts: GroupFacts) -> tuple[str, ...]:
         before = baseline.health_of(health.id)
         if health.licences != before.licences:
             unexpected.append(f"{health.id}: licences {before.licences} → {health.licences}")
-        dumps = sorted(set(health.core_dumps) - set(before.core_dumps))
-        if dumps:
-            unexpected.append(f"{health.id}: new core dumps {', '.join(dumps)}")
+    unexpected += [told for one, told in _new_dumps(duty, facts).items() if not _changed(duty, one)]
     return tuple(unexpected)
+
+
+def _new_dumps(duty: Duty, facts: GroupFacts) -> dict[MemberId, str]:
+    """Say which core dumps each member wrote since PREFLIGHT."""
+    baseline = duty.state.baseline or facts
+    new = {
+        health.id: sorted({*health.core_dumps} - {*baseline.health_of(health.id).core_dumps})
+        for health in facts.health
+    }
+    return {one: f"{one}: new core dumps {', '.join(dumps)}" for one, dumps in new.items() if dumps}
+
+
+def _changed(duty: Duty, member: MemberId) -> bool:
+    """Tell whether this run worked on a member: nobody can say that a crash there is not by it."""
+    return member in duty.state.committed_to
 
 
 def _planned_takeover(difference: str, duty: Duty, facts: GroupFacts) -> bool:

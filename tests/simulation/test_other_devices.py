@@ -456,21 +456,27 @@ def test_a_clock_that_is_off_is_told_and_nothing_holds_for_it(tmp_path, off_s, t
 # ---------------------------------------------------------- core dumps of a restart, as the reason
 
 
-def test_a_hold_for_core_dumps_says_what_lets_a_retry_go_on(tmp_path):
+@pytest.mark.parametrize(("member", "step"), [("1_1", "A.SOAK"), ("1_4", "B.SOAK")])
+def test_a_hold_for_core_dumps_says_what_lets_a_retry_go_on(tmp_path, member, step):
+    """The last group's too, after which no other one is asked for. One left is told as ours."""
+
     async def then(night: Night) -> None:
         await to_the_end(night)
         assert (hold := night.state().hold) is not None
-        assert "move the files away on 1_1, then `retry`" in hold.reason
-        night.group.members["1_1"].core_dumps.clear()
+        assert f"move the files away on {member}, then `retry`" in hold.reason
+        del night.group.members[member].core_dumps[1:]
         night.say("retry", REQUESTER)
         await night.clock.sleep(timedelta(seconds=5))
         await night.until_over(hours=4)
 
-    dump = {"name": "core_dump", "member": "1_1", "when": "rebooted:1_1"}
+    dump = {"name": "core_dump", "member": member, "when": f"rebooted:{member}"}
     night = played(tmp_path, then, faults=[dump, {**dump, "delay_s": 1}])
 
-    assert [r.body["step"] for r in night.records if r.kind == Kind.HELD] == ["B.READY"]
+    assert [r.body["step"] for r in night.records if r.kind == Kind.HELD] == [step]
     assert night.state.ended is not None, night.state.hold
+    (last,) = [r.body for r in night.records if r.body.get("kind") == "POSTFLIGHT"]
+    assert [told.partition(":")[0] for told in last["crashes"]] == [member]
+    assert not [told for told in last["not_by_us"] if "core dumps" in told]
 
 
 def test_a_retry_names_the_members_that_an_import_did_not_reach(tmp_path, monkeypatch):

@@ -669,13 +669,28 @@ def test_where_the_members_are_alike_the_report_names_no_way_on(name):
     assert "/hotfix" not in whole(by_key(night(name))["end"])
 
 
+def test_the_report_tells_a_crash_of_what_was_changed_apart_from_what_is_not_by_us():
+    told = "1_4: new core dumps /var/log/dump/usermode/cpviewd.1.core.gz"
+    records = [
+        replace(r, body={**r.body, "crashes": [told]}) if r.body.get("step") == "POSTFLIGHT" else r
+        for r in night("good")
+    ]
+
+    shown = whole(by_key(records)["end"])
+
+    assert "*New core dumps on members that this run changed*" in shown
+    assert "cpviewd.1.core.gz" in shown
+    assert "New core dumps" not in whole(by_key(night("good"))["end"])
+
+
 # ------------------------------------------------------------------------- hostile text
 
 FROM_ELSEWHERE = frozenset(
     {
-        "by_hand", "changed", "fallen", "how", "mode", "name", "not_by_us", "notes", "package",
-        "platform", "policy", "reason", "requester", "requester_name", "roles", "security_group",
-        "sha256", "state", "text", "ticket", "trouble", "user", "version", "voters", "ways",
+        "by_hand", "changed", "crashes", "fallen", "how", "mode", "name", "not_by_us", "notes",
+        "package", "platform", "policy", "reason", "requester", "requester_name", "roles",
+        "security_group", "sha256", "state", "text", "ticket", "trouble", "user",
+        "version", "voters", "ways",
     }
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ FILLED = "unit/test_invariants.py::test_what_the_work_itself_has_filled_is_not_a
 HELD_WHERE = "simulation/test_holds.py::test_a_hold_comes_at_the_step_that_sees_it"
 SPELLINGS = "unit/test_spellings.py"
 OTHER = "simulation/test_other_devices.py"
+DUMPS = f"{OTHER}::test_a_hold_for_core_dumps_says_what_lets_a_retry_go_on"
 
 SAFETIES = (
     safety(
@@ -387,6 +388,24 @@ SAFETIES = (
         old='    uploaded = state.of("UPLOAD").on == member\n',
         new='    uploaded = state.of("UPLOAD").on != ""\n',
         by=(FILLED,),
+    ),
+    safety(
+        "a soak ends with a look at core dumps",
+        promise="P10",
+        why="What the last group's hotfix crashes would hold nothing, and the night end as done.",
+        file="engine/steps/changing.py",
+        old="        if problems := invariants.worse_than_before(seen, duty.state):\n",
+        new="        if problems := []:\n",
+        by=(DUMPS,),
+    ),
+    safety(
+        "a crash of what we changed is not told as by others",
+        promise="P10",
+        why="Who reads the report would not take it for what the hotfix did.",
+        file="engine/steps/finishing.py",
+        old="    return member in duty.state.committed_to\n",
+        new="    return False\n",
+        by=(DUMPS,),
     ),
     safety(
         "core dumps that are new",
