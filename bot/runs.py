@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.looks import Looks
 from bot.views import attendance, schedule
-from bot.views.format import code, escape, moment
+from bot.views.format import bar, code, escape, moment
 from bot.views.story import Story
 from bot.views.unattended import nobody, nobody_on
 from bot.views.words import counted, headline, needs, steps_done
@@ -245,7 +245,8 @@ class Runs:
         else:
             lines = [f"{gate.name} waits until {moment(gate.expires_at)}: {counted(opening)}."]
             lines += [f"Still needed: {escape(opening.missing)}."] if opening.missing else []
-            lines += [f"Cannot be approved for now: {escape(gate.barred)}."] if gate.barred else []
+            told = bar(gate.barred, gate.unnamed)
+            lines += [f"Cannot be approved for now: {told}."] if gate.barred else []
         lines += [f"Who must approve: {needs(opening, story)}."]
         reasons = {who: reason for who, _, reason in gate.refused if who not in gate.votes}
         click = gate.clicks.get(user)

@@ -7,21 +7,22 @@ answer is read and recorded in `engine.counting`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine import appointments, calling, counting, freezes, gates, waits
 from engine.canon import digest_in_letters
 from engine.duty import Duty
-from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable
+from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable, Unnamed
 from engine.facts import GroupFacts, differences
 from engine.fold import GateState
 from engine.invariants import described
 from engine.journal import Kind
 from engine.model import Step, StepKind
 from engine.planner import can_roll_back
-from storage.records import Draft, InboxRow
+from storage.records import Draft, InboxRow, every_waiting
 
 REOPENINGS_LIMIT = 3
 """After so many gates voided by changed facts the run holds: somebody else is at work there."""
@@ -29,8 +30,12 @@ REOPENINGS_LIMIT = 3
 _BEGINS = appointments.BEGINNING
 """Gates after which a device is acted on at once: there is a grace time, and a freeze bars them."""
 
+_ENDED = ("rejected", "expired")
+"""What ends a gate, whoever votes after that."""
+
 TOLD_LATE = timedelta(minutes=1)
-"""A freeze that waits longer to be decided is told at the gate; what is decided tells itself."""
+"""A freeze that waits longer to be decided is told at the gate, and so is a vote whose author Slack
+does not name; what is decided tells itself."""
 
 SHOWN_LATE = timedelta(minutes=1)
 """A message that takes longer shortens the time to vote; a guess, far above Slack's second."""
@@ -47,12 +52,7 @@ async def ask(duty: Duty, step: Step) -> bool:
         return False
     if gate.shown is None:
         return False
-    try:
-        await counting.count(duty, gate)
-    except PeopleUnreadable:
-        await _end_by_a_no(duty, step)
-        return False
-    return await _judge(duty, step)
+    return await _count(duty, step) and await _judge(duty, step)
 
 
 async def _open(duty: Duty, step: Step) -> None:
@@ -145,17 +145,46 @@ def _fallen(duty: Duty, step: Step) -> list[str]:
 # -------------------------------------------------------------------------------- judging
 
 
-async def _judge(duty: Duty, step: Step) -> bool:
+async def _count(duty: Duty, step: Step) -> bool:
+    """Count what people say now; False where not all of it can be read: then nothing begins.
+
+    A no that is known, or its time, ends a gate all the same, and nobody has to be read for that.
+    """
     gate = duty.state.gates[step.id]
+    try:
+        await counting.count(duty, gate)
+    except Unnamed as unread:
+        await _judge(duty, step, unread.users)
+        return False
+    except PeopleUnreadable:
+        decision = _decide(duty, gate, "Slack cannot be read")
+        if decision.outcome in _ENDED:
+            await _close_and_hold(duty, step, decision)
+        return False
+    return True
+
+
+def _decide(duty: Duty, gate: GateState, barred: str) -> gates.Decision:
     began = gate.closed_at if gate.outcome == "approved" else gate.opened_at
     now = duty.stopwatch.latest(began or gate.opened_at)
-    barred = duty.journal.as_written(await _barred(duty, step))
-    decision = gates.decide(duty.state.policy_at(step.id), gate, now, barred=barred)
-    if decision.outcome in ("rejected", "expired"):
+    return gates.decide(duty.state.policy_at(gate.step), gate, now, barred=barred)
+
+
+async def _judge(duty: Duty, step: Step, unnamed: Collection[str] = ()) -> bool:
+    """Judge by what was counted; what `unnamed` persons say was not, so nothing is approved."""
+    gate = duty.state.gates[step.id]
+    long = await _unnamed_for_long(duty, unnamed)
+    frozen = duty.journal.as_written(await _barred(duty, step))
+    barred = frozen or (str(Unnamed(long)) if long else "")
+    decision = _decide(duty, gate, barred or (str(Unnamed(unnamed)) if unnamed else ""))
+    if decision.outcome in _ENDED:
+        if long and decision.outcome == "expired":
+            decision = replace(decision, reason=f"{decision.reason}; {Unnamed(long)}")
         await _close_and_hold(duty, step, decision)
         return False
     if barred != gate.barred:
-        await duty.journal.write(Kind.BARRED, step=step.id, reason=barred)
+        who = [] if frozen else long
+        await duty.journal.write(Kind.BARRED, step=step.id, reason=barred, unnamed=who)
         gate = duty.state.gates[step.id]
     if decision.outcome == "open":
         await waits.tell_of_freezes(duty)
@@ -169,10 +198,21 @@ async def _judge(duty: Duty, step: Step) -> bool:
     return _grace_is_over(duty, gate) and waits.may_begin(duty, step.kind, approved)
 
 
-async def _end_by_a_no(duty: Duty, step: Step) -> None:
-    """End a gate by a no that is known already: nobody else has to be read for that."""
-    if any(vote.choice == "no" for vote in duty.state.gates[step.id].votes.values()):
-        await _judge(duty, step)
+async def _unnamed_for_long(duty: Duty, unnamed: Collection[str]) -> list[str]:
+    """Return of whom it is told at the gate that Slack does not say who they are.
+
+    That is whose vote it shows for a while, and who clicked: that waits, and bars the act.
+    """
+    now = duty.clock.monotonic()
+    since = {user: duty.unnamed_since.get(user, now) for user in unnamed}
+    duty.unnamed_since.clear()
+    duty.unnamed_since.update(since)
+    clicks = await asyncio.to_thread(
+        lambda: list(every_waiting(duty.inbox, run=duty.state.run, kinds=("click",)))
+    )
+    late = {user for user, began in since.items() if now - began >= TOLD_LATE.total_seconds()}
+    late |= {one.body["user"] for one in clicks if duty.clock.now() - one.at >= TOLD_LATE}
+    return sorted(late)
 
 
 async def _barred(duty: Duty, step: Step) -> str:
@@ -279,11 +319,7 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     read; then no failover begins, and nothing is lost. Whatever happens while a difference is
     looked at twice (a word, a vote, a difference that passes) has all of it judged anew.
     """
-    gate = duty.state.gates[step.id]
-    try:
-        await counting.count(duty, gate)
-    except PeopleUnreadable:
-        await _end_by_a_no(duty, step)
+    if not await _count(duty, step):
         return False
     # The inbox before the house: what is taken from the one meanwhile stands in the other by then.
     asked = await _asked_to_freeze(duty) if step.kind in _BEGINS else None

@@ -14,7 +14,7 @@ from datetime import datetime
 from engine import calling, gates
 from engine.answering import Answer
 from engine.duty import Duty
-from engine.errors import PeopleUnreadable
+from engine.errors import PeopleUnreadable, Unnamed
 from engine.fold import Click, GateState, RunState, foreseen
 from engine.journal import Kind
 from engine.ports import Ballot, Person
@@ -41,8 +41,9 @@ async def count(
             all the same.
 
     Raises:
-        PeopleUnreadable: Slack cannot be asked, or not about everybody who says something. Then
-            only what could be read was recorded, and no row was taken.
+        PeopleUnreadable: Slack cannot be asked; nothing was recorded.
+        Unnamed: it does not say who somebody is who says something. Then only what could be read
+            was recorded, and no row was taken.
     """
     if gate.shown is None:
         return
@@ -55,8 +56,8 @@ async def count(
         answers.append((took_away, _stands_all_the_same(gate, still)))
     if drafts or taken or answers:
         await duty.decide(drafts, take=taken, tell=_told_at(duty, gate, answers))
-    for error in unread.values():
-        raise error
+    if unread:
+        raise Unnamed(unread)
 
 
 async def clicked(

@@ -76,6 +76,8 @@ class Duty:
     session_seen_at: datetime | None = None
     confirmed: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     """Who was found to be one who may vote yes: after which record, and in which roles."""
+    unnamed_since: dict[str, float] = field(default_factory=dict)
+    """Since when Slack has not said who somebody is who votes; longer than one advance."""
     house_at: int | None = None
     """Where the house ended when it was last looked at for a freeze."""
     _hearing: bool = False

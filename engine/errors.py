@@ -28,6 +28,8 @@ Any other exception is a mistake of ours: the run stops loudly, the journal is i
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class MaintenanceError(Exception):
     """The world said no, or we cannot know. The runner turns it into a hold."""
@@ -112,6 +114,15 @@ class WindowEnded(Missed):
 
 class PeopleUnreadable(MaintenanceError):
     """Slack could not be asked who approves now."""
+
+
+class Unnamed(PeopleUnreadable):
+    """Slack shows what somebody said, and does not say who that is; `users` are their ids."""
+
+    def __init__(self, users: Collection[str]) -> None:
+        verb = "is" if len(users) == 1 else "are"
+        super().__init__(f"Slack does not say who {' and '.join(sorted(users))} {verb}")
+        self.users = frozenset(users)
 
 
 class StopUnheard(PeopleUnreadable):

@@ -87,7 +87,8 @@ class GateState:
     `opened_at` is when people could begin to vote, where its message came late. `link` is the
     address of its message, "" where it is not known. `former` is where its message stood before
     somebody deleted it. From `escalated_at` on members of the policy's fallback role may approve
-    too. `barred` says why nothing can be approved here for now, whoever votes.
+    too. `barred` says why nothing can be approved here for now, whoever votes; `unnamed` are the
+    persons in it whom Slack does not name.
     """
 
     step: str
@@ -114,6 +115,7 @@ class GateState:
     escalated_at: datetime | None = None
     link: str = ""
     barred: str = ""
+    unnamed: tuple[str, ...] = ()
 
     @property
     def reminders_at(self) -> tuple[datetime, ...]:
@@ -709,7 +711,8 @@ class RunState:
             self.waits_for = body["reason"]
             return
         gone = {"outcome": "", "starts_at": None, "good_until": None, "closed_at": None}
-        self._gate(body["step"], barred=body["reason"], **gone)
+        unnamed = tuple(body.get("unnamed", ()))
+        self._gate(body["step"], barred=body["reason"], unnamed=unnamed, **gone)
 
     def _on_reminded(self, record: Record, body: Mapping[str, Any]) -> None:
         self.reminded_at = record.at

@@ -82,6 +82,7 @@ class _Hand:
     left_alone: bool = False
     stopwatch: Stopwatch | None = None
     outage: Outage | None = None
+    unnamed_since: dict[str, float] = field(default_factory=dict)
 
 
 class Worker:
@@ -470,6 +471,7 @@ class Worker:
             nudge=hand.nudge,
             asked_again=setup.asked_again,
             tags=setup.tags,
+            unnamed_since=hand.unnamed_since,
         )
         hand.nudge.clear()
         try:

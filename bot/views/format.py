@@ -118,6 +118,14 @@ def mention(user: str, name: str = "") -> str:
     return f"<@{user}>" if _USER.fullmatch(user) else escape(name or user, 80)
 
 
+def bar(reason: str, unnamed: Iterable[str]) -> str:
+    """Escape why a gate is barred; whom Slack does not name to us it may name to who reads this."""
+    told = escape(reason)
+    for user in unnamed:
+        told = told.replace(user, mention(user))
+    return told
+
+
 def link(address: str, label: str) -> str:
     """Return finished mrkdwn as a link, or as it is where that is no address of a message."""
     return f"<{_escaped(address)}|{label}>" if _ADDRESS.fullmatch(address) else label

@@ -16,6 +16,7 @@ from bot.views.format import (
     LONGEST_QUESTION,
     LONGEST_TEXT,
     Block,
+    bar,
     button,
     capitalised,
     clip,
@@ -236,7 +237,7 @@ def outcome(story: Story, opening: Opening) -> str:
     if story.state.ended is not None:
         return "The run ended before this was decided."
     if gate.barred:
-        return f"Cannot be approved for now: {escape(gate.barred)}. Votes are kept."
+        return f"Cannot be approved for now: {bar(gate.barred, gate.unnamed)}. Votes are kept."
     return f"Waiting: {words.counted(opening)}; still missing: {escape(opening.missing) or 'none'}."
 
 
@@ -482,7 +483,8 @@ def buttons(story: Story, opening: Opening, first: str) -> Block:
 def _bar(gate: GateState) -> list[Block]:
     if not gate.barred:
         return []
-    return [section(f"🧊 *Cannot be approved for now:* {escape(gate.barred)}. Votes are kept.")]
+    told = bar(gate.barred, gate.unnamed)
+    return [section(f"🧊 *Cannot be approved for now:* {told}. Votes are kept.")]
 
 
 def start_words(opening: Opening) -> str:

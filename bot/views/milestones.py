@@ -14,6 +14,7 @@ from bot.views import attendance, cards, reach, schedule, words
 from bot.views.format import (
     LONGEST_SHOWN,
     LONGEST_TEXT,
+    bar,
     capitalised,
     clip,
     escape,
@@ -320,7 +321,8 @@ def _barred(story: Story, record: Record, key: str) -> Message:
         return told(key, f"▶️ {gate.name} can be approved again; the votes that stand count.")
     return told(
         key,
-        f"🧊 {gate.name} cannot be approved for now: {escape(record.body['reason'])}. Votes are "
+        f"🧊 {gate.name} cannot be approved for now: "
+        f"{bar(record.body['reason'], record.body.get('unnamed', ()))}. Votes are "
         "kept, and nothing begins before that is over.",
     )
 

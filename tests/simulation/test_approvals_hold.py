@@ -17,6 +17,8 @@ from tests.simulation.test_faults import SPARSE
 from tests.simulation.writing import click
 
 ANA, BEN, NOOR = "U0ANA00001", "U0BEN00001", "U0NOOR0001"
+ZOE = "U0ZOE00001"
+"""Somebody in no role."""
 
 
 @pytest.fixture
@@ -172,6 +174,47 @@ def test_a_no_stays_where_its_author_has_left_and_a_yes_cannot_be_read(play):
     night = play(at)
 
     assert [body["outcome"] for body in of_kind(night, Kind.GATE_CLOSED)] == ["rejected"]
+
+
+def test_of_one_whom_slack_does_not_name_it_is_told_once_and_the_gate_ends_in_its_time(play):
+    def at(night: Night, gate: str, step: str) -> None:
+        night.crowd.unreadable.add(ZOE)
+        night.later(10, lambda: night.react(gate, ZOE, "no"))
+        both_agree(night, gate)
+
+    night = play(at)
+
+    assert of_kind(night, Kind.INTENDED, "A.ADMIN_DOWN") == []
+    (barred,) = of_kind(night, Kind.BARRED)
+    assert barred["reason"] == f"Slack does not say who {ZOE} is"
+    assert barred["unnamed"] == [ZOE]
+    (closed,) = of_kind(night, Kind.GATE_CLOSED)
+    assert closed["outcome"] == "expired"
+    assert closed["reason"] == f"expired: not approved; {barred['reason']}"
+
+
+def test_where_slack_names_them_after_all_the_votes_that_stand_count(play):
+    def at(night: Night, gate: str, step: str) -> None:
+        night.crowd.unreadable.add(ZOE)
+        night.later(10, lambda: night.react(gate, ZOE, "yes"))
+        both_agree(night, gate)
+        night.later(200, lambda: night.crowd.unreadable.clear())
+
+    night = play(at)
+
+    assert [bool(body["reason"]) for body in of_kind(night, Kind.BARRED)] == [True, False]
+    assert len(of_kind(night, Kind.INTENDED, "A.ADMIN_DOWN")) == 1
+
+
+def test_while_slack_is_away_a_gate_ends_in_its_time(play):
+    def at(night: Night, gate: str, step: str) -> None:
+        night.later(10, lambda: setattr(night.crowd, "away", True))
+        both_agree(night, gate)
+
+    night = play(at)
+
+    assert [body["outcome"] for body in of_kind(night, Kind.GATE_CLOSED)] == ["expired"]
+    assert of_kind(night, Kind.BARRED) == []
 
 
 def test_a_person_who_cannot_be_read_at_the_last_look_lets_nothing_begin(play):

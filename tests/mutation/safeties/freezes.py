@@ -59,8 +59,8 @@ SAFETIES = (
         promise="P7",
         why="It would begin in the second in which the freeze is over, with nobody prepared.",
         file="engine/fold.py",
-        old='barred=body["reason"], **gone)',
-        new='barred=body["reason"])',
+        old="unnamed=unnamed, **gone)",
+        new="unnamed=unnamed)",
         by=(
             f"{PLAYED}::test_after_a_freeze_the_votes_that_stood_begin_it_with_a_grace_time_of_"
             "its_own",
