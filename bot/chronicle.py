@@ -291,7 +291,10 @@ def _intended(body: Body, names: Names) -> Told:
 
 
 def _committing(body: Body, _: Names) -> Told:
-    facts = [f"in service: {spelled(body['in_service'])}" if body.get("in_service") else ""]
+    facts = [
+        f"in service: {spelled(body['in_service'])}" if body.get("in_service") else "",
+        "the device announced a restart" if body.get("restart_announced") else "",
+    ]
     return f"{body['step']}: gives the answer that commits, on {body.get('on', '?')}", facts
 
 

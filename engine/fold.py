@@ -52,6 +52,14 @@ class StepState:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """That members restart by themselves after a change; `boot_id` is the boot it was begun in."""
+
+    step: Step
+    boot_id: str | None
+
+
+@dataclass(frozen=True)
 class Vote:
     """A vote that was accepted. `at` is when we found it."""
 
@@ -215,6 +223,8 @@ class RunState:
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     committed_to: frozenset[str] = frozenset()
     never_done: frozenset[str] = frozenset()
+    restarts_due: dict[str, Restart] = field(default_factory=dict)
+    """By member: kept whatever comes of it, and over once the member is in another boot."""
     kept_actions: dict[str, int] = field(default_factory=dict)
     waits_for: str = ""
     attending: dict[str, Attendance] = field(default_factory=dict)
@@ -400,7 +410,8 @@ class RunState:
         """Return until when nobody may be brought back by hand, or "".
 
         CPUSE may be at work from the answer that commits until the step is done, also where no
-        look shows it yet: a member that is up then takes traffic, and restarts under it.
+        look shows it yet, and the restart that it announced may come later still: a member that is
+        up then takes traffic, and restarts under it.
         """
         if self.plan is None or not self.by_hand():
             return ""
@@ -411,11 +422,26 @@ class RunState:
             if self.of(step).status == "intended" and self.of(step).committed_at is not None
             for member in step.members
         }
-        if not at_work:
-            return ""
-        return (
-            f"not before CPUSE is idle on {spelled(at_work)}: a member that it is at work on "
-            "restarts, and comes back into service by itself"
+        if at_work:
+            return (
+                f"not before CPUSE is idle on {spelled(at_work)}: a member that it is at work on "
+                "restarts, and comes back into service by itself"
+            )
+        if due := self._changed_in_this_boot():
+            return (
+                f"not before {spelled(due)} restarted: a member whose restart was announced comes "
+                "back into service by it"
+            )
+        return ""
+
+    def _changed_in_this_boot(self) -> frozenset[str]:
+        """Return whose software was seen changed, and who had not restarted when we last looked."""
+        seen = {m.id: m.boot_id for m in self.facts.members} if self.facts else {}
+        return frozenset(
+            member
+            for member, due in self.restarts_due.items()
+            if self.of(due.step).status == "done"
+            if due.boot_id is not None and seen.get(member) == due.boot_id
         )
 
     @property
@@ -757,6 +783,20 @@ class RunState:
             # Kept whatever comes of it: a new attempt, or an abort, knows no more of this one.
             self.committed_to |= set(step.members)
             self.never_done |= set(step.members)
+            self._expect_restarts(step, body.get("restart_announced"))
+
+    def _expect_restarts(self, step: Step, announced: bool | None) -> None:  # noqa: FBT001 -- as it was recorded
+        """Note whose restart follows a change: the device announced it, or the package says so.
+
+        Journals of before do not say the former; then all but a package that is known to need no
+        restart leads to one.
+        """
+        needed = self.the_plan.package.reboots
+        restart = needed is not False if announced is None else announced or needed is True
+        others = {m: due for m, due in self.restarts_due.items() if m not in step.members}
+        before = self.of(step).before
+        mine = {m: Restart(step, before.get(m, {}).get("boot_id")) for m in step.members}
+        self.restarts_due = {**others, **(mine if restart else {})}
 
     def _on_progress(self, _: Record, body: Mapping[str, Any]) -> None:
         self.progress[body["step"]] = body

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from engine.errors import (
     EpochGone,
@@ -36,6 +36,15 @@ from engine.ports import Clock, Output, Shell, Terminal
 
 Commit = Callable[[MemberId], Awaitable[None]]
 """Called right before each answer that commits is typed; raises `Stopped` to prevent it."""
+
+
+class CommitChange(Protocol):
+    """The same where software changes: it is told too whether the device announced a restart."""
+
+    async def __call__(self, on: MemberId, /, *, restart_announced: bool | None = None) -> None:
+        """Return where the answer may be typed on a member."""
+        ...
+
 
 PROMPT_END = "]#"
 """The Expert prompt ends so: `[Expert@site-1-ch01-05:0]# `, or without the blank. Source: SGMUP."""
@@ -405,7 +414,7 @@ class LiveGroup:
         outside: Sequence[MemberId],
         name: str,
         reason: str,
-        commit: Commit,
+        commit: CommitChange,
         method: str = LAST_TAKE,
     ) -> str:
         """Begin INSTALL or UNINSTALL on these members, from one of them; return what was said.
@@ -431,7 +440,11 @@ class LiveGroup:
             name=audit_text(name, "Hotfix Bot"),
             reason=audit_text(reason, "none"),
         )
-        return await self._converse(at, command, script, outside, commit, stay=False)
+
+        async def announced(on: MemberId) -> None:
+            await commit(on, restart_announced=script.restart_announced)
+
+        return await self._converse(at, command, script, outside, announced, stay=False)
 
     # --------------------------------------------------------------------------- inside
 

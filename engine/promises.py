@@ -83,6 +83,7 @@ def _p1(records: Sequence[Record]) -> Iterable[Finding]:
             if body.get("kind") in DOWN_KINDS:
                 ill = left_out - set(body.get("in_service", ()))
                 yield from _carrying(record, ill, body.get("states", {}))
+                yield from _on_their_old_boot(records, record)
             if body.get("kind") not in (*DOWN_KINDS, *ONCE_KINDS):
                 group = frozenset()
                 continue
@@ -93,6 +94,51 @@ def _p1(records: Sequence[Record]) -> Iterable[Finding]:
         yield (
             f"record {record.seq}: {', '.join(sorted(missing))} not in service" if missing else None
         )
+
+
+def _on_their_old_boot(records: Sequence[Record], down: Record) -> Iterable[Finding]:
+    """Say who is to carry the traffic of a group that goes down, and may restart at any moment."""
+    serving = set(down.body.get("in_service", ())) - set(down.body["members"])
+    if due := sorted(_to_restart(records, down) & serving):
+        yield f"record {down.seq}: the announced restart of {', '.join(due)} was still to come"
+
+
+def _to_restart(records: Sequence[Record], until: Record) -> set[str]:
+    """Return whose software was last seen changed in the boot in which that was begun.
+
+    Only of those of whom the device announced that they restart; a record of before does not say.
+    """
+    due = dict[str, tuple[str, str]]()
+    began = dict[str, Record]()
+    seen: Sequence[Mapping[str, Any]] = ()
+    package = ""
+    for record in (r for r in records if r.seq < until.seq):
+        body = record.body
+        if record.kind == Kind.PLANNED:
+            package = body["plan"]["package"]["name"]
+        if record.kind == Kind.INTENDED and body.get("kind") in ONCE_KINDS:
+            began[body["step"]] = record
+        if record.kind == Kind.COMMITTING and (intended := began.get(body["step"])) is not None:
+            boots = {m: one.get("boot_id") for m, one in intended.body.get("before", {}).items()}
+            due = {m: one for m, one in due.items() if m not in boots}
+            if body.get("restart_announced"):
+                due |= {m: (intended.body["kind"], boot) for m, boot in boots.items() if boot}
+        seen = (body.get("facts") or {}).get("members", seen)
+    return {
+        one["id"]
+        for one in seen
+        if one["id"] in due
+        if due[one["id"]] == ("INSTALL" if _has(one, package) else "UNINSTALL", one.get("boot_id"))
+    }
+
+
+def _has(member: Mapping[str, Any], package: str) -> bool:
+    """Say whether a package was seen installed on a member."""
+    bare = package.removesuffix(".tar").removesuffix(".tgz")
+    return any(
+        listed.removesuffix(".tgz").removesuffix(".tar") == bare and state == "installed"
+        for listed, state in member.get("packages", ())
+    )
 
 
 def _carrying(
@@ -411,15 +457,7 @@ def _differ_in(records: Sequence[Record], settled: Record) -> str:
     if len({one["take"] for one in seen.values()}) > 1:
         return "their takes"
     for name in sorted(changed):
-        bare = name.removesuffix(".tar").removesuffix(".tgz")
-        has = {
-            member: any(
-                listed.removesuffix(".tgz").removesuffix(".tar") == bare
-                for listed, state in one["packages"]
-                if state == "installed"
-            )
-            for member, one in seen.items()
-        }
+        has = {member: _has(one, name) for member, one in seen.items()}
         if len(set(has.values())) > 1:
             return f"{name} ({', '.join(sorted(m for m, there in has.items() if there))})"
     return ""
@@ -495,6 +533,9 @@ def _p10(records: Sequence[Record]) -> Iterable[Finding]:
             expected = _take_expected(records, str(body["state"]))
             fits = len(takes) == 1 and (expected is None or takes == {expected})
             yield None if fits else f"record {record.seq}: done with takes {body['members']}"
+            if due := sorted(_to_restart(records, record) - left_out):
+                told = f"done, and the announced restart of {', '.join(due)} never came"
+                yield f"record {record.seq}: {told}"
         else:
             yield None
 

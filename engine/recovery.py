@@ -6,14 +6,14 @@ becomes a hold, never a guess.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
 from engine.facts import GroupFacts, MemberFacts, MemberId, PackageState, in_service
-from engine.fold import StepState
+from engine.fold import RunState, StepState
 from engine.model import Plan, Step, StepKind
 
 
@@ -152,6 +152,24 @@ def changed(member: MemberFacts, step: Step, plan: Plan) -> bool:
     if shown is PackageState.ABSENT:
         return _gone_for_sure(member, plan)
     return shown is PackageState.AVAILABLE
+
+
+def yet_to_restart(
+    members: Sequence[MemberId], facts: GroupFacts, state: RunState
+) -> list[MemberId]:
+    """Return whose software was changed, and who has not restarted since, though that is to come.
+
+    CPUSE lists a package as installed before the machine restarts; until then it is not in force.
+    Whoever carries traffic meanwhile drops it at any moment, so such a member is brought up by
+    its restart alone.
+    """
+    return [
+        member.id
+        for member in facts.some(members)
+        if (due := state.restarts_due.get(member.id)) is not None
+        if member.answered and member.boot_id in (due.boot_id, None)
+        if state.of(due.step).status == "done" or changed(member, due.step, state.the_plan)
+    ]
 
 
 def is_undone(member: MemberFacts, step: Step, plan: Plan) -> bool:

@@ -113,7 +113,10 @@ class Answer:
 
 
 class Dialogue:
-    """One conversation with a device, from the command to the answer that commits."""
+    """One conversation with a device, from the command to the answer that commits.
+
+    `restart_announced`: it said so far that these members restart by themselves.
+    """
 
     def __init__(
         self,
@@ -126,6 +129,7 @@ class Dialogue:
         self._package = package
         self._since_answer = ""
         self._typed = ""
+        self.restart_announced = False
         self.transcript = ""
 
     @property
@@ -151,6 +155,7 @@ class Dialogue:
                 self._check(asked)
                 self._waiting = self._waiting[index + 1 :]
                 self._since_answer, self._typed = "", prompt.answer
+                self.restart_announced |= prompt.name == REBOOT_NOTICE
                 return Answer(prompt.name, prompt.answer, prompt.commits)
             if prompt.required:
                 break

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 import re
 import uuid
@@ -604,7 +605,12 @@ class Group:
     ) -> None:
         if member.boots == boots and action.running:
             self._change_software(member, package, action)
-            self.reboot(member, after=action.kind.lower())
+            restart = self._for_boot(member, partial(self.reboot, after=action.kind.lower()))
+            late = self.setup.restart_after_s
+            if not late:
+                restart()
+            elif math.isfinite(late):
+                self.after(late, restart)
 
     def _change_software(self, member: Member, package: Package, action: Action) -> None:
         kind = action.kind.lower()
@@ -618,7 +624,7 @@ class Group:
             back = repository.METHODS.get(action.method, str(self.setup.uninstall_gives_back))
             repository.take_out(member, package, back)
             member.foreign_take = None
-        self.witness.ended(member.id, kind, package.name, success=True)
+        self.witness.ended(member.id, kind, package.name, success=True, restarts=package.reboots)
         self.witness.event(self.now, f"{kind}_done", member.id, take=member.take)
         self.moment(f"{kind}_done", member.id)
 
@@ -631,6 +637,7 @@ class Group:
 
     def _vanish(self, member: Member, what: str) -> None:
         member.boots += 1
+        self.witness.gone(member.id)
         member.stack, member.notes, member.forced_state = "none", [], None
         member.files.locks.clear()
         if member.action is not None:

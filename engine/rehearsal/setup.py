@@ -39,6 +39,8 @@ class Setup:
             (names), `display` (the name in lists), `version`, `take`, `size`, `reboots`.
         imported: packages that lie in the CPUSE repository already, as names or as such tables,
             with `members` and `installed`.
+        restart_after_s: how long after CPUSE lists a package as changed the restart comes that its
+            dialogue announced; `inf` is never.
         uninstall_gives_back: what the uninstall of a Jumbo leaves: "previous", "nothing", a take.
         disk_free_mb, disks: free megabytes of /var/log, and of members that differ, by id.
         list_lags_s: for how long after a restart the list of packages does not show what was
@@ -82,6 +84,7 @@ class Setup:
     auto_clone: bool = True
     connections: int = 120_000
     reboots: bool = True
+    restart_after_s: float = 0.0
     uninstall_gives_back: str | int = "previous"
     frame_s: float = 1.0
     upload_mb_per_s: float = 80.0

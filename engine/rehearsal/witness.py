@@ -59,6 +59,7 @@ class Witness:
         self.events: list[dict[str, Any]] = []
         self.starts = {m: Starts() for m in members}
         self.active_min = len(self.members)
+        self._to_restart: set[str] = set()
         self._objections: list[tuple[str, tuple[str, ...]]] = []
 
     def act(self, act: Act) -> None:
@@ -72,13 +73,24 @@ class Witness:
             case _:
                 pass
 
-    def ended(self, member: str, act: str, package: str, *, success: bool) -> None:
-        """Record how an install or uninstall ended; after a failure a new start is no offence."""
+    def ended(
+        self, member: str, act: str, package: str, *, success: bool, restarts: bool = False
+    ) -> None:
+        """Record how an install or uninstall ended; after a failure a new start is no offence.
+
+        `restarts`: the member said that it restarts by itself, and that is still to come.
+        """
+        if restarts:
+            self._to_restart.add(member)
         if not success:
             self.starts[member].pending.discard(f"{act} {package}")
         opposite = "uninstall" if act == "install" else "install"
         if success:
             self.starts[member].pending.discard(f"{opposite} {package}")
+
+    def gone(self, member: str) -> None:
+        """Take note that a member restarts, or fails: it comes back in another boot."""
+        self._to_restart.discard(member)
 
     def cloned(self, member: str) -> None:
         """Take note that a member has another one's software: what was started on it is gone."""
@@ -140,6 +152,12 @@ class Witness:
                 f"{act.member} was ordered down while "
                 f"{', '.join(f'{m} was {act.states[m]}' for m in absent)}",
                 absent if len(absent) < len(outside) else (),
+            )
+        if due := [m for m in outside if m in self._to_restart and m not in absent]:
+            self._object(
+                act.at,
+                f"{act.member} was ordered down while the announced restart of "
+                f"{', '.join(due)} was still to come",
             )
         if not outside:
             self._object(act.at, f"{act.member} was ordered down together with all members")

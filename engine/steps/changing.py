@@ -18,7 +18,7 @@ from engine.errors import (
     StepFailed,
     TooLate,
 )
-from engine.facts import GroupFacts, MemberFacts, MemberId, in_service
+from engine.facts import GroupFacts, MemberFacts, MemberId, in_service, spelled
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
 from engine.recovery import Finding
@@ -216,11 +216,26 @@ async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await duty.done(step, how="seen", take=facts.member(step.members[0]).take)
         return
     if _waited(duty, step) > duty.plan.policy.limits.comeback:
-        raise TooLate(f"{step.id}: {'; '.join(open_points)}")
+        due = recovery.yet_to_restart(step.members, facts, duty.state)
+        raise TooLate(f"{step.id}: {'; '.join(open_points)}{_without_restart(due)}")
     if await _left_admin_down(duty, step, facts):
         return
     _kept_down(duty, step, facts)
     await duty.pause(duty.plan.policy.watch)
+
+
+def _without_restart(due: Sequence[MemberId]) -> str:
+    """Say what to do where the restart that follows a change did not come, or nothing.
+
+    Source: POLM for the command.
+    """
+    if not due:
+        return ""
+    return (
+        f". The announced restart did not come on {', '.join(due)}, and only it brings the change "
+        f"into force: `retry` looks again; by hand, `reboot -b {spelled(due)}` in gClish restarts "
+        "them, and they come back into service by it"
+    )
 
 
 def _waited(duty: Duty, step: Step) -> timedelta:
@@ -245,9 +260,12 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
     """
     words = duty.plan.policy.state_words
     points, wrong = [], []
+    due = recovery.yet_to_restart(step.members, facts, duty.state)
     for member in facts.some(step.members):
         if not in_service(member, words):
             points.append(f"{member.id} is {invariants.described(member)}")
+        elif member.id in due:
+            points.append(f"{member.id} has not restarted since its software changed")
         elif expected is not None and member.take is None:
             points.append(f"the take of {member.id} cannot be read")
         elif expected is not None and member.take != expected:
@@ -268,7 +286,8 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
 async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     """Bring members up that did not restart: a package without a reboot leaves them down.
 
-    Installed, idle, the same boot as before and the quiet time over: then no restart is coming.
+    Installed, idle, the same boot as before and the quiet time over: then no restart is coming,
+    unless one was announced. That may be late, and whoever is up when it comes drops its traffic.
     """
     change = duty.state.changing(step.group)
     if step.kind is not StepKind.RETURN or change is None:
@@ -276,6 +295,7 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     begun = duty.state.of(change)
     if begun.done_at is None or duty.stopwatch.at_least(begun.done_at) < duty.plan.policy.quiet:
         return False
+    due = recovery.yet_to_restart(step.members, facts, duty.state)
     waiting = [
         m.id
         for m in facts.some(step.members)
@@ -284,6 +304,7 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         and m.state == "DOWN"
         and m.notes == ("ADMIN",)
         and m.boot_id == begun.before.get(m.id, {}).get("boot_id")
+        and m.id not in due
     ]
     if not waiting:
         return False

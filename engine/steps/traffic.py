@@ -13,10 +13,12 @@ from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import ConditionFailed, EffectGone, MemberUnreachable, TooLate
 from engine.facts import GroupFacts, MemberId, surely_out
+from engine.group import CommitChange
 from engine.journal import Kind
 from engine.model import Step, StepKind
 from engine.recovery import Finding
 from engine.steps.preparing import as_listed, in_turn
+from storage.records import Json
 
 
 async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -202,14 +204,14 @@ def _accelerated(duty: Duty) -> bool:
     return bool(baseline and baseline.syncs_accelerated)
 
 
-def committing(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
+def committing(duty: Duty, step: Step) -> CommitChange:
     """Return what happens right before an answer that commits: a look, then COMMITTING.
 
     Where several answers of a dialogue may be the one, each has a look; one record is for all.
     """
     written = False
 
-    async def commit(on: MemberId) -> None:
+    async def commit(on: MemberId, /, *, restart_announced: bool | None = None) -> None:
         nonlocal written
         facts = await duty.glance()
         duty.still_wanted(step)
@@ -218,11 +220,15 @@ def committing(duty: Duty, step: Step) -> Callable[[MemberId], Awaitable[None]]:
             raise ConditionFailed("; ".join(cloning))
         if duty.plan.starts_down(step):
             _still_out(duty, step, facts)
+        announced: dict[str, Json] = (
+            {} if restart_announced is None else {"restart_announced": restart_announced}
+        )
         draft = duty.journal.draft(
             Kind.COMMITTING,
             step=step.id,
             attempt=duty.state.of(step).attempt,
             on=on,
+            **announced,
             in_service=duty.carrying(facts),
             states={m.id: m.state for m in facts.members},
             cloning={m.id: m.auto_clone for m in facts.members if m.answered},
@@ -287,8 +293,9 @@ async def bring_up(duty: Duty, step: Step, facts: GroupFacts, members: list[Memb
 
 
 async def admin_up(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Bring a Logical Group back up on which nothing was started."""
-    down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes]
+    """Bring a Logical Group back up, but for those whom only their announced restart brings up."""
+    due = recovery.yet_to_restart(step.members, facts, duty.state)
+    down = [m.id for m in facts.some(step.members) if "ADMIN" in m.notes and m.id not in due]
     if not down:
         # A former executor's ADMIN_DOWN that is still open would take them down after this.
         invariants.nobody_else(facts, duty.plan)

@@ -465,7 +465,7 @@ async def take_down(live: LiveGroup, commit: Callable[[str], Any]) -> str:
     )
 
 
-async def go_on(_: str) -> None:
+async def go_on(_: str, *, restart_announced: bool | None = None) -> None:
     """Nothing stands against the answer."""
 
 

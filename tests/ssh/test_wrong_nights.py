@@ -103,6 +103,18 @@ async def installing_while_others_are_away(shell, group, clock):
     await install(shell, "1_1", "1_1")
 
 
+async def second_group_before_the_first_restarted(shell, group, clock):
+    """CPUSE lists the package as installed, and the restart that it announced is late."""
+    await cloning(shell, "off")
+    await admin(shell, "1_1", "1_3-1_4")
+    await install(shell, "1_3", "1_3-1_4")
+    await clock.sleep(timedelta(minutes=18))
+    group.advance()
+    await admin(shell, "1_1", "1_3-1_4", "up")
+    await admin(shell, "1_3", "1_1-1_2")
+    await answering(group, clock)
+
+
 async def all_members_down(shell, group, clock):
     await admin(shell, "1_1", "all")
 
@@ -129,6 +141,17 @@ WRONG: list[tuple[Night, str]] = [
     ),
     (all_members_down, "was ordered down together with all members"),
 ]
+
+A_LATE_RESTART = {"restart_after_s": 1200.0}
+
+
+def test_the_witness_objects_to_members_whose_restart_is_still_to_come(tmp_path: Path):
+    night = play(second_group_before_the_first_restarted, tmp_path, **A_LATE_RESTART)
+    sentence = "1_1 was ordered down while the announced restart of 1_3, 1_4 was still to come"
+    assert any(sentence in one for one in night["objections"]), night["objections"]
+
+    right = play(a_right_night, tmp_path, **A_LATE_RESTART)
+    assert (right["objections"], right["connections_lost"]) == ([], 0)
 
 
 def test_the_witness_knows_a_hotfix_that_leaves_the_take_as_it_is(tmp_path: Path):

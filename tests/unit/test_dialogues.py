@@ -79,6 +79,22 @@ def test_reboot_notice_and_clone_warning_may_be_absent(absent):
     assert talk(install(), *asked)[-2:] == ["ana, ben", "hf-1 CHG7"]
 
 
+@pytest.mark.parametrize(
+    ("printed", "announced"),
+    [
+        ([REBOOT, CLONE, CONFIRM], True),
+        ([CLONE, CONFIRM], False),
+    ],
+)
+def test_a_restart_is_announced_by_its_question(printed, announced):
+    dialogue = install()
+
+    talk(dialogue, *printed, NAME, REASON)
+
+    assert dialogue.committed
+    assert dialogue.restart_announced is announced
+
+
 def test_only_the_reason_commits():
     dialogue, commits = install(), []
     for text in ALL:

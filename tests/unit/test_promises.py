@@ -308,6 +308,59 @@ def test_p10_notices_an_end_that_calls_two_takes_done():
     assert verdict(PLANNED, ("ENDED", {**old, "state": "rolled back"}), promise="P10") == "held"
 
 
+def worked(step: str, *, boot: str, has: str = "installed", announced: bool | None = True):
+    """The work on A, and the look that followed: 1_1 in this boot, with its package so."""
+    begun = {"step": step, "kind": step.split(".")[1], "members": ["1_1", "1_2"], "attempt": 1}
+    before = {m: {"boot_id": f"{m} old", "take": 99, "action": 7} for m in ("1_1", "1_2")}
+    said = {} if announced is None else {"restart_announced": announced}
+    name = plan().package.name.removesuffix(".tgz")
+    seen = [
+        {"id": "1_1", "boot_id": boot, "packages": [[name, has]]},
+        {"id": "1_2", "boot_id": "1_2 new", "packages": [[name, has]]},
+    ]
+    return [
+        ORDERED,
+        PLANNED,
+        ("INTENDED", {**begun, "before": before, "in_service": ALL}),
+        ("COMMITTING", {"step": step, "attempt": 1, "in_service": ALL, **said}),
+        ("SEEN", {"facts": {"members": seen}}),
+    ]
+
+
+OLD_BOOT = [
+    (worked("A.INSTALL", boot="1_1 old"), "broken"),
+    (worked("A.INSTALL", boot="1_1 new"), "held"),
+    (worked("A.INSTALL", boot="1_1 old", has="available"), "held"),
+    (worked("A.INSTALL", boot="1_1 old", announced=False), "held"),
+    (worked("A.INSTALL", boot="1_1 old", announced=None), "held"),
+    (worked("A.UNINSTALL", boot="1_1 old", has="available"), "broken"),
+    (worked("A.UNINSTALL", boot="1_1 old"), "held"),
+]
+
+
+@pytest.mark.parametrize(("night", "word"), OLD_BOOT)
+def test_p1_notices_who_is_to_carry_traffic_in_the_boot_of_before(night, word):
+    b_down = down(step="B.ADMIN_DOWN", members=["1_3", "1_4"])
+
+    assert verdict(*night, b_down, promise="P1") == word
+
+
+def test_p1_has_nothing_against_who_goes_down_itself_or_is_out_of_service():
+    night = worked("A.INSTALL", boot="1_1 old")
+    others = down(step="B.ADMIN_DOWN", members=["1_3", "1_4"], in_service=["1_2"])
+
+    assert verdict(*night, down(), promise="P1") == "held"
+    told = promises.explained(records(*night, others))["P1"][1]
+    assert [one for one in told if "restart" in one] == []
+
+
+@pytest.mark.parametrize(("night", "word"), OLD_BOOT)
+def test_p10_notices_an_end_before_the_restart(night, word):
+    end = {"state": "done", "members": {"1_1": 120, "1_2": 120}, "cloning_owed": False}
+
+    assert verdict(*night, ("ENDED", end), promise="P10") == word
+
+
 def test_p12_notices_a_written_yes_with_the_code_of_something_else():
     opened = (OPENED[0], {**OPENED[1], "code": "7K3F"})
     written = {"step": "A.FAILOVER", "user": "ana", "choice": "yes", "source": "text"}

@@ -134,7 +134,9 @@ SPLIT = replace(
 
 
 def on_duty(**changes: Any) -> Any:
-    state = SimpleNamespace(baseline=two_sites(), cloning_owed=False, the_plan=by_site())
+    state = SimpleNamespace(
+        baseline=two_sites(), cloning_owed=False, the_plan=by_site(), restarts_due={}
+    )
     return SimpleNamespace(plan=by_site(), clock=Watch(), tried_since={}, state=state, **changes)
 
 

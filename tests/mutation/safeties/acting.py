@@ -12,6 +12,7 @@ GROUP = "engine/group.py"
 RUNNER = "engine/runner.py"
 FAULTS = "simulation/test_faults.py"
 HOLDS = "simulation/test_holds.py"
+RESTARTS = "unit/test_restarts.py"
 PARTLY = "simulation/test_partly_changed.py"
 STOPS = "simulation/test_stops.py"
 TWO_SITES = "simulation/test_two_sites.py"
@@ -49,9 +50,56 @@ SAFETIES = (
         promise="P10",
         why="Whoever copies the line at night puts traffic on members that restart under it.",
         file="engine/fold.py",
-        old='        if not at_work:\n            return ""\n',
-        new='        if at_work:\n            return ""\n',
+        old="        if at_work:\n            return (\n",
+        new="        if False:\n            return (\n",
         by=(f"{STOPS}::test_nobody_is_told_to_bring_up_by_hand_what_cpuse_is_at_work_on",),
+    ),
+    safety(
+        "nobody is told to bring up who is yet to restart",
+        promise="P10",
+        why="Whoever copies the line at night puts traffic on members that restart under it.",
+        file="engine/fold.py",
+        old="        if due := self._changed_in_this_boot():\n",
+        new="        if due := frozenset[str]():\n",
+        by=(f"{RESTARTS}::test_nobody_is_told_to_bring_up_who_is_yet_to_restart",),
+    ),
+    safety(
+        "who is yet to restart is not brought up as by a package without a restart",
+        promise="P1",
+        why="It restarts while the next group is down, and nobody carries traffic.",
+        file=CHANGING,
+        old="        and m.id not in due\n",
+        by=(f"{RESTARTS}::test_only_who_does_not_restart_is_brought_up",),
+    ),
+    safety(
+        "an abort does not bring up who is yet to restart",
+        promise="P1",
+        why="Its end would call a member in service that drops its traffic at any moment.",
+        file=TRAFFIC,
+        old=' if "ADMIN" in m.notes and m.id not in due]\n',
+        new=' if "ADMIN" in m.notes]\n',
+        by=(f"{RESTARTS}::test_an_abort_brings_up_whom_no_restart_brings_up",),
+    ),
+    safety(
+        "a group is back only after the restart that was announced",
+        promise="P1",
+        why="Brought up by hand before it, it would be relied on at the next failover.",
+        file=CHANGING,
+        old="        elif member.id in due:\n",
+        new="        elif False:\n",
+        by=(f"{RESTARTS}::test_a_member_in_service_in_its_old_boot_is_not_back",),
+    ),
+    safety(
+        "what the dialogue announced is recorded",
+        promise="P1",
+        why="Of a package that does not say it, nobody would know that members restart.",
+        file=GROUP,
+        old="            await commit(on, restart_announced=script.restart_announced)\n",
+        new="            await commit(on, restart_announced=False)\n",
+        by=(
+            "simulation/test_late_restarts.py::"
+            "test_a_late_restart_is_waited_for_before_the_next_group_goes_down",
+        ),
     ),
     safety(
         "a change that began and failed is told so by an abort",

@@ -218,6 +218,32 @@ SAFETIES = (
         f"{UNIT}::test_p10_notices_an_end_that_calls_two_takes_done",
     ),
     judge(
+        "P1 is judged: who carries traffic in the boot of before",
+        "P1",
+        "if due := sorted(_to_restart(records, down) & serving):",
+        "if due := sorted(set[str]()):",
+        f"{UNIT}::test_p1_notices_who_is_to_carry_traffic_in_the_boot_of_before",
+    ),
+    judge(
+        "P10 is judged: an end before the restart",
+        "P10",
+        "if due := sorted(_to_restart(records, record) - left_out):",
+        "if due := sorted(set[str]()):",
+        f"{UNIT}::test_p10_notices_an_end_before_the_restart",
+    ),
+    safety(
+        "the witness sees a restart that is still to come",
+        promise="P1",
+        why="The one judge that knows nothing of our journal would be silent.",
+        file=WITNESS,
+        old="if due := [m for m in outside if m in self._to_restart and m not in absent]:",
+        new="if due := list[str]():",
+        by=(
+            "ssh/test_wrong_nights.py::"
+            "test_the_witness_objects_to_members_whose_restart_is_still_to_come",
+        ),
+    ),
+    judge(
         "P12 is judged: the code",
         "P12",
         'if written and body["code"] != codes.get(body["step"]):',

@@ -1,0 +1,192 @@
+"""A restart that was announced and is still to come: who waits for it, and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from engine import recovery
+from engine.answering import AnswerQueue
+from engine.canon import to_json
+from engine.duty import Duty
+from engine.errors import TooLate
+from engine.facts import GroupFacts, PackageState
+from engine.journal import Kind, RunJournal, planned_body
+from engine.model import Step, StepKind
+from engine.steps import changing, traffic
+from storage.memory import MemoryStores
+from storage.records import Draft
+from tests.simulation.night import Crowd, Said
+from tests.unit.builders import NAME, NOW, PACKAGE, REQUEST, facts, member, plan
+from tests.unit.hand_clock import HandClock
+
+RUN, OURS = "hf-000001", ("1_1", "1_2")
+CHANGED: dict[str, Any] = {"take": 120, "packages": ((NAME, PackageState.INSTALLED),)}
+WAITING = {**CHANGED, "state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
+RESTARTED = {**CHANGED, "boot_id": "another"}
+
+
+def group_of(first: dict[str, Any], second: dict[str, Any]) -> GroupFacts:
+    return facts(member(1, **first), member(2, **second))
+
+
+def story(
+    announced: bool | None,
+    *,
+    done: bool = True,
+    reboots: bool | None = None,
+    seen: GroupFacts | None = None,
+) -> list[Draft]:
+    about = plan(package=replace(PACKAGE, reboots=reboots))
+    before = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
+    said = {} if announced is None else {"restart_announced": announced}
+    bodies: list[tuple[Kind, dict[str, Any]]] = [
+        (Kind.ORDERED, {"request": to_json(REQUEST)}),
+        (Kind.PLANNED, planned_body(about, facts())),
+        (Kind.INTENDED, {"step": "A.INSTALL", "before": before}),
+        (Kind.COMMITTING, {"step": "A.INSTALL", "on": "1_1", **said}),
+    ]
+    if done:
+        bodies.append((Kind.DONE, {"step": "A.INSTALL", "how": "seen"}))
+    if seen is not None:
+        bodies.append((Kind.SEEN, {"facts": to_json(seen)}))
+    return [Draft(kind, NOW, "engine", body) for kind, body in bodies]
+
+
+async def installed(announced: bool | None, **how: Any) -> Duty:
+    """Return an executor five minutes after the installation on A was committed."""
+    stores = MemoryStores()
+    lease = stores.leases.acquire("group:site-1", "me", ttl_s=60, now=NOW)
+    assert lease is not None
+    drafts = story(announced, **how)
+    stores.journal.append(RUN, drafts, lease=lease, last_seq=0)
+    clock = HandClock(NOW)
+    journal = await RunJournal.open(stores.journal, RUN, lease, clock)
+    clock.move_to(300)
+    return Duty(
+        journal=journal,
+        group=cast("Any", None),
+        people=Crowd(),
+        inbox=stores.inbox,
+        answers=AnswerQueue(Said(), stores.inbox, clock),
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def brought_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whom ADMIN_UP was sent for."""
+    sent: list[str] = []
+
+    async def bring_up(_duty: Duty, _step: Step, _facts: GroupFacts, who: Sequence[str]) -> None:
+        sent.extend(who)
+
+    monkeypatch.setattr(changing, "bring_up", bring_up)
+    monkeypatch.setattr(traffic, "bring_up", bring_up)
+    return sent
+
+
+RETURN = plan().step("A.RETURN")
+
+
+@pytest.mark.parametrize(
+    ("announced", "reboots", "waits"),
+    [
+        (True, None, True),
+        (True, False, True),
+        (False, None, False),
+        (False, False, False),
+        (False, True, True),
+        (None, None, True),
+        (None, True, True),
+        (None, False, False),
+    ],
+)
+async def test_only_who_does_not_restart_is_brought_up(announced, reboots, waits, brought_up):
+    duty = await installed(announced, reboots=reboots)
+
+    acted = await changing._left_admin_down(duty, RETURN, group_of(WAITING, WAITING))
+
+    assert (acted, brought_up) == ((False, []) if waits else (True, ["1_1", "1_2"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        (CHANGED, True),
+        (RESTARTED, False),
+        ({**CHANGED, "boot_id": None}, True),
+        ({**CHANGED, "answered": False}, False),
+        ({}, True),
+    ],
+)
+async def test_another_boot_is_the_restart(changes, due):
+    duty = await installed(True)
+
+    found = recovery.yet_to_restart(OURS, group_of(changes, RESTARTED), duty.state)
+
+    assert found == (["1_1"] if due else [])
+
+
+@pytest.mark.parametrize(("changes", "due"), [(CHANGED, True), ({}, False)])
+async def test_where_an_installation_failed_no_restart_follows(changes, due):
+    """An abort drops the step of which only a part was seen done; who has the effect restarts."""
+    duty = await installed(True, done=False)
+
+    found = recovery.yet_to_restart(OURS, group_of({}, changes), duty.state)
+
+    assert found == (["1_2"] if due else [])
+
+
+async def test_a_member_in_service_in_its_old_boot_is_not_back():
+    duty = await installed(True)
+
+    points = changing._not_back(duty, RETURN, group_of(CHANGED, RESTARTED), 120)
+
+    assert points == ["1_1 has not restarted since its software changed"]
+
+
+async def test_a_restart_that_does_not_come_holds_with_what_helps(brought_up):
+    duty = await installed(True)
+    limit = duty.plan.policy.limits.comeback.total_seconds()
+    cast("HandClock", duty.clock).move_to(limit + 1)
+
+    with pytest.raises(TooLate) as held:
+        await changing.comeback(duty, RETURN, group_of(WAITING, RESTARTED))
+
+    assert "The announced restart did not come on 1_1, and only it" in str(held.value)
+    assert "`retry` looks again; by hand, `reboot -b 1_1` in gClish" in str(held.value)
+    assert brought_up == []
+
+
+async def test_an_abort_brings_up_whom_no_restart_brings_up(brought_up):
+    duty = await installed(True)
+    up = Step("A.ADMIN_UP.r2", StepKind.ADMIN_UP, "A", OURS)
+
+    await traffic.admin_up(duty, up, group_of(WAITING, {**WAITING, "boot_id": "another"}))
+
+    assert brought_up == ["1_2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "told"), [(WAITING, True), ({**WAITING, "boot_id": "another"}, False)]
+)
+async def test_nobody_is_told_to_bring_up_who_is_yet_to_restart(first, told):
+    duty = await installed(True, seen=group_of(first, RESTARTED))
+
+    assert duty.state.by_hand() == "g_clusterXL_admin -b 1_1 up"
+    assert duty.state.by_hand_waits().startswith("not before 1_1 restarted:") is told
+
+
+async def test_the_wait_ends_only_with_the_limit(brought_up, monkeypatch):
+    duty, paused = await installed(True), []
+
+    async def pause(_self: Duty, how_long: timedelta) -> None:
+        paused.append(how_long)
+
+    monkeypatch.setattr(Duty, "pause", pause)
+    await changing.comeback(duty, RETURN, group_of(WAITING, WAITING))
+
+    assert (brought_up, len(paused)) == ([], 1)
