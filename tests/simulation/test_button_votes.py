@@ -175,15 +175,17 @@ def test_about_a_click_of_one_whom_slack_does_not_name_now_it_is_asked_with_paus
 
         night.crowd.person = person  # type: ignore[method-assign]  # counted
         night.crowd.unreadable.add(ZOE)
-        night.later(10, lambda: click(night, gate, ZOE, "yes"))
+        night.later(50, lambda: click(night, gate, ZOE, "yes"))
         everyone_agrees(night, gate, step)
 
-    night = play(people, hours=0.4)
+    night = play(people, hours=0.6)
 
     assert not gone_down(night)
     closed = [body["outcome"] for body in of_kind(night, Kind.GATE_CLOSED)]
     assert closed == ["approved", "expired"]
-    assert max(asked.values()) <= 20
+    told_at_gate = [body["reason"] for body in of_kind(night, Kind.BARRED)]
+    assert told_at_gate == [f"Slack does not say who {ZOE} is"]
+    assert max(asked.values()) <= 12
 
 
 def test_a_no_by_a_button_ends_the_gate(play):
