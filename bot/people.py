@@ -48,6 +48,9 @@ log = structlog.get_logger(__name__)
 USERGROUP_LIFE = timedelta(seconds=60)
 """How long the members of a user group are remembered: its method allows 20 calls a minute."""
 
+USERGROUP_GONE = frozenset({"no_such_subteam", "subteam_not_found"})
+"""Refusals that say that a user group was deleted or disabled. No reference names them; [I]."""
+
 MEMBERS_WITHIN_S = 1.0
 """Seconds to read user groups where they are only told; with what follows, less than ten."""
 
@@ -374,13 +377,20 @@ class SlackPeople:
         since, members = self._usergroups.get(usergroup, (float("-inf"), frozenset()))
         if now - since <= USERGROUP_LIFE.total_seconds():
             return members
-        answer = await asked(lambda: self._client.usergroups_users_list(usergroup=usergroup))
         try:
-            members = frozenset(str(user) for user in answer["users"])
+            answer = await asked(lambda: self._client.usergroups_users_list(usergroup=usergroup))
+            found = frozenset(str(user) for user in answer["users"])
+        except SlackRefused as refused:
+            if refused.error not in USERGROUP_GONE:
+                raise
+            # Nobody gets a right by this, and whoever has one by another role keeps it.
+            if members or since == float("-inf"):
+                log.warning("Slack has no such user group; nobody is in it", usergroup=usergroup)
+            found = frozenset()
         except UNREADABLE as error:
             raise PeopleUnreadable(f"the user group {usergroup} cannot be read") from error
-        self._usergroups[usergroup] = (now, members)
-        return members
+        self._usergroups[usergroup] = (now, found)
+        return found
 
 
 MOST_HANDED = 100

@@ -1,6 +1,7 @@
 """Reading back: what people said in a run's thread is heard, whether its event arrived or not.
 
-Each open run's thread is read at start, whenever Slack greets a connection, and every minute. A
+Each open run's thread is read at start, whenever Slack greets a connection, and every minute; that
+of a run that ended while nobody listened once more, for who spoke to it then is owed an answer. A
 message that names the bot becomes the same inbox row as its event, under the same key, so that it
 is heard exactly once, however often it is found. It counts as of when it was found; only a time in
 it is read as of when it was said. What it does is decided by whoever acts; this belongs to the
@@ -54,6 +55,9 @@ OVERLAP_S = 60
 """Seconds read again. A guess: Slack does not promise that messages appear in the order of their
 times, and it delivers within a few seconds."""
 
+LAST_WORDS = timedelta(days=1)
+"""How long after its end a run's thread is read again when events may have been missed."""
+
 Stood = Callable[[str, str, str, Collection[str], Mapping[str, str]], Awaitable[None]]
 """Told run, thread, from where it was read, the places of the messages that stand there, and of
 those of ours the keys, by place."""
@@ -93,6 +97,8 @@ class Threads:
         self._follow = follow
         self._read_to: dict[str, str] = {}
         self._short: set[str] = set()
+        self._last_words: set[str] = set()
+        self._missed = True
         self._rounds = Rounds(clock, EVERY, self.read_back, log=log, failed="threads not read back")
         self._next_call = float("-inf")
 
@@ -102,6 +108,7 @@ class Threads:
 
     def read_soon(self) -> None:
         """Read as soon as possible: events may have been missed."""
+        self._missed = True
         self._rounds.go_soon()
 
     async def close(self) -> None:
@@ -109,17 +116,43 @@ class Threads:
         await self._rounds.close()
 
     async def read_back(self) -> None:
-        """Hear what was said in the threads of open runs."""
+        """Hear what was said in the threads of open runs, and of those that have ended since."""
         open_runs = [row.id for row in await asyncio.to_thread(self._stores.journal.runs)]
+        self._last_words |= self._read_to.keys() - open_runs
+        if self._missed:
+            self._last_words |= await asyncio.to_thread(self._ended_lately)
+            self._missed = False
         self._read_to = {run: ts for run, ts in self._read_to.items() if run in open_runs}
         for run in open_runs:
-            try:
-                await self._read(run)
-            except PeopleUnreadable as error:
-                if not (isinstance(error, SlackRefused) and concerns_all(error.error)):
-                    log.warning("a thread was not read back", run=run, error=str(error))
+            if await self._is_read(run):
+                self._last_words.discard(run)
+        for run in sorted(self._last_words):
+            if await self._is_read(run, ended=True):
+                self._last_words.discard(run)
 
-    async def _read(self, run: str) -> None:
+    def _ended_lately(self) -> set[str]:
+        journal, lately = self._stores.journal, set[str]()
+        for row in journal.ended():
+            last = journal.read(row.id, after=row.last_seq - 1)
+            if not last or self._clock.now() - last[-1].at > LAST_WORDS:
+                break
+            lately.add(row.id)
+        return lately
+
+    async def _is_read(self, run: str, *, ended: bool = False) -> bool:
+        """Read a thread; False where asking again may help."""
+        try:
+            await self._read(run, ended=ended)
+        except SlackRefused as refused:
+            if not concerns_all(refused.error):
+                log.warning("a thread was not read back", run=run, error=str(refused))
+        except PeopleUnreadable as error:
+            log.warning("a thread was not read back", run=run, error=str(error))
+            return False
+        return True
+
+    async def _read(self, run: str, *, ended: bool) -> None:
+        """Read one thread; of an ended run words alone: its messages are left as they are."""
         roots = await asyncio.to_thread(self._stores.deliveries.all, f"{run}/root")
         if not roots or roots[0].ts is None:
             return
@@ -130,7 +163,8 @@ class Threads:
         there: set[str] = set()
         ours: dict[str, str] = {}
         read = 0
-        async for page in self._pages(run, channel, thread, oldest):
+        stood = None if ended else self._stood
+        async for page in self._pages(run, channel, thread, oldest, stood):
             read += 1
             for message in page:
                 ts = str(message["ts"])
@@ -138,15 +172,18 @@ class Threads:
                     there.add(ts)
                 if ts != thread and (key := key_in(message, me.user)):
                     ours[ts] = key
-                    await self._hear_copy(run, key, message, me)
+                    if not ended:
+                        await self._hear_copy(run, key, message, me)
                 if ts != thread and (said := _said_to(me, message)) is not None:
                     await self._hear({**said, "channel": channel, "thread_ts": thread})
                 newest = max(newest, ts)
+        if ended:
+            return
         whole = float(oldest) < float(thread)
         self._short = self._short | {run} if whole and read == 1 else self._short - {run}
         self._read_to[run] = newest
-        if self._stood is not None:
-            await self._stood(run, thread, oldest, there, ours)
+        if stood is not None:
+            await stood(run, thread, oldest, there, ours)
 
     async def _hear_copy(
         self, run: str, key: str, message: Mapping[str, Any], me: Identity
@@ -171,14 +208,14 @@ class Threads:
                 await self._follow(said)
 
     async def _pages(
-        self, run: str, channel: str, thread: str, oldest: str
+        self, run: str, channel: str, thread: str, oldest: str, stood: Stood | None
     ) -> AsyncIterator[Sequence[dict[str, Any]]]:
         try:
             async for page in pages(self._ask, channel, thread, oldest=oldest):
                 yield page
         except SlackRefused as refused:
-            if refused.error == "thread_not_found" and self._stood is not None:
-                await self._stood(run, thread, oldest, (), {})
+            if refused.error == "thread_not_found" and stood is not None:
+                await stood(run, thread, oldest, (), {})
             raise
 
     async def _ask(self, **question: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values

@@ -74,23 +74,34 @@ class Wording:
         """
         current.speaking.refuse_late()
         content: dict[str, Any] = {"text": message.text, "parse": "none", "link_names": False}
-        if message.cards and self._task_cards != "off" and message.key not in self._uncarded:
-            try:
-                return await called(call({**content, "blocks": list(message.cards)}))
-            except Trouble as trouble:
-                if not trouble.about_content or trouble.error in NOT_EDITABLE:
-                    raise
-                self._without_cards(message, trouble)
-        if message.blocks and message.key not in self._plain:
-            try:
-                return await called(call({**content, "blocks": list(message.blocks)}))
-            except Trouble as trouble:
-                if not trouble.about_content or trouble.error in NOT_EDITABLE:
-                    raise
-                log.warning("said without blocks", key=message.key, error=trouble.error)
-                self._plain.add(message.key)
-        # An empty list takes away blocks of a former edit. A message that is posted has none.
-        return await called(call({**content, "blocks": []} if stands else content))
+        refused: list[tuple[Callable[[Message, Trouble], None], Trouble]] = []
+        for blocks, is_due, given_up in (
+            (message.cards, self._may_have_cards(message), self._without_cards),
+            (message.blocks, message.key not in self._plain, self._without_blocks),
+        ):
+            if blocks and is_due:
+                try:
+                    said = await called(call({**content, "blocks": list(blocks)}))
+                except Trouble as trouble:
+                    if not trouble.about_content or trouble.error in NOT_EDITABLE:
+                        raise
+                    refused.append((given_up, trouble))
+                else:
+                    break
+        else:
+            # An empty list takes away blocks of a former edit. A message that is posted has none.
+            said = await called(call({**content, "blocks": []} if stands else content))
+        # Only now it is known that more was too much, and not everything.
+        for give_up, why in refused:
+            give_up(message, why)
+        return said
+
+    def _may_have_cards(self, message: Message) -> bool:
+        return self._task_cards != "off" and message.key not in self._uncarded
+
+    def _without_blocks(self, message: Message, trouble: Trouble) -> None:
+        log.warning("said without blocks", key=message.key, error=trouble.error)
+        self._plain.add(message.key)
 
     def _without_cards(self, message: Message, trouble: Trouble) -> None:
         """A workspace that does not know task cards gets sections, and is not asked again."""

@@ -432,12 +432,23 @@ async def test_a_user_group_is_asked_again_after_a_minute(house, people, asked):
 
 async def test_a_user_group_that_cannot_be_read_is_not_an_empty_one(house, people, asked):
     assert await asked.roles(BEN) == {"network"}
-    await people.change("usergroup", "S0FWAPPROV0", disabled=True)
+    await people.fault("server_error", method="usergroups.users.list", n=9)
     house.clock.passed += timedelta(minutes=2)
 
     with pytest.raises(PeopleUnreadable):
         await asked.roles(BEN)
     assert await asked.roles(ANA), "who stands in the settings needs no user group"
+
+
+async def test_in_a_user_group_that_slack_no_longer_has_is_nobody(house, people, asked):
+    """Whoever has a right by another role keeps it: one lost group does not shut out everybody."""
+    assert await asked.roles(BEN) == {"network"}
+    await people.change("usergroup", "S0FWAPPROV0", disabled=True)
+    house.clock.passed += timedelta(minutes=2)
+
+    assert await asked.roles(BEN) == frozenset()
+    assert await asked.roles(RITA) == {"firewall"}
+    assert await asked.in_roles(["network"]) == {ANA}
 
 
 # ------------------------------------------------------------------------------------- answers

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,6 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.calls import SlackClient
 from bot.localslack import ControlClient, LocalSlack
 from bot.localslack.methods import METHODS
+from bot.localslack.parts import Call
+from bot.localslack.refusal import Refused
 from bot.pacing import Turns
 from bot.speaking.lease import LEASE_TTL
 from bot.speaking.search import Search
@@ -1069,6 +1071,28 @@ async def test_a_fresh_process_tries_the_cards_once_more(stage):
     await stage.speaker().settle(run)
 
     assert "plan" in blocks_of(stage, f"{run}/root")
+
+
+@pytest.mark.parametrize("error", ["ekm_access_denied", "something_new"])
+async def test_what_is_refused_whatever_it_says_keeps_its_buttons(stage, monkeypatch, error):
+    run, speaker = await asked_for(stage)
+    before = blocks_of(stage, f"{run}/gate/G2")
+
+    def refuses(_call: Call) -> NoReturn:
+        raise Refused(error)
+
+    there = len(stage.stores.journal.read(run))
+    stage.append(until(night("good"), Kind.VOTED, gate="G2")[there:])
+    with monkeypatch.context() as away:
+        away.setitem(METHODS, "chat.update", refuses)
+        await speaker.speak(run)
+        await stage.clock.sleep(timedelta(seconds=20))
+    await stage.clock.sleep(timedelta(seconds=300))
+    await speaker.settle(run)
+
+    assert "actions" in before
+    assert blocks_of(stage, f"{run}/gate/G2") == before
+    assert "1 of 2" in str(stage.standing(f"{run}/gate/G2"))
 
 
 # ------------------------------------------------------------------------ what stands twice

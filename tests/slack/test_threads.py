@@ -9,6 +9,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.hearing import EDITED, ONLY_NAMED, moment_of
 from bot.localslack.model import Message
+from bot.threads import LAST_WORDS
 from tests.slack.house import ANA, BOT, CHANNEL, House, PassingClock, app_writes, chatter, post_copy
 from tests.slack.watch import Watch
 
@@ -35,6 +36,12 @@ def verbs(house: House) -> list[Any]:
 async def begun(house: House) -> str:
     """Begin a run and return its thread."""
     return await house.post(f"{house.add_run()}/root")
+
+
+async def told_ana(people) -> list[str]:
+    """Return what Ana was told, as nobody else sees it."""
+    shown = (await people.state())["ephemerals"].get(ANA, [])
+    return [one["text"] for one in shown]
 
 
 async def calls(people) -> list[dict[str, Any]]:
@@ -93,7 +100,7 @@ async def test_what_is_not_said_to_the_bot_is_not_heard(house, slack, people):
     assert house.rows == []
 
 
-async def test_only_threads_of_open_runs_are_read(house, people):
+async def test_a_word_to_a_run_that_ended_while_nobody_listened_is_heard_once(house, people):
     over, open_one = house.add_run(), house.add_run("hf-000002", "site-2")
     roots = [await house.post(f"{run}/root") for run in (over, open_one)]
     for root in roots:
@@ -101,9 +108,63 @@ async def test_only_threads_of_open_runs_are_read(house, people):
     house.end_run(over)
 
     await house.threads.read_back()
+    await house.threads.read_back()
 
     assert [row.run for row in house.rows] == [open_one]
-    assert {asked["ts"] for asked in await calls(people)} == {roots[1]}
+    assert await told_ana(people) == [f"`{over}` has ended."]
+    assert [asked["ts"] for asked in await calls(people)] == [roots[1], roots[0], roots[1]]
+
+
+async def test_a_run_that_ends_between_two_readings_is_read_once_more(house, people):
+    root = await begun(house)
+    await house.threads.read_back()
+    await say(people, root, "halt")
+    house.end_run("hf-000001")
+
+    await house.threads.read_back()
+    await house.threads.read_back()
+
+    assert await told_ana(people) == ["`hf-000001` has ended."]
+    assert len(await calls(people)) == 2
+
+
+async def test_after_a_greeting_what_ended_lately_is_read_again_and_nothing_older(house, people):
+    root = await begun(house)
+    house.end_run("hf-000001")
+    await house.threads.read_back()
+    await say(people, root, "halt")
+
+    await house.threads.read_back()
+    assert await told_ana(people) == []
+
+    house.threads.read_soon()
+    await house.threads.read_back()
+    assert await told_ana(people) == ["`hf-000001` has ended."]
+
+    house.clock.passed += LAST_WORDS + timedelta(seconds=1)
+    asked = len(await calls(people))
+    house.threads.read_soon()
+    await house.threads.read_back()
+    assert len(await calls(people)) == asked
+
+
+async def test_of_an_ended_run_words_alone_are_heard(house, people, monkeypatch):
+    """Whoever deleted one of its messages may have wanted that: nothing is posted anew."""
+    told = list[str]()
+
+    async def stood(run: str, *_: object) -> None:
+        told.append(run)
+
+    monkeypatch.setattr(house.threads, "_stood", stood)
+    root = await begun(house)
+    await say(people, root, "halt")
+    await house.threads.read_back()
+    house.end_run("hf-000001")
+
+    await house.threads.read_back()
+
+    assert told == ["hf-000001"]
+    assert len(await calls(people)) == 2
 
 
 # ------------------------------------------------------------------------------- exactly once

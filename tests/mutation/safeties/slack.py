@@ -97,6 +97,48 @@ SAFETIES = (
         by=("slack/test_threads.py::test_a_stop_made_by_an_edit_is_heard_once[socket-hatl]",),
     ),
     safety(
+        "a word to a run that ended while nobody listened is answered",
+        promise="P12",
+        why="Who said halt in its thread would never learn that it came too late.",
+        file="bot/threads.py",
+        old="            self._last_words |= await asyncio.to_thread(self._ended_lately)\n",
+        new="",
+        by=(
+            "slack/test_threads.py::"
+            "test_a_word_to_a_run_that_ended_while_nobody_listened_is_heard_once[socket]",
+        ),
+    ),
+    safety(
+        "of an ended run nothing is posted anew",
+        promise="P12",
+        why="What people deleted after a night would come back at the next start.",
+        file="bot/threads.py",
+        old="        stood = None if ended else self._stood\n",
+        new="        stood = self._stood\n",
+        by=("slack/test_threads.py::test_of_an_ended_run_words_alone_are_heard[socket]",),
+    ),
+    safety(
+        "one user group that is gone shuts out nobody else",
+        promise="P2",
+        why="A group that somebody tidied away in Slack would keep every operator from resuming.",
+        file=PEOPLE,
+        old="            if refused.error not in USERGROUP_GONE:\n",
+        new="            if True:\n",
+        by=("slack/test_people.py::test_in_a_user_group_that_slack_no_longer_has_is_nobody",),
+    ),
+    safety(
+        "what Slack refuses whatever it says keeps its buttons",
+        promise="P12",
+        why="A gate would have no Approve, and a run no Halt, until the next start.",
+        file="bot/speaking/wording.py",
+        old="                    refused.append((given_up, trouble))\n",
+        new="                    given_up(message, trouble)\n",
+        by=(
+            "slack/test_speaker.py::"
+            "test_what_is_refused_whatever_it_says_keeps_its_buttons[something_new]",
+        ),
+    ),
+    safety(
         "what lets something go on is heard once, however often it is edited",
         promise="P12",
         why="A `retry` whose author mends a comma would be done twice.",
