@@ -157,9 +157,9 @@ async def test_of_an_ended_run_words_alone_are_heard(house, people, monkeypatch)
 
     monkeypatch.setattr(house.threads, "_stood", stood)
     root = await begun(house)
-    await say(people, root, "halt")
     await house.threads.read_back()
     house.end_run("hf-000001")
+    await house.client.chat_delete(channel=CHANNEL, ts=root)
 
     await house.threads.read_back()
 
