@@ -34,6 +34,10 @@ _PARTS = {
     "<blades>": "(?:blades|members)",
     "<members>": r"(?P<members>[0-9_,\-\s]*)",
     "<package>": r"(?P<package>[^()]*)",
+    "<machines>": "(?:machines|members|blades)",
+    "<install>": "install(?:ation)?",
+    # What it says before an uninstall is not recorded; that these members restart is what counts.
+    "<uninstall>": "(?:un-?)?install(?:ation)?",
 }
 
 _CONTINUE = "Do you want to continue? ([y]es / [n]o)"
@@ -293,13 +297,13 @@ def package(
     Source: SGMUP logs, R81.10 (install); for several members at once and for uninstall the same
     frame is inferred [I].
     """
-    act = "uninstall" if "Uninstall" in what else "install"
+    act = "<uninstall>" if "Uninstall" in what else "<install>"
     return Dialogue(
         [
             Prompt(
                 REBOOT_NOTICE,
                 _all_of(
-                    _recorded(f"The machines(<members>) will automatically reboot after {act}."),
+                    _recorded(f"The <machines>(<members>) will automatically reboot after {act}."),
                     _recorded(_CONTINUE),
                 ),
                 "y",

@@ -295,10 +295,13 @@ def test_blanks_wraps_and_frames_do_not_make_another_notice(notice):
     assert talk(install(), FRAMES + notice) == ["y"]
 
 
-def test_an_uninstall_has_a_notice_of_its_own():
+@pytest.mark.parametrize("act", ["uninstall", "uninstallation", "un-install", "install"])
+@pytest.mark.parametrize("called", ["machines", "members"])
+def test_the_notice_before_an_uninstall_which_nobody_recorded_may_be_worded_otherwise(act, called):
     dialogue = package("Package Uninstallation", ["1_2"], JUMBO, name="ana", reason="hf-1")
+    notice = REBOOT.replace("after install", f"after {act}").replace("machines", called)
 
-    assert talk(dialogue, REBOOT.replace("install", "uninstall")) == ["y"]
+    assert talk(dialogue, notice) == ["y"]
 
 
 @pytest.mark.parametrize("state", ["smo", "cluster configuration"])
