@@ -2,27 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from engine import asking
-from engine.answering import AnswerQueue
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.fold import RunState
-from engine.journal import Kind, RunJournal, planned_body
+from engine.journal import Kind, planned_body
 from engine.planner import plan_degraded_end
 from engine.ports import Ballot
 from engine.runner import not_agreed_to
 from storage.memory import MemoryStores
-from storage.records import Draft, InboxRow, Record
-from tests.simulation.night import ROLES, Crowd, Said
+from storage.records import InboxRow, Record
+from tests.simulation.night import ROLES, Crowd
 from tests.unit.builders import NAME, NOW, REQUEST, facts, member, plan
-from tests.unit.hand_clock import HandClock
+from tests.unit.on_duty import on_duty
 from tests.unit.test_gates import gate
 
-RUN, STEP = "hf-000001", "A.FAILOVER"
+STEP = "A.FAILOVER"
 PLACE = ("C0FIREWALL", "7")
 VOTERS = ("U0ANA00001", "U0BEN00001")
 
@@ -54,23 +53,10 @@ def approved(plan_digest: str) -> list[tuple[Kind, Mapping[str, Any]]]:
     ]
 
 
-async def on_duty(plan_digest: str) -> Duty:
-    stores = MemoryStores()
-    lease = stores.leases.acquire("group:site-1", "me", ttl_s=60, now=NOW)
-    assert lease is not None
-    drafts = [Draft(kind, NOW, "engine", body) for kind, body in approved(plan_digest)]
-    stores.journal.append(RUN, drafts, lease=lease, last_seq=0)
-    clock = HandClock(NOW)
-    journal = await RunJournal.open(stores.journal, RUN, lease, clock)
-    clock.move_to(60)
-    return Duty(
-        journal=journal,
-        group=cast("Any", None),
-        people=Crowd({PLACE: [Ballot(user, "yes", "reaction") for user in VOTERS]}),
-        inbox=stores.inbox,
-        answers=AnswerQueue(Said(), stores.inbox, clock),
-        clock=clock,
-    )
+async def after_a_minute(plan_digest: str) -> Duty:
+    """Return an executor a minute after the approval, which still stands in Slack."""
+    crowd = Crowd({PLACE: [Ballot(user, "yes", "reaction") for user in VOTERS]})
+    return await on_duty(approved(plan_digest), since_s=60, people=crowd)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +65,7 @@ async def on_duty(plan_digest: str) -> Duty:
     ids=["this plan", "another plan"],
 )
 async def test_only_an_approval_of_this_plan_lets_it_begin(digest, begins, outcome):
-    duty = await on_duty(digest)
+    duty = await after_a_minute(digest)
 
     may = await asking.last_look(duty, duty.plan.step(STEP), facts())
 
@@ -99,7 +85,7 @@ def test_who_failed_after_people_agreed_to_an_end_without_them_is_not_agreed_to(
 
 
 async def test_a_freeze_that_is_taken_while_the_house_is_read_lets_nothing_begin(monkeypatch):
-    duty = await on_duty(plan().digest)
+    duty = await after_a_minute(plan().digest)
     read = duty.journal.house
     asked = {"verb": "freeze", "scope": "site-1", "user": "U0BEN00001", "reason": "fair"}
     duty.inbox.put(InboxRow("k", None, "freeze", asked, duty.clock.now()))

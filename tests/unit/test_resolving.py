@@ -1,25 +1,21 @@
 """What an executor does about an installation that was intended: it goes on, waits, or holds."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from engine import recovery
-from engine.answering import AnswerQueue
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import InDoubt, StepFailed
 from engine.facts import CpuseAction, GroupFacts, PackageState
-from engine.journal import Kind, RunJournal, planned_body
+from engine.journal import Kind, planned_body
 from engine.recovery import Finding, Found
 from engine.steps import changing
-from storage.memory import MemoryStores
-from storage.records import Draft
-from tests.simulation.night import Crowd, Said
-from tests.unit.builders import NAME, NOW, REQUEST, facts, member, plan
-from tests.unit.hand_clock import HandClock
+from tests.unit.builders import NAME, REQUEST, facts, member, plan
+from tests.unit.on_duty import on_duty
 
-RUN, STEP = "hf-000001", plan().step("A.INSTALL")
+STEP = plan().step("A.INSTALL")
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = {**DOWN, "packages": ((NAME, PackageState.INSTALLED),)}
 FAILED = {**DOWN, "action": CpuseAction(8, "Install", "failure", 40, "no space")}
@@ -28,29 +24,14 @@ RESTARTED = {**DOWN, "boot_id": "another"}
 
 async def committed() -> Duty:
     """Return an executor whose installation was committed five minutes ago, and nothing after."""
-    stores = MemoryStores()
-    lease = stores.leases.acquire("group:site-1", "me", ttl_s=60, now=NOW)
-    assert lease is not None
     before = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
-    bodies: list[tuple[Kind, dict[str, Any]]] = [
+    story: list[tuple[Kind, dict[str, Any]]] = [
         (Kind.ORDERED, {"request": to_json(REQUEST)}),
         (Kind.PLANNED, planned_body(plan(), facts())),
         (Kind.INTENDED, {"step": STEP.id, "before": before}),
         (Kind.COMMITTING, {"step": STEP.id, "on": "1_1"}),
     ]
-    drafts = [Draft(kind, NOW, "engine", body) for kind, body in bodies]
-    stores.journal.append(RUN, drafts, lease=lease, last_seq=0)
-    clock = HandClock(NOW)
-    journal = await RunJournal.open(stores.journal, RUN, lease, clock)
-    clock.move_to(300)
-    return Duty(
-        journal=journal,
-        group=cast("Any", None),
-        people=Crowd(),
-        inbox=stores.inbox,
-        answers=AnswerQueue(Said(), stores.inbox, clock),
-        clock=clock,
-    )
+    return await on_duty(story, since_s=300)
 
 
 def seen(first: dict[str, Any], second: dict[str, Any]) -> GroupFacts:

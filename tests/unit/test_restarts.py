@@ -8,21 +8,18 @@ from typing import Any, cast
 import pytest
 
 from engine import recovery
-from engine.answering import AnswerQueue
 from engine.canon import to_json
 from engine.duty import Duty
 from engine.errors import TooLate
 from engine.facts import GroupFacts, PackageState
-from engine.journal import Kind, RunJournal, planned_body
+from engine.journal import Kind, planned_body
 from engine.model import Step, StepKind
 from engine.steps import changing, traffic
-from storage.memory import MemoryStores
-from storage.records import Draft
-from tests.simulation.night import Crowd, Said
-from tests.unit.builders import NAME, NOW, PACKAGE, REQUEST, facts, member, plan
+from tests.unit.builders import NAME, PACKAGE, REQUEST, facts, member, plan
 from tests.unit.hand_clock import HandClock
+from tests.unit.on_duty import on_duty
 
-RUN, OURS = "hf-000001", ("1_1", "1_2")
+OURS = ("1_1", "1_2")
 CHANGED: dict[str, Any] = {"take": 120, "packages": ((NAME, PackageState.INSTALLED),)}
 WAITING = {**CHANGED, "state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 RESTARTED = {**CHANGED, "boot_id": "another"}
@@ -38,7 +35,7 @@ def story(
     done: bool = True,
     reboots: bool | None = None,
     seen: GroupFacts | None = None,
-) -> list[Draft]:
+) -> list[tuple[Kind, dict[str, Any]]]:
     about = plan(package=replace(PACKAGE, reboots=reboots))
     before = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
     said = {} if announced is None else {"restart_announced": announced}
@@ -52,27 +49,12 @@ def story(
         bodies.append((Kind.DONE, {"step": "A.INSTALL", "how": "seen"}))
     if seen is not None:
         bodies.append((Kind.SEEN, {"facts": to_json(seen)}))
-    return [Draft(kind, NOW, "engine", body) for kind, body in bodies]
+    return bodies
 
 
 async def installed(announced: bool | None, **how: Any) -> Duty:
     """Return an executor five minutes after the installation on A was committed."""
-    stores = MemoryStores()
-    lease = stores.leases.acquire("group:site-1", "me", ttl_s=60, now=NOW)
-    assert lease is not None
-    drafts = story(announced, **how)
-    stores.journal.append(RUN, drafts, lease=lease, last_seq=0)
-    clock = HandClock(NOW)
-    journal = await RunJournal.open(stores.journal, RUN, lease, clock)
-    clock.move_to(300)
-    return Duty(
-        journal=journal,
-        group=cast("Any", None),
-        people=Crowd(),
-        inbox=stores.inbox,
-        answers=AnswerQueue(Said(), stores.inbox, clock),
-        clock=clock,
-    )
+    return await on_duty(story(announced, **how), since_s=300)
 
 
 @pytest.fixture
