@@ -26,7 +26,7 @@ from bot.config.mistakes import SettingsWrong
 from bot.config.secrets import Secrets
 from bot.config.settings import Settings
 from bot.redaction import Redactor
-from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal
+from bot.terminal import AsJson, Config, mistakes_told, print_json, refusal, told_at_start
 from engine.clock import SystemClock
 from engine.errors import MaintenanceError, NotUnderstood, PlanRefused
 from engine.freezes import coming, in_force, of_group
@@ -78,7 +78,7 @@ def serve(
     ] = False,
 ) -> None:
     """Hear Slack, act on devices, tell what happens; until told to stop."""
-    with mistakes_told():
+    with told_at_start():
         settings, secrets = _prepared(config, log_format)
         serving = wiring.serve_facing if no_worker else wiring.serve
         asyncio.run(serving(settings, secrets))
@@ -91,7 +91,7 @@ def worker(
     zone: Annotated[str, typer.Option("--zone", help="Act on the groups of this zone alone.")] = "",
 ) -> None:
     """Act on devices only, beside a `serve` elsewhere, over one PostgreSQL; until told to stop."""
-    with mistakes_told():
+    with told_at_start():
         settings, secrets = _prepared(config, log_format)
         asyncio.run(wiring.work(settings, secrets, zone))
 

@@ -14,12 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.config.mistakes import SettingsWrong
+from bot.config.mistakes import NotToBeHad, SettingsWrong
 from bot.wiring import our_version
 from engine.errors import NotUnderstood, RecordSpoilt
-from storage.records import StorageDown, StorageRefusal
+from storage.records import DatabaseAway, StorageDown, StorageRefusal
 
 USAGE = 2
+TRY_AGAIN = 1
+"""How a service ends that may begin as it is, but not now: its manager starts it again."""
 
 Config = Annotated[
     Path | None,
@@ -41,10 +43,24 @@ def mistakes_told() -> Iterator[None]:
         raise refusal(f"{error}; this is {our_version()}") from error
 
 
-def refusal(sentence: str) -> typer.Exit:
+@contextmanager
+def told_at_start() -> Iterator[None]:
+    """As `mistakes_told`, for a service: exit code 1 where nobody need put anything right.
+
+    After a power cut the database may come up later than we do; a service that took that for a
+    mistake in its settings would stay away, whoever is out of service.
+    """
+    with mistakes_told():
+        try:
+            yield
+        except (DatabaseAway, StorageDown, NotToBeHad) as passing:
+            raise refusal(str(passing), TRY_AGAIN) from passing
+
+
+def refusal(sentence: str, code: int = USAGE) -> typer.Exit:
     """Say what is wrong, and return what ends the command."""
     typer.echo(sentence, err=True)
-    return typer.Exit(USAGE)
+    return typer.Exit(code)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 -- any JSON value

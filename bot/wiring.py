@@ -25,7 +25,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.app import slack_app, web_client
 from bot.approvers import Approvers
 from bot.channels import Channels
-from bot.config.mistakes import SettingsWrong
+from bot.config.mistakes import NotToBeHad, SettingsWrong
 from bot.config.secrets import Secrets, expert_variable
 from bot.config.settings import Settings
 from bot.config.values import host_and_port
@@ -197,12 +197,12 @@ def stores_to_act(settings: Settings) -> Iterator[Stores]:
     """Open the stores as a process that acts or speaks; an embedded database has at most one.
 
     Raises:
-        SettingsWrong: it has one already.
+        NotToBeHad: it has one already.
     """
     try:
         stores = open_stores(settings.storage.url, acting=True)
     except DatabaseInUse as error:
-        raise SettingsWrong(f"{error}, and {_ONE_PROCESS}") from error
+        raise NotToBeHad(f"{error}, and {_ONE_PROCESS}") from error
     try:
         yield stores
     finally:
@@ -413,7 +413,7 @@ def _told_as_setting(section: str) -> Iterator[None]:
     try:
         yield
     except CannotListen as error:
-        raise SettingsWrong(f"{section}.listen: {error}") from error
+        raise NotToBeHad(f"{section}.listen: {error}") from error
 
 
 class Facing:
@@ -520,7 +520,7 @@ class Facing:
         """Begin to hear.
 
         Raises:
-            SettingsWrong: the address to listen on is not ours.
+            NotToBeHad: the address to listen on is not ours, or in use.
         """
         with _told_as_setting("slack"):
             await self._way.start()

@@ -76,6 +76,10 @@ class DatabaseInUse(StorageRefusal):
     """Another process holds this embedded database (the `flock` beside it)."""
 
 
+class DatabaseAway(StorageRefusal):
+    """It cannot be opened now; the same may work a moment later, by itself."""
+
+
 class StorageDown(Exception):
     """The database cannot be used now: gone, locked beyond waiting, disk full, cut off.
 

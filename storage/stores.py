@@ -15,7 +15,7 @@ from storage.journal import Journal
 from storage.leases import Leases, give_back_all
 from storage.listening import Listener
 from storage.migrate import make_current
-from storage.records import StorageDown, StorageRefusal
+from storage.records import DatabaseAway, StorageDown
 from storage.tables import HOLDINGS
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ def open_stores(url: str, *, acting: bool) -> Stores:
     Raises:
         DatabaseInUse: another process acts on this embedded database.
         NewerDatabase: a newer version has written it.
+        DatabaseAway: it does not answer now.
         StorageRefusal: it was moved elsewhere, or the address names no database that can be
-            opened like this, or it does not answer.
+            opened like this.
     """
     database = Database(url, acting=acting)
     try:
@@ -92,7 +93,7 @@ def open_stores(url: str, *, acting: bool) -> Stores:
             give_back_all(database)
     except StorageDown as error:
         database.close()
-        raise StorageRefusal(f"the database cannot be opened: {error.cause}") from error
+        raise DatabaseAway(f"the database cannot be opened: {error.cause}") from error
     except BaseException:
         database.close()
         raise

@@ -36,7 +36,7 @@ from storage.identity import (
 )
 from storage.journal import index_row
 from storage.migrate import REVISIONS, make_current, stored_revision
-from storage.records import StorageDown, StorageRefusal, is_run
+from storage.records import DatabaseAway, StorageDown, StorageRefusal, is_run
 from storage.tables import (
     METADATA,
     DeliveriesTable,
@@ -90,7 +90,7 @@ def _opened(url: str | URL, *, acting: bool) -> Database:
         settle(database)
     except StorageDown as error:
         database.close()
-        raise StorageRefusal(f"the database cannot be opened: {error.cause}") from error
+        raise DatabaseAway(f"the database cannot be opened: {error.cause}") from error
     except BaseException:
         database.close()
         raise

@@ -21,6 +21,10 @@ class SettingsWrong(Exception):
     """The settings cannot be used; the message says where and why, one sentence per line."""
 
 
+class NotToBeHad(SettingsWrong):
+    """They cannot be used now: another process has what they name, or it is not there yet."""
+
+
 def sentences(
     error: ValidationError, file: Path, known_keys: KnownKeys, inside: tuple[str, ...] = ()
 ) -> str:

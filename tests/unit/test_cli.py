@@ -256,13 +256,27 @@ def test_a_database_in_use_is_told(config, database, monkeypatch):
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-none")
     service = open_stores(database, acting=True)
     try:
-        said = run("serve", "--config", str(config), code=2)
+        said = run("serve", "--config", str(config), code=1)
     finally:
         service.close()
 
     assert "is in use by process" in said
     assert "for more, name a postgresql+psycopg:// url in [storage]" in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["serve"], ["serve", "--no-worker"], ["worker"]])
+def test_a_service_whose_database_is_not_up_yet_is_to_be_started_again(config, monkeypatch, words):
+    """Exit code 2 is for mistakes, after which deploy/hotfix-bot.service is not started again."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-none")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-none")
+    away = "postgresql+psycopg://me@127.0.0.1:1/hotfix"
+    config.write_text(f'{SMALL}\n[storage]\nurl = "{away}"\n')
+
+    said = run(*words, "--config", str(config), code=1)
+
+    assert "the database cannot be opened" in said
+    assert run("runs", "--config", str(config), code=2) == said
 
 
 @pytest.mark.parametrize("words", [["serve", "--no-worker"], ["worker"]])

@@ -13,6 +13,18 @@ CONFIRMING = "slack/test_confirming.py"
 
 SAFETIES = (
     safety(
+        "a service whose database is not up yet is started again",
+        promise="P7",
+        why="After a power cut it would stay away for good, whoever is out of service.",
+        file="bot/terminal.py",
+        old="            raise refusal(str(passing), TRY_AGAIN) from passing\n",
+        new="            raise refusal(str(passing)) from passing\n",
+        by=(
+            "unit/test_cli.py::"
+            "test_a_service_whose_database_is_not_up_yet_is_to_be_started_again[words0]",
+        ),
+    ),
+    safety(
         "a user group that shrank keeps nobody away from an open run",
         promise="P7",
         why="After a crash at night a group would stay down, with no rescue, no halt and no word.",
