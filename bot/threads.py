@@ -124,8 +124,7 @@ class Threads:
             self._missed = False
         self._read_to = {run: ts for run, ts in self._read_to.items() if run in open_runs}
         for run in open_runs:
-            if await self._is_read(run):
-                self._last_words.discard(run)
+            await self._is_read(run)
         for run in sorted(self._last_words):
             if await self._is_read(run, ended=True):
                 self._last_words.discard(run)

@@ -150,16 +150,22 @@ def intended_downs(records: list[Record]) -> list[Record]:
     return [r for r in records if r.kind == Kind.INTENDED and r.body["kind"] == "ADMIN_DOWN"]
 
 
+async def approved_and_slack_away(package: Path) -> Surroundings:
+    """Play a night to the approval of its first failover, after which Slack is away."""
+    stage = Surroundings(package)
+    stage.troubles.once(PHASES["approved"], lambda: setattr(stage.crowd, "away", True))
+    stage.begin()
+    stage.order()
+    await stage.until(lambda s: stage.crowd.away)
+    return stage
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["the-same-process", "a-fresh-process"])
 def test_an_approval_does_not_live_longer_because_the_clock_was_set_back(tmp_path, killed):
     """Slack is away when it could be used, for longer than it is good."""
 
     async def night(package: Path) -> tuple[Any, ...]:
-        stage = Surroundings(package)
-        stage.troubles.once(PHASES["approved"], lambda: setattr(stage.crowd, "away", True))
-        stage.begin()
-        stage.order()
-        await stage.until(lambda s: stage.crowd.away)
+        stage = await approved_and_slack_away(package)
         stage.step_clock(-HOURS)
         if killed:
             await stage.kill()
@@ -179,11 +185,7 @@ def test_an_approval_is_as_old_as_what_was_written_since_for_a_fresh_process_too
     """The wall is set back to after the approval: alone it says that hardly any time passed."""
 
     async def night(package: Path) -> tuple[Any, ...]:
-        stage = Surroundings(package)
-        stage.troubles.once(PHASES["approved"], lambda: setattr(stage.crowd, "away", True))
-        stage.begin()
-        stage.order()
-        await stage.until(lambda s: stage.crowd.away)
+        stage = await approved_and_slack_away(package)
         await stage.steady.sleep(timedelta(minutes=7))
         stage.say("resume")  # whatever is answered, the record says when
         await stage.steady.sleep(timedelta(minutes=1))
