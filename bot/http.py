@@ -26,7 +26,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.health import Part
-from bot.probe import Listen, listening
+from bot.listening import Listen, listening
 from bot.signature import fault
 from engine.ports import Clock
 

@@ -13,31 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.health import Health, Part
-
-Listen = tuple[str, int]
-"""Host, and port; 0 is any free one."""
-
-
-class CannotListen(Exception):
-    """The address is not ours, or somebody has it; the message says which and why."""
-
-
-async def listening(runner: web.AppRunner, listen: Listen) -> str:
-    """Begin to listen, and return the address `host:port`.
-
-    Raises:
-        CannotListen: it is not possible there.
-    """
-    await runner.setup()
-    host, port = listen
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        await runner.cleanup()
-        why = error.strerror or str(error)
-        raise CannotListen(f"cannot listen on {host}:{port}: {why}") from error
-    bound = runner.addresses[0][1]
-    return f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
+from bot.listening import Listen, listening
 
 
 class Probe:

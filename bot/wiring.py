@@ -38,12 +38,13 @@ from bot.home import Homes
 from bot.http import Endpoint
 from bot.inbox import following, hearing_stops, storing
 from bot.leftovers import Leftovers
+from bot.listening import CannotListen
 from bot.overview import Overview
 from bot.pacing import Turns
 from bot.packages import PackageFolder
 from bot.people import PlainAnswers, Self, SlackAnswers, SlackPeople
 from bot.permalinks import permalink
-from bot.probe import CannotListen, Probe
+from bot.probe import Probe
 from bot.reach import QuietHours
 from bot.redaction import Redactor
 from bot.runs import Runs

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from bot.listening import Site
 from bot.localslack.clock import Clock, WallClock
 from bot.localslack.control import Control, refuse_foreign_pages
 from bot.localslack.methods.files import LARGEST_FILE
@@ -79,7 +80,7 @@ class LocalSlack:
         app.router.add_get("/link/", self._parts.sockets.serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SECONDS_TO_STOP)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        site = Site(self._runner, host, port)
         await site.start()
         bound = self._runner.addresses[0]
         self._address = f"{host}:{bound[1]}"

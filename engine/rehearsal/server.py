@@ -98,6 +98,7 @@ class RehearsalServer:
 
     async def stop(self) -> None:
         """Close everything."""
+        await self._accept_no_more()
         if self._moving is not None:
             self._moving.cancel()
             await asyncio.gather(self._moving, return_exceptions=True)
@@ -112,6 +113,17 @@ class RehearsalServer:
             await self._acceptor.wait_closed()
         await self.group.stop()
         self.stopped.set()
+
+    async def _accept_no_more(self) -> None:
+        """Leave those who would connect from now on to the system, and take in those accepted.
+
+        asyncio loses a connection that it accepted in the turn before a server is closed:
+        github.com/python/cpython/issues/109564.
+        """
+        for server in (self._control, self._acceptor):
+            for listener in server.sockets if server is not None else ():
+                asyncio.get_running_loop().remove_reader(listener)
+        await asyncio.sleep(0)  # noqa: TID251 -- a turn of the loop, no time
 
     async def _listen(self) -> None:
         smo = self.group.smo or next(iter(self._keys))

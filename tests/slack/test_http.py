@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bot.http import LARGEST_BODY, Endpoint, NotReadable, payload
-from bot.probe import CannotListen
+from bot.listening import CannotListen
 from bot.signature import SIGNATURE, TIMESTAMP, signature
 from tests.slack.house import ANA, CHANNEL, RITA, House, SlacksClock
 from tests.slack.watch import PATIENCE_S

@@ -11,6 +11,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.listening import Site
 from bot.localslack import ControlClient, ManualClock
 from bot.localslack.events import RETRY_AFTER_S
 from tests.slack.app import BUTTONS
@@ -67,7 +68,7 @@ class Served:
         app.router.add_routes([web.post("/slack/events", self._answer)])
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await Site(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/slack/events"
 
     async def _answer(self, request):

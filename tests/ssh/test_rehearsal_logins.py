@@ -13,6 +13,7 @@ from engine.rehearsal.group import Group, Setup
 from engine.rehearsal.server import RehearsalServer
 from engine.rehearsal.shell import RehearsalShell
 from engine.ssh import SshShell
+from tests.latecomers import each_turn, left_hanging
 from tests.rehearsing import SOON, until
 from tests.ssh.conftest import settings
 
@@ -127,3 +128,11 @@ async def test_a_member_shows_the_kind_of_key_of_its_version(
     assert [line.split()[1] for line in text.splitlines()] == [kind, kind]
     await shell.close()
     await server.stop()
+
+
+@each_turn
+async def test_who_connects_while_a_rehearsal_stops_is_not_left_hanging(turns: int, tmp_path: Path):
+    server = RehearsalServer(SETUP, tmp_path)
+    place = await server.start()
+
+    assert not await left_hanging(place.port, turns, server.stop)
