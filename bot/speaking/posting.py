@@ -25,6 +25,7 @@ from bot.speaking.comparison import Comparison, digest
 from bot.speaking.later import Later
 from bot.speaking.losses import Losses
 from bot.speaking.search import Search
+from bot.speaking.twins import Twins
 from bot.speaking.wording import Wording
 from bot.standing import CHANNEL_SHUT
 from bot.views import Message
@@ -51,6 +52,7 @@ class Posting:
         search: finds a message that may have been posted.
         attachments: what belongs to a message that stands.
         losses: begins anew where the thread is gone.
+        twins: takes back what stands twice.
         later: when what Slack refuses for now is tried again.
         posted: told the key of each message that was finished.
         look_again: time between two looks at what stands in the place of a twin.
@@ -66,6 +68,7 @@ class Posting:
         search: Search,
         attachments: Attachments,
         losses: Losses,
+        twins: Twins,
         later: Later,
         posted: Callable[[str], None],
         *,
@@ -79,6 +82,7 @@ class Posting:
         self._search = search
         self._attachments = attachments
         self._losses = losses
+        self._twins = twins
         self._later = later
         self._posted = posted
         self._look_again = look_again
@@ -170,6 +174,7 @@ class Posting:
         """Return the delivery of a message that stands in Slack now, posted or found again."""
         perhaps = former is not None and former.state == "sending"
         if former is not None and perhaps:
+            self._twins.expect(current.run, message)
             ts = await self._search.look_for(current, message)
             if ts:
                 log.info("found again", key=message.key, ts=ts)

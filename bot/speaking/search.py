@@ -30,7 +30,13 @@ class Search:
         return "conversations.replies" if message.in_thread else "conversations.history"
 
     async def look_for(self, current: Comparison, message: Message) -> str | None:
-        """Return where a message stands that we may have posted, by its metadata.
+        """Return where a message stands that we may have posted, or None where it is not seen."""
+        async for ts in self.places(current, message):
+            return ts
+        return None
+
+    async def places(self, current: Comparison, message: Message) -> AsyncIterator[str]:
+        """Go through all places where a message stands, by its metadata.
 
         Nothing of a former life of the run, which may have used the same key.
         """
@@ -40,8 +46,7 @@ class Search:
             if metadata.get("event_type") != EVENT_TYPE or float(found["ts"]) < current.begun:
                 continue
             if metadata.get("event_payload", {}).get("key") == message.key:
-                return str(found["ts"])
-        return None
+                yield str(found["ts"])
 
     async def stood(self, channel: str, root: Delivery | None) -> AsyncIterator[dict[str, Any]]:
         """Go through the messages of a thread, or of the channel from its newest back."""

@@ -113,7 +113,7 @@ class Speaker:
         self._looks_next = float("-inf")
         later = Later(clock, getattr(self._client, "turns", None), retry_first, retry_longest)
         self._losses = Losses(stores, self._client, clock, later)
-        self._twins = Twins(stores, self._client, later)
+        self._twins = Twins(stores, self._client, search, later)
         self._attachments = Attachments(
             self._client, clock, self._pace, search, wording, later, on_shown
         )
@@ -129,6 +129,7 @@ class Speaker:
             search,
             self._attachments,
             self._losses,
+            self._twins,
             later,
             self._editing.up_to_date,
             look_again=retry_first,

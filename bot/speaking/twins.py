@@ -1,5 +1,8 @@
 """Takes back what stands twice: a post that Slack took long after it answered that it did not.
 
+That one stands in a thread is heard from whoever reads threads. Nobody reads channels, so what
+stands there and was posted again is looked for.
+
 Question: a person may have said no on the copy; is that lost with it? Answer: as long as a gate is
 asked, a copy that shows a no stays, since it is counted from there (`bot.copies`). Given up: a no
 that is added within the moment between our look and the deletion.
@@ -19,7 +22,9 @@ from bot.calls import Trouble, called
 from bot.reactions import reactors, run_of
 from bot.speaking.comparison import Comparison
 from bot.speaking.later import Later
+from bot.speaking.search import Search
 from bot.speaking.wording import GONE
+from bot.views import Message
 from storage.records import Stores
 
 log = structlog.get_logger(__name__)
@@ -28,20 +33,35 @@ KEPT = timedelta(seconds=60)
 """Between two looks whether a copy still shows a no. A guess."""
 
 
+LOOKS = (timedelta(minutes=1), timedelta(minutes=4))
+"""Until another post of a message is looked for in a channel, and until once more. A guess."""
+
+
 class Twins:
     """Knows which messages stand twice, and takes back those that do not count.
 
     Args:
         stores: where deliveries are kept.
         client: makes each call once.
+        search: finds messages in a channel.
         later: when what Slack refuses for now is tried again.
     """
 
-    def __init__(self, stores: Stores, client: AsyncWebClient, later: Later) -> None:
+    def __init__(
+        self, stores: Stores, client: AsyncWebClient, search: Search, later: Later
+    ) -> None:
         self._stores = stores
         self._client = client
+        self._search = search
         self._later = later
         self._found: dict[str, dict[str, str]] = {}
+        self._perhaps: dict[str, dict[str, list[timedelta]]] = {}
+
+    def expect(self, run: str, message: Message) -> None:
+        """Hear that nobody knows whether a message was posted: it may be again."""
+        if not message.in_thread:
+            self._perhaps.setdefault(run, {})[message.key] = list(LOOKS[1:])
+            self._later.leave(_unseen(message.key), LOOKS[0])
 
     async def found(self, run: str, ours: Mapping[str, str]) -> bool:
         """Hear which messages of ours stand in a run's thread; True where one stands twice.
@@ -68,8 +88,8 @@ class Twins:
         return bool(twins)
 
     async def take_back(self, current: Comparison) -> float | None:
-        """Take back what is found; return the seconds until it can be where that is put off."""
-        waits: list[float] = []
+        """Take back what is found; return the seconds until there is more to look or do."""
+        waits = await self._look(current)
         for ts, key in list(self._found.get(current.run, {}).items()):
             stands = current.delivered.get(key)
             if stands is None or stands.ts in (None, ts):
@@ -94,6 +114,33 @@ class Twins:
                     self._found[current.run].pop(ts)
         return min(waits, default=None)
 
+    async def _look(self, current: Comparison) -> list[float]:
+        """Look for what may stand twice in the channel; return the seconds until each look."""
+        perhaps = self._perhaps.get(current.run, {})
+        waits: list[float] = []
+        for message in [m for m in current.messages if m.key in perhaps]:
+            what, reads = _unseen(message.key), self._search.reads(message)
+            if not self._later.wait(what, reads):
+                try:
+                    await self._look_for(current, message)
+                except Trouble as trouble:
+                    self._later.refused(what, trouble)
+                else:
+                    self._later.done(what)
+                    if not perhaps[message.key]:
+                        perhaps.pop(message.key)
+                        continue
+                    self._later.leave(what, perhaps[message.key].pop(0))
+            waits.append(self._later.wait(what, reads))
+        return waits
+
+    async def _look_for(self, current: Comparison, message: Message) -> None:
+        known = {row.ts for row in current.delivered.values()}
+        found = self._found.setdefault(current.run, {})
+        async for ts in self._search.places(current, message):
+            if ts not in known:
+                found[ts] = message.key
+
     async def _take(
         self, current: Comparison, key: str, channel: str, ts: str, *, asked: bool
     ) -> bool:
@@ -116,6 +163,10 @@ class Twins:
         message = answer.get("message") or {}
         said = reactors(message, str(message.get("user")))
         return any(choice == "no" for _, _, choice in said)
+
+
+def _unseen(key: str) -> str:
+    return f"twin of {key}"
 
 
 def _kept(ts: str) -> str:

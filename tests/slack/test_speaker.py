@@ -15,10 +15,11 @@ from bot.localslack.methods import METHODS
 from bot.localslack.parts import Call
 from bot.localslack.refusal import Refused
 from bot.pacing import Turns
+from bot.speaking.comparison import Comparison
 from bot.speaking.lease import LEASE_TTL
 from bot.speaking.search import Search
 from bot.speaking.speaker import Speaker
-from bot.views import render
+from bot.views import Message, render
 from engine.fold import RunState
 from engine.journal import Kind
 from storage.memory import MemoryStores
@@ -1152,6 +1153,31 @@ async def test_a_copy_that_shows_a_no_goes_once_its_gate_is_over(stage: Stage):
     await speaker.settle(run)
 
     assert copy not in [m["ts"] for m in stage.messages()]
+
+
+@pytest.mark.parametrize("seen_after", [1, 2])
+async def test_a_root_that_slack_shows_late_is_taken_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, seen_after: int
+):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(records)
+    places, looks = Search.places, 0
+
+    async def late(self: Search, current: Comparison, message: Message) -> AsyncIterator[str]:
+        nonlocal looks
+        looks += 1
+        if looks > seen_after:
+            async for ts in places(self, current, message):
+                yield ts
+
+    monkeypatch.setattr(Search, "places", late)
+    await stage.people.fault("lose_response", method="chat.postMessage", n=1)
+
+    await stage.speaker().settle(run)
+
+    assert looks == 3
+    assert stage.keys() == expected(records)
+    assert stage.delivery(f"{run}/root").ts == stage.standing(f"{run}/root")["ts"]
 
 
 async def from_a_copy(stage: Stage, copy: Sequence[Record]) -> str:

@@ -496,6 +496,14 @@ SAFETIES = (
         by=(f"{SPEAKING}::{TWICE}",),
     ),
     safety(
+        "a root that stands twice is looked for",
+        promise="P12",
+        why="Nobody reads channels: people would follow a thread in which nothing happens.",
+        file="bot/speaking/posting.py",
+        old="            self._twins.expect(current.run, message)\n",
+        by=(f"{SPEAKING}::test_a_root_that_slack_shows_late_is_taken_back",),
+    ),
+    safety(
         "what was told in a time that a copy does not have is no twin",
         promise="P12",
         why="The only record of the lost time would be deleted.",
