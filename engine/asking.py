@@ -16,7 +16,7 @@ from engine import appointments, calling, counting, freezes, gates, waits
 from engine.canon import digest_in_letters
 from engine.duty import Duty
 from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable, Unnamed
-from engine.facts import GroupFacts, differences
+from engine.facts import GroupFacts, differences, in_service
 from engine.fold import GateState
 from engine.invariants import described
 from engine.journal import Kind
@@ -62,6 +62,8 @@ async def _open(duty: Duty, step: Step) -> None:
     facts = duty.state.ready.get(step.group) if step.group else duty.state.facts
     if plan.is_scheduled_rollback and step.kind is StepKind.PROPOSAL:
         facts = await duty.observe()  # the last look was days ago
+    if step.kind is StepKind.DEGRADED:
+        facts = await duty.observe()  # the last record may not show all that is the matter
     if facts is None:
         raise InDoubt(f"{step.id}: nothing was seen that people could approve")
     if duty.state.reopenings.get(step.id, 0) >= REOPENINGS_LIMIT:
@@ -114,10 +116,11 @@ def code_of(*parts: str) -> str:
 
 def _evidence(duty: Duty, facts: GroupFacts) -> dict[str, Any]:
     """What people see at the gate, in the words of the look that READY made."""
-    concerned = duty.plan.concerning(facts).members
+    concerned, words = duty.plan.concerning(facts).members, duty.plan.policy.state_words
     return {
         "at": facts.at.isoformat(),
         "members": {m.id: {"state": described(m), "take": m.take} for m in facts.members},
+        "out_of_service": [m.id for m in concerned if not in_service(m, words)],
         "policy": sorted({m.policy.name for m in concerned if m.policy}),
         "sync": facts.sync,
         "smo": facts.smo,

@@ -841,6 +841,9 @@ class RunState:
             if step in self.gates and self.gates[step].open:
                 # What people approved is over: a failover after this needs a new gate (P4).
                 self._gate(step, outcome="superseded", reason=body.get("reason", ""))
+                if step in self._ids() and self.the_plan.step(step).kind is StepKind.DEGRADED:
+                    # It is asked again at once, without a hold between: that has a limit too.
+                    self.reopenings[step] = self.reopenings.get(step, 0) + 1
         self._again(body["steps"])
         # Brought up by us: whoever is down in it after this is so by somebody else.
         self.down_undone -= {body.get("rescued", "")}

@@ -189,13 +189,12 @@ def _degraded_end(records: Sequence[Record]) -> Iterable[Finding]:
             continue
         gate = passed[-1].body["step"]
         opened = [r for r in _of(records, Kind.GATE_OPENED) if r.body["step"] == gate][-1]
-        words = _of(records, Kind.PLANNED)[-1].body["plan"]["policy"]["state_words"]
-        served = {
-            one["id"]
-            for one in opened.body["facts"]["members"]
-            if one["state"] in words and not one.get("notes")
-        }
-        if worse := sorted(served & set(end.body.get("out_of_service", ()))):
+        shown = opened.body.get("evidence", {}).get("out_of_service")
+        if shown is None:  # journals of before did not write it down: what the digest covers
+            words = _of(records, Kind.PLANNED)[-1].body["plan"]["policy"]["state_words"]
+            seen = opened.body["facts"]["members"]
+            shown = [m["id"] for m in seen if m["state"] not in words or m.get("notes")]
+        if worse := sorted(set(end.body.get("out_of_service", ())) - set(shown)):
             yield f"record {end.seq}: {', '.join(worse)} served when people agreed to this end"
 
 

@@ -533,14 +533,17 @@ def _begins_with(duty: Duty, body: dict[str, Any], facts: GroupFacts) -> Begun |
 
 
 def not_agreed_to(state: RunState, ill: Sequence[MemberFacts]) -> list[MemberFacts]:
-    """Return who is out of service now, and was in service when people agreed to the end."""
-    gate = next(s for s in state.the_plan.steps if s.kind is StepKind.DEGRADED)
-    words_ = state.the_plan.policy.state_words
-    served = {
-        one["id"]
-        for one in state.gates[gate.id].facts["members"]
-        if one["state"] in words_ and not one["notes"]
-    }
+    """Return who is out of service now, and was in service in what people agreed to.
+
+    A gate of before this was written down has only what its digest covers, which does not show
+    all that keeps a member out of service; asked again, it has it.
+    """
+    step = next(s for s in state.the_plan.steps if s.kind is StepKind.DEGRADED)
+    gate, words_ = state.gates[step.id], state.the_plan.policy.state_words
+    if "out_of_service" in gate.evidence:
+        return [m for m in ill if m.id not in gate.evidence["out_of_service"]]
+    seen = gate.facts["members"]
+    served = {one["id"] for one in seen if one["state"] in words_ and not one["notes"]}
     return [m for m in ill if m.id in served]
 
 

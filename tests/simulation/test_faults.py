@@ -403,6 +403,23 @@ def test_after_an_abort_a_member_that_stays_away_needs_the_votes_of_a_failover_t
     assert night.broken() == {}
 
 
+def test_after_an_abort_a_member_without_its_policy_is_agreed_to_once(play):
+    async def end(stage: Night) -> None:
+        stage.say("abort")
+        await stage.clock.sleep(timedelta(seconds=30))
+        await stage.until_over(hours=1)
+
+    night = play({"name": "policy_missing", "member": "1_2"}, then=end)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "degraded"
+    assert night.state.ended["out_of_service"] == ["1_2"]
+    opened = [r.body for r in night.records if r.kind == Kind.GATE_OPENED]
+    ends = [body for body in opened if body["step"].startswith("DEGRADED")]
+    assert [body["evidence"]["out_of_service"] for body in ends] == [["1_2"]]
+    assert night.broken() == {}
+
+
 def test_whoever_fails_before_the_last_look_of_a_degraded_end_has_people_asked_again(play):
     degraded: list[str] = []
 

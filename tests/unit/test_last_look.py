@@ -1,6 +1,7 @@
 """The last look before a failover, where no night shows it: an approval of another plan."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,13 +10,14 @@ import pytest
 from engine import asking
 from engine.canon import to_json
 from engine.duty import Duty
-from engine.fold import RunState
+from engine.facts import GroupFacts, InstalledPolicy
+from engine.fold import RunState, foreseen
 from engine.journal import Kind, planned_body
 from engine.planner import plan_degraded_end
 from engine.ports import Ballot
 from engine.runner import not_agreed_to
 from storage.memory import MemoryStores
-from storage.records import InboxRow, Record
+from storage.records import Draft, InboxRow, Record
 from tests.simulation.night import ROLES, Crowd
 from tests.unit.builders import NAME, NOW, REQUEST, facts, member, plan
 from tests.unit.on_duty import on_duty
@@ -82,6 +84,47 @@ def test_who_failed_after_people_agreed_to_an_end_without_them_is_not_agreed_to(
 
     assert not_agreed_to(state, agreed.some(["1_2"])) == []
     assert [m.id for m in not_agreed_to(state, now.some(["1_2", "1_3"]))] == ["1_3"]
+
+
+def test_an_old_degraded_gate_is_judged_by_its_facts_and_a_new_one_by_what_it_showed():
+    made = plan_degraded_end(RunState(plan=plan()))
+    ill = facts(member(2, policy=InstalledPolicy("InitialPolicy", "22Aug22 08:54", "7fe2a401f")))
+    asked = gate(step=made.steps[-1].id, facts=made.digested(ill))
+    old = RunState(plan=made, gates={asked.step: asked})
+    shown = replace(asked, evidence={"out_of_service": ["1_2"]})
+    new = RunState(plan=made, gates={asked.step: shown})
+
+    assert not_agreed_to(old, ill.some(["1_2"])) == list(ill.some(["1_2"]))
+    assert not_agreed_to(new, ill.some(["1_2"])) == []
+    assert not_agreed_to(new, ill.some(["1_3"])) == list(ill.some(["1_3"]))
+
+
+async def test_a_degraded_gate_shows_who_is_out_of_service_by_a_look_of_now(monkeypatch):
+    made = plan_degraded_end(RunState(plan=plan()))
+    story = [
+        (Kind.ORDERED, {"request": to_json(REQUEST)}),
+        (Kind.PLANNED, planned_body(made, facts())),
+    ]
+    duty = await on_duty(story, since_s=60)
+
+    async def look() -> GroupFacts:
+        """What no digest covers, so that no record shows it: it calls itself otherwise."""
+        return facts(member(2, own_state="NOT STARTED"))
+
+    monkeypatch.setattr(duty, "observe", look)
+
+    assert not await asking.ask(duty, made.steps[-1])
+    assert duty.state.gates[made.steps[-1].id].evidence["out_of_service"] == ["1_2"]
+
+
+def test_a_degraded_gate_that_is_undone_counts_as_one_that_facts_reopened():
+    made = plan_degraded_end(RunState(plan=plan()))
+    end = made.steps[-1].id
+    state = RunState(plan=made, gates={one: gate(step=one) for one in (end, STEP)})
+
+    undone = [Draft(Kind.UNDONE, NOW, "engine", {"steps": [end, STEP], "by": "a look"})]
+
+    assert foreseen(state, undone).reopenings == {end: 1}
 
 
 async def test_a_freeze_that_is_taken_while_the_house_is_read_lets_nothing_begin(monkeypatch):

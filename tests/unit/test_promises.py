@@ -87,6 +87,18 @@ def test_p2_asks_of_a_degraded_end_what_it_asks_of_a_failover(drafts, expected):
     assert verdict(*drafts, promise="P2") == expected
 
 
+@pytest.mark.parametrize(
+    ("end", "expected"), [("1_2", "broken"), ("1_3", "held"), ("1_4", "broken")]
+)
+def test_p2_goes_by_who_was_shown_out_of_service_at_a_degraded_end_where_that_is_written(
+    end, expected
+):
+    drafts = degraded_end(end)
+    drafts[2][1]["evidence"] = {"out_of_service": ["1_3"]}
+
+    assert verdict(*drafts, promise="P2") == expected
+
+
 def test_p2_notices_a_degraded_end_with_too_few_votes():
     drafts = degraded_end("1_2")
     del drafts[5]

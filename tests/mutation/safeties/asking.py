@@ -475,6 +475,51 @@ SAFETIES = (
         ),
     ),
     safety(
+        "who was shown in service at a degraded end is not out at the end",
+        promise="P2",
+        why="Between the last look and the end a member may fail.",
+        file="engine/runner.py",
+        old='return [m for m in ill if m.id not in gate.evidence["out_of_service"]]',
+        new="return []",
+        by=(
+            "unit/test_last_look.py::test_an_old_degraded_gate_is_judged_by_its_facts_and_a_new_"
+            "one_by_what_it_showed",
+        ),
+    ),
+    safety(
+        "who was shown out of service at a degraded end is agreed to, whatever is the matter",
+        promise="P2",
+        why="The gate would be undone and asked again for ever; the run could never end.",
+        file="engine/runner.py",
+        old='if "out_of_service" in gate.evidence:',
+        new="if False:",
+        by=(f"{FAULTS}::test_after_an_abort_a_member_without_its_policy_is_agreed_to_once",),
+    ),
+    safety(
+        "a degraded end is asked about as the group is now",
+        promise="P2",
+        why="No record shows what the digest does not cover, and people would agree unaware.",
+        file=ASKING,
+        old="    if step.kind is StepKind.DEGRADED:\n        facts",
+        new="    if False:\n        facts",
+        by=(
+            "unit/test_last_look.py::test_a_degraded_gate_shows_who_is_out_of_service_by_a_look_"
+            "of_now",
+        ),
+    ),
+    safety(
+        "a degraded end that is undone again and again holds",
+        promise="P2",
+        why="People would be called all night, and each yes thrown away.",
+        file="engine/fold.py",
+        old="                    self.reopenings[step] = self.reopenings.get(step, 0) + 1\n",
+        new="                    pass\n",
+        by=(
+            "unit/test_last_look.py::test_a_degraded_gate_that_is_undone_counts_as_one_that_"
+            "facts_reopened",
+        ),
+    ),
+    safety(
         "a gate that facts reopened again and again holds",
         promise="P2",
         why="Somebody else works there; people would be worn down into saying yes.",

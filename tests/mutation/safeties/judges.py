@@ -346,9 +346,17 @@ SAFETIES = (
     judge(
         "P2 is judged: who is out at a degraded end was out when people agreed",
         "P2",
-        'if worse := sorted(served & set(end.body.get("out_of_service", ()))):',
+        'if worse := sorted(set(end.body.get("out_of_service", ())) - set(shown)):',
         "if worse := list[str]():",
         f"{UNIT}::test_p2_asks_of_a_degraded_end_what_it_asks_of_a_failover",
+    ),
+    judge(
+        "P2 is judged: who is out at a degraded end was shown so, where that is written",
+        "P2",
+        "if shown is None:  # journals",
+        "if True:  # journals",
+        f"{UNIT}::test_p2_goes_by_who_was_shown_out_of_service_at_a_degraded_end_where_that_is_"
+        "written",
     ),
     judge(
         "P2 is judged: a degraded end is approved as a failover is",
