@@ -555,14 +555,14 @@ class Hearing:
             if isinstance(command, Freezing):
                 return self._freezing(key, command, to)
             if isinstance(command, Vote):
-                return self._voted(key, command, to, run)
+                return self._voted(key, command, to, run, str(event["ts"]))
             if isinstance(command, (Move, Cancel)):
                 return self._moved(key, command, to, run, clocks)
             return self._said(key, command, to, run)
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
 
-    def _voted(self, key: str, vote: Vote, to: dict[str, str], thread: str) -> Heard:
+    def _voted(self, key: str, vote: Vote, to: dict[str, str], thread: str, ts: str) -> Heard:
         """A vote as text says where to look, as a reaction does: in the thread of its run."""
         if not thread:
             text = f"Votes are read in the thread of a run, not here. {HOW_TO_VOTE}"
@@ -574,6 +574,7 @@ class Hearing:
             "gate": vote.gate,
             "choice": vote.choice,
             "user": to["user"],
+            "ts": ts,
             "answer": to,
         }
         return Heard(self._row(key, thread, "vote", body))

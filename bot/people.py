@@ -193,9 +193,10 @@ class SlackPeople:
         return [Ballot(user, choice, "reaction") for user, choice in sorted(shown)]
 
     async def _words(self, channel: str, ts: str) -> Sequence[Ballot]:
-        """Return the votes that stand as text below a gate's message, in the order of the thread.
+        """Return the votes that stand as text in the thread, in its order.
 
-        Those above it were said before anybody could read what this gate asks. Where its message
+        Those above the gate's message say so: nobody could read there what it asks. Edited since,
+        a word was said when it was edited. Where the message
         was deleted and stands anew, they count from where the first one stood, and in the threads
         whose root was deleted as well: they can still be read.
         """
@@ -234,8 +235,7 @@ class SlackPeople:
                 below = [message for message in page if message["ts"] != thread]
                 heard = [message for message in below if float(message["ts"]) > stops_from]
                 stops = [message for message in heard if _says_stop(message, me)]
-                late = [message for message in below if float(message["ts"]) > float(since)]
-                written = [_written(message, me) for message in late]
+                written = [_written(message, me, since) for message in below]
                 copies |= {
                     str(message["ts"])
                     for message in below
@@ -573,10 +573,11 @@ def _says_stop(message: Mapping[str, Any], me: Identity) -> bool:
     return isinstance(said, Word) and said.verb in STOPS
 
 
-def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:
+def _written(message: Mapping[str, Any], me: Identity, since: str) -> Ballot | None:
     """Return the vote that a message is, or None where it is something else.
 
-    What an app wrote is nobody's vote, nor what somebody else than its author has edited.
+    What an app wrote is nobody's vote, nor what somebody else than its author has edited. Before
+    `since` nobody could read what is asked.
     """
     user, text = str(message.get("user", "")), for_bot(message, me)
     edited = message.get("edited") or {}
@@ -588,7 +589,9 @@ def _written(message: Mapping[str, Any], me: Identity) -> Ballot | None:
         return None
     if not isinstance(vote, Vote):
         return None
-    return Ballot(user, vote.choice, "text", vote.gate, vote.code, vote.reason)
+    early = max(float(message["ts"]), float(edited.get("ts", 0))) <= float(since)
+    above = str(message["ts"]) if early else ""
+    return Ballot(user, vote.choice, "text", vote.gate, vote.code, vote.reason, above)
 
 
 def is_person(user: str) -> bool:

@@ -8,7 +8,7 @@ amount to is decided elsewhere: `engine.gates` has the rule, `engine.asking` app
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine import calling, gates
@@ -22,23 +22,36 @@ from engine.rights import HALT, roles_for
 from storage.records import Draft
 
 
-async def count(
-    duty: Duty,
-    gate: GateState,
-    *,
-    take: Sequence[str] = (),
-    asked_by: str = "",
-    took_away: str = "",
-) -> None:
+@dataclass(frozen=True)
+class Hint:
+    """A row of the inbox that tells of a vote: where to look, and whom to answer.
+
+    Attributes:
+        key: of the row.
+        user: who has just said something, and is answered also where nothing came of it.
+        choice: what that was.
+        added: False where a reaction was taken away: then its author is told where a yes of theirs
+            stands all the same.
+        word: where it stands in the thread; "" for a reaction.
+    """
+
+    key: str
+    user: str
+    choice: str
+    added: bool = True
+    word: str = ""
+
+
+async def count(duty: Duty, gate: GateState, hint: Hint | None = None) -> bool:
     """Compare what stands now with what is recorded, and record the difference.
 
     Args:
         duty: the run.
         gate: the gate, open and shown.
-        take: keys of inbox rows that this count decides.
-        asked_by: who has just said something, and is answered also where nothing came of it.
-        took_away: who has just taken a check mark away, and is told where a yes of theirs stands
-            all the same.
+        hint: the row that this count decides.
+
+    Returns:
+        Whether the row was decided: one whose word stands above the gate's message is not.
 
     Raises:
         PeopleUnreadable: Slack cannot be asked; nothing was recorded.
@@ -46,18 +59,24 @@ async def count(
             was recorded, and no row was taken.
     """
     if gate.shown is None:
-        return
+        return True
     gate = await _with_fallback(duty, gate)
-    shown = await _standing(duty, gate)
-    drafts, answers, unread = await _difference(duty, gate, shown, asked_by=asked_by)
-    taken = () if unread else take
-    still = shown.get(took_away)
-    if still is not None and still.choice == "yes":
-        answers.append((took_away, _stands_all_the_same(gate, still)))
+    ballots = await _ballots(duty, gate)
+    if hint is not None and _stands_above(gate, ballots, hint):
+        return False
+    shown = _standing(gate, ballots)
+    by = hint.user if hint is not None and hint.added else ""
+    drafts, answers, unread = await _difference(duty, gate, shown, asked_by=by)
+    taken = [hint.key] if hint is not None and not unread else []
+    if hint is not None and not hint.added and hint.choice == "yes":
+        still = shown.get(hint.user)
+        if still is not None and still.choice == "yes":
+            answers.append((hint.user, _stands_all_the_same(gate, still)))
     if drafts or taken or answers:
         await duty.decide(drafts, take=taken, tell=_told_at(duty, gate, answers))
     if unread:
         raise Unnamed(unread)
+    return True
 
 
 async def clicked(
@@ -97,7 +116,7 @@ async def clicked(
     if former is None or (former.choice, former.code) != (kept.choice, kept.code):
         drafts.append(_click_draft(duty, gate, kept))
     gate = replace(gate, clicks={**gate.clicks, click.user: kept})
-    shown = await _standing(duty, gate)
+    shown = _standing(gate, await _ballots(duty, gate))
     changes, answers, unread = await _difference(duty, gate, shown)
     if click.user in unread:
         raise unread[click.user]
@@ -117,7 +136,8 @@ async def _with_fallback(duty: Duty, gate: GateState) -> GateState:
 async def _clicked_in_vain(duty: Duty, gate: GateState, click: Ballot, drafts: list[Draft]) -> str:
     """Return what to tell of a click that has no effect, or ""; record where it is refused."""
     if click.choice == "withdraw":
-        said = click.user in gate.votes or click.user in await _standing(duty, gate)
+        shown = _standing(gate, await _ballots(duty, gate))
+        said = click.user in gate.votes or click.user in shown
         return "" if said else f"You have no vote at {gate.name} that could be taken back."
     person = await duty.people.person(click.user)
     refused = _refused(duty, gate, click, person, await duty.people.roles(click.user))
@@ -193,14 +213,25 @@ def _stands_all_the_same(gate: GateState, ballot: Ballot) -> str:
     )
 
 
-async def _standing(duty: Duty, gate: GateState) -> dict[str, Ballot]:
-    """Return what each person says now: in Slack, as we read it, and by their last click."""
+def _stands_above(gate: GateState, ballots: Sequence[Ballot], hint: Hint) -> bool:
+    """Tell whether a word stands above the gate's message, and no later one of its author below."""
+    theirs = [one for one in ballots if one.user == hint.user and one.gate in ("", gate.name)]
+    later = any(one.source == "text" and not one.above for one in theirs)
+    return bool(hint.word) and not later and any(one.above == hint.word for one in theirs)
+
+
+async def _ballots(duty: Duty, gate: GateState) -> Sequence[Ballot]:
     channel, ts = gate.shown or ("", "")
-    shown = await duty.people.ballots(channel, ts)
+    return await duty.people.ballots(channel, ts)
+
+
+def _standing(gate: GateState, ballots: Sequence[Ballot]) -> dict[str, Ballot]:
+    """Return what each person says now: in Slack, as we read it, and by their last click."""
     pressed = [
         Ballot(one.user, one.choice, one.source, gate.name, one.code)
         for one in gate.clicks.values()
     ]
+    shown = [one for one in ballots if not one.above]
     return gates.standing([*shown, *pressed], gate)
 
 

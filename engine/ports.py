@@ -132,6 +132,8 @@ class Ballot:
         code: the code that a text repeats from the gate's message, or that a button carries; only
             a yes needs one.
         reason: what its author gave as the reason, as typed.
+        above: where a text stands that was written before the gate's message stood; it is no
+            answer to that by itself, and counts only as a no of which we have just heard.
     """
 
     user: str
@@ -140,6 +142,7 @@ class Ballot:
     gate: str = ""
     code: str = ""
     reason: str = ""
+    above: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,9 @@ class People(Protocol):
     async def ballots(self, channel: str, ts: str) -> Sequence[Ballot]:
         """Return what people say at a gate now, the bot's own excluded.
 
-        That is the reactions on its message, and the words that stand in the thread below it,
-        in the order in which they were said. Words may name another gate.
+        That is the reactions on its message, and the words that stand in the thread, in the
+        order in which they were said; those above its message say so. Words may name another
+        gate.
 
         Raises:
             PeopleUnreadable: Slack did not answer, or the message is gone.

@@ -268,16 +268,31 @@ async def _click(duty: Duty, row: InboxRow) -> None:
 async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
     # Slack away: the hint stays, and with it the bar before any failover. One of a no stays also
     # while the gate is open: its message may have gone, and then nothing else tells of it.
-    user, added = row.body["user"], row.body.get("added", True)
-    took_yes = not added and row.body["choice"] == "yes"
-    by, away = user if added else "", user if took_yes else ""
+    body = row.body
+    added, word = body.get("added", True), body.get("ts", "") if row.kind == "vote" else ""
+    hint = counting.Hint(row.key, body["user"], body["choice"], added, word)
     try:
-        await counting.count(duty, gate, take=[row.key], asked_by=by, took_away=away)
+        if not await counting.count(duty, gate, hint):
+            await _above(duty, gate, row)
     except StopUnheard:
         return
     except PeopleUnreadable:
         if gate.outcome != "approved" and row.body["choice"] != "no":
             await _unknown(duty, row)
+
+
+async def _above(duty: Duty, gate: GateState, row: InboxRow) -> None:
+    """Somebody wrote a vote while the gate was asked, but before its message stood.
+
+    A no counts all the same: the run's first message shows already what is asked, and a stop needs
+    less than a yes.
+    """
+    if row.body["choice"] == "no":
+        stop = Ballot(row.body["user"], "no", "text", gate.name)
+        await counting.clicked(duty, gate, stop, row.at, take=[row.key], to=row.body["answer"])
+        return
+    reason = f"you wrote it before the message of {gate.name} stood; read that, and write anew"
+    await _too_late(duty, row, reason, former=gate)
 
 
 def _counted(gate: GateState, row: InboxRow) -> bool:

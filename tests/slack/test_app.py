@@ -398,7 +398,7 @@ async def test_a_vote_as_text_is_stored_as_a_reason_to_look(house, people, watch
     assert (row.kind, row.run) == ("vote", "hf-000001")
     assert row.key == f"evt:app_mention/{CHANNEL}/{said['ts']}"
     answer = {"channel": CHANNEL, "user": ANA, "thread_ts": root}
-    assert row.body == {**vote, "user": ANA, "answer": answer}
+    assert row.body == {**vote, "user": ANA, "ts": said["ts"], "answer": answer}
     await until(people, lambda: house.woken == ["hf-000001"])
 
 

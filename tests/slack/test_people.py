@@ -192,16 +192,33 @@ async def test_what_is_no_vote_as_it_stands_is_no_ballot(house, people, asked, t
     assert await asked.ballots(CHANNEL, ts) == []
 
 
-async def test_talk_elsewhere_earlier_or_by_the_bot_is_no_ballot(house, people, asked):
-    root = await house.post("hf-000001/root")
-    await write(people, root, "ana", "reject")
-    ts = await house.post("hf-000001/gate/G2", thread_ts=root)
+async def test_talk_elsewhere_or_by_the_bot_is_no_ballot(house, people, asked):
+    root, ts = await house.ask()
     mention = f"<@{BOT}> approve G2 7K3F"
     await people.act("ana", "message", channel=CHANNEL, text=mention)
     await people.act("ana", "message", channel=CHANNEL, thread_ts=root, text="approve G2 7K3F")
     await house.client.chat_postMessage(channel=CHANNEL, thread_ts=root, text=mention)
 
     assert await asked.ballots(CHANNEL, ts) == []
+
+
+async def test_a_word_above_the_message_says_so_until_its_author_edits_it(
+    house, slack, people, asked
+):
+    root = await house.post("hf-000001/root")
+    said = await write(people, root, "ana", "reject")
+    ts = await house.post("hf-000001/gate/G2", thread_ts=root)
+
+    assert await asked.ballots(CHANNEL, ts) == [Ballot(ANA, "no", "text", above=said)]
+
+    slack.workspace.channels[CHANNEL].messages[said].edited = {"user": ANA, "ts": later(ts)}
+
+    assert await asked.ballots(CHANNEL, ts) == [Ballot(ANA, "no", "text")]
+
+
+def later(ts: str) -> str:
+    """Return the second after this one; Slack tells of an edit in whole ones."""
+    return f"{int(float(ts)) + 1}.000000"
 
 
 def types(slack, root: str, text: str, user: str = ANA) -> None:

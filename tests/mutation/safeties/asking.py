@@ -12,6 +12,7 @@ FAULTS = "simulation/test_faults.py"
 HOLD_GOOD = "simulation/test_approvals_hold.py"
 HOLDS = "simulation/test_holds.py"
 BUTTONS = "simulation/test_button_votes.py"
+COUNTS = "unit/test_counting.py"
 FORMER = "simulation/test_former_messages.py"
 WENT = f"{FORMER}::test_a_no_that_went_with_the_message_of_its_gate_ends_it"
 ON_WHAT_WENT = (
@@ -211,6 +212,35 @@ SAFETIES = (
         old=" or await _taken_off(duty, row):\n",
         new=":\n",
         by=(ON_WHAT_WENT,),
+    ),
+    safety(
+        "a no written before the message of its gate stood is counted",
+        promise="P12",
+        why="The run's first message asks already; its author would believe that it stopped.",
+        file=COUNTING,
+        old="    if hint is not None and _stands_above(gate, ballots, hint):\n",
+        new="    if False:\n",
+        by=(f"{COUNTS}::test_a_no_written_before_the_message_stood_is_counted",),
+    ),
+    safety(
+        "a yes written before the message of its gate stood does not count",
+        promise="P2",
+        why="Nobody could read there what it is a yes to.",
+        file=COUNTING,
+        old="    shown = [one for one in ballots if not one.above]\n",
+        new="    shown = list(ballots)\n",
+        by=(f"{COUNTS}::test_another_word_written_before_the_message_stood_is_refused",),
+    ),
+    safety(
+        "a word that was edited into a no is said when it was edited",
+        promise="P12",
+        why="Its author reads a no in the thread, and the failover would begin.",
+        file="bot/people.py",
+        old='max(float(message["ts"]), float(edited.get("ts", 0)))',
+        new='float(message["ts"])',
+        by=(
+            "slack/test_people.py::test_a_word_above_the_message_says_so_until_its_author_edits_it",
+        ),
     ),
     safety(
         "a click waits where nobody can say whose it is",
