@@ -892,4 +892,32 @@ SAFETIES = (
             "simulation/test_fence.py::test_an_executor_that_gave_its_lease_back_puts_no_epoch_up",
         ),
     ),
+    safety(
+        "ticks come by the monotonic clock",
+        promise="P7",
+        why="After the wall was set back no lease is renewed and nobody acts, with a group down.",
+        file="engine/alarm.py",
+        old="        self._wait()\n"
+        "        self._scheduler.add_job(\n"
+        "            self._tick,\n"
+        '            "date",\n'
+        "            run_date=LONG_DUE,\n",
+        new="        self._scheduler.add_job(\n"
+        "            self._tick,\n"
+        '            "interval",\n'
+        "            seconds=1,\n",
+        by=(
+            "unit/test_alarm.py::test_it_ticks_once_a_second_though_the_wall_clock_is_stepped"
+            "[an-hour-back]",
+        ),
+    ),
+    safety(
+        "one tick at a time",
+        promise="P9",
+        why="A slow database would be asked by more and more of them at once.",
+        file="engine/alarm.py",
+        old="max_instances=1",
+        new="max_instances=9",
+        by=("unit/test_alarm.py::test_a_tick_that_takes_long_is_not_joined_by_the_next",),
+    ),
 )
