@@ -245,7 +245,8 @@ class RunState:
     resumed_at: datetime | None = None
     taken_up_at: datetime | None = None
     restored: Restored | None = None
-    stop_said: datetime | None = None
+    overtaken: frozenset[str] = frozenset()
+    """The words, by their keys, before which a stop was taken though it was said after them."""
     rests_since: int = 0
 
     @classmethod
@@ -879,16 +880,14 @@ class RunState:
 
     def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
         self.paused, self.rests_since = record.by, record.seq
-        self._stop_said(body)
+        self._overtook(body)
 
     def _on_halted(self, record: Record, body: Mapping[str, Any]) -> None:
         self.halted, self.rests_since = record.by, record.seq
-        self._stop_said(body)
+        self._overtook(body)
 
-    def _stop_said(self, body: Mapping[str, Any]) -> None:
-        if body.get("said"):
-            said = datetime.fromisoformat(body["said"])
-            self.stop_said = max(self.stop_said or said, said)
+    def _overtook(self, body: Mapping[str, Any]) -> None:
+        self.overtaken |= set(body.get("overtook", ()))
 
     def _on_resumed(self, record: Record, _: Mapping[str, Any]) -> None:
         self.paused = self.halted = ""

@@ -6,6 +6,8 @@ cannot be done now, is refused with a reason. Who may say it is settled before, 
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from engine import attendance, freezes, gates, recovery, waits
@@ -20,11 +22,16 @@ from engine.planner import plan_abort, plan_rollback
 from engine.proposals import Change, plan_change, plan_move, plan_other_take
 from engine.recovery import Finding
 from engine.without import plan_without
-from storage.records import Draft, InboxRow, Json
+from storage.records import Draft, InboxRow, Json, every_waiting
+
+ENDS_A_STOP = ("resume", "abort", "rollback")
+"""Words after which a stop is over: not one that was said later, and taken first."""
 
 
 async def _pause(duty: Duty, row: InboxRow) -> None:
-    draft = duty.journal.draft(Kind.PAUSED, by=row.body["user"], said=row.at)
+    draft = duty.journal.draft(
+        Kind.PAUSED, by=row.body["user"], overtook=await _overtaken(duty, row)
+    )
     await duty.journal.append([draft], take=[row.key])
 
 
@@ -33,12 +40,24 @@ async def _halt(duty: Duty, row: InboxRow) -> None:
     draft = duty.journal.draft(
         Kind.HALTED,
         by=row.body["user"],
-        said=row.at,
+        overtook=await _overtaken(duty, row),
         out_of_service=list(duty.state.out_of_service()),
         by_hand=duty.state.by_hand(),
         by_hand_waits=duty.state.by_hand_waits(),
     )
     await duty.journal.append([draft], take=[row.key])
+
+
+async def _overtaken(duty: Duty, stop: InboxRow) -> list[str]:
+    """Return which words wait that were heard before a stop, and that would undo it now.
+
+    They are named by their keys, in the stop's own record: no clock has to tell which came first.
+    """
+    rows = await asyncio.to_thread(
+        lambda: list(every_waiting(duty.inbox, run=duty.state.run, kinds=("word",)))
+    )
+    before = itertools.takewhile(lambda row: row.key != stop.key, rows)
+    return [row.key for row in before if row.body.get("verb") in ENDS_A_STOP]
 
 
 async def _resume(duty: Duty, row: InboxRow) -> None:

@@ -343,10 +343,9 @@ async def _word(duty: Duty, row: InboxRow) -> None:
     if refused:
         await verbs.refuse(duty, row, refused)
         return
-    verb, stopped = row.body["verb"], duty.state.stop_said
-    if verb in _UNDO_A_STOP and stopped is not None and row.at < stopped:
-        reason = f"somebody said stop after that; say `{verb}` again where it is still meant"
-        await verbs.refuse(duty, row, reason)
+    if row.key in duty.state.overtaken:
+        again = f"say `{row.body['verb']}` again where it is still meant"
+        await verbs.refuse(duty, row, f"somebody said stop after that; {again}")
         return
     if former := restored.said_before(duty.state, row):
         await verbs.refuse(duty, row, former)
@@ -373,10 +372,6 @@ def _for_another_rest(duty: Duty, row: InboxRow) -> str:
     if hold is None and state.resting:
         now = "it is halted" if state.halted else "it is paused"
     return f"that button was for a moment that is over, and now {now}; read the run's first message"
-
-
-_UNDO_A_STOP = ("resume", "abort", "rollback")
-"""Words after which a stop is over: not one that was said later, and read first."""
 
 
 async def _may_not(duty: Duty, row: InboxRow) -> str:

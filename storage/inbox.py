@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, or_
 from sqlalchemy import select as select_any
 from sqlmodel import col, select, update
 
@@ -65,7 +64,7 @@ class Inbox:
             query = query.where(col(InboxTable.kind).in_(kinds))
         if after is not None:
             query = query.where(_later_than(after))
-        query = query.order_by(col(InboxTable.at), col(InboxTable.place)).limit(limit)
+        query = query.order_by(col(InboxTable.place)).limit(limit)
         with self._database.read() as session:
             return [inbox_row(row) for row in session.execute(query).mappings()]
 
@@ -132,12 +131,8 @@ def refuse_unless(session: Session, unless: Callable[[InboxRow], bool]) -> None:
 
 def _later_than(key: str) -> ColumnElement[bool]:
     """Return the condition of coming after a row in the order in which rows are read."""
-    same = col(InboxTable.key) == key
-    at = select(InboxTable.at).where(same).scalar_subquery()
-    place = select(InboxTable.place).where(same).scalar_subquery()
-    return or_(
-        col(InboxTable.at) > at, and_(col(InboxTable.at) == at, col(InboxTable.place) > place)
-    )
+    place = select(InboxTable.place).where(col(InboxTable.key) == key).scalar_subquery()
+    return col(InboxTable.place) > place
 
 
 def _taking(keys: set[str], seq: int) -> Update:

@@ -278,7 +278,7 @@ class MemoryInbox:
     ) -> Sequence[InboxRow]:
         """See storage.records.InboxStore."""
         with self._door as shelf:
-            rows = sorted(shelf.inbox.values(), key=lambda row: row.at)
+            rows = list(shelf.inbox.values())
             keys = [row.key for row in rows]
             if after is not None:
                 rows = rows[keys.index(after) + 1 :] if after in keys else []

@@ -395,11 +395,12 @@ class InboxStore(Protocol):
         after: str | None = None,
         limit: int = 100,
     ) -> Sequence[InboxRow]:
-        """Return untaken rows, oldest first.
+        """Return untaken rows in the order in which they were put.
+
+        Never by `at`: of two processes that hear people, one clock may be ahead, and any clock may
+        be set back, but of two words the one that was heard last holds.
 
         One that somebody spoilt has the kind UNREADABLE, and hides no other.
-
-        Rows heard at the same moment come in the order in which they were put.
 
         Args:
             run: of one run, or (None) of all.
@@ -425,7 +426,7 @@ class InboxStore(Protocol):
 def every_waiting(
     inbox: InboxStore, *, run: str | None = None, kinds: Collection[str] | None = None
 ) -> Iterator[InboxRow]:
-    """Yield every untaken row, oldest first, page by page; see `InboxStore.waiting`.
+    """Yield every untaken row, first heard first, page by page; see `InboxStore.waiting`.
 
     What is put meanwhile may come as well; a row that was taken meanwhile may still come.
     """

@@ -69,7 +69,7 @@ class RunsTable(SQLModel, table=True):
 
 
 class InboxTable(SQLModel, table=True):
-    """Heard, not yet decided. `place` tells apart what was heard at the same moment."""
+    """Heard, not yet decided. `place` is the order in which it was heard; see `InboxStore`."""
 
     __tablename__ = "inbox"
     __table_args__ = (

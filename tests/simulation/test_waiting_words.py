@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+import pytest
+
 from bot.views.conversation import render
 from engine.errors import PeopleUnreadable, StopUnheard
 from engine.fold import RunState
@@ -115,15 +117,21 @@ def test_a_stop_said_while_slack_hangs_over_the_rows_before_it_is_taken_next(tmp
     assert record.at - halted[0] < timedelta(seconds=60)
 
 
-def test_a_word_that_was_said_before_a_stop_does_not_end_it(tmp_path):
+AHEAD = timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("verb", ["resume", "abort"])
+def test_a_word_that_was_said_before_a_stop_does_not_end_it(tmp_path, verb):
+    """Two processes hear people, and the clock of the one that hears the first word is ahead."""
+
     def do(night: Night) -> None:
         night.say("pause", NOOR)
 
         def both() -> None:
-            night.say("resume", BEN)
-            body = {"verb": "halt", "user": NOOR, "answer": {}}
-            after = night.clock.now() + timedelta(milliseconds=1)
-            night.stores.inbox.put(InboxRow("word:halt", night.run, "word", body, after))
+            body = {"verb": verb, "user": BEN, "answer": {}}
+            at = night.clock.now() + AHEAD
+            night.stores.inbox.put(InboxRow("word:first", night.run, "word", body, at))
+            night.say("halt", NOOR)
 
         night.later(30, both)
 
@@ -132,7 +140,39 @@ def test_a_word_that_was_said_before_a_stop_does_not_end_it(tmp_path):
     assert state.halted == NOOR
     (refused,) = [r for r in stage.records() if r.kind == Kind.REFUSED]
     assert "somebody said stop after that" in refused.body["reason"]
-    assert any(user == BEN and "say `resume` again" in text for user, text in stage.said.texts)
+    assert any(user == BEN and f"say `{verb}` again" in text for user, text in stage.said.texts)
+
+
+def test_a_stop_whose_moment_lies_ahead_is_ended_by_the_next_word(tmp_path):
+    """Its host's clock was ahead, or was set back since: no word would be later for hours."""
+
+    def do(night: Night) -> None:
+        body = {"verb": "halt", "user": NOOR, "answer": {}}
+        at = night.clock.now() + timedelta(hours=3)
+        night.stores.inbox.put(InboxRow("word:halt", night.run, "word", body, at))
+        night.later(30, lambda: night.say("resume", BEN))
+
+    _, state = open_at_g2(tmp_path, do, minutes=2)
+
+    assert state.halted == ""
+    assert state.resumed_at is not None
+
+
+def test_of_a_freeze_and_its_end_the_word_that_was_said_last_holds(tmp_path):
+    def do(night: Night) -> None:
+        say_freeze(night, "freeze")
+
+        def both() -> None:
+            body = {"verb": "unfreeze", "scope": "site-1", "user": BEN, "answer": {}}
+            at = night.clock.now() + AHEAD
+            night.stores.inbox.put(InboxRow("cmd:first", None, "freeze", body, at))
+            say_freeze(night, "freeze")
+
+        night.later(30, both)
+
+    stage, _ = open_at_g2(tmp_path, do, minutes=2)
+
+    assert freezing(stage) == [Kind.FROZEN, Kind.UNFROZEN, Kind.FROZEN]
 
 
 def test_a_resume_said_after_the_stop_ends_it(tmp_path):

@@ -22,6 +22,11 @@ LOST_LEASE = f"{STORES}::test_an_append_with_a_lost_lease_writes_nothing"
 MOVED = f"{STORES}::test_a_stream_that_moved_is_not_appended_to"
 WAITING_WORD = f"{STORES}::test_a_waiting_word_of_the_run_refuses_the_append"
 BUSY = f"{STORES}::test_two_open_runs_never_occupy_one_group"
+HEARD = f"{STORES}::test_waiting_rows_come_in_the_order_heard_whatever_the_clocks_say"
+LAST_HOLDS = (
+    "simulation/test_waiting_words.py::"
+    "test_of_a_freeze_and_its_end_the_word_that_was_said_last_holds"
+)
 NO_ROW = f"{STORES}::test_a_row_that_is_not_there_cannot_be_taken"
 
 SAFETIES = (
@@ -207,12 +212,30 @@ SAFETIES = (
         promise="P7",
         why="Read first, it would be undone by an older word behind it.",
         file=WORDS,
-        old="if verb in _UNDO_A_STOP and stopped is not None and row.at < stopped:",
-        new="if False:",
+        old="    if row.key in duty.state.overtaken:\n",
+        new="    if False:\n",
         by=(
             "simulation/test_waiting_words.py::"
             "test_a_word_that_was_said_before_a_stop_does_not_end_it",
         ),
+    ),
+    safety(
+        "of two words the one that was heard last holds, in memory",
+        promise="P7",
+        why="A clock that is ahead would put a halt or a freeze before what it was to end.",
+        file=MEMORY,
+        old="            rows = list(shelf.inbox.values())\n",
+        new="            rows = sorted(shelf.inbox.values(), key=lambda row: row.at)\n",
+        by=(f"{HEARD}[memory]", LAST_HOLDS),
+    ),
+    safety(
+        "of two words the one that was heard last holds, in a database",
+        promise="P7",
+        why="A clock that is ahead would put a halt or a freeze before what it was to end.",
+        file="storage/inbox.py",
+        old="query.order_by(col(InboxTable.place))",
+        new="query.order_by(col(InboxTable.at))",
+        by=(f"{HEARD}[sqlite]",),
     ),
     safety(
         "every waiting row is read, however many there are",
