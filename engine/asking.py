@@ -340,6 +340,10 @@ async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     if duty.state.last_seq != heard:
         return False
     again = await duty.observe()
+    # An end, or a plan without a member, needs no CPUSE: there its silence is a difference.
+    concerned = duty.plan.concerning(again).members if step.kind in _BEGINS else ()
+    if not await duty.cpuse_answers(step, concerned):
+        return False
     if duty.plan.facts_digest(again) == seen:
         changes = differences(dict(gate.facts), duty.plan.digested(again))
         await _supersede(duty, step, changes)

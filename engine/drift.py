@@ -49,8 +49,8 @@ class Finding:
     """One thing that is not as it should be.
 
     Attributes:
-        key: what it is about, the same each day: "takes", "packages", "owed", "cloning", "out",
-            "sites", "unfinished", "held", "busy" or "unseen".
+        key: what it is about, the same each day: "takes", "packages", "cpuse", "owed", "cloning",
+            "out", "sites", "unfinished", "held", "busy" or "unseen".
         text: what is wrong, without a full stop.
         do: what a person can do about it.
         mention: whether those who operate are called.
@@ -183,6 +183,7 @@ def findings(group: str, facts: GroupFacts, known: Known, policy: Policy) -> tup
     return (
         *_takes(alike, known.last, settle),
         *_packages(alike, known.last, settle),
+        *_silent(members),
         *_cloning(facts, alike, known, settle, policy),
         *_out(facts, known.last, policy),
         *_sites(facts, policy),
@@ -243,7 +244,7 @@ class Alike:
     Attributes:
         takes: members by take, in the order of the takes.
         packages: packages that some have and others have not, with both, by name; not those that
-            the take says already.
+            the take says already. Of whom CPUSE says nothing, nothing is said.
     """
 
     takes: Mapping[int | None, tuple[str, ...]]
@@ -253,10 +254,11 @@ class Alike:
     def of(cls, members: Sequence[MemberFacts]) -> Alike:
         """Compare them."""
         takes = _grouped(members, lambda m: m.take)
-        stems = sorted({package_stem(name) for m in members for name, _ in m.packages})
+        told = [(m, m.packages) for m in members if m.packages is not None]
+        stems = sorted({package_stem(name) for _, listed in told for name, _ in listed})
         packages = {}
         for name in stems:
-            has = _grouped(members, partial(_has, name))
+            has = _grouped([m for m, _ in told], partial(_has, name))
             if len(has) > 1 and has[True] not in takes.values():
                 packages[name] = (has[True], has[False])
         return cls(takes, packages)
@@ -295,6 +297,17 @@ def _packages(alike: Alike, last: Former | None, settle: str) -> Iterator[Findin
             for name, (has, lacks) in alike.packages.items()
         )
         yield Finding("packages", f"{shown}{_since(last)}", settle)
+
+
+def _silent(members: Sequence[MemberFacts]) -> Iterator[Finding]:
+    if silent := [m for m in members if m.cpuse_silent]:
+        told = ", ".join(f"{m.id} ({m.unread})" for m in silent)
+        yield Finding(
+            "cpuse",
+            f"CPUSE does not answer on {told}, so nothing can be installed or uninstalled there",
+            "see what `da_cli da_status` says there; its agent is restarted only where nothing is "
+            "being installed",
+        )
 
 
 def _since(last: Former | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from engine import recovery
 from engine.answering import Answer, AnswerQueue
 from engine.canon import to_json
 from engine.errors import (
+    ConditionFailed,
     MaintenanceError,
     MemberUnreachable,
     PeopleUnreadable,
@@ -25,11 +26,12 @@ from engine.errors import (
     TooLate,
     UnexpectedOutput,
 )
-from engine.facts import GroupFacts, MemberId, differences, in_service
+from engine.facts import GroupFacts, MemberFacts, MemberId, differences, in_service
 from engine.fold import RunState
 from engine.former import kept_before
 from engine.group import LiveGroup
 from engine.invariants import (
+    cpuse_silent,
     left_out_moved,
     left_service,
     policy_drift,
@@ -442,6 +444,25 @@ class Duty:
         """Return for how long this executor has been trying a step."""
         since = self.tried_since.get(step.id, self.clock.monotonic())
         return timedelta(seconds=self.clock.monotonic() - since)
+
+    async def cpuse_answers(self, step: Step, members: Iterable[MemberFacts]) -> bool:
+        """Tell whether the CPUSE of each of these answers; where not, wait a little, and look anew.
+
+        It is away for a moment where its agent restarts, while the member carries its traffic.
+
+        Raises:
+            ConditionFailed: one stayed silent for the quiet time.
+        """
+        key, now = f"cpuse/{step.id}", self.clock.monotonic()
+        silent = [cpuse_silent(one) for one in members if one.cpuse_silent]
+        if not silent:
+            self.tried_since.pop(key, None)
+            return True
+        if now - self.tried_since.setdefault(key, now) >= self.plan.policy.quiet.total_seconds():
+            del self.tried_since[key]
+            raise ConditionFailed("; ".join(silent))
+        await self.pause(self.plan.policy.watch)
+        return False
 
     async def with_former(self, facts: GroupFacts) -> RunState:
         """Return the run with what former ones know of actions that CPUSE calls in progress.

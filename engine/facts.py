@@ -122,8 +122,10 @@ class MemberFacts:
 
     `answered` is False where the member did not answer itself (it reboots, or is lost), or not
     so that we can read it (`unread` says what); then only `state`, which its peers report, says
-    anything. `epoch` is the text of our file there: see `engine.fence`. `virtual` are the Virtual
-    Systems or Virtual Gateways that enforce a policy, without 0, which is the member itself.
+    anything. `packages`, `agent_build`, `agent_busy` and `action` are of its CPUSE, which may be
+    away while the member carries traffic: see `cpuse_silent`. `epoch` is the text of our file
+    there: see `engine.fence`. `virtual` are the Virtual Systems or Virtual Gateways that enforce a
+    policy, without 0, which is the member itself.
     """
 
     id: MemberId
@@ -133,7 +135,7 @@ class MemberFacts:
     notes: tuple[str, ...] = ()
     boot_id: str | None = None
     take: int | None = None
-    packages: tuple[tuple[str, PackageState], ...] = ()
+    packages: tuple[tuple[str, PackageState], ...] | None = ()
     policy: InstalledPolicy | None = None
     auto_clone: bool | None = None
     agent_build: str | None = None
@@ -143,6 +145,15 @@ class MemberFacts:
     unread: str = ""
     epoch: str = ""
     virtual: tuple[VirtualFacts, ...] = ()
+
+    @property
+    def cpuse_silent(self) -> bool:
+        """Whether the member answers, and its CPUSE does not, or not so that we can read it.
+
+        That says nothing of its traffic, and nothing of what CPUSE does: it may be at work.
+        `unread` says what could not be read.
+        """
+        return self.answered and self.packages is None
 
     @property
     def at_work(self) -> bool:
@@ -156,7 +167,7 @@ class MemberFacts:
 
     def package(self, name: str) -> PackageState:
         """Return the state of a package; `.tar` and `.tgz` name the same package on a device."""
-        if not self.answered:
+        if not self.answered or self.packages is None:
             return PackageState.UNKNOWN
         wanted = package_stem(name)
         for listed, state in self.packages:
@@ -169,13 +180,14 @@ class MemberFacts:
         wanted = package_stem(name)
         return any(
             package_stem(listed) == wanted and state is PackageState.ABSENT
-            for listed, state in self.packages
+            for listed, state in self.packages or ()
         )
 
     def listed(self, name: str) -> str:
         """Return a package's name as this member lists it, or the given one where it does not."""
         wanted = package_stem(name)
-        return next((one for one, _ in self.packages if package_stem(one) == wanted), name)
+        listed = self.packages or ()
+        return next((one for one, _ in listed if package_stem(one) == wanted), name)
 
 
 def package_stem(name: str) -> str:

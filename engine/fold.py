@@ -365,10 +365,12 @@ class RunState:
         return self.of(gate.step).status == "done"
 
     def busy(self, member: MemberFacts) -> bool:
-        """Tell whether CPUSE changes software on a member.
+        """Tell whether CPUSE changes software on a member, or may, where it does not answer.
 
         What it keeps as in progress of a change of ours that was seen done is over.
         """
+        if member.cpuse_silent:
+            return True
         action = member.action
         kept = action is not None and self.kept_actions.get(member.id) == action.id
         return bool(member.agent_busy) if kept else member.at_work

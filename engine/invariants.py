@@ -201,7 +201,7 @@ def _in_hand(group: str, state: RunState) -> bool:
 def described(member: MemberFacts) -> str:
     """Say a member's state as its peers and itself see it, with its problem notes."""
     notes = f" ({', '.join(member.notes)})" if member.notes else ""
-    if member.unread:
+    if member.unread and not member.answered:
         return f"{member.state}, and its answer cannot be read ({member.unread})"
     if not member.answered:
         return f"{member.state}, and does not answer"
@@ -419,7 +419,22 @@ def another_time(facts: GroupFacts) -> str:
 
 
 def _idle(members: Sequence[MemberFacts], state: RunState) -> list[str]:
-    return [f"CPUSE is busy on {m.id}" for m in members if state.busy(m)]
+    return [
+        cpuse_silent(m) if m.cpuse_silent else f"CPUSE is busy on {m.id}"
+        for m in members
+        if state.busy(m)
+    ]
+
+
+def cpuse_silent(member: MemberFacts) -> str:
+    """Say that nobody knows what CPUSE does on a member, and what shows whether it answers again.
+
+    Source: SGMUP, DACLI: its agent was restarted by hand, and never while it installs.
+    """
+    return (
+        f"CPUSE cannot be asked on {member.id} ({member.unread or 'it does not answer'}): see what "
+        "`da_cli da_status` says there, and restart its agent only where nothing is being installed"
+    )
 
 
 def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:

@@ -17,6 +17,7 @@ from engine.errors import PeopleUnreadable, PlanRefused
 from engine.facts import GroupFacts
 from engine.following import goes_on_with, last_change, plan_after
 from engine.former import Former, last_formers
+from engine.invariants import cpuse_silent
 from engine.journal import Kind
 from engine.model import ORDER_KINDS, PackageRef, Plan, Request, StepKind
 from engine.packages import package_ref
@@ -76,21 +77,33 @@ async def _planned_now(
     look: Look,
 ) -> tuple[Plan, GroupFacts]:
     policy, remarks = setup.policy, setup.remarks
+
+    async def seen() -> GroupFacts:
+        facts = await look()
+        _refuse_silent(facts.without(request.left_out))
+        return facts
+
     if request.kind == "install":
         package = await _package(packages, request.package, request.sha256)
-        facts = await look()
+        facts = await seen()
         return plan_install(run, request, package, facts, policy, remarks=remarks), facts
     formers = await asyncio.to_thread(_formers, journal, request.security_group)
     if request.kind == "uninstall":
-        facts = await look()
+        facts = await seen()
         return plan_uninstall(run, request, facts, policy, formers, remarks=remarks), facts
     last = last_change(formers, request)
     package = last.plan.package
     if goes_on_with(request, last) == "install":
         package = await _package(packages, package.name, request.sha256 or package.sha256)
-    facts = await look()
+    facts = await seen()
     plan = plan_after(run, request, last, package, facts, policy, remarks=remarks)
     return plan, facts
+
+
+def _refuse_silent(facts: GroupFacts) -> None:
+    """Where CPUSE says nothing of a member, nobody knows what is installed there."""
+    if silent := [cpuse_silent(member) for member in facts.members if member.cpuse_silent]:
+        raise PlanRefused(f"{'; '.join(silent)}; then order it again")
 
 
 async def _package(packages: Packages, name: str, sha256: str) -> PackageRef:

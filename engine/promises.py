@@ -137,7 +137,7 @@ def _has(member: Mapping[str, Any], package: str) -> bool:
     bare = package.removesuffix(".tar").removesuffix(".tgz")
     return any(
         listed.removesuffix(".tgz").removesuffix(".tar") == bare and state == "installed"
-        for listed, state in member.get("packages", ())
+        for listed, state in member.get("packages") or ()
     )
 
 

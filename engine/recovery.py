@@ -175,7 +175,7 @@ def yet_to_restart(
 def is_undone(member: MemberFacts, step: Step, plan: Plan) -> bool:
     """Tell whether a change that was done is surely no longer there."""
     if step.kind is StepKind.INSTALL:
-        return not changed(member, step, plan)
+        return not member.cpuse_silent and not changed(member, step, plan)
     return member.package(plan.package.name) is PackageState.INSTALLED
 
 
@@ -207,6 +207,9 @@ def _change(
         if committed is not None:
             return Found(Finding.UNDER_WAY, f"{member.state}, does not answer: it restarts")
         return Found(Finding.CANNOT_TELL, f"{member.state}, does not answer")
+    if member.cpuse_silent:
+        unseen = Finding.UNDER_WAY if committed is not None else Finding.CANNOT_TELL
+        return Found(unseen, "its CPUSE does not answer")
     if _at_work(member, step, plan, begun, quiet_for):
         if committed is None:
             return Found(Finding.CANNOT_TELL, "CPUSE is busy, but we never committed")

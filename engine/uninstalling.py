@@ -133,7 +133,7 @@ def _installed(facts: GroupFacts) -> dict[str, list[str]]:
     """Return every package that is listed as installed, with the members that do."""
     found: dict[str, list[str]] = {}
     for member in facts.members:
-        for name, state in member.packages:
+        for name, state in member.packages or ():
             if state is PackageState.INSTALLED:
                 found.setdefault(name, []).append(member.id)
     return found

@@ -121,7 +121,7 @@ def stored_otherwise(facts: GroupFacts, package: str, refusal: str) -> str:
     for member in facts.members:
         others = [
             name
-            for name, state in member.packages
+            for name, state in member.packages or ()
             if state is PackageState.AVAILABLE and package_stem(name) != package_stem(package)
         ]
         if f"import on {member.id}:" in refusal or others:

@@ -133,7 +133,11 @@ def _differ(story: Story) -> bool:
     if story.state.facts is None:
         return False
     package, seen = story.plan.package.name, story.plan.concerning(story.state.facts)
-    return len({(m.take, m.package(package)) for m in seen.members if m.answered}) > 1
+    return len({(m.take, m.package(package)) for m in seen.members if _told(m)}) > 1
+
+
+def _told(member: MemberFacts) -> bool:
+    return member.answered and not member.cpuse_silent
 
 
 def _ordered(story: Story, kind: str) -> str:

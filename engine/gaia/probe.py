@@ -17,10 +17,12 @@ from typing import TypeVar
 
 from engine.errors import UnexpectedOutput
 from engine.facts import (
+    CpuseAction,
     GroupFacts,
     MemberFacts,
     MemberHealth,
     MemberId,
+    PackageState,
     VirtualFacts,
     by_number,
     member_id,
@@ -350,7 +352,7 @@ def _answering(
     """
     state, notes = stat.states.get(one, ("DETACHED", ()))
     own_state, own_notes = read_cphaprob(own["state"])
-    agent = in_json(own["agent"], "da_status")
+    cpuse = _cpuse(own)
     return MemberFacts(
         id=one,
         state=state,
@@ -359,16 +361,47 @@ def _answering(
         notes=tuple(sorted({*notes, *own_notes})),
         boot_id=own["boot"].strip() or None,
         take=_take(own["take"]),
-        packages=read_packages(own["packages"]),
+        packages=cpuse.packages,
         policy=verified(read_fw_stat(own["fw"]), policies.own.get(one)),
         auto_clone=cloning.get(one),
-        agent_build=str(agent.get("DABuildNumber", "")) or None,
-        agent_busy=_busy(agent),
-        action=read_action(own["action"]),
+        agent_build=cpuse.build,
+        agent_busy=cpuse.busy,
+        action=cpuse.action,
+        unread=cpuse.unread,
         session_open=_held(own["lock"]),
         epoch=own["epoch"].strip(),
         virtual=_virtual(one, stat, policies, own, kinds),
     )
+
+
+@dataclass(frozen=True)
+class _Cpuse:
+    """What a member's CPUSE says; nothing at all where any of it cannot be read."""
+
+    build: str | None = None
+    busy: bool | None = None
+    packages: tuple[tuple[str, PackageState], ...] | None = None
+    action: CpuseAction | None = None
+    unread: str = ""
+
+
+def _cpuse(own: Mapping[str, str]) -> _Cpuse:
+    """Read CPUSE whole or not at all: by a part of it nobody can tell whether it is at work.
+
+    Its agent is away for a moment after its own update, and when it was restarted; the member
+    carries its traffic meanwhile.
+    Source: SGMUP (restarts of the agent on all members), DACLI for the three answers.
+
+    Raises:
+        KeyError: a section is not there, so the member's answer is not whole.
+    """
+    shown, listed, newest = own["agent"], own["packages"], own["action"]
+    try:
+        agent = in_json(shown, "da_status")
+        build = str(agent.get("DABuildNumber", "")) or None
+        return _Cpuse(build, _busy(agent), read_packages(listed), read_action(newest))
+    except (UnexpectedOutput, KeyError, TypeError) as error:
+        return _Cpuse(unread=str(error))
 
 
 def _virtual(

@@ -40,6 +40,8 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
     `intend` writes the intent where that is more than usual: with the gate that it passes.
     """
     begun = duty.state.of(step)
+    if begun.committed_at is None and not await _cpuse_answers(duty, step, facts):
+        return
     if begun.status == "intended" and not await _resolved(duty, step, facts):
         return
     if duty.state.of(step).status == "done":
@@ -73,6 +75,13 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
         if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
             raise
         await duty.pause(duty.plan.policy.settle)
+
+
+async def _cpuse_answers(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+    """Wait for the CPUSE of whom the work is about; not where traffic is in danger meanwhile."""
+    if invariants.carrying_traffic(step.members, facts, duty.plan):
+        return True
+    return await duty.cpuse_answers(step, facts.some(step.members))
 
 
 def _downs_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
@@ -181,6 +190,8 @@ def _progress(member: MemberFacts, step: Step, duty: Duty) -> str:
         return "restarting"
     if recovery.changed(member, step, duty.plan):
         return "installed" if step.kind is StepKind.INSTALL else "uninstalled"
+    if member.cpuse_silent:
+        return "CPUSE does not answer"
     action = member.action
     if not member.at_work or action is None:
         return "waiting"
@@ -301,6 +312,7 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         for m in facts.some(step.members)
         if m.answered
         and not m.at_work
+        and not m.cpuse_silent
         and m.state == "DOWN"
         and m.notes == ("ADMIN",)
         and m.boot_id == begun.before.get(m.id, {}).get("boot_id")

@@ -29,6 +29,10 @@ async def cloning_restore(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if not duty.state.cloning_owed:
         await duty.done(step, how="it was off before")
         return
+    if not duty.state.aborted and not await duty.cpuse_answers(
+        step, duty.plan.concerning(facts).members
+    ):
+        return
     try:
         invariants.check(step, facts, duty.state)
     except ConditionFailed as differing:
@@ -52,13 +56,16 @@ def _only_left_out_differ(duty: Duty, facts: GroupFacts) -> bool:
 def _software(duty: Duty, facts: GroupFacts) -> dict[MemberId, dict[str, Any]]:
     """Return each member's take and packages, for whoever judges afterwards."""
     return {
-        m.id: {"take": m.take, "packages": [list(one) for one in m.packages]} for m in facts.members
+        m.id: {"take": m.take, "packages": [list(one) for one in m.packages or ()]}
+        for m in facts.members
     }
 
 
 async def delete(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Take the uninstalled package out of every member's CPUSE repository."""
     package, members = duty.plan.package, duty.plan.concerning(facts).members
+    if not await duty.cpuse_answers(step, members):
+        return
     there = [m.id for m in members if m.package(package.name) is PackageState.AVAILABLE]
     wrong = [m.id for m in members if m.package(package.name) is PackageState.INSTALLED]
     if wrong:
@@ -88,6 +95,8 @@ async def postflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
         await duty.pause(duty.plan.policy.settle)
         return
     concerned = duty.plan.concerning(facts).members
+    if not await duty.cpuse_answers(step, concerned):
+        return
     wrong = [f"{m.id} is at take {m.take}" for m in concerned if m.take != step.take]
     if wrong:
         raise StepFailed(f"expected take {step.take}: {', '.join(wrong)}")

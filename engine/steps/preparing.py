@@ -22,6 +22,8 @@ LISTED = (PackageState.AVAILABLE, PackageState.INSTALLED)
 
 async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Record what is true before anything changes, or hold."""
+    if not await duty.cpuse_answers(step, duty.plan.concerning(facts).members):
+        return
     state = await duty.with_former(facts)
     invariants.check(step, facts, state)
     told, kept = invariants.worth_telling(facts), state.kept_actions
@@ -31,6 +33,8 @@ async def preflight(duty: Duty, step: Step, facts: GroupFacts) -> None:
 async def import_package(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Import the package on every member; lists differ per member, so each is read."""
     package = duty.plan.package
+    if not await duty.cpuse_answers(step, duty.plan.concerning(facts).members):
+        return
     if everywhere(duty, facts):
         await duty.done(step, how="seen")
         return
@@ -106,6 +110,8 @@ async def verify(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Ask CPUSE whether the package can be installed on the members that lack it."""
     package = duty.plan.package
     seen = duty.plan.concerning(facts).members
+    if not await duty.cpuse_answers(step, seen):
+        return
     if duty.plan.kind == "uninstall":
         await _verify_uninstall(duty, step, facts)
         return

@@ -27,6 +27,8 @@ async def ready(duty: Duty, step: Step, facts: GroupFacts) -> None:
         reason = f"{', '.join(back)}, left out of the plan, came back with auto-clone on"
         await duty.journal.write(Kind.UNDONE, steps=["CLONING_OFF"], by="a look", reason=reason)
         return
+    if not await duty.cpuse_answers(step, duty.plan.concerning(facts).members):
+        return
     _effects_still_there(duty, step, facts)
     invariants.check(step, facts, duty.state)
     change = duty.state.changing(step.group)

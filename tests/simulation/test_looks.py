@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UnexpectedOutput
-from engine.facts import GroupFacts, in_service
+from engine.facts import GroupFacts, PackageState, in_service
 from engine.gaia import probe
 from engine.gaia.dialect import dialect
 from engine.invariants import described
 from engine.rehearsal.group import Setup
 from tests.simulation.loop import run_virtual
-from tests.simulation.night import Night, small_package
+from tests.simulation.night import PACKAGE, Night, small_package
 
 
 def look(tmp_path: Path, old: str, new: str) -> GroupFacts:
@@ -36,7 +36,6 @@ def look(tmp_path: Path, old: str, new: str) -> GroupFacts:
     [
         ("@state", "@nothing"),
         ("Cluster Mode:", "bash: cphaprob: command not found\n@x\n"),
-        ('"Installation in Progress"', '"Something else"'),
         ("@lock\nfree", "@lock\nbash: flock: command not found"),
     ],
 )
@@ -46,6 +45,29 @@ def test_one_member_that_cannot_be_read_is_not_in_service_and_blinds_nobody(tmp_
     assert not in_service(facts.member("1_2"))
     assert "cannot be read" in described(facts.member("1_2"))
     assert [in_service(m) for m in facts.others(["1_2"])] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"Installation in Progress"', '"Something else"'),
+        ("@agent\n", "@agent\nFailed to connect to DAService\n@x\n"),
+        ("@packages\n", "@packages\nFailed to connect to DAService\n@x\n"),
+        ("@action\n", "@action\n{Failed to connect to DAService\n@x\n"),
+    ],
+)
+def test_a_member_whose_cpuse_cannot_be_read_carries_traffic_and_nobody_knows_more(
+    tmp_path, old, new
+):
+    facts = look(tmp_path, old, new)
+    silent = facts.member("1_2")
+
+    assert in_service(silent)
+    assert described(silent) == "ACTIVE"
+    assert (silent.cpuse_silent, silent.agent_busy, silent.action) == (True, None, None)
+    assert silent.package(PACKAGE) is PackageState.UNKNOWN
+    assert silent.unread
+    assert [m.cpuse_silent for m in facts.others(["1_2"])] == [False, False, False]
 
 
 def test_a_member_that_cannot_name_itself_blinds_nobody(tmp_path):

@@ -16,7 +16,7 @@ from tests.unit.nights import night
 
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = ((NAME, PackageState.INSTALLED),)
-BESIDE = (*member(1).packages, ("Check_Point_hotfix.tgz", PackageState.INSTALLED))
+BESIDE = ((NAME, PackageState.AVAILABLE), ("Check_Point_hotfix.tgz", PackageState.INSTALLED))
 ABORTED = Former("hf-000007", plan(), "aborted", {}, began=True)
 NOTHING = Known()
 DEBT = {"run": "hf-000007", "group": "site-1", "was": True}
@@ -69,6 +69,11 @@ def test_a_group_that_is_as_it_should_be_has_no_finding():
             "1_2",
         ),
         (facts(member(2, auto_clone=None)), "cloning", "not readable on 1_2"),
+        (
+            facts(*(member(n, packages=INSTALLED) for n in (1, 3, 4)), member(2, packages=None)),
+            "cpuse",
+            "CPUSE does not answer on 1_2",
+        ),
         (
             facts(sites=(SiteFacts(1, "STANDBY"), SiteFacts(2, "STANDBY"))),
             "sites",

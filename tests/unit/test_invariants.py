@@ -55,6 +55,8 @@ def test_a_healthy_group_may_be_taken_down():
         (facts(member(1, auto_clone=None)), "auto-clone is not readable on 1_1"),
         (facts(member(2, packages=())), "1_2 shows the package as absent"),
         (facts(member(2, agent_busy=True)), "CPUSE is busy on 1_2"),
+        (facts(member(2, packages=None)), "CPUSE cannot be asked on 1_2"),
+        (facts(member(4, packages=None)), "CPUSE cannot be asked on 1_4"),
         (facts(member(4, session_open=True)), "a session of ours is still open on 1_4"),
         (facts(member(1, notes=("LACP_SYNC",))), "it must be healthy first"),
     ],

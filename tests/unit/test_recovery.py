@@ -21,6 +21,7 @@ STEP = plan().step("A.INSTALL")
 DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 INSTALLED = ((NAME, PackageState.INSTALLED),)
 UNKNOWN = ((NAME, PackageState.UNKNOWN),)
+SILENT = {"packages": None, "agent_busy": None, "action": None}
 AT_WORK = CpuseAction(8, "Install", "in progress", 57, "Installing:")
 FORMER = CpuseAction(7, "Install", "in progress", 100, "Going to reboot:")
 BEFORE = {f"1_{n}": {"boot_id": f"boot-{n}", "take": 99, "action": 7} for n in (1, 2)}
@@ -65,6 +66,8 @@ def begun(*, committed: bool = True) -> StepState:
         ({**DOWN, "packages": INSTALLED, "agent_busy": True}, True, SHORT, Finding.UNDER_WAY),
         ({"answered": False, "state": "DETACHED"}, True, SHORT, Finding.UNDER_WAY),
         ({"answered": False, "state": "DETACHED"}, False, SHORT, Finding.CANNOT_TELL),
+        ({**DOWN, **SILENT}, True, LONG, Finding.UNDER_WAY),
+        ({**DOWN, **SILENT}, False, LONG, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": "another"}, True, LONG, Finding.CANNOT_TELL),
         ({**DOWN, "boot_id": None}, True, LONG, Finding.CANNOT_TELL),
         ({**DOWN, "packages": UNKNOWN}, False, SHORT, Finding.CANNOT_TELL),
@@ -359,3 +362,8 @@ def test_an_uninstallation_that_was_done_is_undone_only_where_the_package_is_ins
     seen = member(1, packages=packages, action=later)
 
     assert recovery.is_undone(seen, uninstall, plan()) is undone
+
+
+@pytest.mark.parametrize(("changes", "undone"), [(SILENT, False), ({}, True)])
+def test_what_a_silent_cpuse_does_not_list_is_not_gone(changes, undone):
+    assert recovery.is_undone(member(1, **changes), STEP, plan()) is undone

@@ -172,3 +172,12 @@ async def test_the_wait_ends_only_with_the_limit(brought_up, monkeypatch):
     await changing.comeback(duty, RETURN, group_of(WAITING, WAITING))
 
     assert (brought_up, len(paused)) == ([], 1)
+
+
+async def test_whose_cpuse_is_silent_may_yet_restart_and_is_not_brought_up(brought_up):
+    duty = await installed(announced=False)
+
+    silent = {**WAITING, "packages": None, "agent_busy": None, "action": None}
+    await changing._left_admin_down(duty, RETURN, group_of(silent, WAITING))
+
+    assert brought_up == ["1_2"]

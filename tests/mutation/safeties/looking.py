@@ -62,6 +62,82 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a CPUSE that does not answer takes no member out of service",
+        promise="P1",
+        why="An agent that restarts for a moment would turn the failover back, and alarm people.",
+        file="engine/gaia/probe.py",
+        old="        return _Cpuse(unread=str(error))\n",
+        new="        raise UnexpectedOutput(str(error), shown) from error\n",
+        by=(
+            "simulation/test_looks.py::test_a_member_whose_cpuse_cannot_be_read_carries_traffic_and"
+            "_nobody_knows_more",
+        ),
+    ),
+    safety(
+        "a CPUSE that does not answer may be at work",
+        promise="P3",
+        why="A group would be taken down, or worked on, while something is installed there.",
+        file="engine/fold.py",
+        old="        if member.cpuse_silent:\n            return True\n",
+        new="",
+        by=(
+            "unit/test_invariants.py::test_each_missing_condition_forbids_the_failover_and_is_named",
+        ),
+    ),
+    safety(
+        "of a change nobody knows while CPUSE does not answer",
+        promise="P3",
+        why="Its silence would read as idle without effect, and the work be begun once more.",
+        file=RECOVERY,
+        old="    if member.cpuse_silent:\n",
+        new="    if False:\n",
+        by=(EACH_SIGN,),
+    ),
+    safety(
+        "what a silent CPUSE does not list is not gone",
+        promise="P4",
+        why="Software that is there would count as undone, and be asked for and begun anew.",
+        file=RECOVERY,
+        old="return not member.cpuse_silent and not changed(member, step, plan)",
+        new="return not changed(member, step, plan)",
+        by=("unit/test_recovery.py::test_what_a_silent_cpuse_does_not_list_is_not_gone",),
+    ),
+    safety(
+        "nobody is brought up whose CPUSE does not answer",
+        promise="P1",
+        why="It may be at work there, and its restart drop the traffic that came back.",
+        file="engine/steps/changing.py",
+        old="        and not m.cpuse_silent\n",
+        new="",
+        by=(
+            "unit/test_restarts.py::test_whose_cpuse_is_silent_may_yet_restart_and_is_not_brought_up",
+        ),
+    ),
+    safety(
+        "a CPUSE that is away for a moment is waited for",
+        promise="P1",
+        why="A night would hold with a group down for an agent that restarts in ten seconds.",
+        file="engine/duty.py",
+        old="        if not silent:\n            self.tried_since.pop(key, None)\n",
+        new="        if True:\n            self.tried_since.pop(key, None)\n",
+        by=(
+            "simulation/test_silent_cpuse.py::test_an_agent_that_is_away_for_a_moment_turns_no_"
+            "failover_back_and_is_waited_for",
+        ),
+    ),
+    safety(
+        "nothing is planned where CPUSE does not say what is installed",
+        promise="P6",
+        why="What nobody could read would count as not installed.",
+        file="engine/planning.py",
+        old="        _refuse_silent(facts.without(request.left_out))\n",
+        new="",
+        by=(
+            "simulation/test_silent_cpuse.py::test_nothing_is_planned_where_nobody_knows_what_is_"
+            "installed",
+        ),
+    ),
+    safety(
         "CPUSE at work on something that is not ours cannot be told",
         promise="P3",
         why="Somebody else installs there; we would count it as ours, or add ours to it.",
@@ -492,7 +568,8 @@ SAFETIES = (
         promise="P6",
         why="A member that says nothing would count as one from which the package is gone.",
         file="engine/facts.py",
-        old="        if not self.answered:\n            return PackageState.UNKNOWN\n",
+        old="        if not self.answered or self.packages is None:\n",
+        new="        if self.packages is None:\n",
         by=(
             "unit/test_recovery.py::test_what_a_silent_member_has_is_not_known_whatever_was_"
             "listed_of_it",

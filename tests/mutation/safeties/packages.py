@@ -86,7 +86,7 @@ SAFETIES = (
         promise="P10",
         why="What came as .tar is not found there, so a run that has ended has no way back.",
         file="engine/facts.py",
-        old="(one for one, _ in self.packages if package_stem(one) == wanted)",
+        old="(one for one, _ in listed if package_stem(one) == wanted)",
         new="(one for one in () if one == wanted or not name)",
         by=(
             "simulation/test_uninstalls.py::"
