@@ -457,7 +457,7 @@ class Worker:
             self._clock,
             plan.policy,
             known=plan.identity,
-            fence=self._fence(lease, plan.policy),
+            fence=self._fence(lease, plan.policy, setup.policy),
             may_send=lambda: self._may_send(setup.name),
             seen=journal.state.facts,
         )
@@ -486,9 +486,13 @@ class Worker:
         hand.last_seq = state.last_seq
         hand.backoff = timedelta(seconds=1) if moved else min(hand.backoff * 2, BACKOFF_MAX)
 
-    def _fence(self, lease: Lease, policy: Policy) -> Fence | None:
-        """Return our epoch on the group's members, put up once per lease."""
-        if not policy.fence:
+    def _fence(self, lease: Lease, policy: Policy, present: Policy) -> Fence | None:
+        """Return our epoch on the group's members, put up once per lease.
+
+        A run that was planned without one gets it where the settings have it by now, e.g. since
+        the database was moved to where others act as well. One it was planned with it keeps.
+        """
+        if not (policy.fence or present.fence):
             return None
         fence = self._fences.get(lease.resource)
         if fence is None or fence.epoch != lease.epoch:

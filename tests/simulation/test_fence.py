@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -368,6 +368,26 @@ def test_without_a_fence_members_keep_no_epoch_but_lines_still_take_the_lock(tmp
     assert set(epochs(night.group).values()) == {""}
     assert all("flock" in line for line in log.sent if "@done" in line)
     assert not [line for line in log.sent if acting(line) and "epoch" in line]
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["added", "kept"])
+def test_an_open_run_has_a_fence_where_its_plan_or_the_present_settings_have_one(tmp_path, planned):
+    """As after a restart on a database that others may act on as well, or on one of its own."""
+
+    async def whole() -> dict[str, str]:
+        night = a_night(tmp_path, policy=replace(FENCED, fence=planned))
+        night.begin()
+        night.order()
+        await night.until(lambda s: "A.FAILOVER" in s.gates)
+        await night.kill()
+        night.policy = replace(FENCED, fence=not planned)
+        night.begin()
+        await night.until(lambda s: s.of("A.ADMIN_DOWN").status == "done")
+        await night.close()
+        return epochs(night.group)
+
+    taken_over = {one.split()[0] for one in run_virtual(whole()).values()}
+    assert taken_over == {str(FORMER + 2)}
 
 
 @pytest.mark.parametrize("when", ["admin_down:1_1", "install_started:1_1", "state:1_2:ACTIVE"])

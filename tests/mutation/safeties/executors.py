@@ -17,6 +17,9 @@ NEWER = f"{TWO}::test_an_order_that_says_what_we_do_not_know_is_left_to_a_newer_
 UNKNOWN = (
     "simulation/test_orders.py::test_an_order_is_not_done_without_what_only_a_newer_version_knows"
 )
+FENCED_LATER = (
+    f"{AT_DEVICES}::test_an_open_run_has_a_fence_where_its_plan_or_the_present_settings_have_one"
+)
 
 LOST_LEASE = f"{STORES}::test_an_append_with_a_lost_lease_writes_nothing"
 MOVED = f"{STORES}::test_a_stream_that_moved_is_not_appended_to"
@@ -942,5 +945,23 @@ SAFETIES = (
         old="max_instances=1",
         new="max_instances=9",
         by=("unit/test_alarm.py::test_a_tick_that_takes_long_is_not_joined_by_the_next",),
+    ),
+    safety(
+        "an open run gets a fence where the settings have one by now",
+        promise="P9",
+        why="Ordered on SQLite and moved to PostgreSQL, several would act by the lease alone.",
+        file=WORKER,
+        old="if not (policy.fence or present.fence):",
+        new="if not policy.fence:",
+        by=(f"{FENCED_LATER}[added]",),
+    ),
+    safety(
+        "an open run keeps the fence that it was planned with",
+        promise="P9",
+        why="A paused process that acts late would no longer be refused.",
+        file=WORKER,
+        old="if not (policy.fence or present.fence):",
+        new="if not present.fence:",
+        by=(f"{FENCED_LATER}[kept]",),
     ),
 )
