@@ -15,7 +15,15 @@ from typing import Any
 from engine import appointments, calling, counting, freezes, gates, waits
 from engine.canon import digest_in_letters
 from engine.duty import Duty
-from engine.errors import InDoubt, MaintenanceError, PeopleUnreadable, Unnamed
+from engine.errors import (
+    InDoubt,
+    MaintenanceError,
+    MemberUnreachable,
+    PeopleUnreadable,
+    TooLate,
+    UnexpectedOutput,
+    Unnamed,
+)
 from engine.facts import GroupFacts, differences, in_service
 from engine.fold import GateState
 from engine.invariants import described
@@ -315,39 +323,54 @@ def asked_again_with(duty: Duty, gate: Step) -> list[str]:
 # ---------------------------------------------------------------------------- the last look
 
 
-async def last_look(duty: Duty, step: Step, facts: GroupFacts) -> bool:
+async def last_look(duty: Duty, step: Step) -> GroupFacts | None:
     """Right before a failover, or a degraded end: the same ballots, the same facts, still in time.
 
-    True when the act may begin. False when the gate went back to people, or they cannot be
-    read; then no failover begins, and nothing is lost. Whatever happens while a difference is
+    What was seen, when the act may begin. None when the gate went back to people, or they cannot
+    be read; then no failover begins, and nothing is lost. Whatever happens while a difference is
     looked at twice (a word, a vote, a difference that passes) has all of it judged anew.
+
+    The ballots come first: Slack may take minutes to show them, and what was seen before that is
+    not what is there now.
     """
     if not await _count(duty, step):
-        return False
+        return None
+    facts = await _seen_at_once(duty)
+    if facts is None:
+        return None
     # The inbox before the house: what is taken from the one meanwhile stands in the other by then.
     asked = await _asked_to_freeze(duty) if step.kind in _BEGINS else None
     if not await _judge(duty, step) or asked is not None:
-        return False
+        return None
     gate = duty.state.gates[step.id]
     if gate.plan_digest != duty.plan.digest:
         await _supersede(duty, step, ("the plan was revised",))
-        return False
+        return None
     seen = duty.plan.facts_digest(facts)
     if seen == gate.facts_digest:
-        return True
+        return facts
     heard = duty.state.last_seq
     await duty.pause(duty.plan.policy.settle)
     if duty.state.last_seq != heard:
-        return False
+        return None
     again = await duty.observe()
     # An end, or a plan without a member, needs no CPUSE: there its silence is a difference.
     concerned = duty.plan.concerning(again).members if step.kind in _BEGINS else ()
     if not await duty.cpuse_answers(step, concerned):
-        return False
+        return None
     if duty.plan.facts_digest(again) == seen:
         changes = differences(dict(gate.facts), duty.plan.digested(again))
         await _supersede(duty, step, changes)
-    return False
+    return None
+
+
+async def _seen_at_once(duty: Duty) -> GroupFacts | None:
+    """Look; None where only a later look saw anything: the ballots are old by then."""
+    try:
+        return await duty.glance()
+    except (MemberUnreachable, TooLate, UnexpectedOutput):
+        await duty.observe()
+        return None
 
 
 async def _another_site(duty: Duty, step: Step) -> bool:

@@ -184,8 +184,8 @@ async def _agree(duty: Duty, step: Step) -> bool:
 
     After the same last look as before a failover.
     """
-    facts = await duty.observe()
-    if not await asking.last_look(duty, step, facts):
+    facts = await asking.last_look(duty, step)
+    if facts is None:
         return _asked_again(duty, step)
     await duty.done(step, how="approved", **_approval(duty, step, facts))
     return True
@@ -198,13 +198,14 @@ async def _fail_over(duty: Duty, gate_step: Step, down: Step) -> bool:
     after a crash. Once some are, the others follow without asking: half a group down helps nobody.
     A member that somebody else took down is a fact that nobody approved.
     """
-    facts = await duty.observe()
-    if not _went_down(duty, down, facts):
+    facts = await _went_down(duty, down)
+    if facts is None:
         begun = duty.state.of(down)
         if recovery.may_still_go_down(begun, duty.plan, duty.surely_since(begun.committed_at)):
             await duty.pause(duty.plan.policy.watch)
             return True
-        if not await asking.last_look(duty, gate_step, facts):
+        facts = await asking.last_look(duty, gate_step)
+        if facts is None:
             return _asked_again(duty, gate_step)
         invariants.check(down, facts, duty.state)
         await _intend_failover(duty, gate_step, down, facts)
@@ -218,20 +219,22 @@ async def _start(duty: Duty, gate_step: Step, change_: Step) -> bool:
     As long as nothing was committed it needs its approval anew, with a last look, also after a
     crash; the gate is passed, and the work intended, in one transaction.
     """
-    facts = await duty.observe()
-    if duty.state.of(change_).committed_at is None and not await asking.last_look(
-        duty, gate_step, facts
-    ):
+    begun = duty.state.of(change_).committed_at is not None
+    facts = await (duty.observe() if begun else asking.last_look(duty, gate_step))
+    if facts is None:
         return _asked_again(duty, gate_step)
     intend = partial(_intend_failover, duty, gate_step, change_, facts)
     await change(duty, change_, facts, intend)
     return True
 
 
-def _went_down(duty: Duty, down: Step, facts: GroupFacts) -> bool:
-    """Tell whether this attempt took members down: it was committed, and some are."""
+async def _went_down(duty: Duty, down: Step) -> GroupFacts | None:
+    """Return what is seen where this attempt took members down: it was committed, and some are."""
+    if duty.state.of(down).committed_at is None:
+        return None
+    facts = await duty.observe()
     seen = recovery.any_is(recovery.admin_down(down, facts), recovery.Finding.HAPPENED)
-    return seen and duty.state.of(down).committed_at is not None
+    return facts if seen else None
 
 
 async def _intend_failover(duty: Duty, gate_step: Step, down: Step, facts: GroupFacts) -> None:

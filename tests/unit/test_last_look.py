@@ -1,15 +1,16 @@
-"""The last look before a failover, where no night shows it: an approval of another plan."""
+"""The last look before a failover, where no night shows it: of which plan, and how late it is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from engine import asking
 from engine.canon import to_json
 from engine.duty import Duty
+from engine.errors import MemberUnreachable
 from engine.facts import GroupFacts, InstalledPolicy
 from engine.fold import RunState, foreseen
 from engine.journal import Kind, planned_body
@@ -55,10 +56,25 @@ def approved(plan_digest: str) -> list[tuple[Kind, Mapping[str, Any]]]:
     ]
 
 
+class Seen:
+    """A group of which each look shows the next of these; a mistake is raised, the last stays."""
+
+    def __init__(self, *shown: GroupFacts | Exception) -> None:
+        self.shown = list(shown)
+
+    async def observe(self, *, full: bool = False, in_part: bool = False) -> GroupFacts:
+        now = self.shown.pop(0) if len(self.shown) > 1 else self.shown[0]
+        if isinstance(now, Exception):
+            raise now
+        return now
+
+
 async def after_a_minute(plan_digest: str) -> Duty:
     """Return an executor a minute after the approval, which still stands in Slack."""
     crowd = Crowd({PLACE: [Ballot(user, "yes", "reaction") for user in VOTERS]})
-    return await on_duty(approved(plan_digest), since_s=60, people=crowd)
+    duty = await on_duty(approved(plan_digest), since_s=60, people=crowd)
+    duty.group = cast("Any", Seen(facts()))
+    return duty
 
 
 @pytest.mark.parametrize(
@@ -69,10 +85,40 @@ async def after_a_minute(plan_digest: str) -> Duty:
 async def test_only_an_approval_of_this_plan_lets_it_begin(digest, begins, outcome):
     duty = await after_a_minute(digest)
 
-    may = await asking.last_look(duty, duty.plan.step(STEP), facts())
+    seen = await asking.last_look(duty, duty.plan.step(STEP))
 
-    assert may is begins
+    assert (seen == facts()) is begins
     assert duty.state.gates[STEP].outcome == outcome
+
+
+async def test_what_changes_while_slack_shows_the_votes_is_seen(monkeypatch):
+    duty = await after_a_minute(plan().digest)
+    read, paused = duty.people.ballots, list[timedelta]()
+    policy = InstalledPolicy("Emergency_Policy", "13Mar24 02:10", "77aa")
+
+    async def ballots(channel: str, ts: str) -> Sequence[Ballot]:
+        duty.group = cast("Any", Seen(facts(member(3, policy=policy))))
+        return await read(channel, ts)
+
+    async def pause(duration: timedelta) -> None:
+        paused.append(duration)
+
+    monkeypatch.setattr(duty.people, "ballots", ballots)
+    monkeypatch.setattr(duty, "pause", pause)
+
+    assert await asking.last_look(duty, duty.plan.step(STEP)) is None
+    assert duty.state.gates[STEP].outcome == "superseded"
+    assert paused == [duty.plan.policy.settle]
+
+
+async def test_votes_that_were_shown_before_a_while_of_blindness_are_asked_for_again(monkeypatch):
+    duty = await after_a_minute(plan().digest)
+    duty.group = cast("Any", Seen(MemberUnreachable("1_1"), facts()))
+
+    assert await asking.last_look(duty, duty.plan.step(STEP)) is None
+    assert duty.state.gates[STEP].outcome == "approved"
+
+    assert await asking.last_look(duty, duty.plan.step(STEP)) == facts()
 
 
 def test_who_failed_after_people_agreed_to_an_end_without_them_is_not_agreed_to():
@@ -141,4 +187,4 @@ async def test_a_freeze_that_is_taken_while_the_house_is_read_lets_nothing_begin
 
     monkeypatch.setattr(duty.journal, "house", house)
 
-    assert not await asking.last_look(duty, duty.plan.step(STEP), facts())
+    assert await asking.last_look(duty, duty.plan.step(STEP)) is None

@@ -364,8 +364,8 @@ SAFETIES = (
         promise="P2",
         why="Between the gate and the act somebody may have taken a vote back.",
         file=ASKING,
-        old="    if not await _count(duty, step):\n        return False\n    # The inbox",
-        new="    await _count(duty, step)\n    # The inbox",
+        old="    if not await _count(duty, step):\n        return None\n    facts",
+        new="    await _count(duty, step)\n    facts",
         by=(f"{STOPS}::test_slack_that_goes_away_between_gate_and_act_means_no_failover",),
     ),
     safety(
@@ -373,8 +373,8 @@ SAFETIES = (
         promise="P2",
         why="A reaction taken off a moment ago would count.",
         file=ASKING,
-        old="    if not await _count(duty, step):\n        return False\n    # The inbox",
-        new="    # The inbox",
+        old="    if not await _count(duty, step):\n        return None\n    facts",
+        new="    facts",
         by=(f"{STOPS}::test_a_vote_taken_back_between_gate_and_act_means_no_failover",),
     ),
     safety(
@@ -454,8 +454,9 @@ SAFETIES = (
         promise="P2",
         why="Past the last look the rest of the group would follow, on facts nobody approved.",
         file="engine/runner.py",
-        old="return seen and duty.state.of(down).committed_at is not None",
-        new="return seen",
+        old="    if duty.state.of(down).committed_at is None:\n        return None\n"
+        "    facts = await duty.observe()\n",
+        new="    facts = await duty.observe()\n",
         by=(
             f"{HOLD_GOOD}::test_members_that_somebody_else_took_down_in_the_grace_time_are_no_"
             "failover_of_ours",
@@ -466,7 +467,7 @@ SAFETIES = (
         promise="P7",
         why="What was said in these ten seconds may have changed plan and gate.",
         file=ASKING,
-        old="    if duty.state.last_seq != heard:\n        return False\n",
+        old="    if duty.state.last_seq != heard:\n        return None\n",
         by=(f"{STOPS}::test_an_abort_while_a_difference_is_looked_at_twice_is_all_that_happens",),
     ),
     safety(
@@ -479,14 +480,35 @@ SAFETIES = (
         by=("unit/test_last_look.py::test_only_an_approval_of_this_plan_lets_it_begin",),
     ),
     safety(
+        "before a failover the votes are read first, and the group is looked at then",
+        promise="P2",
+        why="Slack may take minutes, and it would begin on what was true before.",
+        file=ASKING,
+        old="    if not await _count(duty, step):\n        return None\n"
+        "    facts = await _seen_at_once(duty)\n",
+        new="    facts = await _seen_at_once(duty)\n"
+        "    if not await _count(duty, step):\n        return None\n",
+        by=("unit/test_last_look.py::test_what_changes_while_slack_shows_the_votes_is_seen",),
+    ),
+    safety(
+        "votes that were read before a while of blindness are read again",
+        promise="P2",
+        why="Whoever took theirs back meanwhile would see it begin all the same.",
+        file=ASKING,
+        old="        await duty.observe()\n        return None\n",
+        new="        return await duty.observe()\n",
+        by=(
+            "unit/test_last_look.py::test_votes_that_were_shown_before_a_while_of_blindness_are_"
+            "asked_for_again",
+        ),
+    ),
+    safety(
         "a degraded end has a last look, as a failover has",
         promise="P2",
         why="People agreed to one member out of service, and it would end with three.",
         file="engine/runner.py",
-        old="    if not await asking.last_look(duty, step, facts):\n"
-        "        return _asked_again(duty, step)\n"
-        "    await duty.done(",
-        new="    await duty.done(",
+        old="    facts = await asking.last_look(duty, step)\n    if facts is None:\n",
+        new="    facts = await duty.observe()\n    if facts is None:\n",
         by=(
             "simulation/test_faults.py::test_whoever_fails_before_the_last_look_of_a_degraded_"
             "end_has_people_asked_again",

@@ -332,7 +332,7 @@ SAFETIES = (
         old="    asked = await _asked_to_freeze(duty) if step.kind in _BEGINS else None\n"
         "    if not await _judge(duty, step) or asked is not None:\n",
         new="    if not await _judge(duty, step):\n"
-        "        return False\n"
+        "        return None\n"
         "    if step.kind in _BEGINS and await _asked_to_freeze(duty) is not None:\n",
         by=(
             "unit/test_last_look.py::test_a_freeze_that_is_taken_while_the_house_is_read_lets_"
