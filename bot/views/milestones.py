@@ -458,7 +458,14 @@ def _alarmed(story: Story, record: Record, key: str) -> Message:
             f"started on {group}, so it is being brought back up now.",
             broadcast=True,
         )
-    if body.get("what") == "recovered":
+    if body.get("what") == "cloning on":
+        return told(
+            key,
+            f"🚨 {call}*ALARM: {reason}.* Whoever restarts while it is on may get the software of "
+            "the SMO in place of this change.",
+            broadcast=True,
+        )
+    if body.get("what") in ("recovered", "cloning off"):
         return told(key, f"✅ {capitalised(reason)}.")
     if body.get("what") == "policy":
         return told(key, f"⚠️ {call}The policy changed, not by us: {reason}.", broadcast=True)

@@ -19,11 +19,13 @@ from engine.errors import (
     TooLate,
 )
 from engine.facts import GroupFacts, MemberFacts, MemberId, in_service, spelled
+from engine.gaia.dialect import dialect
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
 from engine.recovery import Finding
 from engine.steps.traffic import (
     bring_up,
+    cloning_on_again,
     committing,
     outside,
     still_carrying,
@@ -42,6 +44,8 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
     begun = duty.state.of(step)
     if begun.committed_at is None and not await _cpuse_answers(duty, step, facts):
         return
+    if begun.status == "intended":
+        await alarm_cloning(duty, step, facts)
     if begun.status == "intended" and not await _resolved(duty, step, facts):
         return
     if duty.state.of(step).status == "done":
@@ -126,7 +130,7 @@ async def _resolved(duty: Duty, step: Step, facts: GroupFacts) -> bool:
         if _others_are_waited_for(duty, step, findings):
             await _wait_for_install(duty, step, facts, findings)
             return False
-        text = recovery.told(findings)
+        text = recovery.told(findings) + _perhaps_cloned(duty, step)
         failed = recovery.ended_without_effect(findings)
         raise StepFailed(text) if failed else InDoubt(text)
     if recovery.only_sessions(findings):
@@ -218,10 +222,54 @@ async def alarm_outside(duty: Duty, step: Step, facts: GroupFacts) -> None:
         )
 
 
+async def alarm_cloning(duty: Duty, step: Step, facts: GroupFacts) -> None:
+    """Say at once that auto-clone is on again: until the restart one command saves the work.
+
+    Once for each time that it was switched on: it spreads to whoever comes back.
+    Source: dossier 6, row 1; CH-U2 (a member clones the SMO's software during its boot).
+    """
+    on = cloning_on_again(duty, facts)
+    told = [a["what"] for a in duty.state.alarms if a["what"] in (CLONING_ON, CLONING_OFF)]
+    known = bool(told) and told[-1] == CLONING_ON
+    if on and not known:
+        command = dialect(duty.plan.version).set_cloning.format(state="off")
+        reason = (
+            f"image auto-clone is on again on {', '.join(on)}, not by us; run `{command}` in gClish"
+        )
+        await duty.journal.write(
+            Kind.ALARMED, what=CLONING_ON, reason=reason, step=step.id, mention=True
+        )
+    if known and not on and any(m.auto_clone is False for m in facts.members):
+        reason = "image auto-clone is off again"
+        await duty.journal.write(
+            Kind.ALARMED, what=CLONING_OFF, reason=reason, step=step.id, mention=False
+        )
+
+
+CLONING_ON, CLONING_OFF = "cloning on", "cloning off"
+"""What an alarm says of image auto-clone."""
+
+
+def _perhaps_cloned(duty: Duty, step: Step) -> str:
+    """Say that auto-clone was on while a group was worked on, and what helps then; or "".
+
+    Whom that was told of is in the alarm: a hold's reason names the members that are unclear.
+    """
+    told = [a for a in duty.state.alarms if a["what"] == CLONING_ON]
+    if not any(str(a.get("step", "")).startswith(f"{step.group}.") for a in told):
+        return ""
+    command = dialect(duty.plan.version).set_cloning.format(state="off")
+    return (
+        "; image auto-clone was on meanwhile, so whoever restarted may have the SMO's software "
+        f"again. Switch it off everywhere (`{command}` in gClish), then `abort`, and order it again"
+    )
+
+
 async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """Wait until every member of the group carries traffic again (RETURN and COMEBACK)."""
     expected = step.take if step.kind is StepKind.RETURN else None
     await alarm_outside(duty, step, facts)
+    await alarm_cloning(duty, step, facts)
     open_points = _not_back(duty, step, facts, expected)
     if not open_points:
         await duty.done(step, how="seen", take=facts.member(step.members[0]).take)
@@ -282,7 +330,7 @@ def _not_back(duty: Duty, step: Step, facts: GroupFacts, expected: int | None) -
         elif expected is not None and member.take != expected:
             wrong.append(f"{member.id} came back at take {member.take}, expected {expected}")
     if wrong and not points:
-        raise StepFailed("; ".join(wrong))
+        raise StepFailed("; ".join(wrong) + _perhaps_cloned(duty, step))
     points += wrong
     outside = duty.plan.concerning(facts).others(step.members)
     carrying = [m for m in outside if in_service(m, words)]

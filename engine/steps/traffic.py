@@ -59,11 +59,7 @@ def _back_with_cloning_on(duty: Duty, facts: GroupFacts) -> list[MemberId]:
 
 def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
     """A step recorded as done is not trusted on memory (P4)."""
-    words = duty.plan.policy.state_words
-    out = {m.id for m in facts.some(duty.plan.left_out) if surely_out(m, words)}
-    on = [m.id for m in facts.others(out) if m.auto_clone]
-    off_step = duty.state.of("CLONING_OFF")
-    if on and off_step.status == "done":
+    if on := cloning_on_again(duty, facts):
         raise EffectGone(f"CLONING_OFF: auto-clone is on again on {', '.join(on)}")
     for group in duty.plan.groups:
         change = duty.state.changing(group.name)
@@ -76,6 +72,15 @@ def _effects_still_there(duty: Duty, step: Step, facts: GroupFacts) -> None:
         ]
         if lost:
             raise EffectGone(f"{change.id}: its effect is gone on {', '.join(lost)}")
+
+
+def cloning_on_again(duty: Duty, facts: GroupFacts) -> list[MemberId]:
+    """Return where image auto-clone was switched on since we switched it off, or saw it off."""
+    if duty.state.of("CLONING_OFF").status != "done":
+        return []
+    words = duty.plan.policy.state_words
+    out = {m.id for m in facts.some(duty.plan.left_out) if surely_out(m, words)}
+    return [m.id for m in facts.others(out) if m.auto_clone]
 
 
 def _headroom(duty: Duty, step: Step, facts: GroupFacts) -> dict[str, object]:

@@ -475,3 +475,17 @@ def test_killed_right_after_a_failover_the_next_executor_sees_it_and_orders_noth
     assert acts(night, "admin_down") == ["1_1", "1_2", "1_3", "1_4"]
     assert night.state.of("A.ADMIN_DOWN").how == "seen"
     assert night.broken() == {}
+
+
+def test_auto_clone_that_comes_on_during_the_work_is_told_before_the_first_restart(tmp_path):
+    night = play(tmp_path, {"name": "auto_clone_on", "when": "install_progress:1_1:40"})
+
+    (alarm,) = [r for r in night.records if r.kind == Kind.ALARMED]
+    restarted = next(
+        r.at for r in night.records if any("DETACHED" in c for c in r.body.get("changes", ()))
+    )
+    assert (alarm.body["what"], alarm.body["mention"]) == ("cloning on", True)
+    assert alarm.at < restarted
+    assert held(night) == ("A.INSTALL", "InDoubt")
+    assert night.state.hold is not None
+    assert "auto-clone" in night.state.hold.reason

@@ -62,6 +62,42 @@ SAFETIES = (
         ),
     ),
     safety(
+        "auto-clone that is switched on during the work is told before the restart",
+        promise="P5",
+        why="Five minutes in which one command saves the night would pass in silence.",
+        file="engine/steps/changing.py",
+        old='    if begun.status == "intended":\n        await alarm_cloning(duty, step, facts)\n',
+        new="",
+        by=(
+            "simulation/test_holds.py::test_auto_clone_that_comes_on_during_the_work_is_told_before_"
+            "the_first_restart",
+        ),
+    ),
+    safety(
+        "auto-clone that is on again calls people once each time",
+        promise="P5",
+        why="Either every look would call them, or a second time would pass in silence.",
+        file="engine/steps/changing.py",
+        old="    known = bool(told) and told[-1] == CLONING_ON\n",
+        new="    known = bool(told)\n",
+        by=(
+            "unit/test_cloning_alarms.py::test_each_time_that_it_is_switched_on_people_are_called_"
+            "once",
+        ),
+    ),
+    safety(
+        "a hold says that auto-clone was on while a group was worked on",
+        promise="P6",
+        why="People would look for why the software is gone, and say `retry` for ever.",
+        file="engine/steps/changing.py",
+        old="        text = recovery.told(findings) + _perhaps_cloned(duty, step)\n",
+        new="        text = recovery.told(findings)\n",
+        by=(
+            "unit/test_cloning_alarms.py::test_a_hold_says_that_it_was_on_also_where_it_is_off_by_"
+            "then",
+        ),
+    ),
+    safety(
         "a CPUSE that does not answer takes no member out of service",
         promise="P1",
         why="An agent that restarts for a moment would turn the failover back, and alarm people.",
