@@ -40,7 +40,6 @@ _LATER = frozenset(
         "ratelimited",
         "rate_limited",
         "request_timeout",
-        "restricted_action_thread_locked",
         "service_unavailable",
         "team_added_to_org",
     }
@@ -108,7 +107,7 @@ class SlackClient(AsyncWebClient):
                     raise
             else:
                 if self.standing is not None:
-                    self.standing.took(api_method, channel)
+                    self.standing.took(api_method, channel, in_thread=_in_thread(how))
                 return answer
         raise AssertionError("a loop that returns or raises")
 
@@ -132,11 +131,16 @@ class SlackClient(AsyncWebClient):
 
 def _channel_in(how: Mapping[str, Any]) -> str:
     """Return the conversation that a call names, or ""."""
-    for place in ("json", "params", "data"):
-        given = how.get(place)
-        if isinstance(given, dict) and (found := given.get("channel") or given.get("channel_id")):
-            return str(found)
-    return ""
+    return _named_in(how, "channel") or _named_in(how, "channel_id")
+
+
+def _in_thread(how: Mapping[str, Any]) -> bool:
+    return bool(_named_in(how, "thread_ts"))
+
+
+def _named_in(how: Mapping[str, Any], name: str) -> str:
+    given = (how.get(place) for place in ("json", "params", "data"))
+    return next((str(one[name]) for one in given if isinstance(one, dict) and one.get(name)), "")
 
 
 def without_retries(client: AsyncWebClient) -> AsyncWebClient:

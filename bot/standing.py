@@ -38,10 +38,21 @@ CHANNEL_SHUT: Mapping[str, str] = {
         "this channel is shared with other workspaces of your organisation: nothing can be "
         "approved or ordered there; name a channel of this workspace alone in the settings"
     ),
+    "non_threadable": (
+        "this channel allows no threads, and a run is told in one; allow them, or name another "
+        "channel in the settings"
+    ),
     "not_in_channel": "the bot is not in this channel (any more); invite it: /invite @hotfix",
     "read_only_channel": "this channel is read-only; let the bot post there",
     "restricted_action": "a setting of the workspace keeps the bot from posting in this channel",
     "restricted_action_read_only_channel": "this channel is read-only; let the bot post there",
+    "restricted_action_thread_locked": (
+        "threads in this channel are locked; let the bot write in them"
+    ),
+    "thread_only_channel": (
+        "this channel takes nothing outside of threads, and a run begins with its own message; let "
+        "the bot post there, or name another channel in the settings"
+    ),
 }
 """Errors that say that nobody can be asked in a channel, and what to do."""
 
@@ -49,6 +60,9 @@ SEEN = frozenset(
     {"channel_not_found", "is_archived", "is_ext_shared", "is_org_shared", "not_in_channel"}
 )
 """What a look at a channel shows; the others are met only by posting there."""
+
+IN_THREADS = frozenset({"non_threadable", "restricted_action_thread_locked"})
+"""What only a post in a thread shows to be over: all else is taken all the time."""
 
 # Only these show that a channel takes something; an archived one can still be read.
 _WRITES = frozenset({"chat.postMessage", "chat.update", "reactions.add"})
@@ -94,11 +108,17 @@ class Standing:
         self._shut[channel] = error
         self._note(f"channel:{channel}", f"channel {channel} ({error}): {CHANNEL_SHUT[error]}")
 
-    def took(self, method: str, channel: str = "") -> None:
-        """Slack did what it was asked."""
+    def took(self, method: str, channel: str = "", *, in_thread: bool = False) -> None:
+        """Slack did what it was asked.
+
+        Args:
+            method: which call.
+            channel: the conversation that it was about, or "".
+            in_thread: whether it wrote in a thread.
+        """
         self._over("token")
         self._over(f"scope:{method}")
-        if method in _WRITES:
+        if method in _WRITES and (in_thread or self._shut.get(channel) not in IN_THREADS):
             self.opened(channel)
 
     def opened(self, channel: str) -> None:

@@ -114,7 +114,7 @@ class Posting:
             try:
                 delivery = await self._stand(current, message, delivery)
             except Trouble as trouble:
-                if trouble.error == "thread_not_found":
+                if trouble.error == "thread_not_found" or _is_locked(current, trouble):
                     await self._losses.begin_anew(current, trouble)
                     return 0
                 self._later.refused(refused, trouble)
@@ -266,6 +266,15 @@ class Posting:
 
 def _post_of(current: Comparison) -> str:
     return f"{POST} {current.run}"
+
+
+def _is_locked(current: Comparison, trouble: Trouble) -> bool:
+    """Say whether somebody locked this thread: what stands in it says that it was open before."""
+    root = current.of(current.root)
+    if trouble.error != "restricted_action_thread_locked" or root is None or root.ts is None:
+        return False
+    below = (d.ts for m in current.messages if m.in_thread and (d := current.of(m)))
+    return any(ts is not None and float(ts) > float(root.ts) for ts in below)
 
 
 def _may_be_taken_later(trouble: Trouble) -> bool:

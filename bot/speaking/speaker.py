@@ -113,7 +113,7 @@ class Speaker:
         self._looks_next = float("-inf")
         later = Later(clock, getattr(self._client, "turns", None), retry_first, retry_longest)
         self._losses = Losses(stores, self._client, clock, later)
-        self._twins = Twins(stores, self._client, search, later)
+        self._twins = Twins(stores, self._client, clock, search, later)
         self._attachments = Attachments(
             self._client, clock, self._pace, search, wording, later, on_shown
         )
@@ -327,9 +327,9 @@ class Speaker:
     async def _go_round(self, run: str, voice: _Voice) -> float | None:
         """Compare once and do what is due now.
 
-        Returns the seconds until there is more to do (0: at once), or None when all is said. An
-        edit comes before a post: what nobody can vote on any more must not look open while many
-        posts are due.
+        Returns the seconds until there is more to do (0: at once) or to look for, or None when all
+        is said. An edit comes before a post: what nobody can vote on any more must not look open
+        while many posts are due.
         """
         lease = await voice.lease.take()
         current = (
@@ -345,6 +345,7 @@ class Speaker:
         if missed == 0:
             return 0
         await self._attachments.confirm_gates(current)
+        look = await self._twins.look(current)
         twins = await self._twins.take_back(current)
         edit = await self._editing.edit_one(current)
         post = await self._posting.post_one(current)
@@ -352,11 +353,11 @@ class Speaker:
             voice.told.set()
         due = [wait for wait in (missed, twins, edit, post) if wait is not None]
         if due:
-            return min(due)
-        if not current.open:
+            return min(due if look is None else (*due, look))
+        if not current.open and look is None:
             await current.save(Delivery(told_key(run), current.channel, None, "", "sent"))
             await voice.lease.give_back()
         voice.said_until = current.last_seq
         if not voice.nudge.is_set():
             voice.settled.set()
-        return None
+        return look

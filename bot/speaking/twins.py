@@ -25,6 +25,7 @@ from bot.speaking.later import Later
 from bot.speaking.search import Search
 from bot.speaking.wording import GONE
 from bot.views import Message
+from engine.ports import Clock
 from storage.records import Stores
 
 log = structlog.get_logger(__name__)
@@ -37,25 +38,38 @@ LOOKS = (timedelta(minutes=1), timedelta(minutes=4))
 """Until another post of a message is looked for in a channel, and until once more. A guess."""
 
 
+YOUNG = timedelta(minutes=10)
+"""After a restart: older messages were looked for by the process before. More than `LOOKS`, since
+Slack's clock is another."""
+
+
 class Twins:
     """Knows which messages stand twice, and takes back those that do not count.
 
     Args:
         stores: where deliveries are kept.
         client: makes each call once.
+        clock: for the age of what stands.
         search: finds messages in a channel.
         later: when what Slack refuses for now is tried again.
     """
 
     def __init__(
-        self, stores: Stores, client: AsyncWebClient, search: Search, later: Later
+        self,
+        stores: Stores,
+        client: AsyncWebClient,
+        clock: Clock,
+        search: Search,
+        later: Later,
     ) -> None:
         self._stores = stores
         self._client = client
+        self._clock = clock
         self._search = search
         self._later = later
         self._found: dict[str, dict[str, str]] = {}
         self._perhaps: dict[str, dict[str, list[timedelta]]] = {}
+        self._known: set[str] = set()
 
     def expect(self, run: str, message: Message) -> None:
         """Hear that nobody knows whether a message was posted: it may be again."""
@@ -88,8 +102,8 @@ class Twins:
         return bool(twins)
 
     async def take_back(self, current: Comparison) -> float | None:
-        """Take back what is found; return the seconds until there is more to look or do."""
-        waits = await self._look(current)
+        """Take back what is found; return the seconds until it can be where that is put off."""
+        waits: list[float] = []
         for ts, key in list(self._found.get(current.run, {}).items()):
             stands = current.delivered.get(key)
             if stands is None or stands.ts in (None, ts):
@@ -114,8 +128,21 @@ class Twins:
                     self._found[current.run].pop(ts)
         return min(waits, default=None)
 
-    async def _look(self, current: Comparison) -> list[float]:
-        """Look for what may stand twice in the channel; return the seconds until each look."""
+    def _expect_of_another(self, current: Comparison) -> None:
+        """Look for what a process before us may have posted again, and not looked for."""
+        if current.run in self._known or not current.open:
+            return
+        self._known.add(current.run)
+        now = self._clock.now().timestamp()
+        for message in current.messages:
+            delivery = current.of(message)
+            ts = delivery.ts if delivery is not None else None
+            if ts is not None and now - float(ts) < YOUNG.total_seconds():
+                self.expect(current.run, message)
+
+    async def look(self, current: Comparison) -> float | None:
+        """Look for what may stand twice in the channel; return the seconds until the next look."""
+        self._expect_of_another(current)
         perhaps = self._perhaps.get(current.run, {})
         waits: list[float] = []
         for message in [m for m in current.messages if m.key in perhaps]:
@@ -132,7 +159,7 @@ class Twins:
                         continue
                     self._later.leave(what, perhaps[message.key].pop(0))
             waits.append(self._later.wait(what, reads))
-        return waits
+        return min(waits, default=None)
 
     async def _look_for(self, current: Comparison, message: Message) -> None:
         known = {row.ts for row in current.delivered.values()}

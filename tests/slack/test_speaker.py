@@ -1,7 +1,7 @@
 """The speaker against a Slack on loopback: nothing lost, nothing twice, in order and in time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ from bot.speaking.comparison import Comparison
 from bot.speaking.lease import LEASE_TTL
 from bot.speaking.search import Search
 from bot.speaking.speaker import Speaker
+from bot.standing import Standing
 from bot.views import Message, render
 from engine.fold import RunState
 from engine.journal import Kind
@@ -44,10 +45,10 @@ class Stage:
 
     def speaker(self, clock: HastyClock | None = None, **settings: Any) -> Speaker:
         """Start a speaker, as a fresh process would."""
-        turns = settings.pop("turns", None)
+        shared = {name: settings.pop(name, None) for name in ("turns", "standing")}
         speaker = Speaker(
             self.stores,
-            SlackClient(token="xoxb-localslack", base_url=self.slack.base_url, turns=turns),
+            SlackClient(token="xoxb-localslack", base_url=self.slack.base_url, **shared),
             clock or self.clock,
             lambda request: {"site-1": CHANNEL}[request.security_group],
             self._on_shown,
@@ -663,6 +664,77 @@ async def test_what_slack_puts_outside_of_its_thread_is_taken_back_and_the_root_
     assert all(m["ts"] == new or m.get("thread_ts") == new for m in stage.messages())
 
 
+def _locked(monkeypatch: pytest.MonkeyPatch, error: str, threads: Callable[[str], bool]) -> None:
+    """Have Slack refuse posts in some threads."""
+    real = METHODS["chat.postMessage"]
+
+    def post(call: Any) -> Any:
+        if threads(call.arguments.text("thread_ts")):
+            raise Refused(error)
+        return real(call)
+
+    monkeypatch.setitem(METHODS, "chat.postMessage", post)
+
+
+LOCKED = "restricted_action_thread_locked"
+
+
+async def test_a_run_whose_thread_somebody_locked_goes_on_in_another(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    run, speaker = await asked_for(stage)
+    old = stage.delivery(f"{run}/root").ts
+    _locked(monkeypatch, LOCKED, lambda thread: thread == old)
+    there = len(stage.stores.journal.read(run))
+
+    stage.append(night("good")[there:])
+    async with asyncio.timeout(2 * PATIENCE_S):
+        await speaker.settle(run)
+
+    new = stage.delivery(f"{run}/root").ts
+    assert new != old
+    ours = [m for m in stage.messages() if m.get("metadata")]
+    told = {m["metadata"]["event_payload"]["key"]: m for m in ours}
+    assert told.keys() >= set(expected(night("good")))
+    assert told[expected(night("good"))[-1]]["thread_ts"] == new
+
+
+async def test_where_every_thread_is_locked_one_other_is_tried(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    standing = Standing()
+    run = stage.append(until(night("good"), Kind.GATE_SHOWN, gate="G2"))
+    speaker = stage.speaker(standing=standing)
+    await speaker.settle(run)
+    _locked(monkeypatch, LOCKED, bool)
+    there = len(stage.stores.journal.read(run))
+
+    stage.append(night("good")[there:])
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while LOCKED not in standing.reason:
+            await speaker.speak(run)
+    await speaker.speak(run)
+
+    assert stage.keys().count(f"{run}/root") == 2
+
+
+@pytest.mark.parametrize("error", [LOCKED, "non_threadable"])
+async def test_where_no_thread_is_open_no_root_after_the_other_is_posted_and_it_is_said(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, error: str
+):
+    _locked(monkeypatch, error, bool)
+    standing = Standing()
+    run = stage.append(until(night("good"), Kind.GATE_OPENED, step="A.FAILOVER"))
+    speaker = stage.speaker(standing=standing)
+
+    await speaker.speak(run)
+    speaker.wake(run)
+    await speaker.speak(run)
+
+    assert stage.keys() == [f"{run}/root"]
+    assert error in standing.reason
+
+
 def _says_little(monkeypatch, kept: Sequence[str]) -> None:
     """Have Slack answer a post with no more of its message than it says it always does."""
     real = METHODS["chat.postMessage"]
@@ -1155,6 +1227,13 @@ async def test_a_copy_that_shows_a_no_goes_once_its_gate_is_over(stage: Stage):
     assert copy not in [m["ts"] for m in stage.messages()]
 
 
+async def comes_to_stand(stage: Stage, keys: Sequence[str]) -> None:
+    """Wait until this stands, and nothing twice; each question lets the speaker run a little."""
+    async with asyncio.timeout(PATIENCE_S):
+        while stage.keys() != keys:
+            await stage.people.state()
+
+
 @pytest.mark.parametrize("seen_after", [1, 2])
 async def test_a_root_that_slack_shows_late_is_taken_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, seen_after: int
@@ -1174,10 +1253,35 @@ async def test_a_root_that_slack_shows_late_is_taken_back(
     await stage.people.fault("lose_response", method="chat.postMessage", n=1)
 
     await stage.speaker().settle(run)
+    assert stage.keys().count(f"{run}/root") == 2
 
-    assert looks == 3
-    assert stage.keys() == expected(records)
+    await comes_to_stand(stage, expected(records))
+
+    assert looks == seen_after + 1
     assert stage.delivery(f"{run}/root").ts == stage.standing(f"{run}/root")["ts"]
+
+
+async def test_after_a_restart_a_root_that_is_still_young_is_looked_for_as_well(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    records = until(night("good"), Kind.GATE_SHOWN, gate="G1")
+    run = stage.append(records)
+
+    async def blind(self: Search, current: Comparison, message: Message) -> AsyncIterator[str]:
+        for ts in list[str]():
+            yield ts
+
+    await stage.people.fault("lose_response", method="chat.postMessage", n=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Search, "places", blind)
+        first = stage.speaker()
+        await first.settle(run)
+        await first.close()
+    assert stage.keys().count(f"{run}/root") == 2
+
+    stage.speaker(holder="another").wake(run)
+
+    await comes_to_stand(stage, expected(records))
 
 
 async def from_a_copy(stage: Stage, copy: Sequence[Record]) -> str:

@@ -1,8 +1,9 @@
 """What Slack refuses whoever asks is told once, with what to do, until it takes it again."""
 
+import pytest
 from structlog.testing import capture_logs
 
-from bot.standing import CHANNEL_SHUT, TOKEN_REFUSED, Standing
+from bot.standing import CHANNEL_SHUT, IN_THREADS, TOKEN_REFUSED, Standing
 
 CHANNEL = "C0000FWOPS0"
 
@@ -46,6 +47,18 @@ def test_a_channel_is_not_open_again_because_it_can_be_read():
     assert CHANNEL in standing.reason
 
     standing.took("chat.postMessage", CHANNEL)
+    assert standing.reason == ""
+
+
+@pytest.mark.parametrize("error", sorted(IN_THREADS))
+def test_a_channel_that_takes_no_threads_is_not_open_because_it_takes_all_else(error: str):
+    standing, _ = heard()
+    standing.refused("chat.postMessage", CHANNEL, error)
+    for method in ("chat.postMessage", "chat.update", "reactions.add"):
+        standing.took(method, CHANNEL)
+    assert CHANNEL in standing.reason
+
+    standing.took("chat.postMessage", CHANNEL, in_thread=True)
     assert standing.reason == ""
 
 

@@ -744,8 +744,9 @@ SAFETIES = (
         promise="P1",
         why="A group that is to come up would go down.",
         file="engine/gaia/dialogues.py",
-        old="state change to {state} on",
-        new="state change to (?:up|down) on",
+        old='f"<blade> state change to {state} on <blades>: <members>"',
+        new='"<blade> state change to"\n) + r"\\s*(?:up|down)\\s*" + _recorded(\n'
+        '"on <blades>: <members>"',
         by=("unit/test_dialogues.py::test_an_admin_state_other_than_meant_is_not_confirmed",),
     ),
     safety(
