@@ -291,7 +291,7 @@ class Database:
 
         Its log is one as well: what is committed stands there alone until it is merged, and
         another process looks into a new one. Whoever acts keeps it open, so nobody removes it
-        by right.
+        by right. Nor the lock: another process then takes a new one, and acts beside us.
         """
         if self.file is None:
             return
@@ -304,6 +304,11 @@ class Database:
                 raise StorageDown(
                     f"{log_of(self.file)} was taken away: what was written last is only in this "
                     "process; end it with SIGTERM, which saves that, and start it again"
+                )
+            if self._lock is not None and not self._lock.keeps_others_out():
+                raise StorageDown(
+                    f"{lock_of(self.file)} was taken away, so another process may act here; end "
+                    "this one, and start it again where no other runs"
                 )
 
     def _refuse_closed(self) -> None:

@@ -2,7 +2,8 @@
 
 The kernel drops the lock when its process dies, however it dies. So who gets it knows that the
 former process is dead, and may take over its leases at once. The file stays for ever: deleting
-it would let two processes lock two files of the same name. It does not work on a network drive.
+it lets two processes lock two files of the same name, so the first must look whether its own is
+still the one that is found. It does not work on a network drive.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class ProcessLock:
             DatabaseInUse: another process, or another opening in this one, has it.
             OSError: the file cannot be made or written.
         """
+        self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,6 +45,13 @@ class ProcessLock:
         except OSError:  # a full disk: whoever cannot be named here must not hold it either
             self.release()
             raise
+
+    def keeps_others_out(self) -> bool:
+        """Whether the file that we have locked is still the one that another would lock."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Give the lock back; a second time does nothing."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -165,6 +165,32 @@ def test_the_holder_named_is_the_present_one(sqlite: DatabasePlace):
     sqlite.open()
     with pytest.raises(DatabaseInUse, match=rf"process {os.getpid()}$"):
         sqlite.open()
+
+
+@pytest.mark.parametrize("then", ["nobody", "another"])
+def test_a_process_whose_lock_was_removed_is_down_and_another_may_act(
+    sqlite: DatabasePlace, then: str
+):
+    """People take a lock for a stale one, and remove it under the service that has it."""
+    first = sqlite.open()
+    first.journal.append("run-1", [Draft("ORDERED", NOW, "U1")], lease=None, last_seq=0)
+    file_of(sqlite).with_name("hotfix.db.lock").unlink()
+    second = sqlite.open() if then == "another" else None
+
+    calls: list[Callable[[], object]] = [
+        lambda: first.journal.read("run-1"),
+        lambda: first.inbox.put(InboxRow("w", None, "halt", {}, NOW)),
+        first.try_out,
+    ]
+    for call in calls:
+        with pytest.raises(StorageDown, match=r"hotfix\.db\.lock was taken away"):
+            call()
+    if second is not None:
+        assert second.inbox.waiting() == []
+        second.try_out()
+    first.close()
+    if second is None:
+        assert len(sqlite.open().journal.read("run-1")) == 1
 
 
 def test_another_name_of_the_file_is_the_same_database(sqlite: DatabasePlace, tmp_path: Path):

@@ -505,6 +505,18 @@ SAFETIES = (
         ),
     ),
     safety(
+        "who lost its lock acts no longer",
+        promise="P9",
+        why="A lock that people take for a stale one lets a second service act beside the first.",
+        file="storage/database.py",
+        old="not self._lock.keeps_others_out()",
+        new="False",
+        by=(
+            "contract/test_databases.py::"
+            "test_a_process_whose_lock_was_removed_is_down_and_another_may_act[another]",
+        ),
+    ),
+    safety(
         "a backup beside the log of another file is not opened",
         promise="P8",
         why="SQLite merges that log into it, and the last good copy is destroyed.",
