@@ -191,7 +191,13 @@ class LiveGroup:
             virtual=None if known.mode == GATEWAY else self._virtual,
         )
         output = await self._shell.run(line, within=self._policy.limits.look)
-        facts = probe.read_look(output.text, self._clock.now(), self._kinds, in_part=in_part)
+        facts = probe.read_look(
+            output.text,
+            self._clock.now(),
+            self._kinds,
+            in_part=in_part,
+            cloning_of_all=words.cloning_of_all,
+        )
         return replace(
             facts,
             version=facts.version or known.version,

@@ -25,6 +25,8 @@ class Dialect:
 
     Attributes:
         show_cloning: gClish: the state of SMO Image Cloning on every member.
+        cloning_of_all: whether one sentence that this prints for no member in particular is of
+            every member that gClish reaches.
         set_cloning: gClish: switch it; `{state}` is on or off.
         admin_state: set members administratively `{state}` (down or up); `{members}` their ids.
         admin_state_shell: the shell that knows it, "expert" or "gclish".
@@ -46,6 +48,11 @@ class Dialect:
     padded: bool
     member_word: str
     modes: tuple[tuple[str, str], ...]
+    # What `show` prints was recorded nowhere: SGMUP has blocks per member, printed by `set`, and
+    # that `show` has the same sentence is [I]. gClish is global, and this is a setting of the group
+    # ("cluster configuration" in R82), switched in one command: so a sentence alone is the group's
+    # [I]. Where a device shows it to be the SMO's alone, this is False, and such an answer holds.
+    cloning_of_all: bool = True
     serving: tuple[str, ...] = ("ACTIVE", "UP")
     standing_by: tuple[str, ...] = ("STANDBY",)
 

@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
 from engine.errors import UnexpectedOutput
 from engine.facts import (
+    OUT_OF_SERVICE,
     CpuseAction,
     GroupFacts,
     MemberFacts,
@@ -183,6 +185,7 @@ def read_look(
     kinds_before: Mapping[int, str] = MappingProxyType({}),
     *,
     in_part: bool = False,
+    cloning_of_all: bool = False,
 ) -> GroupFacts:
     """Read what `look_line` printed.
 
@@ -195,6 +198,7 @@ def read_look(
             which that command failed: a Switch is no Virtual System that lost its policy.
         in_part: what says nothing of the traffic may be unreadable, and is then not seen: image
             auto-clone, and what `asg policy verify` compares.
+        cloning_of_all: see `Dialect`; gClish does not reach members that are DOWN (GCXL).
 
     Raises:
         UnexpectedOutput: a section is missing or cannot be read.
@@ -212,7 +216,12 @@ def read_look(
     stat = read_stat(sections["stat"])
     policies = _Policies(sections["policy"], in_part=in_part)
     kinds = read_kinds(sections.get("kinds", "")) or kinds_before
-    cloning = _or_nothing(read_cloning, sections["cloning"], in_part=in_part)
+    reached = [one for one, (state, _) in stat.states.items() if state not in OUT_OF_SERVICE]
+    cloning = _or_nothing(
+        partial(read_cloning, of_all=reached if cloning_of_all else ()),
+        sections["cloning"],
+        in_part=in_part,
+    )
     own = by_member(sections["members"])
     if "virtual" in sections:
         stat.add(read_blocks(sections["virtual"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from engine.errors import UnexpectedOutput
@@ -314,7 +314,7 @@ def _block(line: str) -> tuple[list[MemberId], str] | None:
     return ([], "") if _OF_SOMEBODY.match(line) else None
 
 
-def read_cloning(text: str) -> dict[MemberId, bool]:
+def read_cloning(text: str, of_all: Collection[MemberId] = ()) -> dict[MemberId, bool]:
     """Read the state of image auto-clone per member, from blocks with members above.
 
     See `_block` for how these begin; the state may stand in the same line.
@@ -322,22 +322,36 @@ def read_cloning(text: str) -> dict[MemberId, bool]:
     Source: SGMUP log-8020.log for the sentence (printed by `set`; for `show` it is [I]), and for
     the kinds of blocks.
 
+    Args:
+        text: what was printed.
+        of_all: whose state one sentence is that stands there alone, without any block; see
+            `Dialect.cloning_of_all`.
+
     Raises:
         UnexpectedOutput: no member's state, or two for one.
     """
     found: dict[MemberId, bool] = {}
-    members: list[MemberId] = []
-    for line in text.splitlines():
+    lines = text.splitlines()
+    said = [state for line in lines if (state := _CLONING.search(line))]
+    alone = len(said) == 1 and not any(_block(line) for line in lines)
+    members = list(of_all) if alone else []
+    for line in lines:
         members, rest = _block(line) or (members, line)
-        state = re.search(r"auto-clone state is:?\s+(on|off)(?![\w/-])", rest, re.IGNORECASE)
+        state = _CLONING.search(rest)
         if not state:
             continue
         for one in members:
             if found.setdefault(one, state[1].lower() == "on") != (state[1].lower() == "on"):
                 raise UnexpectedOutput(f"image auto-clone of {one} is both on and off", text)
     if not found:
-        raise UnexpectedOutput("the state of image auto-clone cannot be read", text)
+        shown = " ".join(text.split())[:_SHOWN]
+        raise UnexpectedOutput(f"the state of image auto-clone cannot be read in {shown!r}", text)
     return found
+
+
+_CLONING = re.compile(r"auto-clone state is:?\s+(on|off)(?![\w/-])", re.IGNORECASE)
+_SHOWN = 120
+"""Of what cannot be read, in characters: a reason is one sentence."""
 
 
 def read_core_dumps(text: str) -> dict[MemberId, tuple[str, ...]]:

@@ -53,6 +53,8 @@ class Setup:
             its confirmation; R82's was not recorded.
         tells_busy: whether `da_status` says of an installation that it is in progress; where it
             does not, the action alone says so [I].
+        cloning_blocks: whether `show … image auto-clone state` has a block for each member, or one
+            sentence for all [I].
         long_names: what `asg policy verify` does with a policy's name that is longer than its
             column: prints it "whole", or "cut", with "dots" at the end, or "wrapped" [I].
         broadcast: how `gexec -g0` tells the answers of members apart: "plain" (it does not), in
@@ -99,6 +101,7 @@ class Setup:
     uninstalled_state: str = ""
     audits_admin_state: bool = True
     tells_busy: bool = True
+    cloning_blocks: bool = True
     broadcast: str = "plain"
     keeps_actions: bool = False
     sftp: bool = True

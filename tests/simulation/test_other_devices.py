@@ -69,6 +69,21 @@ def test_an_abort_waits_for_an_action_in_progress(tmp_path):
     assert night.installs() == {"1_1": 1, "1_2": 1, "1_3": 0, "1_4": 0}
 
 
+def test_a_night_whose_device_says_of_auto_clone_one_sentence_for_all(tmp_path):
+    """Nothing is known of members that are DOWN meanwhile: gClish does not reach them."""
+    night = played(tmp_path, cloning_blocks=False, auto_clone=True)
+
+    assert night.state.ended is not None, night.state.hold
+    assert (night.broken(), night.seen["objections"]) == ({}, [])
+    assert night.seen["auto_clone"] == {"before": "on", "after": "on"}
+    looks = [r.body["facts"]["members"] for r in night.records if r.body.get("facts")]
+    assert {m["auto_clone"] for seen in looks for m in seen if m["state"] == "DOWN"} == {None}
+    assert {m["auto_clone"] for seen in looks for m in seen if m["state"] == "ACTIVE"} == {
+        True,
+        False,
+    }
+
+
 @pytest.mark.parametrize("word", ["", "rollback"])
 def test_nobody_waits_for_an_action_that_outlived_the_restart_it_ended_with(tmp_path, word):
     """What is seen done is over, also where CPUSE calls it in progress for good."""

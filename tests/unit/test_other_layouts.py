@@ -145,6 +145,33 @@ def test_cloning_may_be_grouped_and_begin_with_a_capital():
         read_cloning("1_01:\nImage auto-clone state is offline\n")
 
 
+ALONE = "Image auto-clone state is off\n"
+
+
+def test_a_sentence_about_cloning_that_stands_alone_is_of_all_that_gclish_reaches():
+    assert read_cloning(f"{ALONE}\n", ["1_1", "1_3"]) == {"1_1": False, "1_3": False}
+    assert read_cloning(ALONE.replace("off", "on"), ["1_1"]) == {"1_1": True}
+
+
+@pytest.mark.parametrize("text", [f"1_01:\n{ALONE}", f"{ALONE}1_01:\n{ALONE}"])
+def test_a_sentence_about_cloning_beside_a_members_own_is_not_of_all(text):
+    assert read_cloning(text, ["1_1", "1_2", "1_3"]) == {"1_1": False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ALONE}1_02:\n",
+        f"-*- 2 blades: 1_01 -*-\n{ALONE}",
+        ALONE * 2,
+        f"{ALONE}{ALONE.replace('off', 'on')}",
+    ],
+)
+def test_a_sentence_about_cloning_with_anything_beside_it_is_nobodys_and_is_shown(text):
+    with pytest.raises(UnexpectedOutput, match="Image auto-clone state is off"):
+        read_cloning(text, ["1_1", "1_2", "1_3"])
+
+
 def test_the_take_may_stand_in_a_hotfix_line():
     assert read_take("[SMO]\n\tHOTFIX_R81_10_JUMBO_HF_MAIN\tTake:  66\n") == 66
     assert read_take("[SMO]\n\tHOTFIX_OTHER_FIX\tTake:  66\n") == 0

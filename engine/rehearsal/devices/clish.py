@@ -178,6 +178,10 @@ class Session:
             f"{m.padded}:\nImage auto-clone state is {'on' if m.auto_clone else 'off'}\n"
             for m in members
         ]
+        if match.group(1) == "show" and not group.setup.cloning_blocks:
+            blocks = [
+                f"Image auto-clone state is {'on' if self.host.member.auto_clone else 'off'}\n"
+            ]
         self.screen.say("\n".join(blocks))
         return 0
 

@@ -98,6 +98,27 @@ SAFETIES = (
         ),
     ),
     safety(
+        "a sentence about auto-clone that stands alone is of nobody whom gClish does not reach",
+        promise="P5",
+        why="It would count as off on a member that is DOWN, of which nothing was said.",
+        file="engine/gaia/probe.py",
+        old="for one, (state, _) in stat.states.items() if state not in OUT_OF_SERVICE]",
+        new="for one, (state, _) in stat.states.items()]",
+        by=(f"{OTHER_DEVICES}::test_a_night_whose_device_says_of_auto_clone_one_sentence_for_all",),
+    ),
+    safety(
+        "a sentence about auto-clone with anything beside it is not of all",
+        promise="P6",
+        why="What was said of one member would count as off on the others.",
+        file="engine/gaia/readings.py",
+        old="    alone = len(said) == 1 and not any(_block(line) for line in lines)\n",
+        new="    alone = True\n",
+        by=(
+            "unit/test_other_layouts.py::test_a_sentence_about_cloning_with_anything_beside_it_is_"
+            "nobodys_and_is_shown",
+        ),
+    ),
+    safety(
         "a CPUSE that does not answer takes no member out of service",
         promise="P1",
         why="An agent that restarts for a moment would turn the failover back, and alarm people.",
