@@ -510,7 +510,8 @@ class Hearing:
             return heard
         row = heard.row
         if row.kind == "word":
-            said = moment_of(str(event["ts"])).isoformat()
+            # A stop that mends a slip is one from then on.
+            said = moment_of(edit if edit and _is_stop(row) else str(event["ts"])).isoformat()
             row = replace(row, body={**row.body, "said": said})
             heard = replace(heard, row=row)
         stop = replace(row, key=f"{place}/{row.body.get('verb')}")
@@ -604,10 +605,11 @@ class Hearing:
             heard = self._said(key, command, to, "")
         except (Mistake, NoSuchRun) as mistake:
             return Heard(text=str(mistake), to=to)
-        if heard.row is not None and seen.isdecimal():
-            row = replace(heard.row, body={**heard.row.body, "seen": int(seen)})
-            return replace(heard, row=row)
-        return heard
+        if heard.row is None:
+            return heard
+        said = {"said": moment_of(str(pressed["action_ts"])).isoformat()}
+        saw = {"seen": int(seen)} if seen.isdecimal() else {}
+        return replace(heard, row=replace(heard.row, body={**heard.row.body, **said, **saw}))
 
     def _clicked(self, body: Mapping[str, Any], pressed: Mapping[str, Any]) -> Heard:
         """A vote by a button: the row is all there is of it, so it says all that counts."""

@@ -248,6 +248,10 @@ class RunState:
     overtaken: frozenset[str] = frozenset()
     """The words, by their keys, before which a stop was taken though it was said after them."""
     rests_since: int = 0
+    stop_said: datetime | None = None
+    """Slack's own moment of the last stop for which it tells one."""
+    stop_taken: datetime | None = None
+    """Our moment of the last stop; None where Slack tells when it was said."""
 
     @classmethod
     def replay(cls, records: Iterable[Record]) -> RunState:
@@ -882,14 +886,19 @@ class RunState:
 
     def _on_paused(self, record: Record, body: Mapping[str, Any]) -> None:
         self.paused, self.rests_since = record.by, record.seq
-        self._overtook(body)
+        self._on_stop(record, body)
 
     def _on_halted(self, record: Record, body: Mapping[str, Any]) -> None:
         self.halted, self.rests_since = record.by, record.seq
-        self._overtook(body)
+        self._on_stop(record, body)
 
-    def _overtook(self, body: Mapping[str, Any]) -> None:
+    def _on_stop(self, record: Record, body: Mapping[str, Any]) -> None:
         self.overtaken |= set(body.get("overtook", ()))
+        if body.get("slack_said"):
+            said = datetime.fromisoformat(body["slack_said"])
+            self.stop_said, self.stop_taken = max(self.stop_said or said, said), None
+        else:
+            self.stop_taken = record.at
 
     def _on_resumed(self, record: Record, _: Mapping[str, Any]) -> None:
         self.paused = self.halted = ""

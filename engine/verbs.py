@@ -27,10 +27,16 @@ from storage.records import Draft, InboxRow, Json, every_waiting
 ENDS_A_STOP = ("resume", "abort", "rollback")
 """Words after which a stop is over: not one that was said later, and taken first."""
 
+ENDS_A_REST = (*ENDS_A_STOP, "retry", "change")
+"""Words after which a run goes on from a hold or a stop."""
+
 
 async def _pause(duty: Duty, row: InboxRow) -> None:
     draft = duty.journal.draft(
-        Kind.PAUSED, by=row.body["user"], overtook=await _overtaken(duty, row)
+        Kind.PAUSED,
+        by=row.body["user"],
+        slack_said=row.body.get("said", ""),
+        overtook=await _overtaken(duty, row),
     )
     await duty.journal.append([draft], take=[row.key])
 
@@ -40,6 +46,7 @@ async def _halt(duty: Duty, row: InboxRow) -> None:
     draft = duty.journal.draft(
         Kind.HALTED,
         by=row.body["user"],
+        slack_said=row.body.get("said", ""),
         overtook=await _overtaken(duty, row),
         out_of_service=list(duty.state.out_of_service()),
         by_hand=duty.state.by_hand(),

@@ -17,12 +17,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine import asking, counting, restored, rights, verbs
+from engine import asking, counting, restored, rights, verbs, zoned
 from engine.duty import Duty
 from engine.errors import Fenced, MaintenanceError, PeopleUnreadable, Stopped, StopUnheard
 from engine.fold import GateState, Vote
 from engine.journal import Kind
 from engine.ports import Ballot
+from engine.stopwatch import CLOCKS_DIFFER
 from storage.records import UNREADABLE, GroupBusy, InboxRow, LeaseLost, StorageDown, every_waiting
 
 SHELL = "shell:"
@@ -343,15 +344,18 @@ async def _word(duty: Duty, row: InboxRow) -> None:
     if refused:
         await verbs.refuse(duty, row, refused)
         return
-    if row.key in duty.state.overtaken:
-        again = f"say `{row.body['verb']}` again where it is still meant"
-        await verbs.refuse(duty, row, f"somebody said stop after that; {again}")
-        return
     if former := restored.said_before(duty.state, row):
         await verbs.refuse(duty, row, former)
         return
+    if row.key in duty.state.overtaken or _said_before_a_stop(duty, row):
+        again = f"say `{row.body['verb']}` again where it is still meant"
+        await verbs.refuse(duty, row, f"somebody said stop after that; {again}")
+        return
     if stale := _for_another_rest(duty, row):
         await verbs.refuse(duty, row, stale)
+        return
+    if late := _came_late(duty, row):
+        await verbs.refuse(duty, row, late)
         return
     try:
         await taker(duty, row)
@@ -372,6 +376,43 @@ def _for_another_rest(duty: Duty, row: InboxRow) -> str:
     if hold is None and state.resting:
         now = "it is halted" if state.halted else "it is paused"
     return f"that button was for a moment that is over, and now {now}; read the run's first message"
+
+
+def _said_before_a_stop(duty: Duty, row: InboxRow) -> bool:
+    """Whether Slack says that a stop was said after this word, which was heard after that stop."""
+    stopped, said = duty.state.stop_said, _said_in_thread(row)
+    ends = row.body["verb"] in verbs.ENDS_A_STOP
+    return ends and stopped is not None and said is not None and said < stopped
+
+
+def _came_late(duty: Duty, row: InboxRow) -> str:
+    """Say what its author had not seen yet who said a word that was found long after, or "".
+
+    Its event was lost or late, and it would end a rest that began meanwhile. Where one moment is
+    Slack's and the other ours, the two clocks may differ: so only a word that came late is judged
+    by them, and both moments are told. One that is heard as it is said is for what stands now.
+    """
+    state, verb, said = duty.state, row.body["verb"], _said_in_thread(row)
+    if said is None or verb not in verbs.ENDS_A_REST or row.at - said <= CLOCKS_DIFFER:
+        return ""
+    rests = [(state.hold.at, f"it holds because {state.hold.reason}")] if state.hold else []
+    stop = state.stop_taken if state.halted or state.paused else None
+    if stop is not None and verb in verbs.ENDS_A_STOP:
+        rests.append((stop, "somebody said stop"))
+    for began, what in rests:
+        if said < began:
+            then, since = zoned.said(said, state.zone), zoned.said(began, state.zone)
+            return (
+                f"it was said at {then}, and came late; since {since}, by the bot's own clock, "
+                f"{what}; say `{verb}` again where it is still meant"
+            )
+    return ""
+
+
+def _said_in_thread(row: InboxRow) -> datetime | None:
+    """Return Slack's moment of a word; a button names what its presser saw instead."""
+    said = row.body.get("said")
+    return datetime.fromisoformat(said) if said and "seen" not in row.body else None
 
 
 async def _may_not(duty: Duty, row: InboxRow) -> str:

@@ -158,6 +158,83 @@ def test_a_stop_whose_moment_lies_ahead_is_ended_by_the_next_word(tmp_path):
     assert state.resumed_at is not None
 
 
+def found(
+    night: Night, verb: str, user: str, *, said_ago: float | None, clock_ahead: float = 0
+) -> None:
+    """Have a word heard now that was said so many seconds ago, by Slack's clock if it tells."""
+    now = night.clock.now() + timedelta(seconds=clock_ahead)
+    body = {"verb": verb, "user": user, "answer": {}}
+    if said_ago is not None:
+        body["said"] = (night.clock.now() - timedelta(seconds=said_ago)).isoformat()
+    night.stores.inbox.put(InboxRow(f"evt:{verb}/{now}", night.run, "word", body, now))
+
+
+@pytest.mark.parametrize("verb", ["resume", "abort"])
+@pytest.mark.parametrize("stop_said", [0, None])
+def test_a_word_that_was_said_before_a_stop_and_found_after_it_does_not_end_it(
+    tmp_path, verb, stop_said
+):
+    """Its event was lost. The stop was said in the thread, or by the command, without a moment."""
+
+    def do(night: Night) -> None:
+        night.later(30, lambda: found(night, "halt", NOOR, said_ago=stop_said))
+        night.later(120, lambda: found(night, verb, BEN, said_ago=100))
+
+    stage, state = open_at_g2(tmp_path, do, minutes=4)
+
+    assert state.halted == NOOR
+    (refused,) = [r for r in stage.records() if r.kind == Kind.REFUSED]
+    assert "somebody said stop" in refused.body["reason"]
+    assert f"say `{verb}` again" in refused.body["reason"]
+
+
+@pytest.mark.parametrize(
+    ("halt", "resume"),
+    [
+        ({"said_ago": 200}, {"said_ago": 100}),
+        ({"said_ago": None}, {"said_ago": 7200, "clock_ahead": -7200}),
+    ],
+    ids=["both found late", "who halts is two hours ahead of Slack"],
+)
+def test_a_word_that_was_said_after_a_stop_ends_it(tmp_path, halt, resume):
+    def do(night: Night) -> None:
+        night.later(30, lambda: found(night, "halt", NOOR, **halt))
+        night.later(60, lambda: found(night, "resume", BEN, **resume))
+
+    _, state = open_at_g2(tmp_path, do, minutes=2)
+
+    assert state.halted == ""
+    assert state.resumed_at is not None
+
+
+@pytest.mark.parametrize(("after_hold", "attempts"), [(-480, 1), (5, 2)])
+def test_a_retry_that_is_found_late_is_for_no_hold_that_began_since(tmp_path, after_hold, attempts):
+    """Its author saw an earlier one; a second installation would be asked for by nobody."""
+
+    async def night() -> Night:
+        fault = {"name": "install_fails", "member": "1_1"}
+        setup = Setup(members=2, faults=(fault,))
+        stage = Night(small_package(tmp_path), setup=setup, policy=SPARSE)
+        stage.begin()
+        stage.order()
+        state = await stage.until_over()
+        assert state.hold is not None
+        held_for = (stage.clock.now() - state.hold.at).total_seconds()
+        await stage.clock.sleep(timedelta(minutes=10))
+        found(stage, "retry", BEN, said_ago=600 + held_for - after_hold)
+        await stage.clock.sleep(timedelta(minutes=1))
+        await stage.close()
+        return stage
+
+    records = run_virtual(night()).records()
+
+    begun = [r for r in records if r.kind == Kind.COMMITTING and r.body["step"] == "A.INSTALL"]
+    refused = [r.body["reason"] for r in records if r.kind == Kind.REFUSED and r.body.get("word")]
+    assert len(begun) == attempts
+    assert len(refused) == 2 - attempts
+    assert all("came late" in why and "say `retry` again" in why for why in refused)
+
+
 def test_of_a_freeze_and_its_end_the_word_that_was_said_last_holds(tmp_path):
     def do(night: Night) -> None:
         say_freeze(night, "freeze")

@@ -617,6 +617,7 @@ async def test_a_word_button_says_which_hold_its_presser_saw(house, people):
     await until(people, lambda: house.woken == [run])
     (row,) = house.rows
     assert (row.run, row.body["verb"], row.body["seen"]) == (run, "retry", 17)
+    assert row.key.endswith(f":{datetime.fromisoformat(row.body['said']).timestamp():.6f}")
 
 
 async def test_a_button_that_goes_on_without_somebody_says_who(house, people):

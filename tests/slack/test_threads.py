@@ -292,6 +292,8 @@ async def test_a_stop_made_by_an_edit_is_heard_once(house, people, watch, first)
     (row,) = [row for row in house.rows if row.body.get("verb") == "halt"]
     assert row.key.startswith(f"evt:app_mention/{CHANNEL}/{ts}/")
     assert (row.run, row.kind, row.body["user"]) == ("hf-000001", "word", ANA)
+    said = datetime.fromisoformat(row.body["said"])
+    assert said == moment_of(f"{ts.split('.')[0]}.000000"), "by the edit, told in whole seconds"
 
 
 async def test_a_stop_made_by_an_edit_is_read_back_where_its_event_was_lost(house, people, watch):

@@ -26,6 +26,11 @@ MOVED = f"{STORES}::test_a_stream_that_moved_is_not_appended_to"
 WAITING_WORD = f"{STORES}::test_a_waiting_word_of_the_run_refuses_the_append"
 BUSY = f"{STORES}::test_two_open_runs_never_occupy_one_group"
 HEARD = f"{STORES}::test_waiting_rows_come_in_the_order_heard_whatever_the_clocks_say"
+BEFORE_A_STOP = (
+    "simulation/test_waiting_words.py::"
+    "test_a_word_that_was_said_before_a_stop_and_found_after_it_does_not_end_it"
+)
+AFTER_A_STOP = "simulation/test_waiting_words.py::test_a_word_that_was_said_after_a_stop_ends_it"
 LAST_HOLDS = (
     "simulation/test_waiting_words.py::"
     "test_of_a_freeze_and_its_end_the_word_that_was_said_last_holds"
@@ -215,12 +220,52 @@ SAFETIES = (
         promise="P7",
         why="Read first, it would be undone by an older word behind it.",
         file=WORDS,
-        old="    if row.key in duty.state.overtaken:\n",
-        new="    if False:\n",
+        old="if row.key in duty.state.overtaken or",
+        new="if",
         by=(
             "simulation/test_waiting_words.py::"
             "test_a_word_that_was_said_before_a_stop_does_not_end_it",
         ),
+    ),
+    safety(
+        "what was said before a stop and found after it does not end it",
+        promise="P7",
+        why="A word whose event was lost would undo a halt that was said after it.",
+        file=WORDS,
+        old=" or _said_before_a_stop(duty, row):",
+        new=":",
+        by=(f"{BEFORE_A_STOP}[0-resume]", f"{BEFORE_A_STOP}[0-abort]"),
+    ),
+    safety(
+        "a word that came late ends no rest that began since",
+        promise="P3",
+        why="A second installation would begin that nobody asked for who knew of the first.",
+        file=WORDS,
+        old="    if late := _came_late(duty, row):\n",
+        new="    if late := False:\n",
+        by=(
+            f"{BEFORE_A_STOP}[None-abort]",
+            "simulation/test_waiting_words.py::"
+            "test_a_retry_that_is_found_late_is_for_no_hold_that_began_since[-480-1]",
+        ),
+    ),
+    safety(
+        "by two clocks only a word that came late is judged",
+        promise="P7",
+        why="Where one of them is off nothing would end a stop for hours.",
+        file=WORDS,
+        old=" or row.at - said <= CLOCKS_DIFFER:",
+        new=":",
+        by=(f"{AFTER_A_STOP}[who halts is two hours ahead of Slack]",),
+    ),
+    safety(
+        "of two words in Slack the order is Slack's",
+        promise="P7",
+        why="A stop that is heard late would seem to be said after what was said after it.",
+        file="engine/fold.py",
+        old="max(self.stop_said or said, said), None",
+        new="max(self.stop_said or said, said), record.at",
+        by=(f"{AFTER_A_STOP}[both found late]",),
     ),
     safety(
         "of two words the one that was heard last holds, in memory",
