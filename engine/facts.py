@@ -410,7 +410,12 @@ def virtual_in_service(one: VirtualFacts, words: Sequence[str] = ("ACTIVE",)) ->
 
 def enforces(policy: InstalledPolicy | None) -> bool:
     """Tell whether a policy was seen, and not the one that a machine has before its first."""
-    return policy is not None and policy.name != "InitialPolicy"
+    return policy is not None and not is_initial(policy)
+
+
+def is_initial(policy: InstalledPolicy | None) -> bool:
+    """Tell whether the policy is the one that a machine has before its first."""
+    return policy is not None and policy.name == "InitialPolicy"
 
 
 OUT_OF_SERVICE = frozenset({"DOWN", "LOST", "DETACHED", "INIT", "NOT STARTED"})

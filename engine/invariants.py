@@ -20,6 +20,7 @@ from engine.facts import (
     MemberId,
     PackageState,
     in_service,
+    is_initial,
     spelled,
     surely_out,
 )
@@ -207,7 +208,7 @@ def described(member: MemberFacts) -> str:
         return f"{member.state}, and does not answer"
     if member.own_state != member.state:
         return f"{member.state} for its peers and {member.own_state} for itself{notes}"
-    if member.policy is not None and member.policy.name == "InitialPolicy":
+    if is_initial(member.policy):
         return f"{member.state} with InitialPolicy{notes}"
     ill = [described_virtual(one, member) for one in member.virtual]
     return "; ".join([f"{member.state}{notes}", *(text for text in ill if text)])
@@ -444,6 +445,7 @@ def _ready(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
 
 def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
     plan = state.the_plan
+    going_back = [m.id for m in facts.some(step.members) if _may_go_back(m, plan)]
     problems = carrying_traffic(step.members, facts, plan)
     if plan.starts_down(step):
         problems += started_while_down(facts.some(step.members), plan)
@@ -452,15 +454,27 @@ def _before_down(step: Step, facts: GroupFacts, state: RunState) -> list[str]:
         return problems + _listed(step, facts, state)
     problems += [
         f"{member.id} is {described(member)}; it is to be taken down, so it must be healthy first"
-        for member in facts.some(step.members)
+        for member in facts.some(one for one in step.members if one not in going_back)
         if not in_service(member, plan.policy.state_words)
     ]
     problems += _sites_synchronised(plan.groups, facts)
-    problems += lost_virtual(plan.concerning(facts).members, state.baseline)
+    problems += lost_virtual(plan.concerning(facts).others(going_back), state.baseline)
     problems += cloning_on(facts, plan)
     problems += _idle(plan.concerning(facts).members, state)
     problems += _listed(step, facts, state)
     return problems
+
+
+def _may_go_back(member: MemberFacts, plan: Plan) -> bool:
+    """Tell whether one may be taken down on the way back however ill it is: so it is mended.
+
+    That it serves must be said by itself and by its peers: from another state nobody knows what
+    `down` leads to. Of those that stay all is asked that is asked otherwise.
+    Source: dossier 6, row 21.
+    """
+    words = plan.policy.state_words
+    serves = member.answered and member.state in words and member.own_state in words
+    return plan.phase == "rollback" and serves
 
 
 def policy_drift(facts: GroupFacts, state: RunState) -> list[str]:

@@ -18,7 +18,7 @@ from engine.errors import (
     StepFailed,
     TooLate,
 )
-from engine.facts import GroupFacts, MemberFacts, MemberId, in_service, spelled
+from engine.facts import GroupFacts, MemberFacts, MemberId, in_service, is_initial, spelled
 from engine.gaia.dialect import dialect
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
@@ -274,12 +274,14 @@ async def comeback(duty: Duty, step: Step, facts: GroupFacts) -> None:
     if not open_points:
         await duty.done(step, how="seen", take=facts.member(step.members[0]).take)
         return
+    kept, bare = _kept_down(duty, step, facts), _without_policy(duty, step, facts)
     if _waited(duty, step) > duty.plan.policy.limits.comeback:
         due = recovery.yet_to_restart(step.members, facts, duty.state)
-        raise TooLate(f"{step.id}: {'; '.join(open_points)}{_without_restart(due)}")
+        helps = _without_restart(due) + _by_hand(kept, bare)
+        raise TooLate(f"{step.id}: {'; '.join(open_points)}{helps}")
     if await _left_admin_down(duty, step, facts):
         return
-    _kept_down(duty, step, facts)
+    _people_are_needed(duty, step, facts, kept, bare)
     await duty.pause(duty.plan.policy.watch)
 
 
@@ -373,36 +375,87 @@ async def _left_admin_down(duty: Duty, step: Step, facts: GroupFacts) -> bool:
     return True
 
 
-def _kept_down(duty: Duty, step: Step, facts: GroupFacts) -> None:
-    """Hold where all that is missing are members that somebody else keeps down.
+def _kept_down(duty: Duty, step: Step, facts: GroupFacts) -> list[MemberId]:
+    """Return whom somebody else keeps down.
 
-    Our order ends with a restart. Who shows ADMIN after it, for the quiet time, was taken down by
-    somebody, for good or anew: whether that is over is for people to say, and waiting helps nobody.
-    Source: dossier 6, row 10.
-
-    Raises:
-        ConditionFailed: with the command that brings them up.
+    Our order ends with a restart. Who shows ADMIN after it was taken down by somebody, for good or
+    anew: whether that is over is for people to say.
     """
-    change, now = duty.state.changing(step.group), duty.clock.monotonic()
+    change = duty.state.changing(step.group)
     if step.kind is not StepKind.RETURN or change is None:
-        return
-    before, words = duty.state.of(change).before, duty.plan.policy.state_words
-    missing = [m for m in facts.some(step.members) if not in_service(m, words)]
-    kept = [
+        return []
+    before = duty.state.of(change).before
+    return [
         m.id
-        for m in missing
+        for m in facts.some(step.members)
         if _restarted_into_admin(m, before.get(m.id, {})) and not duty.state.busy(m)
     ]
-    if not kept or len(kept) < len(missing):
-        return
-    key = f"kept/{step.id}/{','.join(kept)}"
-    if now - duty.tried_since.setdefault(key, now) >= duty.plan.policy.quiet.total_seconds():
-        del duty.tried_since[key]
-        raise ConditionFailed(
-            f"DOWN (ADMIN) after the restart: {', '.join(kept)}; somebody keeps that so, perhaps "
-            "by the permanent form. Where that is over, run `clusterXL_admin up` there in the "
-            "Expert mode, then say `retry`"
-        )
+
+
+def _without_policy(duty: Duty, step: Step, facts: GroupFacts) -> list[MemberId]:
+    """Return who takes traffic, itself or in a Virtual System, and has no policy but the first."""
+    words = duty.plan.policy.state_words
+    return [
+        m.id
+        for m in facts.some(step.members)
+        if m.answered and m.state in words
+        if is_initial(m.policy)
+        or any(is_initial(one.policy) and one.state in words for one in m.virtual)
+    ]
+
+
+def _people_are_needed(
+    duty: Duty,
+    step: Step,
+    facts: GroupFacts,
+    kept: Sequence[MemberId],
+    bare: Sequence[MemberId],
+) -> None:
+    """Hold where waiting helped nobody for the quiet time, and name all for whom people can act.
+
+    Who takes traffic without its policy is told whoever else is still on the way: what is sent
+    there is lost. Who is kept down is told alone only when nobody else is missing.
+
+    Raises:
+        ConditionFailed: with the commands that help.
+    """
+    kept_long = _for_long(duty, step, "kept", kept)
+    bare_long = _for_long(duty, step, "without policy", bare)
+    words = duty.plan.policy.state_words
+    missing = {m.id for m in facts.some(step.members) if not in_service(m, words)}
+    if bare_long or (kept_long and missing <= {*kept_long}):
+        stuck = facts.some(one for one in step.members if one in {*kept, *bare})
+        told = "; ".join(f"{m.id} is {invariants.described(m)}" for m in stuck)
+        raise ConditionFailed(f"{step.id}: {told}{_by_hand(kept, bare)}")
+
+
+def _for_long(duty: Duty, step: Step, what: str, now_so: Sequence[MemberId]) -> list[MemberId]:
+    """Return which of these were seen so in every look of the quiet time."""
+    now, quiet = duty.clock.monotonic(), duty.plan.policy.quiet.total_seconds()
+    keys = {one: f"{what}/{step.id}/{one}" for one in step.members}
+    for one, key in keys.items():
+        if one not in now_so:
+            duty.tried_since.pop(key, None)
+    since = {one: duty.tried_since.setdefault(keys[one], now) for one in now_so}
+    return [one for one, began in since.items() if now - began >= quiet]
+
+
+def _by_hand(kept: Sequence[MemberId], bare: Sequence[MemberId]) -> str:
+    """Say what brings these back into service by hand, or nothing.
+
+    Source: dossier 6, rows 10 and 11.
+    """
+    up = (
+        f". Somebody keeps {', '.join(kept)} down since the restart, perhaps by the permanent "
+        "form: where that is over, run `clusterXL_admin up` there in the Expert mode, then say "
+        "`retry`"
+    )
+    policy = (
+        ". Traffic goes there without the policy that belongs there: install that again, or run "
+        f"`asg_blade_config pull_config` in gClish on {', '.join(bare)} and then "
+        f"`reboot -b {spelled(bare)}`; then say `retry`"
+    )
+    return (up if kept else "") + (policy if bare else "")
 
 
 def _restarted_into_admin(member: MemberFacts, before: Mapping[str, object]) -> bool:

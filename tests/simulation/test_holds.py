@@ -103,7 +103,7 @@ def acts(night: Played, act: str) -> list[str]:
             "InDoubt",
         ),
         ({"name": "wrong_take", "member": "1_2", "take": 99}, "A.RETURN", "StepFailed"),
-        ({"name": "policy_missing", "member": "1_1"}, "A.RETURN", "TooLate"),
+        ({"name": "policy_missing", "member": "1_1"}, "A.RETURN", "ConditionFailed"),
         ({"name": "stuck_down", "member": "1_2", "notes": ["FSYNC"]}, "A.RETURN", "TooLate"),
         ({"name": "auto_clone_on", "when": "rebooted:1_1"}, "B.READY", "EffectGone"),
     ],

@@ -360,6 +360,41 @@ def test_who_is_down_for_good_after_a_restart_is_told_soon(tmp_path):
     assert night.state.ended is not None, night.state.hold
 
 
+def test_who_is_without_its_policy_is_told_soon_and_so_is_who_is_kept_down_beside_it(tmp_path):
+    night = played(tmp_path, faults=[STAYS, {"name": "policy_missing", "member": "1_1"}])
+
+    (held,) = (r for r in night.records if r.kind == Kind.HELD)
+    serving = next(
+        r.at
+        for r in night.records
+        if r.kind == Kind.SEEN and "1_1: state DOWN → ACTIVE" in r.body["changes"]
+    )
+    assert held.body["step"] == "A.RETURN"
+    assert "1_1 is ACTIVE with InitialPolicy; 1_2 is DOWN" in held.body["reason"]
+    assert "`asg_blade_config pull_config` in gClish on 1_1 and" in held.body["reason"]
+    assert "`clusterXL_admin up`" in held.body["reason"]
+    assert held.at - serving <= timedelta(minutes=3)
+
+
+def test_what_came_back_without_its_policy_can_be_rolled_back_after_an_abort(tmp_path):
+    async def then(night: Night) -> None:
+        await to_the_end(night)
+        night.say("abort", REQUESTER)
+        await night.until(lambda state: any("DEGRADED" in step for step in state.gates))
+        night.say("rollback", REQUESTER)
+        await night.clock.sleep(timedelta(seconds=5))
+        await night.until_over(hours=4)
+
+    faults = [{"name": "policy_missing", "member": one} for one in ("1_1", "1_2")]
+    night = played(tmp_path, then, faults=faults)
+
+    assert night.state.ended is not None, night.state.hold
+    assert night.state.ended["state"] == "rolled back"
+    assert set(night.state.ended["members"].values()) == {99}
+    assert night.broken() == {}
+    assert night.seen["objections"] == []
+
+
 def test_an_abort_brings_up_who_was_kept_down_after_a_restart(tmp_path):
     night = played(tmp_path, partial(then_say, "abort"), faults=[STAYS])
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine import invariants
 from engine.errors import ConditionFailed, SessionOpen
-from engine.facts import CpuseAction, InstalledPolicy, MemberHealth, PackageState
+from engine.facts import CpuseAction, InstalledPolicy, MemberHealth, PackageState, VirtualFacts
 from engine.fold import RunState, StepState
 from engine.model import Plan, StepKind
 from engine.planner import group_steps
@@ -16,8 +16,9 @@ DOWN = {"state": "DOWN", "own_state": "DOWN", "notes": ("ADMIN",)}
 OTHER = InstalledPolicy("Standard", "13Mar24 09:00", "ffff00000")
 
 
-def state(**changes) -> RunState:
-    return RunState(run="hf-000001", plan=plan(), baseline=facts(), **changes)
+def state(phase: str = "fresh", baseline=None, **changes) -> RunState:
+    made = plan(phase=phase)
+    return RunState(run="hf-000001", plan=made, baseline=baseline or facts(), **changes)
 
 
 def check(step: str, seen, state_=None) -> str:
@@ -64,6 +65,35 @@ def test_a_healthy_group_may_be_taken_down():
 def test_each_missing_condition_forbids_the_failover_and_is_named(seen, words):
     assert words in check("A.ADMIN_DOWN", seen)
     assert words in check("A.READY", seen)
+
+
+@pytest.mark.parametrize(
+    ("ill", "may"),
+    [
+        ({"policy": InstalledPolicy("InitialPolicy", "")}, True),
+        ({"notes": ("AMW",)}, True),
+        ({"virtual": ()}, True),
+        ({"state": "DOWN", "own_state": "DOWN", "notes": ("FSYNC",)}, False),
+        ({"own_state": "NOT STARTED"}, False),
+        ({"answered": False}, False),
+    ],
+)
+def test_on_the_way_back_who_serves_may_go_down_however_ill(ill, may):
+    """The one that is taken down, never one that stays; and only on the way back."""
+    systems = (VirtualFacts(1, "Bern", "ACTIVE", policy=OTHER),)
+    virtual = {"virtual": systems}
+    known = facts(*(member(n, **virtual) for n in (1, 2, 3, 4)))
+    way_back = state(phase="rollback", baseline=known)
+    forward = state(baseline=known)
+    mine, other = (
+        facts(*(member(n, **{**virtual, **(ill if n == one else {})}) for n in (1, 2, 3, 4)))
+        for one in (1, 3)
+    )
+
+    assert (check("A.READY", mine, way_back) == "") is may
+    assert (check("A.ADMIN_DOWN", mine, way_back) == "") is may
+    assert check("A.READY", mine, forward)
+    assert check("A.READY", other, way_back)
 
 
 def test_only_the_action_that_was_seen_done_is_over():

@@ -10,8 +10,8 @@ import pytest
 from engine import recovery
 from engine.canon import to_json
 from engine.duty import Duty
-from engine.errors import TooLate
-from engine.facts import GroupFacts, PackageState
+from engine.errors import ConditionFailed, TooLate
+from engine.facts import GroupFacts, InstalledPolicy, PackageState, VirtualFacts
 from engine.journal import Kind, planned_body
 from engine.model import Step, StepKind
 from engine.steps import changing, traffic
@@ -181,3 +181,63 @@ async def test_whose_cpuse_is_silent_may_yet_restart_and_is_not_brought_up(broug
     await changing._left_admin_down(duty, RETURN, group_of(silent, WAITING))
 
     assert brought_up == ["1_2"]
+
+
+AWAY = {"state": "LOST", "own_state": "", "answered": False}
+KEPT = {**WAITING, "boot_id": "another"}
+BARE = {**RESTARTED, "policy": InstalledPolicy("InitialPolicy", "22Aug22 08:54", "7fe2a401f")}
+IN_ONE_SYSTEM = {
+    **RESTARTED,
+    "virtual": (VirtualFacts(2, state="ACTIVE", policy=InstalledPolicy("InitialPolicy", "")),),
+}
+UP, POLICY = "clusterXL_admin up", "pull_config"
+
+
+async def told_after(looks: Sequence[tuple[GroupFacts, float]]) -> str:
+    """Return what a RETURN holds with after these looks, each at so many seconds; "" if nothing."""
+    duty = await installed(True)
+    for seen, at_s in looks:
+        cast("HandClock", duty.clock).move_to(300 + at_s)
+        kept = changing._kept_down(duty, RETURN, seen)
+        bare = changing._without_policy(duty, RETURN, seen)
+        try:
+            changing._people_are_needed(duty, RETURN, seen, kept, bare)
+        except ConditionFailed as failed:
+            return str(failed)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (KEPT, RESTARTED, [UP]),
+        (KEPT, AWAY, []),
+        (BARE, AWAY, [POLICY]),
+        (IN_ONE_SYSTEM, RESTARTED, [POLICY]),
+        (KEPT, BARE, [UP, POLICY]),
+        (AWAY, AWAY, []),
+    ],
+)
+async def test_a_return_holds_early_where_people_are_needed_nobody(first, second, told):
+    seen = group_of(first, second)
+
+    said = await told_after([(seen, 0), (seen, 60), (seen, 120)])
+
+    assert [command for command in (UP, POLICY) if command in said] == told
+    assert not await told_after([(seen, 0), (seen, 119)])
+
+
+async def test_who_had_its_policy_in_between_is_waited_for_anew():
+    bare, well = group_of(BARE, RESTARTED), group_of(RESTARTED, RESTARTED)
+
+    assert not await told_after([(bare, 0), (well, 60), (bare, 120), (bare, 180)])
+    assert POLICY in await told_after([(bare, 0), (well, 60), (bare, 120), (bare, 240)])
+
+
+async def test_a_return_that_is_too_late_names_what_people_can_do_for_whom(monkeypatch):
+    """One that is kept down is not told alone while another is away: at the limit it is."""
+    duty = await installed(True)
+    monkeypatch.setattr(changing, "_waited", lambda *_: timedelta(hours=1))
+
+    with pytest.raises(TooLate, match=r"1_2 is LOST.*Somebody keeps 1_1 down.*clusterXL_admin up"):
+        await changing.comeback(duty, RETURN, group_of(KEPT, AWAY))

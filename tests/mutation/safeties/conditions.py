@@ -3,6 +3,7 @@
 from tests.mutation.trials import Edit, Safety, safety
 
 INVARIANTS = "engine/invariants.py"
+GOES_BACK = "unit/test_invariants.py::test_on_the_way_back_who_serves_may_go_down_however_ill"
 FAILOVER = "unit/test_invariants.py::test_each_missing_condition_forbids_the_failover_and_is_named"
 INSTALLATION = "unit/test_invariants.py::test_an_installation_needs_exactly_its_group_admin_down"
 FIRST_LOOK = (
@@ -71,7 +72,7 @@ SAFETIES = (
         promise="P1",
         why="A member with InitialPolicy drops the traffic.",
         file="engine/facts.py",
-        old=' and policy.name != "InitialPolicy"',
+        old=" and not is_initial(policy)",
         by=(FAILOVER,),
     ),
     safety(
@@ -95,9 +96,9 @@ SAFETIES = (
         promise="P1",
         why="A group that is ill already would be worked on, and its illness put down to us.",
         file=INVARIANTS,
-        old="        for member in facts.some(step.members)\n"
+        old="if one not in going_back)\n"
         "        if not in_service(member, plan.policy.state_words)\n",
-        new="        for member in facts.some(step.members)\n        if False\n",
+        new="if one not in going_back)\n        if False\n",
         by=(FAILOVER,),
     ),
     safety(
@@ -227,6 +228,33 @@ SAFETIES = (
         file=INVARIANTS,
         old="    problems += _listed(step, facts, state)\n",
         by=(FAILOVER,),
+    ),
+    safety(
+        "on the way back who serves goes down however ill",
+        promise="P10",
+        why="A hotfix that harms could not be taken back while it does.",
+        file=INVARIANTS,
+        old='return plan.phase == "rollback" and serves',
+        new="return False",
+        by=(GOES_BACK,),
+    ),
+    safety(
+        "on the way forward only who is healthy goes down",
+        promise="P1",
+        why="What was the matter before would pass for what the hotfix did.",
+        file=INVARIANTS,
+        old='return plan.phase == "rollback" and serves',
+        new="return serves",
+        by=(GOES_BACK,),
+    ),
+    safety(
+        "on the way back too nobody goes down of whom it is not clear that they serve",
+        promise="P1",
+        why="Nobody knows what `down` leads to from another state.",
+        file=INVARIANTS,
+        old='return plan.phase == "rollback" and serves',
+        new='return plan.phase == "rollback"',
+        by=(GOES_BACK,),
     ),
     safety(
         "no session of ours is open",

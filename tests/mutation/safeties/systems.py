@@ -50,7 +50,8 @@ SAFETIES = (
         promise="P1",
         why="It would pass for one that was never there.",
         file="engine/invariants.py",
-        old="    problems += lost_virtual(plan.concerning(facts).members, state.baseline)\n",
+        old="    problems += lost_virtual("
+        "plan.concerning(facts).others(going_back), state.baseline)\n",
         by=(f"{JUDGED}::test_a_virtual_system_that_is_not_listed_any_more_forbids_the_failover",),
     ),
     safety(
