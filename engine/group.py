@@ -430,6 +430,7 @@ class LiveGroup:
 
         Raises:
             StepFailed, ConditionFailed, UnknownPrompt: it was not begun.
+            NotNow: nor was it, because CPUSE or the device's database is busy.
         """
         listing, title = _CHANGES[what]
         number = await self._number(package, at, listing())
@@ -615,7 +616,12 @@ class _Talk:
         committed = False
         while not self._script.committed:
             text = await self._hear()
-            answer = self._script.hear(text)
+            try:
+                answer = self._script.hear(text)
+            except StepFailed as refused:
+                # What it says behind that may be why, and that it passes.
+                await self.see_first_signs(until_end=True)
+                raise self._script.refused() from refused
             status = guards.exit_status(cleaned(self._script.transcript))
             if status is not None and committed:
                 return

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from engine.errors import StepFailed, UnexpectedOutput, UnknownPrompt
 from engine.facts import MemberId, by_number, member_id, package_stem
 from engine.gaia.guards import END_OF_LINE
-from engine.gaia.refusals import REFUSALS, lock_hint
+from engine.gaia.refusals import error_of, refusal_lines
 from engine.gaia.text import cleaned
 from engine.model import PackageRef
 
@@ -147,7 +147,7 @@ class Dialogue:
         Source: SGMUP logs for order and words of every prompt.
 
         Raises:
-            StepFailed: the device refused instead of asking.
+            StepFailed: the device refused instead of asking; NotNow where that may pass.
             UnknownPrompt: a prompt names other members, or another package, than we mean.
         """
         self.transcript += text
@@ -163,11 +163,17 @@ class Dialogue:
                 return Answer(prompt.name, prompt.answer, prompt.commits)
             if prompt.required:
                 break
-        refused = next((words for words in REFUSALS if words in shown), None)
-        if refused is not None:
-            why = _line_with(shown, refused)
-            raise StepFailed(f"the device refused: {why}{lock_hint(why)}")
+        if why := refusal_lines(shown):
+            raise error_of(f"the device refused: {why}")
         return None
+
+    def refused(self) -> StepFailed:
+        """Return the error for all that was refused, once the device has said its last word.
+
+        Source: SGMUP (`CLINFR0819 …` alone says that a right is missing; with `ERROR: Could not get
+        Security Group from db` behind it, it passes).
+        """
+        return error_of(f"the device refused: {refusal_lines(self.transcript)}")
 
     def stuck(self) -> UnknownPrompt:
         """Return the error for a dialogue that went silent before it was answered to its end.
@@ -237,10 +243,6 @@ def _ids(text: str) -> frozenset[MemberId]:
     except UnexpectedOutput:
         return frozenset()
     return frozenset(members)
-
-
-def _line_with(text: str, words: str) -> str:
-    return next(line.strip() for line in text.splitlines() if words in line)[:200]
 
 
 def admin_state(

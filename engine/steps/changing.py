@@ -14,6 +14,7 @@ from engine.errors import (
     EffectGone,
     InDoubt,
     MemberUnreachable,
+    NotNow,
     SessionOpen,
     StepFailed,
     TooLate,
@@ -23,6 +24,7 @@ from engine.gaia.dialect import dialect
 from engine.journal import Kind, planned_body
 from engine.model import LAST_TAKE, Step, StepKind
 from engine.recovery import Finding
+from engine.steps.preparing import in_turn
 from engine.steps.traffic import (
     bring_up,
     cloning_on_again,
@@ -62,19 +64,29 @@ async def change(duty: Duty, step: Step, facts: GroupFacts, intend: Intend | Non
     invariants.check(step, facts, duty.state)
     await (intend() if intend is not None else duty.intend(step, facts))
     removal = duty.plan.removal
-    starting = duty.group.change(
-        step.kind,
-        duty.plan.package,
-        step.members,
-        at=step.members[0],
-        outside=outside(duty, step, facts),
-        name=duty.approvers(step.group),
-        reason=duty.audit_reason(),
-        commit=committing(duty, step),
-        method=removal.method if removal is not None else LAST_TAKE,
-    )
+
+    async def begin() -> None:
+        starting = duty.group.change(
+            step.kind,
+            duty.plan.package,
+            step.members,
+            at=step.members[0],
+            outside=outside(duty, step, facts),
+            name=duty.approvers(step.group),
+            reason=duty.audit_reason(),
+            commit=committing(duty, step),
+            method=removal.method if removal is not None else LAST_TAKE,
+        )
+        try:
+            await duty.watching(starting, lambda seen: still_carrying(duty, step, seen))
+        except NotNow as refused:
+            if duty.state.of(step).committed_at is not None:
+                # It may have begun all the same: nobody asks a second time (P3).
+                raise StepFailed(str(refused)) from refused
+            raise
+
     try:
-        await duty.watching(starting, lambda seen: still_carrying(duty, step, seen))
+        await in_turn(duty, step, begin)
     except MemberUnreachable:
         if duty.tried_for(step) > duty.plan.policy.limits.admin_down:
             raise

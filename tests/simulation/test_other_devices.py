@@ -547,3 +547,37 @@ def test_a_retry_names_the_members_that_an_import_did_not_reach(tmp_path, monkey
     assert held["reason"].endswith("; not listed on 1_2, 1_3, 1_4")
     assert night.state.ended is not None, night.state.hold
     assert night.broken() == {}
+
+
+@pytest.mark.parametrize("times", [1, 99], ids=["for a moment", "for good"])
+def test_an_installer_that_is_refused_for_a_moment_is_asked_again(tmp_path, monkeypatch, times):
+    """What it says first sounds like a missing right; only what comes behind says that it passes.
+
+    Source: dossier 6, row 12.
+    """
+    asked = []
+    installs = cpuse.change
+
+    async def busy(host: Any, process: Any, *args: Any) -> int:
+        asked.append(host.member.id)
+        if len(asked) > times:
+            return await installs(host, process, *args)
+        process.out("CLINFR0819  User: ansible denied access via CLI\n")
+        await host.sleep(2)
+        process.out("ERROR: Could not get Security Group from db\n")
+        return 1
+
+    monkeypatch.setattr(cpuse, "change", busy)
+    night = played(tmp_path)
+
+    if times == 1:
+        assert Kind.HELD not in night.kinds()
+        assert night.state.ended is not None
+        assert night.installs() == dict.fromkeys(("1_1", "1_2", "1_3", "1_4"), 1)
+        return
+    hold = night.state.hold
+    assert hold is not None
+    assert (hold.step, hold.error) == ("A.INSTALL", "NotNow")
+    assert hold.reason.endswith("via CLI ERROR: Could not get Security Group from db")
+    assert 2 < len(asked) < 10
+    assert set(night.installs().values()) == {0}

@@ -1,18 +1,20 @@
 """What an executor does about an installation that was intended: it goes on, waits, or holds."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from engine import recovery
 from engine.canon import to_json
 from engine.duty import Duty
-from engine.errors import InDoubt, StepFailed
+from engine.errors import InDoubt, NotNow, StepFailed
 from engine.facts import CpuseAction, GroupFacts, PackageState
 from engine.journal import Kind, planned_body
 from engine.recovery import Finding, Found
 from engine.steps import changing
 from tests.unit.builders import NAME, REQUEST, facts, member, plan
+from tests.unit.hand_clock import HandClock
 from tests.unit.on_duty import on_duty
 
 STEP = plan().step("A.INSTALL")
@@ -119,3 +121,33 @@ async def test_after_a_retry_a_session_that_may_stay_open_for_ever_is_not_waited
     }
 
     assert not changing._others_are_waited_for(duty, STEP, findings)
+
+
+@pytest.mark.parametrize(("typed", "error"), [(True, StepFailed), (False, NotNow)])
+async def test_an_installer_that_may_have_begun_is_not_asked_again(monkeypatch, typed, error):
+    """A refusal that passes is waited out only where the answer that commits was never typed."""
+    duty, asked = await committed(), list[float]()
+    clock = cast("HandClock", duty.clock)
+    await duty.journal.write(Kind.FOUND, step=STEP.id, started=False, found="")
+
+    async def refuse(*_what: object, **_how: object) -> None:
+        asked.append(duty.clock.monotonic())
+        if typed:
+            await duty.journal.write(Kind.COMMITTING, step=STEP.id, on="1_1")
+        raise NotNow("ERROR: Could not get Security Group from db")
+
+    async def watching(work: Any, _look: object) -> None:
+        await work
+
+    async def pause(_for: object) -> None:
+        clock.move_to(clock.monotonic() + 60)
+
+    monkeypatch.setattr(duty, "group", SimpleNamespace(change=refuse))
+    monkeypatch.setattr(duty, "watching", watching)
+    monkeypatch.setattr(duty, "pause", pause)
+
+    with pytest.raises(StepFailed) as raised:
+        await changing.change(duty, STEP, seen(DOWN, DOWN))
+
+    assert raised.type is error
+    assert (len(asked) == 1) is typed
