@@ -42,16 +42,16 @@ class Hint:
     word: str = ""
 
 
-async def count(duty: Duty, gate: GateState, hint: Hint | None = None) -> bool:
+async def count(duty: Duty, gate: GateState, hints: Sequence[Hint] = ()) -> Sequence[Hint]:
     """Compare what stands now with what is recorded, and record the difference.
 
     Args:
         duty: the run.
         gate: the gate, open and shown.
-        hint: the row that this count decides.
+        hints: the rows that this count decides, in the order in which they were heard.
 
     Returns:
-        Whether the row was decided: one whose word stands above the gate's message is not.
+        Those that it does not decide: their words stand above the gate's message.
 
     Raises:
         PeopleUnreadable: Slack cannot be asked; nothing was recorded.
@@ -59,24 +59,25 @@ async def count(duty: Duty, gate: GateState, hint: Hint | None = None) -> bool:
             was recorded, and no row was taken.
     """
     if gate.shown is None:
-        return True
+        return ()
     gate = await _with_fallback(duty, gate)
     ballots = await _ballots(duty, gate)
-    if hint is not None and _stands_above(gate, ballots, hint):
-        return False
+    above = [hint for hint in hints if _stands_above(gate, ballots, hint)]
+    heard = [hint for hint in hints if hint not in above]
     shown = _standing(gate, ballots)
-    by = hint.user if hint is not None and hint.added else ""
-    drafts, answers, unread = await _difference(duty, gate, shown, asked_by=by)
-    taken = [hint.key] if hint is not None and not unread else []
-    if hint is not None and not hint.added and hint.choice == "yes":
-        still = shown.get(hint.user)
+    drafts, answers, unread = await _difference(
+        duty, gate, shown, asked_by={hint.user for hint in heard if hint.added}
+    )
+    taken = [hint.key for hint in heard] if not unread else []
+    for hint in {hint.user: hint for hint in heard}.values():
+        still = None if hint.added or hint.choice != "yes" else shown.get(hint.user)
         if still is not None and still.choice == "yes":
             answers.append((hint.user, _stands_all_the_same(gate, still)))
     if drafts or taken or answers:
         await duty.decide(drafts, take=taken, tell=_told_at(duty, gate, answers))
     if unread:
         raise Unnamed(unread)
-    return True
+    return above
 
 
 async def clicked(
@@ -236,7 +237,7 @@ def _standing(gate: GateState, ballots: Sequence[Ballot]) -> dict[str, Ballot]:
 
 
 async def _difference(
-    duty: Duty, gate: GateState, shown: Mapping[str, Ballot], *, asked_by: str = ""
+    duty: Duty, gate: GateState, shown: Mapping[str, Ballot], *, asked_by: Collection[str] = ()
 ) -> tuple[list[Draft], list[tuple[str, str]], dict[str, PeopleUnreadable]]:
     """Return the records that bring the journal to what stands, whom to tell what, and who is left.
 
@@ -257,7 +258,7 @@ async def _difference(
             unread[ballot.user] = error
             continue
         drafts += found
-        if answer and (found or ballot.user == asked_by):
+        if answer and (found or ballot.user in asked_by):
             answers.append((ballot.user, answer))
     return drafts, answers, unread
 
@@ -285,8 +286,11 @@ async def _admitted(duty: Duty, gate: GateState, ballot: Ballot) -> tuple[list[D
     told = counted if same and ballot.source != "reaction" else ""
     if same and ballot.choice == "no":
         return [], told
-    person = await duty.people.person(ballot.user)
     roles = await duty.people.roles(ballot.user)
+    refused = _refused_before(duty, gate, ballot, roles)
+    if refused is not None:
+        return _fallen_with(duty, gate, ballot, refused)
+    person = await duty.people.person(ballot.user)
     refused = _refused(duty, gate, ballot, person, roles)
     if refused is not None:
         return _fallen_with(duty, gate, ballot, refused)
@@ -337,6 +341,18 @@ def _voted(
         roles=sorted(roles),
         gate=gate.name,
     )
+
+
+def _refused_before(
+    duty: Duty, gate: GateState, ballot: Ballot, roles: Collection[str]
+) -> tuple[Draft | None, str, str] | None:
+    """Return a refusal that is recorded already, and holds whoever that is; else None.
+
+    Slack allows few questions a minute: to ask of everybody each time, two approvals would expire
+    behind a crowd of people in no role.
+    """
+    refused = _refused(duty, gate, ballot, Person(ballot.user, ballot.user), roles)
+    return refused if refused is not None and refused[0] is None else None
 
 
 def _refused(

@@ -38,14 +38,17 @@ async def take_words(duty: Duty) -> None:
     rows = await asyncio.to_thread(_waiting, duty)
     await _take_stops(duty, rows)
     last = {_who_clicked(row): row.key for row in rows if row.kind == "click"}
+    counted = set[str]()
     for row in rows:
-        if _is_stop(row):
+        if _is_stop(row) or row.key in counted:
             continue
         if row.kind == "click" and last[_who_clicked(row)] != row.key:
             await _unknown(duty, row)
             continue
         await _take_stops(duty, await asyncio.to_thread(_waiting, duty, "word"))
-        await _take(duty, row)
+        together = _counted_with(duty, row, rows)
+        counted |= {one.key for one in together}
+        await _take(duty, row, together)
 
 
 async def some_wait(duty: Duty) -> bool:
@@ -74,23 +77,51 @@ def _who_clicked(row: InboxRow) -> tuple[str, ...]:
     return tuple(str(row.body.get(name, "")) for name in names)
 
 
-async def _take(duty: Duty, row: InboxRow) -> None:
-    """Take one row.
+def _counted_with(duty: Duty, row: InboxRow, rows: Sequence[InboxRow]) -> Sequence[InboxRow]:
+    """Return all rows that one count of the open gate decides, this one among them; or none.
+
+    They only say where to look: a count for each would ask Slack the same each time, and no
+    failover begins meanwhile.
+    """
+    gate = duty.state.open_gate
+    if gate is None or not _asks_to_count(gate, row):
+        return ()
+    return [one for one in rows if _asks_to_count(gate, one)]
+
+
+def _asks_to_count(gate: GateState, row: InboxRow) -> bool:
+    """Whether this is a reaction on the message of an open gate, or a written vote for it.
+
+    A row that cannot be read is neither: it is taken by itself, and spoils no other.
+    """
+    if gate.shown is None or row.kind not in ("hint", "vote"):
+        return False
+    body = row.body
+    if row.kind == "vote":
+        return body.get("gate") in ("", gate.name)
+    return (body.get("channel"), body.get("ts")) == gate.shown
+
+
+async def _take(duty: Duty, row: InboxRow, together: Sequence[InboxRow] = ()) -> None:
+    """Take one row, or all of those that are counted together.
 
     A row that finds a mistake of ours breaks the run off and is taken by that: it would find the
     same mistake for ever, and no word behind it, not even a stop, would be heard.
     """
     try:
-        await _ROWS.get(row.kind, _unknown)(duty, row)
+        if together:
+            await _count(duty, together)
+        else:
+            await _ROWS.get(row.kind, _unknown)(duty, row)
     except (MaintenanceError, Fenced, Stopped, StorageDown, asyncio.CancelledError):
         raise
     except Exception as error:  # noqa: BLE001 -- our mistake: stop loudly, hear the others
-        await duty.break_off(error, take=await _untaken(duty, row))
+        await duty.break_off(error, take=await _untaken(duty, together or [row]))
 
 
-async def _untaken(duty: Duty, row: InboxRow) -> list[str]:
-    waiting = await asyncio.to_thread(_waiting, duty)
-    return [one.key for one in waiting if one.key == row.key]
+async def _untaken(duty: Duty, rows: Sequence[InboxRow]) -> list[str]:
+    keys = {row.key for row in rows}
+    return [one.key for one in await asyncio.to_thread(_waiting, duty) if one.key in keys]
 
 
 async def _unknown(duty: Duty, row: InboxRow) -> None:
@@ -164,15 +195,13 @@ def _lost_with(former: tuple[str, str], lost: Sequence[Vote]) -> dict[str, Any]:
 
 
 async def _hint(duty: Duty, row: InboxRow) -> None:
-    """Somebody reacted: read all ballots of an open gate, else tell the voter why not."""
+    """Somebody reacted where no open gate stands now: tell the voter that it does not count."""
     place = (row.body["channel"], row.body["ts"])
     gate = next((g for g in duty.state.openings if place in (g.shown, *g.former)), None)
     if gate is None:
         await _unknown(duty, row)
         return
-    if gate is duty.state.open_gate and place == gate.shown:
-        await _count(duty, gate, row)
-    elif gate is duty.state.open_gate:
+    if gate is duty.state.open_gate:
         await _on_former(duty, gate, row)
     elif row.body["added"] and not _counted(gate, row):
         now = duty.state.open_gate
@@ -212,13 +241,11 @@ async def _taken_off(duty: Duty, row: InboxRow) -> bool:
 
 
 async def _vote(duty: Duty, row: InboxRow) -> None:
-    """Somebody wrote a vote into the thread: read all ballots of the gate that it names."""
+    """Somebody wrote a vote into the thread, for a gate that is not open, or not shown yet."""
     gate, named = duty.state.open_gate, row.body["gate"]
     if gate is not None and named in ("", gate.name):
         # We may have been away between posting its message and knowing that it stands: then the
         # vote waits until we know.
-        if gate.shown is not None:
-            await _count(duty, gate, row)
         return
     former = next((g for g in duty.state.openings if g.name == named), None)
     if former is not None:
@@ -266,20 +293,30 @@ async def _click(duty: Duty, row: InboxRow) -> None:
         await counting.clicked(duty, gate, click, pressed, take=[row.key], to=body["answer"])
 
 
-async def _count(duty: Duty, gate: GateState, row: InboxRow) -> None:
+async def _count(duty: Duty, rows: Sequence[InboxRow]) -> None:
+    """Read all ballots of the open gate, for all that tells of votes there."""
     # Slack away: the hint stays, and with it the bar before any failover. One of a no stays also
     # while the gate is open: its message may have gone, and then nothing else tells of it.
-    body = row.body
-    added, word = body.get("added", True), body.get("ts", "") if row.kind == "vote" else ""
-    hint = counting.Hint(row.key, body["user"], body["choice"], added, word)
+    gate = duty.state.open_gate
+    if gate is None:
+        return
     try:
-        if not await counting.count(duty, gate, hint):
-            await _above(duty, gate, row)
+        above = {hint.key for hint in await counting.count(duty, gate, [*map(_hinted, rows)])}
+        for row in rows:
+            if row.key in above:
+                await _above(duty, gate, row)
     except StopUnheard:
         return
     except PeopleUnreadable:
-        if gate.outcome != "approved" and row.body["choice"] != "no":
-            await _unknown(duty, row)
+        for row in rows:
+            if gate.outcome != "approved" and row.body["choice"] != "no":
+                await _unknown(duty, row)
+
+
+def _hinted(row: InboxRow) -> counting.Hint:
+    body = row.body
+    added, word = body.get("added", True), body.get("ts", "") if row.kind == "vote" else ""
+    return counting.Hint(row.key, body["user"], body["choice"], added, word)
 
 
 async def _above(duty: Duty, gate: GateState, row: InboxRow) -> None:

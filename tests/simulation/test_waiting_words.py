@@ -103,11 +103,8 @@ def test_a_stop_said_while_slack_hangs_over_the_rows_before_it_is_taken_next(tmp
             return await ballots(channel, ts)
 
         night.crowd.ballots = slow  # type: ignore[method-assign,assignment]  # Slack is slow
-        for user in (ANA, BEN, NOOR):
-            for number in range(5):
-                key = f"evt:vote/{user}/{number}"
-                body = {"verb": "reject", "gate": "G2", "choice": "no", "user": user, "answer": {}}
-                night.stores.inbox.put(InboxRow(key, night.run, "vote", body, night.clock.now()))
+        for number in range(15):  # each of them has to be asked about by itself
+            click(night, "G2", f"U0X{number:07}", "withdraw", key=f"act:{number}")
         night.later(10, lambda: halted.append(night.clock.now()))
         night.later(10, lambda: night.say("halt", NOOR))
 

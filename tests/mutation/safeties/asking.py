@@ -191,8 +191,8 @@ SAFETIES = (
         promise="P2",
         why="Where the message is gone nothing else tells of it any more.",
         file=WORDS,
-        old=' and row.body["choice"] != "no":\n            await _unknown',
-        new=":\n            await _unknown",
+        old=' and row.body["choice"] != "no":\n                await _unknown',
+        new=":\n                await _unknown",
         by=(f"{WENT}[open]",),
     ),
     safety(
@@ -218,9 +218,45 @@ SAFETIES = (
         promise="P12",
         why="The run's first message asks already; its author would believe that it stopped.",
         file=COUNTING,
-        old="    if hint is not None and _stands_above(gate, ballots, hint):\n",
-        new="    if False:\n",
+        old="[hint for hint in hints if _stands_above(gate, ballots, hint)]",
+        new="list[Hint]()",
         by=(f"{COUNTS}::test_a_no_written_before_the_message_stood_is_counted",),
+    ),
+    safety(
+        "all that tells of votes at a gate is decided by one count",
+        promise="P2",
+        why="A crowd that reacts keeps what is approved from beginning: we may only ask slowly.",
+        file=WORDS,
+        old="    return [one for one in rows if _asks_to_count(gate, one)]\n",
+        new="    return [row]\n",
+        by=(
+            f"{COUNTS}::test_all_that_tells_of_votes_at_a_gate_is_decided_by_one_count_and_each_"
+            "is_told",
+        ),
+    ),
+    safety(
+        "who was refused for their roles is not asked about again",
+        promise="P2",
+        why="As above: each count would ask of everybody who reacted.",
+        file=COUNTING,
+        old="    return refused if refused is not None and refused[0] is None else None\n",
+        new="    return None\n",
+        by=(
+            f"{COUNTS}::test_who_was_refused_for_their_roles_is_not_asked_about_again_until_they_"
+            "have_one",
+        ),
+    ),
+    safety(
+        "a refusal is new until it is recorded",
+        promise="P12",
+        why="Whoever Slack does not call fit for another reason would not be told which.",
+        file=COUNTING,
+        old="    return refused if refused is not None and refused[0] is None else None\n",
+        new="    return refused\n",
+        by=(
+            f"{COUNTS}::test_all_that_tells_of_votes_at_a_gate_is_decided_by_one_count_and_each_"
+            "is_told",
+        ),
     ),
     safety(
         "a yes written before the message of its gate stood does not count",

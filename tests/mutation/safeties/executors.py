@@ -201,8 +201,8 @@ SAFETIES = (
             Edit(WORDS, "    await _take_stops(duty, rows)\n    last", "    last"),
             Edit(
                 WORDS,
-                "        if _is_stop(row):\n            continue\n",
-                "",
+                "        if _is_stop(row) or row.key in counted:\n",
+                "        if row.key in counted:\n",
             ),
             Edit(
                 WORDS,
@@ -773,7 +773,7 @@ SAFETIES = (
         promise="P7",
         why="No word behind it, not even a stop, would be heard.",
         file="engine/words.py",
-        old="await duty.break_off(error, take=await _untaken(duty, row))",
+        old="await duty.break_off(error, take=await _untaken(duty, together or [row]))",
         new="await duty.break_off(error)",
         by=(
             "simulation/test_our_mistakes.py::test_a_row_that_finds_a_mistake_of_ours_breaks_the_"
