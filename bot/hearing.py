@@ -509,7 +509,7 @@ class Hearing:
         if heard.row is None:
             return heard
         row = heard.row
-        if row.kind == "word":
+        if row.kind in ("word", "freeze"):
             # A stop that mends a slip is one from then on.
             said = moment_of(edit if edit and _is_stop(row) else str(event["ts"])).isoformat()
             row = replace(row, body={**row.body, "said": said})

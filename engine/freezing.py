@@ -33,6 +33,7 @@ from engine.freezes import (
     waiting_rows,
 )
 from engine.journal import Kind
+from engine.stopwatch import CLOCKS_DIFFER
 from storage.records import HOUSE, Draft, InboxRow, StorageDown, StreamMoved
 
 if TYPE_CHECKING:
@@ -74,6 +75,23 @@ class _Judged:
     refused: str = ""
     lifts: tuple[str, ...] = ()
     keeps: str = ""
+
+
+def _came_late(row: InboxRow, held: Sequence[Freeze]) -> str:
+    """Say what its author had not seen who said a word that was found after a freeze, or "".
+
+    As with a word that ends a stop, only one that came late is judged by two clocks.
+    """
+    if not held or not row.body.get("said"):
+        return ""
+    said, began = datetime.fromisoformat(row.body["said"]), max(one.since for one in held)
+    if row.at - said <= CLOCKS_DIFFER or said >= began:
+        return ""
+    then, since = held[-1].told(said), held[-1].told(began)
+    return (
+        f"it was said at {then}, and came late; since {since}, by the bot's own clock, {held[-1]}; "
+        "say `unfreeze` again where it is still meant"
+    )
 
 
 class Freezes:
@@ -156,6 +174,8 @@ class Freezes:
             judged = _Judged(None, f"Slack could not be asked who you are: {error}")
         if judged.person is None or judged.refused:
             await self._refuse(row, judged.refused)
+        elif is_lifting and (late := _came_late(row, held)):
+            await self._refuse(row, late)
         elif is_lifting:
             await self._lift(row, judged, held, stand, now)
         else:

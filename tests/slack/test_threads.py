@@ -74,6 +74,18 @@ async def test_a_word_said_while_the_bot_was_away_is_heard_after_its_start(house
     assert house.woken == ["hf-000001"]
 
 
+async def test_a_lifting_that_is_read_back_says_when_it_was_said(house, people):
+    root = await begun(house)
+    ts = await say(people, root, "unfreeze site-1")
+    house.clock.passed += timedelta(hours=1)
+
+    await house.threads.read_back()
+
+    (row,) = house.rows
+    assert (row.kind, row.body["verb"]) == ("freeze", "unfreeze")
+    assert datetime.fromisoformat(row.body["said"]) == moment_of(ts)
+
+
 async def test_words_are_heard_in_the_order_in_which_they_were_said(house, people):
     root = await begun(house)
     for text in ("pause", "approve G2 7K3F", "resume", "retry"):

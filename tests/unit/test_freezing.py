@@ -143,6 +143,27 @@ def test_a_tag_that_is_taken_off_thaws_nothing_also_where_its_freeze_is_replaced
     assert desk.frozen() == []
 
 
+@pytest.mark.parametrize(("minutes", "lifted"), [(-5, False), (5, True)])
+def test_a_lifting_that_is_found_late_lifts_no_freeze_that_was_said_since(minutes, lifted):
+    desk = Desk()
+    desk.say("freeze", "emea")
+    said = desk.clock.now() + timedelta(minutes=minutes)
+    desk.clock.step(timedelta(minutes=15))
+
+    told = desk.say("unfreeze", "emea", said=said.isoformat())
+
+    assert desk.frozen() == ([] if lifted else ["one", "two"])
+    assert lifted or "came late" in told
+
+
+def test_a_lifting_is_not_late_by_a_clock_that_was_ahead_as_somebody_froze():
+    desk = Desk()
+    desk.say("freeze", "emea")
+    desk.clock.step(timedelta(hours=-3))
+
+    assert "Lifted" in desk.say("unfreeze", "emea", said=desk.clock.now().isoformat())
+
+
 def test_what_is_frozen_can_be_lifted_where_the_settings_have_none_of_its_groups():
     desk = Desk()
     desk.say("freeze", "pci")

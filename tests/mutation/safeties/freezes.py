@@ -28,6 +28,27 @@ SAFETIES = (
         by=("unit/test_freeze_words.py::test_what_is_no_freeze_is_told_with_what_would_be_one",),
     ),
     safety(
+        "a lifting that came late lifts no freeze that was said since",
+        promise="P7",
+        why="A word whose event was lost would lift what was frozen after it.",
+        file=FREEZING,
+        old="elif is_lifting and (late := _came_late(row, held)):",
+        new="elif is_lifting and (late := False):",
+        by=(
+            f"{TAKEN}::test_a_lifting_that_is_found_late_lifts_no_freeze_that_was_said_since"
+            "[-5-False]",
+        ),
+    ),
+    safety(
+        "by two clocks only a lifting that came late is judged",
+        promise="P7",
+        why="Where one of them is off nothing would lift a freeze for hours.",
+        file=FREEZING,
+        old="row.at - said <= CLOCKS_DIFFER or ",
+        new="",
+        by=(f"{TAKEN}::test_a_lifting_is_not_late_by_a_clock_that_was_ahead_as_somebody_froze",),
+    ),
+    safety(
         "no order while frozen",
         promise="P7",
         why="A night would be planned while people were told that nothing happens.",
