@@ -181,6 +181,11 @@ def _decide(duty: Duty, gate: GateState, barred: str) -> gates.Decision:
     return gates.decide(duty.state.policy_at(gate.step), gate, now, barred=barred)
 
 
+def has_expired(duty: Duty, gate: GateState) -> bool:
+    """Whether the time of an open gate is over already, and is only not recorded yet."""
+    return _decide(duty, gate, "").outcome == "expired"
+
+
 async def _judge(duty: Duty, step: Step, unnamed: Collection[str] = ()) -> bool:
     """Judge by what was counted; what `unnamed` persons say was not, so nothing is approved."""
     gate = duty.state.gates[step.id]

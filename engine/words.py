@@ -288,6 +288,10 @@ async def _click(duty: Duty, row: InboxRow) -> None:
         told = f"You pressed another button of {gate.name} after that."
         await duty.decide([], take=[row.key], tell=[verbs.answer(duty, row, told)])
         return
+    if body["choice"] != "no" and asking.has_expired(duty, gate):
+        reason = f"{gate.name} expired before your click could be counted"
+        await _too_late(duty, row, reason, former=gate)
+        return
     click = Ballot(body["user"], body["choice"], "button", gate.name, body["code"])
     with contextlib.suppress(PeopleUnreadable):
         await counting.clicked(duty, gate, click, pressed, take=[row.key], to=body["answer"])

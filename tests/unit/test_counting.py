@@ -41,8 +41,8 @@ class Asked(Crowd):
         return await super().person(user)
 
 
-async def asking(*ballots: Ballot, people: Crowd | None = None) -> Duty:
-    """Return an executor a minute after it asked for the first failover; Slack shows this."""
+async def asking(*ballots: Ballot, people: Crowd | None = None, minutes: float = 1) -> Duty:
+    """Return an executor so long after it asked for the first failover; Slack shows this."""
     asked = {
         "step": STEP,
         "code": "7K3F",
@@ -58,7 +58,9 @@ async def asking(*ballots: Ballot, people: Crowd | None = None) -> Duty:
         (Kind.GATE_OPENED, asked),
         (Kind.GATE_SHOWN, {"step": STEP, "channel": CHANNEL, "ts": PLACE[1]}),
     ]
-    return await on_duty(story, since_s=60, people=people or Crowd({PLACE: list(ballots)}))
+    return await on_duty(
+        story, since_s=60 * minutes, people=people or Crowd({PLACE: list(ballots)})
+    )
 
 
 def put(duty: Duty, kind: str, **body: Any) -> None:
@@ -68,6 +70,14 @@ def put(duty: Duty, kind: str, **body: Any) -> None:
 
 def put_reaction(duty: Duty, user: str, *, added: bool = True) -> None:
     put(duty, "hint", channel=CHANNEL, ts=PLACE[1], user=user, choice="yes", added=added)
+
+
+def put_click(duty: Duty, choice: str) -> None:
+    pressed = (NOW + timedelta(seconds=30)).isoformat()
+    place = {"channel": CHANNEL, "ts": PLACE[1]}
+    verb = {"yes": "approve", "no": "reject", "withdraw": "withdraw"}[choice]
+    said = {"verb": verb, "gate": "G1", "code": "7K3F", "choice": choice, "user": BEN}
+    put(duty, "click", **said, **place, pressed=pressed)
 
 
 def put_written(duty: Duty, choice: str, ts: str) -> None:
@@ -183,3 +193,38 @@ async def test_who_was_refused_for_their_roles_is_not_asked_about_again_until_th
     await words.take_words(duty)
 
     assert votes(duty) == [(STRANGERS[0], "yes")]
+
+
+# ------------------------------------------------------------- clicks that wait until it is over
+
+
+@pytest.mark.parametrize(
+    ("choice", "begins"),
+    [("yes", "Your vote does not count"), ("withdraw", "There is nothing to take back")],
+)
+async def test_a_click_that_waited_until_its_gate_expired_is_told_so(choice, begins):
+    duty = await asking(minutes=31)
+    put_click(duty, choice)
+
+    await words.take_words(duty)
+
+    assert votes(duty) == []
+    assert answered(duty) == [f"{begins}: G1 expired before your click could be counted."]
+
+
+async def test_a_no_that_waited_until_its_gate_expired_is_counted():
+    duty = await asking(minutes=31)
+    put_click(duty, "no")
+
+    await words.take_words(duty)
+
+    assert votes(duty) == [(BEN, "no")]
+
+
+async def test_a_click_in_time_is_counted():
+    duty = await asking(minutes=29)
+    put_click(duty, "yes")
+
+    await words.take_words(duty)
+
+    assert votes(duty) == [(BEN, "yes")]
